@@ -1,0 +1,95 @@
+using System.Globalization;
+using System.Text;
+using NetVips;
+
+namespace Sana.Inference.Imaging;
+
+/// <summary>Pixels to image files. The same image, settings and parameters give the same bytes: nothing of the clock or the machine goes in.</summary>
+public static class ImageCodec
+{
+    // 6.5535e4 bytes are what one JPEG segment holds, header included; a longer XMP packet makes the encoder fail.
+    private const int JpegPacketLimit = 65_000;
+
+    // Measured on 1024×1024: level 6 takes three times as long for 2 % fewer bytes.
+    private const int PngCompression = 4;
+
+    /// <summary>Writes one image.</summary>
+    /// <param name="image">The pixels.</param>
+    /// <param name="format">The file format.</param>
+    /// <param name="parameters">
+    /// How the image was made, as JSON text, embedded as the description of the XMP packet and, in PNG, as the text chunk <c>parameters</c> too; null for none.
+    /// Letters outside ASCII are written as JSON escapes, so every reader agrees. A JPEG leaves out a text of more than some 60,000 bytes.
+    /// </param>
+    /// <param name="quality">Of JPEG and WebP, 1…100. Default 90. PNG is exact and takes no notice of it.</param>
+    /// <exception cref="InferenceException">The quality or the pixel count is out of range.</exception>
+    public static byte[] Encode(RgbImage image, ImageFormat format, string? parameters = null, int quality = 90)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        Check(image, quality);
+        LibVips.Configure();
+
+        var text = parameters is null ? null : Ascii(parameters);
+        using var raw = Image.NewFromMemory(image.Pixels, image.Width, image.Height, bands: 3, Enums.BandFormat.Uchar);
+        using var pixels = raw.Copy(interpretation: Enums.Interpretation.Srgb);
+        using var labelled = pixels.Mutate(file => Label(file, format, text));
+
+        return format switch
+        {
+            ImageFormat.Png => labelled.PngsaveBuffer(compression: PngCompression, filter: Enums.ForeignPngFilter.All),
+            ImageFormat.Jpeg => labelled.JpegsaveBuffer(q: quality, optimizeCoding: true),
+            ImageFormat.Webp => labelled.WebpsaveBuffer(q: quality),
+            _ => throw new ArgumentOutOfRangeException(nameof(format), format, null),
+        };
+    }
+
+    private static void Check(RgbImage image, int quality)
+    {
+        if (quality is < 1 or > 100)
+        {
+            throw new InferenceException($"Quality {quality} is outside 1…100; 90 is the default.");
+        }
+
+        if (image.Width < 1 || image.Height < 1 || image.Pixels.Length != 3L * image.Width * image.Height)
+        {
+            throw new InferenceException($"An image of {image.Width}×{image.Height} pixels needs {3L * image.Width * image.Height} bytes and has {image.Pixels.Length}.");
+        }
+    }
+
+    private static void Label(MutableImage file, ImageFormat format, string? parameters)
+    {
+        var packet = XmpPacket.Write(parameters);
+        if (format == ImageFormat.Jpeg && packet.Length > JpegPacketLimit)
+        {
+            packet = XmpPacket.Write(description: null);
+        }
+
+        file.Set(GValue.BlobType, "xmp-data", packet);
+        if (format != ImageFormat.Png)
+        {
+            return;
+        }
+
+        file.Set(GValue.GStrType, "png-comment-0-Software", XmpPacket.Software);
+        if (parameters is not null)
+        {
+            file.Set(GValue.GStrType, "png-comment-1-parameters", parameters);
+        }
+    }
+
+    // PNG's plain text chunk is Latin-1. JSON can say the rest in escapes, and outside ASCII a JSON text has letters only within its strings.
+    private static string Ascii(string json)
+    {
+        if (System.Text.Ascii.IsValid(json))
+        {
+            return json;
+        }
+
+        var ascii = new StringBuilder(json.Length + 64);
+        foreach (var letter in json)
+        {
+            _ = char.IsAscii(letter) ? ascii.Append(letter) : ascii.Append(CultureInfo.InvariantCulture, $"\\u{(int)letter:x4}");
+        }
+
+        return ascii.ToString();
+    }
+}
