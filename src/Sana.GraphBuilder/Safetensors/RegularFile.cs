@@ -26,11 +26,15 @@ internal static class RegularFile
             if (Directory.Exists(path))
                 throw new CheckpointException($"{path} is a folder where a file is needed.");
 
+            var file = new FileInfo(path);
+            if (!file.Exists)
+                throw new CheckpointException($"{path} does not exist; fetch the whole checkpoint.");
+            if (file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo target)
+                file = target;
+            if (!file.Exists)
+                throw new CheckpointException($"{path} is a link to {file.FullName}, which does not exist; fetch the whole checkpoint.");
             // A pipe blocks its reader inside open(2), a device never ends; both report length 0, so the length is asked first.
-            var target = (FileInfo?)File.ResolveLinkTarget(path, returnFinalTarget: true) ?? new FileInfo(path);
-            if (!target.Exists)
-                throw new CheckpointException($"{path} does not exist{(target.FullName == path ? "" : $": it links to {target.FullName}, which is missing")}.");
-            if (target.Length == 0)
+            if (file.Length == 0)
                 throw new CheckpointException($"{path} is empty or not a regular file; fetch the checkpoint again.");
 
             return File.OpenHandle(path);
