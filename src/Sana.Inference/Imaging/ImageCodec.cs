@@ -31,15 +31,33 @@ public static class ImageCodec
         var text = parameters is null ? null : Ascii(parameters);
         using var raw = Image.NewFromMemory(image.Pixels, image.Width, image.Height, bands: 3, Enums.BandFormat.Uchar);
         using var pixels = raw.Copy(interpretation: Enums.Interpretation.Srgb);
-        using var labelled = pixels.Mutate(file => Label(file, format, text));
 
         return format switch
         {
-            ImageFormat.Png => labelled.PngsaveBuffer(compression: PngCompression, filter: Enums.ForeignPngFilter.All),
-            ImageFormat.Jpeg => labelled.JpegsaveBuffer(q: quality, optimizeCoding: true),
-            ImageFormat.Webp => labelled.WebpsaveBuffer(q: quality),
+            ImageFormat.Png => Png(pixels, text),
+            ImageFormat.Jpeg => Labelled(pixels, JpegPacket(text), file => file.JpegsaveBuffer(q: quality, optimizeCoding: true, keep: Enums.ForeignKeep.Xmp)),
+            ImageFormat.Webp => Labelled(pixels, XmpPacket.Write(text), file => file.WebpsaveBuffer(q: quality, keep: Enums.ForeignKeep.Xmp)),
             _ => throw new ArgumentOutOfRangeException(nameof(format), format, null),
         };
+    }
+
+    private static byte[] Png(Image pixels, string? parameters)
+    {
+        var bare = pixels.PngsaveBuffer(compression: PngCompression, filter: Enums.ForeignPngFilter.All, keep: Enums.ForeignKeep.None);
+        (string, string) software = ("Software", XmpPacket.Software);
+        return PngText.Insert(bare, XmpPacket.Write(parameters), parameters is null ? [software] : [("parameters", parameters), software]);
+    }
+
+    private static byte[] Labelled(Image pixels, byte[] packet, Func<Image, byte[]> save)
+    {
+        using var labelled = pixels.Mutate(file => file.Set(GValue.BlobType, "xmp-data", packet));
+        return save(labelled);
+    }
+
+    private static byte[] JpegPacket(string? parameters)
+    {
+        var packet = XmpPacket.Write(parameters);
+        return packet.Length <= JpegPacketLimit ? packet : XmpPacket.Write(description: null);
     }
 
     private static void Check(RgbImage image, int quality)
@@ -52,27 +70,6 @@ public static class ImageCodec
         if (image.Width < 1 || image.Height < 1 || image.Pixels.Length != 3L * image.Width * image.Height)
         {
             throw new InferenceException($"An image of {image.Width}×{image.Height} pixels needs {3L * image.Width * image.Height} bytes and has {image.Pixels.Length}.");
-        }
-    }
-
-    private static void Label(MutableImage file, ImageFormat format, string? parameters)
-    {
-        var packet = XmpPacket.Write(parameters);
-        if (format == ImageFormat.Jpeg && packet.Length > JpegPacketLimit)
-        {
-            packet = XmpPacket.Write(description: null);
-        }
-
-        file.Set(GValue.BlobType, "xmp-data", packet);
-        if (format != ImageFormat.Png)
-        {
-            return;
-        }
-
-        file.Set(GValue.GStrType, "png-comment-0-Software", XmpPacket.Software);
-        if (parameters is not null)
-        {
-            file.Set(GValue.GStrType, "png-comment-1-parameters", parameters);
         }
     }
 
