@@ -7,11 +7,12 @@ namespace Sana.Inference.Imaging;
 /// <summary>Pixels to image files. The same image, settings and parameters give the same bytes: nothing of the clock or the machine goes in.</summary>
 public static class ImageCodec
 {
-    // 6.5535e4 bytes are what one JPEG segment holds, header included; a longer XMP packet makes the encoder fail.
+    // One JPEG segment holds 65,533 bytes, 29 of them the packet's own header; a longer XMP packet makes the encoder fail.
     private const int JpegPacketLimit = 65_000;
 
-    // Measured on 1024×1024: level 6 takes three times as long for 2 % fewer bytes.
-    private const int PngCompression = 4;
+    // Measured on a photo of 1024×1024: 43 ms and 1.50 MB. Level 6 with every filter tried takes 95 ms for 2.6 % fewer bytes; level 6 without a filter gives 2.6 MB.
+    private const int PngCompression = 3;
+    private const Enums.ForeignPngFilter PngFilter = Enums.ForeignPngFilter.Paeth;
 
     /// <summary>Writes one image.</summary>
     /// <param name="image">The pixels.</param>
@@ -43,7 +44,7 @@ public static class ImageCodec
 
     private static byte[] Png(Image pixels, string? parameters)
     {
-        var bare = pixels.PngsaveBuffer(compression: PngCompression, filter: Enums.ForeignPngFilter.All, keep: Enums.ForeignKeep.None);
+        var bare = pixels.PngsaveBuffer(compression: PngCompression, filter: PngFilter, keep: Enums.ForeignKeep.None);
         (string, string) software = ("Software", XmpPacket.Software);
         return PngText.Insert(bare, XmpPacket.Write(parameters), parameters is null ? [software] : [("parameters", parameters), software]);
     }
