@@ -20,7 +20,7 @@ internal sealed class FlowDpmSolver : ISolver
     /// <param name="steps">Network evaluations per image, 1 or more.</param>
     /// <param name="shift"><c>flow_shift</c> of the scheduler, 0.001…1000.</param>
     /// <exception cref="InferenceException">The shift is out of range.</exception>
-    public FlowDpmSolver(int steps, float shift)
+    public FlowDpmSolver(int steps, double shift)
     {
         FlowShift.Check(steps, shift);
         _timesteps = new float[steps];

@@ -15,7 +15,7 @@ internal sealed class FlowEuler : ISolver
     /// <param name="steps">Network evaluations per image, 1 or more.</param>
     /// <param name="shift">The scheduler's shift, 0.001…1000.</param>
     /// <exception cref="InferenceException">The shift is out of range.</exception>
-    public FlowEuler(int steps, float shift)
+    public FlowEuler(int steps, double shift)
     {
         FlowShift.Check(steps, shift);
         _timesteps = new float[steps];
@@ -44,9 +44,9 @@ internal sealed class FlowEuler : ISolver
         TensorPrimitives.MultiplyAdd(velocity, _sigmas[step + 1] - _sigmas[step], latents, latents);
 
     // float32 throughout: the reference makes this table in float32, and its ends decide the rest.
-    private static float TrainingSigma(int step, float shift)
+    private static float TrainingSigma(int step, double shift)
     {
         var level = step / 1000f;
-        return shift * level / (1 + ((shift - 1) * level));
+        return (float)shift * level / (1 + ((float)(shift - 1) * level));
     }
 }

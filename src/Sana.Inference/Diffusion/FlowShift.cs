@@ -5,15 +5,15 @@ namespace Sana.Inference.Diffusion;
 /// </summary>
 internal static class FlowShift
 {
-    private const float Least = 0.001f;
-    private const float Most = 1000f;
+    private const double Least = 0.001;
+    private const double Most = 1000;
 
     /// <summary>The shifted noise level of <paramref name="level"/>, both 0…1.</summary>
     public static double Apply(double level, double shift) => shift * level / (1 + ((shift - 1) * level));
 
     /// <summary>Refuses what no table can be made of.</summary>
     /// <exception cref="InferenceException">Beyond 1000 neighbouring sigmas meet in float32 and the solver would divide by zero.</exception>
-    public static void Check(int steps, float shift)
+    public static void Check(int steps, double shift)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(steps, 1);
 

@@ -8,16 +8,16 @@ namespace Sana.Tests.Diffusion;
 
 public sealed class FlowDpmSolverTests
 {
-    private static readonly Gen<(int Steps, float Shift)> Schedules = Gen.Select(Gen.Int[1, 100], Gen.Float[0.5f, 12f]);
+    private static readonly Gen<(int Steps, double Shift)> Schedules = Gen.Select(Gen.Int[1, 100], Gen.Double[0.5, 12]);
 
     [Theory]
-    [InlineData(20, 3f, new float[] { 999, 982, 963, 944, 922, 899, 874, 847, 817, 785, 749, 710, 666, 617, 562, 499, 428, 345, 249, 136 })]
-    [InlineData(14, 3f, new float[] { 999, 974, 947, 916, 881, 843, 799, 749, 691, 624, 545, 449, 333, 187 })]
-    [InlineData(20, 4f, new float[] { 999, 986, 972, 957, 940, 922, 902, 881, 856, 829, 799, 765, 726, 682, 631, 571, 499, 413, 307, 173 })]
-    [InlineData(20, 6f, new float[] { 999, 991, 981, 971, 959, 947, 933, 917, 899, 879, 856, 830, 799, 763, 719, 666, 599, 513, 399, 239 })]
-    [InlineData(4, 3f, new float[] { 999, 899, 749, 499 })]
-    [InlineData(3, 1f, new float[] { 999, 666, 332 })]
-    public void Timesteps_are_cut_not_rounded(int steps, float shift, float[] expected)
+    [InlineData(20, 3, new float[] { 999, 982, 963, 944, 922, 899, 874, 847, 817, 785, 749, 710, 666, 617, 562, 499, 428, 345, 249, 136 })]
+    [InlineData(14, 3, new float[] { 999, 974, 947, 916, 881, 843, 799, 749, 691, 624, 545, 449, 333, 187 })]
+    [InlineData(20, 4, new float[] { 999, 986, 972, 957, 940, 922, 902, 881, 856, 829, 799, 765, 726, 682, 631, 571, 499, 413, 307, 173 })]
+    [InlineData(20, 6, new float[] { 999, 991, 981, 971, 959, 947, 933, 917, 899, 879, 856, 830, 799, 763, 719, 666, 599, 513, 399, 239 })]
+    [InlineData(4, 3, new float[] { 999, 899, 749, 499 })]
+    [InlineData(3, 1, new float[] { 999, 666, 332 })]
+    public void Timesteps_are_cut_not_rounded(int steps, double shift, float[] expected)
     {
         var solver = new FlowDpmSolver(steps, shift);
 
@@ -84,12 +84,12 @@ public sealed class FlowDpmSolverTests
     }
 
     [Theory]
-    [InlineData(0f)]
-    [InlineData(-3f)]
-    [InlineData(1001f)]
-    [InlineData(float.NaN)]
-    [InlineData(float.PositiveInfinity)]
-    public void Shift_that_no_table_can_be_made_of_is_refused(float shift)
+    [InlineData(0)]
+    [InlineData(-3)]
+    [InlineData(1001)]
+    [InlineData(double.NaN)]
+    [InlineData(double.PositiveInfinity)]
+    public void Shift_that_no_table_can_be_made_of_is_refused(double shift)
     {
         var refusal = Assert.Throws<InferenceException>(() => new FlowDpmSolver(20, shift));
 
@@ -97,9 +97,9 @@ public sealed class FlowDpmSolverTests
     }
 
     [Theory]
-    [InlineData(0.001f)]
-    [InlineData(1000f)]
-    public void Outermost_shifts_stay_finite_over_the_most_steps(float shift)
+    [InlineData(0.001)]
+    [InlineData(1000)]
+    public void Outermost_shifts_stay_finite_over_the_most_steps(double shift)
     {
         var trajectory = Toy.Trajectory(new FlowDpmSolver(1000, shift), Toy.Curved, start: 1);
 

@@ -44,7 +44,7 @@ public sealed class FlowEulerTests
 
     [Fact]
     public void Straight_path_is_solved_exactly() =>
-        Gen.Select(Gen.Int[1, 100], Gen.Float[0.5f, 12f], Gen.Float[-3f, 3f], Gen.Float[-3f, 3f]).Sample((steps, shift, start, velocity) =>
+        Gen.Select(Gen.Int[1, 100], Gen.Double[0.5, 12], Gen.Float[-3f, 3f], Gen.Float[-3f, 3f]).Sample((steps, shift, start, velocity) =>
         {
             var solver = new FlowEuler(steps, shift);
 
@@ -63,7 +63,7 @@ public sealed class FlowEulerTests
     }
 
     [Theory]
-    [InlineData(0f)]
-    [InlineData(float.NaN)]
-    public void Shift_that_no_table_can_be_made_of_is_refused(float shift) => Assert.Throws<InferenceException>(() => new FlowEuler(20, shift));
+    [InlineData(0)]
+    [InlineData(double.NaN)]
+    public void Shift_that_no_table_can_be_made_of_is_refused(double shift) => Assert.Throws<InferenceException>(() => new FlowEuler(20, shift));
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Sana.Inference.Diffusion;
 using Sana.Tests.Support;
@@ -56,7 +57,7 @@ public sealed class SolverGoldens
     [MemberData(nameof(ScmCases))]
     public void Angles_are_exactly_the_references(string name)
     {
-        var solver = new ScmSolver(int.Parse(name["n=".Length..], null), 0.5f);
+        var solver = new ScmSolver(int.Parse(name["n=".Length..], CultureInfo.InvariantCulture), 0.5f);
 
         Assert.Equal(Floats(Goldens.GetProperty("scm").GetProperty(name).GetProperty("timesteps")), solver.Timesteps.ToArray());
     }
@@ -68,7 +69,7 @@ public sealed class SolverGoldens
     private static ISolver Create(string kind, string name)
     {
         var parts = name.Split(',', '=');
-        var (shift, steps) = (float.Parse(parts[1], null), int.Parse(parts[3], null));
+        var (shift, steps) = (double.Parse(parts[1], CultureInfo.InvariantCulture), int.Parse(parts[3], CultureInfo.InvariantCulture));
         return kind == "dpm" ? new FlowDpmSolver(steps, shift) : new FlowEuler(steps, shift);
     }
 

@@ -77,7 +77,7 @@ public sealed class StoredRuns
     {
         var expected = Expected(checkpoint).GetProperty(run);
         var steps = expected.GetProperty("steps").GetInt32();
-        var shift = Scheduler(checkpoint).GetProperty("flow_shift").GetSingle();
+        var shift = Scheduler(checkpoint).GetProperty("flow_shift").GetDouble();
         return expected.GetProperty("scheduler").GetString() switch
         {
             "DPMSolverMultistepScheduler" => new FlowDpmSolver(steps, shift),
