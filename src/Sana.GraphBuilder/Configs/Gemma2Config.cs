@@ -1,0 +1,75 @@
+namespace Sana.GraphBuilder.Configs;
+
+/// <summary>text_encoder/config.json of a Sana checkpoint (Gemma2Model, or Gemma2ForCausalLM without its head). Defaults are those of gemma-2-2b.</summary>
+internal sealed record Gemma2Config
+{
+    public required int VocabSize { get; init; }
+    public required int HiddenSize { get; init; }
+    public required int IntermediateSize { get; init; }
+    public required int NumHiddenLayers { get; init; }
+    public required int NumAttentionHeads { get; init; }
+
+    /// <summary>Each serves NumAttentionHeads / NumKeyValueHeads consecutive query heads.</summary>
+    public required int NumKeyValueHeads { get; init; }
+    public required int HeadDim { get; init; }
+
+    /// <summary>Queries are scaled by this number to the power −0.5.</summary>
+    public required double QueryPreAttnScalar { get; init; }
+
+    /// <summary>c of c·tanh(scores/c); null leaves the scores as they are.</summary>
+    public required double? AttnLogitSoftcapping { get; init; }
+    public required double RmsNormEps { get; init; }
+    public required double RopeTheta { get; init; }
+    public required int MaxPositionEmbeddings { get; init; }
+
+    /// <summary>Tokens that a sliding layer sees, its own included.</summary>
+    public required int SlidingWindow { get; init; }
+
+    /// <summary>For each layer whether it sees only <see cref="SlidingWindow"/> tokens.</summary>
+    public required bool[] SlidingLayers { get; init; }
+
+    public int QueryWidth => NumAttentionHeads * HeadDim;
+
+    public int KeyValueWidth => NumKeyValueHeads * HeadDim;
+
+    /// <exception cref="CheckpointException">A value is out of range, or asks for a form of the network that is not built here.</exception>
+    public static Gemma2Config Load(string configFile)
+    {
+        var json = JsonConfig.Load(configFile);
+        json.Word("model_type", "gemma2", "gemma2");
+        json.Word("hidden_activation", "gelu_pytorch_tanh", "gelu_pytorch_tanh");
+        json.Only("attention_bias", false);
+        json.Only("use_bidirectional_attention", false);
+        if (json.Has("rope_scaling"))
+            throw json.Wrong("rope_scaling", "null, the only form that is supported");
+        var rope = json.Section("rope_parameters");
+        rope.Word("rope_type", "default", "default");
+
+        var layers = json.Integer("num_hidden_layers", 1, 512, 26);
+        var config = new Gemma2Config
+        {
+            VocabSize = json.Integer("vocab_size", 1, 2_000_000, 256_000),
+            HiddenSize = json.Integer("hidden_size", 1, 65_536, 2_304),
+            IntermediateSize = json.Integer("intermediate_size", 1, 1_048_576, 9_216),
+            NumHiddenLayers = layers,
+            NumAttentionHeads = json.Integer("num_attention_heads", 1, 1_024, 8),
+            NumKeyValueHeads = json.Integer("num_key_value_heads", 1, 1_024, 4),
+            HeadDim = json.Integer("head_dim", 2, 1_024, 256),
+            QueryPreAttnScalar = json.Number("query_pre_attn_scalar", 1e-6, 1e9, 256),
+            AttnLogitSoftcapping = json.NumberOrNull("attn_logit_softcapping", 1e-6, 1e9, missing: 50),
+            RmsNormEps = json.Number("rms_norm_eps", 0, 1, 1e-6),
+            RopeTheta = rope.Has("rope_theta") ? rope.Number("rope_theta", 1, 1e12) : json.Number("rope_theta", 1, 1e12, 10_000),
+            MaxPositionEmbeddings = json.Integer("max_position_embeddings", 1, 16_777_216, 8_192),
+            SlidingWindow = json.Integer("sliding_window", 1, 16_777_216, 4_096),
+            SlidingLayers = json.Has("layer_types")
+                ? [.. json.Words("layer_types", layers, null, "sliding_attention", "full_attention").Select(type => type == "sliding_attention")]
+                : [.. Enumerable.Range(0, layers).Select(layer => layer % 2 == 0)],
+        };
+
+        if (config.QueryWidth > 65_536)
+            throw json.Wrong("num_attention_heads", $"at most {65_536 / config.HeadDim} with head_dim {config.HeadDim}");
+        if (config.NumAttentionHeads % config.NumKeyValueHeads != 0)
+            throw json.Wrong("num_key_value_heads", $"a divisor of num_attention_heads {config.NumAttentionHeads}");
+        return config.HeadDim % 2 == 0 ? config : throw json.Wrong("head_dim", "even, because rotary positions turn pairs");
+    }
+}

@@ -1,0 +1,159 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Unicode;
+using Sana.GraphBuilder.Safetensors;
+
+namespace Sana.GraphBuilder.Configs;
+
+/// <summary>
+/// A config.json, read key by key with a range for every number: nothing is built from a value that was not checked.
+/// A key that is missing or null takes its default; one without a default is required.
+/// </summary>
+internal sealed class JsonConfig
+{
+    private const int MaxBytes = 1_000_000;
+    private readonly string _file;
+    private readonly string _section;
+    private readonly JsonElement _root;
+
+    private JsonConfig(string file, string section, JsonElement root)
+    {
+        _file = file;
+        _section = section;
+        _root = root;
+    }
+
+    /// <summary>Reads the file, at most 1 MB of it.</summary>
+    /// <exception cref="CheckpointException">It is not there, too long, or not a JSON object.</exception>
+    public static JsonConfig Load(string file)
+    {
+        var bytes = RegularFile.ReadAll(file, MaxBytes);
+        if (!Utf8.IsValid(bytes))
+            throw new CheckpointException($"{file} is not valid UTF-8; fetch it again.");
+        try
+        {
+            using var json = JsonDocument.Parse(PythonJson.Quoted(bytes), new JsonDocumentOptions { MaxDepth = 32, AllowDuplicateProperties = false });
+            return json.RootElement.ValueKind == JsonValueKind.Object
+                ? new JsonConfig(file, "", json.RootElement.Clone())
+                : throw new CheckpointException($"{file} is not a JSON object; fetch it again.");
+        }
+        catch (Exception error) when (error is JsonException or InvalidOperationException)
+        {
+            throw new CheckpointException($"{file} is not JSON: {error.Message}", error);
+        }
+    }
+
+    /// <summary>A nested object; an empty one, all defaults, when the key is missing.</summary>
+    public JsonConfig Section(string key)
+    {
+        var value = Find(key);
+        if (value is { ValueKind: not JsonValueKind.Object })
+            throw Wrong(key, "an object");
+        return new JsonConfig(_file, $"{_section}{key}.", value ?? default);
+    }
+
+    public bool Has(string key) => Find(key) is not null;
+
+    public int Integer(string key, int from, int to, int? missing = null)
+    {
+        if (Find(key) is not { } value)
+            return missing ?? throw Missing(key);
+        return Whole(value, from, to) ?? throw Wrong(key, $"a whole number from {from} to {to}");
+    }
+
+    public double Number(string key, double from, double to, double? missing = null)
+    {
+        if (Find(key) is not { } value)
+            return missing ?? throw Missing(key);
+        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && number >= from && number <= to
+            ? number
+            : throw Wrong(key, string.Create(CultureInfo.InvariantCulture, $"a number from {from} to {to}"));
+    }
+
+    /// <summary>A number, or null if the file says null: there null means "without", not "default".</summary>
+    public double? NumberOrNull(string key, double from, double to, double? missing) =>
+        Has(key) ? Number(key, from, to) : _root.ValueKind == JsonValueKind.Object && _root.TryGetProperty(key, out _) ? null : missing;
+
+    public bool Flag(string key, bool missing) => Find(key)?.ValueKind switch
+    {
+        null => missing,
+        JsonValueKind.True => true,
+        JsonValueKind.False => false,
+        _ => throw Wrong(key, "true or false"),
+    };
+
+    /// <summary>One of the words that this project supports.</summary>
+    public string Word(string key, string? missing, params ReadOnlySpan<string> supported)
+    {
+        if (Find(key) is not { } value)
+            return missing ?? throw Missing(key);
+        return Known(value, supported) ?? throw Wrong(key, OneOf(supported));
+    }
+
+    /// <summary>Refuses any other value: the network was never built with it here.</summary>
+    public void Only(string key, bool supported)
+    {
+        if (Flag(key, supported) != supported)
+            throw Wrong(key, supported ? "true, the only form that is supported" : "false, the only form that is supported");
+    }
+
+    /// <summary>A word for each of <paramref name="count"/> stages; one word alone stands for all.</summary>
+    public string[] Words(string key, int count, string? missing, params ReadOnlySpan<string> supported)
+    {
+        if (Find(key) is not { ValueKind: JsonValueKind.Array } list)
+            return [.. Enumerable.Repeat(Word(key, missing, supported), count)];
+        var words = new List<string>();
+        foreach (var item in list.EnumerateArray())
+            words.Add(Known(item, supported) ?? throw Wrong(key, $"a list of {OneOf(supported)}"));
+        return words.Count == count ? [.. words] : throw Wrong(key, $"one word or a list of {count}");
+    }
+
+    public int[] Integers(string key, int from, int to, int minCount, int maxCount) =>
+        Integers(Find(key) ?? throw Missing(key), key, from, to, minCount, maxCount);
+
+    /// <summary>For each of <paramref name="count"/> stages a list of at most four whole numbers.</summary>
+    public int[][] IntegerLists(string key, int from, int to, int count)
+    {
+        var value = Find(key) ?? throw Missing(key);
+        return value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == count
+            ? [.. value.EnumerateArray().Select(list => Integers(list, key, from, to, 0, 4))]
+            : throw Wrong(key, $"a list of {count} lists");
+    }
+
+    /// <summary>The error for a value that is of the right type and still cannot be used.</summary>
+    public CheckpointException Wrong(string key, string expected) =>
+        new($"{_section}{key} of {_file} is {Quoted.Text(Find(key)?.GetRawText() ?? "missing")}, but must be {expected}; use the config.json that belongs to the weights.");
+
+    private CheckpointException Missing(string key) => new($"{_file} has no {_section}{key}; use the config.json that belongs to the weights.");
+
+    private JsonElement? Find(string key) =>
+        _root.ValueKind == JsonValueKind.Object && _root.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+
+    private int[] Integers(JsonElement list, string key, int from, int to, int minCount, int maxCount)
+    {
+        if (list.ValueKind != JsonValueKind.Array || list.GetArrayLength() < minCount || list.GetArrayLength() > maxCount)
+            throw Wrong(key, minCount == maxCount ? $"a list of {minCount} whole numbers" : $"a list of {minCount} to {maxCount} whole numbers");
+        return [.. list.EnumerateArray().Select(item => Whole(item, from, to) ?? throw Wrong(key, $"whole numbers from {from} to {to}"))];
+    }
+
+    private static int? Whole(JsonElement value, int from, int to)
+    {
+        // Python tools write 256 as 256.0 now and then.
+        if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out var number) || number != Math.Floor(number))
+            return null;
+        return number >= from && number <= to ? (int)number : null;
+    }
+
+    private static string? Known(JsonElement value, ReadOnlySpan<string> supported)
+    {
+        foreach (var word in supported)
+        {
+            if (value.ValueKind == JsonValueKind.String && value.ValueEquals(word))
+                return word;
+        }
+
+        return null;
+    }
+
+    private static string OneOf(ReadOnlySpan<string> supported) => $"one of {string.Join(", ", supported.ToArray().Select(word => $"\"{word}\""))}";
+}

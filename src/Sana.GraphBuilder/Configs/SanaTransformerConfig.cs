@@ -1,0 +1,82 @@
+namespace Sana.GraphBuilder.Configs;
+
+/// <summary>transformer/config.json of a Sana checkpoint (SanaTransformer2DModel). Keys that older files lack have the defaults of the 1.6B model.</summary>
+internal sealed record SanaTransformerConfig
+{
+    public required int InChannels { get; init; }
+    public required int NumLayers { get; init; }
+    public required int NumAttentionHeads { get; init; }
+    public required int AttentionHeadDim { get; init; }
+    public required int NumCrossAttentionHeads { get; init; }
+    public required int CrossAttentionHeadDim { get; init; }
+    public required int CaptionChannels { get; init; }
+    public required double MlpRatio { get; init; }
+    public required double NormEps { get; init; }
+
+    /// <summary>Side of the base grid in latent pixels: image pixels / 32.</summary>
+    public required int SampleSize { get; init; }
+
+    /// <summary>Null: no positional embedding. A number: sincos positions divided by it (2K: 1, 4K: 2).</summary>
+    public required double? InterpolationScale { get; init; }
+
+    /// <summary>RMS norm of queries and keys over all heads, <c>rms_norm_across_heads</c> (Sana 1.5 and Sprint).</summary>
+    public required bool QkNorm { get; init; }
+
+    /// <summary>Whether the guidance scale is an input of the network (Sprint).</summary>
+    public required bool GuidanceEmbeds { get; init; }
+    public required double GuidanceEmbedsScale { get; init; }
+
+    /// <summary>Factor on the timestep before its embedding.</summary>
+    public required double TimestepScale { get; init; }
+
+    /// <summary>D: width of a token.</summary>
+    public int Width => NumAttentionHeads * AttentionHeadDim;
+
+    /// <summary>Width of the queries, keys and values of the cross attention; D in all published models.</summary>
+    public int CrossWidth => NumCrossAttentionHeads * CrossAttentionHeadDim;
+
+    /// <summary>H: channels of the Mix-FFN after its gate.</summary>
+    public int FeedForwardWidth => (int)(MlpRatio * Width);
+
+    /// <exception cref="CheckpointException">A value is out of range, or asks for a form of the network that is not built here.</exception>
+    public static SanaTransformerConfig Load(string configFile)
+    {
+        var json = JsonConfig.Load(configFile);
+        json.Word("_class_name", "SanaTransformer2DModel", "SanaTransformer2DModel");
+        json.Only("attention_bias", false);
+        json.Only("norm_elementwise_affine", false);
+        json.Integer("patch_size", 1, 1, missing: 1);
+
+        var config = new SanaTransformerConfig
+        {
+            InChannels = json.Integer("in_channels", 1, 1_024, 32),
+            NumLayers = json.Integer("num_layers", 1, 512, 20),
+            NumAttentionHeads = json.Integer("num_attention_heads", 1, 1_024, 70),
+            AttentionHeadDim = json.Integer("attention_head_dim", 1, 1_024, 32),
+            NumCrossAttentionHeads = json.Integer("num_cross_attention_heads", 1, 1_024, 20),
+            CrossAttentionHeadDim = json.Integer("cross_attention_head_dim", 1, 1_024, 112),
+            CaptionChannels = json.Integer("caption_channels", 1, 65_536, 2304),
+            MlpRatio = json.Number("mlp_ratio", 0.001, 64, 2.5),
+            NormEps = json.Number("norm_eps", 0, 1, 1e-6),
+            SampleSize = json.Integer("sample_size", 1, 4_096, 32),
+            InterpolationScale = json.NumberOrNull("interpolation_scale", 0.001, 1_000, missing: null),
+            QkNorm = json.Has("qk_norm") && json.Word("qk_norm", null, "rms_norm_across_heads") is not null,
+            GuidanceEmbeds = json.Flag("guidance_embeds", false),
+            GuidanceEmbedsScale = json.Number("guidance_embeds_scale", 0, 1_000, 0.1),
+            TimestepScale = json.Number("timestep_scale", 1e-6, 1e6, 1),
+        };
+
+        json.Integer("out_channels", config.InChannels, config.InChannels, config.InChannels);
+        if (config.Width > 65_536)
+            throw json.Wrong("num_attention_heads", $"at most {65_536 / config.AttentionHeadDim} with attention_head_dim {config.AttentionHeadDim}");
+        if (config.CrossWidth > 65_536)
+            throw json.Wrong("num_cross_attention_heads", $"at most {65_536 / config.CrossAttentionHeadDim} with cross_attention_head_dim {config.CrossAttentionHeadDim}");
+        if (config.FeedForwardWidth is < 1 or > 1_048_576)
+            throw json.Wrong("mlp_ratio", $"such that {config.Width} times it is between 1 and 1048576");
+        // The caption is projected to D before the cross attention reads it.
+        json.Integer("cross_attention_dim", config.Width, config.Width, config.Width);
+        return config.InterpolationScale is not null && config.Width % 4 != 0
+            ? throw json.Wrong("interpolation_scale", $"null, because positions need a width divisible by 4 and {config.Width} is not")
+            : config;
+    }
+}
