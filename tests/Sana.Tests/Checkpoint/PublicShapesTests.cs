@@ -1,0 +1,67 @@
+using System.Globalization;
+using System.Text;
+using Sana.GraphBuilder.Checkpoint;
+using Sana.GraphBuilder.Configs;
+using Sana.Tests.Support;
+using Xunit;
+
+namespace Sana.Tests.Checkpoint;
+
+/// <summary>The published models at full size: every name and shape approved, and as many parameters as their authors count.</summary>
+public sealed class PublicShapesTests : IDisposable
+{
+    private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    /// <summary>The 2K and 4K models have the tensors of the 1.6B model: their positions are computed, not stored.</summary>
+    [Theory]
+    [InlineData("0.6B", "0.6B", 591_747_872)]
+    [InlineData("1.6B", "1.6B", 1_604_462_752)]
+    [InlineData("1.6B-2K", "1.6B", 1_604_462_752)]
+    [InlineData("1.6B-4K", "1.6B", 1_604_462_752)]
+    [InlineData("1.5-1.6B", "1.5-1.6B", 1_604_641_952)]
+    [InlineData("1.5-4.8B", "1.5-4.8B", 4_721_825_952)]
+    [InlineData("Sprint-0.6B", "Sprint-0.6B", 593_501_216)]
+    [InlineData("Sprint-1.6B", "Sprint-1.6B", 1_610_237_472)]
+    public void Sana_transformer(string model, string approved, long parameters) =>
+        Holds($"SanaTransformer-{approved}", SanaTransformerTensors.Of(SanaTransformerConfig.Load(Write(PublicConfigs.SanaTransformers[model]))), parameters);
+
+    [Fact]
+    public void Gemma2() =>
+        Holds("Gemma2-2B", Gemma2Tensors.Of(Gemma2Config.Load(Write(PublicConfigs.Gemma2))), 2_614_341_888);
+
+    [Fact]
+    public void Autoencoder_encoder() =>
+        Holds("AutoencoderDC-encoder", AutoencoderDCTensors.OfEncoder(AutoencoderDCConfig.Load(Write(PublicConfigs.AutoencoderDC))), 153_027_104);
+
+    [Fact]
+    public void Autoencoder_decoder() =>
+        Holds("AutoencoderDC-decoder", AutoencoderDCTensors.OfDecoder(AutoencoderDCConfig.Load(Write(PublicConfigs.AutoencoderDC))), 159_223_171);
+
+    [Fact]
+    public void Clip_vit_base_patch32() =>
+        Holds("Clip-ViT-B-32", ClipTensors.Of(ClipConfig.Load(Write(PublicConfigs.ClipVitB32))), 151_277_313);
+
+    [Fact]
+    public void Clip_vit_large_patch14() =>
+        Holds("Clip-ViT-L-14", ClipTensors.Of(ClipConfig.Load(Write(PublicConfigs.ClipVitL14))), 427_616_513);
+
+    private static void Holds(string name, IEnumerable<ExpectedTensor> tensors, long parameters)
+    {
+        var list = tensors.ToArray();
+
+        Assert.Equal(parameters, list.Sum(tensor => tensor.Elements));
+        var text = new StringBuilder();
+        foreach (var tensor in list)
+            text.Append(CultureInfo.InvariantCulture, $"{tensor.Name} [{string.Join(", ", tensor.Shape)}]\n");
+        Approve.Text(name, text.ToString());
+    }
+
+    private string Write(string config)
+    {
+        var file = _folder.File("config.json");
+        File.WriteAllText(file, config);
+        return file;
+    }
+}

@@ -1,0 +1,66 @@
+namespace Sana.Tests.Support;
+
+/// <summary>The configs of the published checkpoints, as their config.json says it.</summary>
+internal static class PublicConfigs
+{
+    public const string Gemma2 = """
+        {
+          "architectures": ["Gemma2Model"], "model_type": "gemma2", "attention_bias": false, "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0,
+          "head_dim": 256, "hidden_activation": "gelu_pytorch_tanh", "hidden_size": 2304, "intermediate_size": 9216, "max_position_embeddings": 8192,
+          "num_attention_heads": 8, "num_hidden_layers": 26, "num_key_value_heads": 4, "query_pre_attn_scalar": 256, "rms_norm_eps": 1e-06,
+          "rope_theta": 10000.0, "sliding_window": 4096, "vocab_size": 256000
+        }
+        """;
+
+    public const string AutoencoderDC = """
+        {
+          "_class_name": "AutoencoderDC", "in_channels": 3, "latent_channels": 32, "attention_head_dim": 32,
+          "encoder_block_types": ["ResBlock", "ResBlock", "ResBlock", "EfficientViTBlock", "EfficientViTBlock", "EfficientViTBlock"],
+          "decoder_block_types": ["ResBlock", "ResBlock", "ResBlock", "EfficientViTBlock", "EfficientViTBlock", "EfficientViTBlock"],
+          "encoder_block_out_channels": [128, 256, 512, 512, 1024, 1024], "decoder_block_out_channels": [128, 256, 512, 512, 1024, 1024],
+          "encoder_layers_per_block": [2, 2, 2, 3, 3, 3], "decoder_layers_per_block": [3, 3, 3, 3, 3, 3],
+          "encoder_qkv_multiscales": [[], [], [], [5], [5], [5]], "decoder_qkv_multiscales": [[], [], [], [5], [5], [5]],
+          "upsample_block_type": "interpolate", "downsample_block_type": "Conv", "decoder_norm_types": "rms_norm", "decoder_act_fns": "silu",
+          "scaling_factor": 0.41407
+        }
+        """;
+
+    public const string ClipVitB32 = """{ "model_type": "clip", "projection_dim": 512, "text_config": {}, "vision_config": {} }""";
+
+    public const string ClipVitL14 = """
+        {
+          "model_type": "clip", "projection_dim": 768,
+          "text_config": { "hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12, "num_hidden_layers": 12, "eos_token_id": 2 },
+          "vision_config": { "hidden_size": 1024, "intermediate_size": 4096, "num_attention_heads": 16, "num_hidden_layers": 24, "patch_size": 14 }
+        }
+        """;
+
+    /// <summary>transformer/config.json by the name of the model.</summary>
+    public static readonly IReadOnlyDictionary<string, string> SanaTransformers = new Dictionary<string, string>
+    {
+        ["0.6B"] = Small(layers: 28, sampleSize: 32),
+        ["1.6B"] = Large(layers: 20, sampleSize: 32),
+        ["1.6B-2K"] = Large(layers: 20, sampleSize: 64, interpolationScale: "1.0"),
+        ["1.6B-4K"] = Large(layers: 20, sampleSize: 128, interpolationScale: "2.0"),
+        ["1.5-1.6B"] = Large(layers: 20, sampleSize: 32, qkNorm: true),
+        ["1.5-4.8B"] = Large(layers: 60, sampleSize: 32, qkNorm: true),
+        ["Sprint-0.6B"] = Small(layers: 28, sampleSize: 32, qkNorm: true, guidance: true),
+        ["Sprint-1.6B"] = Large(layers: 20, sampleSize: 32, qkNorm: true, guidance: true),
+    };
+
+    private static string Small(int layers, int sampleSize, bool qkNorm = false, bool guidance = false) =>
+        Sana(heads: 36, crossHeads: 16, crossDim: 72, width: 1152, layers, sampleSize, "null", qkNorm, guidance);
+
+    private static string Large(int layers, int sampleSize, string interpolationScale = "null", bool qkNorm = false, bool guidance = false) =>
+        Sana(heads: 70, crossHeads: 20, crossDim: 112, width: 2240, layers, sampleSize, interpolationScale, qkNorm, guidance);
+
+    private static string Sana(int heads, int crossHeads, int crossDim, int width, int layers, int sampleSize, string interpolationScale, bool qkNorm, bool guidance) => $$"""
+        {
+          "_class_name": "SanaTransformer2DModel", "attention_bias": false, "attention_head_dim": 32, "caption_channels": 2304, "cross_attention_dim": {{width}},
+          "cross_attention_head_dim": {{crossDim}}, "dropout": 0.0, "guidance_embeds": {{(guidance ? "true" : "false")}}, "guidance_embeds_scale": 0.1, "in_channels": 32,
+          "interpolation_scale": {{interpolationScale}}, "mlp_ratio": 2.5, "norm_elementwise_affine": false, "norm_eps": 1e-06, "num_attention_heads": {{heads}},
+          "num_cross_attention_heads": {{crossHeads}}, "num_layers": {{layers}}, "out_channels": 32, "patch_size": 1,
+          "qk_norm": {{(qkNorm ? "\"rms_norm_across_heads\"" : "null")}}, "sample_size": {{sampleSize}}, "timestep_scale": 1.0
+        }
+        """;
+}
