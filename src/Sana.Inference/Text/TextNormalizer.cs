@@ -1,6 +1,6 @@
 namespace Sana.Inference.Text;
 
-/// <summary>The "normalizer" of a Gemma tokenizer.json: nothing, replacements of fixed strings, a prepended string, or a sequence of these.</summary>
+/// <summary>The "normalizer" of a Gemma tokenizer.json: nothing, a replacement of a fixed string, or a sequence of these.</summary>
 internal sealed class TextNormalizer
 {
     /// <summary>Published files have one step; a few allow for variants and bound what a hostile file can multiply.</summary>
@@ -25,13 +25,10 @@ internal sealed class TextNormalizer
     {
         foreach (var step in _steps)
         {
-            var grown = step.Pattern is null
-                ? text.Length + step.Content.Length
-                : text.Length + (text.AsSpan().Count(step.Pattern) * ((long)step.Content.Length - step.Pattern.Length));
+            var grown = text.Length + (text.AsSpan().Count(step.Pattern) * ((long)step.Content.Length - step.Pattern.Length));
             if (grown > UnicodeText.MaxLength * 2L)
                 throw new InferenceException($"The tokenizer's normalizer turns the text into {grown:N0} characters, the limit is {UnicodeText.MaxLength * 2L:N0}; shorten the text or replace tokenizer.json.");
-            if (step.Pattern is not null) text = text.Replace(step.Pattern, step.Content, StringComparison.Ordinal);
-            else if (text.Length > 0) text = step.Content + text;
+            text = text.Replace(step.Pattern, step.Content, StringComparison.Ordinal);
         }
 
         return text;
@@ -42,8 +39,7 @@ internal sealed class TextNormalizer
     {
         foreach (var step in Enumerable.Reverse(_steps))
         {
-            if (step.Pattern is null) text = text.StartsWith(step.Content, StringComparison.Ordinal) ? text[step.Content.Length..] : text;
-            else if (step.Content.Length > 0) text = text.Replace(step.Content, step.Pattern, StringComparison.Ordinal);
+            if (step.Content.Length > 0) text = text.Replace(step.Content, step.Pattern, StringComparison.Ordinal);
         }
 
         return text;
@@ -56,9 +52,6 @@ internal sealed class TextNormalizer
             case "Sequence":
                 foreach (var item in part.Get("normalizers").Items()) Add(item);
                 return;
-            case "Prepend":
-                _steps.Add(new Step(null, part.Get("prepend").Text()));
-                break;
             case "Replace" when part.Get("pattern").Text("String") is { Length: > 0 } pattern:
                 _steps.Add(new Step(pattern, part.Get("content").Text()));
                 break;
@@ -71,6 +64,5 @@ internal sealed class TextNormalizer
         if (_steps.Count > MaxSteps) throw part.Refuse($"is one of more than {MaxSteps} steps", "use the checkpoint's own tokenizer.json");
     }
 
-    /// <summary>A replacement; without a pattern, a prefix.</summary>
-    private readonly record struct Step(string? Pattern, string Content);
+    private readonly record struct Step(string Pattern, string Content);
 }
