@@ -11,6 +11,7 @@ namespace Sana.Inference.Text;
 internal sealed class BytePairMerges
 {
     private const int MaxMerges = 4_194_304;
+    private const int MaxLineBytes = 4096;
 
     private readonly string _file;
     private readonly Vocabulary _vocabulary;
@@ -74,8 +75,6 @@ internal sealed class BytePairMerges
     public bool TryGetRank(int left, int right, out int rank) => _ranks.TryGetValue(new Pair(left, right), out rank);
 
     public Merge ByRank(int rank) => _byRank[rank];
-
-    private const int MaxLineBytes = 4096;
 
     private ReadOnlySpan<char> Copy(ref Utf8JsonReader reader, char[] buffer)
     {

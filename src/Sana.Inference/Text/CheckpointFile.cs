@@ -32,7 +32,7 @@ internal static class CheckpointFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new InferenceException($"{path} cannot be read ({e.Message}); check the file and its permissions.", e);
+            throw new InferenceException($"{path} cannot be read ({e.Message.TrimEnd('.')}); check the file and its permissions.", e);
         }
     }
 

@@ -58,11 +58,14 @@ internal readonly struct JsonPart(string file, string key, JsonElement element)
 
     public string? Text(string name) => Find(name)?.Text();
 
-    public bool Flag(string name, bool otherwise = false)
+    public bool Boolean() => element.ValueKind switch
     {
-        if (Find(name) is not { } flag) return otherwise;
-        return flag.Boolean();
-    }
+        JsonValueKind.True => true,
+        JsonValueKind.False => false,
+        _ => throw Refuse("is neither true nor false"),
+    };
+
+    public bool Flag(string name, bool otherwise = false) => Find(name)?.Boolean() ?? otherwise;
 
     public int Integer() =>
         element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out var value) ? value : throw Refuse("is not a whole number in range");
@@ -71,20 +74,15 @@ internal readonly struct JsonPart(string file, string key, JsonElement element)
 
     public List<JsonPart> Items()
     {
+        const int maxItems = 100_000; // the longest list here, of added tokens, has a few thousand in published files
         if (element.ValueKind != JsonValueKind.Array) throw Refuse("is not a list");
+        if (element.GetArrayLength() is > maxItems and var length) throw Refuse($"has {length:N0} items, the limit is {maxItems:N0}");
         var (path, name) = (file, key);
         return [.. element.EnumerateArray().Select((item, i) => new JsonPart(path, $"{name}[{i}]", item))];
     }
 
     /// <summary>An exception that names file, key and the problem; a fix of its own replaces the usual one.</summary>
     public InferenceException Refuse(string problem, string fix = "download the checkpoint again") => new($"{file}: {Named(key)} {problem}; {fix}.");
-
-    public bool Boolean() => element.ValueKind switch
-    {
-        JsonValueKind.True => true,
-        JsonValueKind.False => false,
-        _ => throw Refuse("is neither true nor false"),
-    };
 
     private string Inside(string name) => key.Length == 0 ? name : $"{key}.{name}";
 

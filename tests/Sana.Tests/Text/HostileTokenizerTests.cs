@@ -128,6 +128,26 @@ public sealed class HostileTokenizerTests
     }
 
     [Fact]
+    public void A_list_of_millions_is_refused_before_it_is_taken_apart()
+    {
+        var refusal = Assert.Throws<InferenceException>(() => TinyTokenizer.Load(json =>
+            json["added_tokens"] = JsonNode.Parse($"[{string.Join(',', Enumerable.Repeat(1, 1_000_000))}]")));
+
+        Assert.Contains("1,000,000 items", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_pipe_is_refused_and_not_waited_for()
+    {
+        using var folder = new TempFolder();
+        System.Diagnostics.Process.Start("mkfifo", folder.File("tokenizer.json")).WaitForExit();
+
+        var refusal = Assert.Throws<InferenceException>(() => GemmaTokenizer.Load(folder.Path));
+
+        Assert.Contains("empty", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void An_empty_added_token_matches_nothing()
     {
         var tokenizer = TinyTokenizer.Load(json => json["added_tokens"]!.AsArray().Add(TinyTokenizer.Added(500, "")));
