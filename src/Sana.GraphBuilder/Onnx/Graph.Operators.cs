@@ -1,0 +1,247 @@
+namespace Sana.GraphBuilder.Onnx;
+
+/// <summary>The operators that the networks use, each with its shape rule.</summary>
+internal sealed partial class Graph
+{
+    public Value Add(Value left, Value right) => Elementwise("Add", left, right);
+
+    public Value Sub(Value left, Value right) => Elementwise("Sub", left, right);
+
+    public Value Mul(Value left, Value right) => Elementwise("Mul", left, right);
+
+    public Value Div(Value left, Value right) => Elementwise("Div", left, right);
+
+    public Value Neg(Value x) => Same("Neg", x);
+
+    public Value Exp(Value x) => Same("Exp", x);
+
+    public Value Relu(Value x) => Same("Relu", x);
+
+    public Value Sigmoid(Value x) => Same("Sigmoid", x);
+
+    public Value Sin(Value x) => Same("Sin", x);
+
+    public Value Cos(Value x) => Same("Cos", x);
+
+    public Value Sqrt(Value x) => Same("Sqrt", x);
+
+    public Value Tanh(Value x) => Same("Tanh", x);
+
+    public Value GeluTanh(Value x) => Same("Gelu", x, ("approximate", "tanh"));
+
+    public Value Gelu(Value x) => Same("Gelu", x);
+
+    public Value Softmax(Value x) => Same("Softmax", x, ("axis", -1L));
+
+    public Value Cast(Value x, ElementType type) => x.Type == type ? x : Node("Cast", [x], type, x.Shape, ("to", (long)type));
+
+    /// <summary>Out-of-range values, infinities included, become the limit.</summary>
+    public Value Clip(Value x, float limit) => Node("Clip", [x, Scalar(-limit, x.Type), Scalar(limit, x.Type)], x.Type, x.Shape);
+
+    /// <summary>x · sigmoid(x). The runtime's sigmoid saturates at ±18, an error of |x| · 1.5e-8 below.</summary>
+    public Value Silu(Value x) => Mul(x, Sigmoid(x));
+
+    /// <summary>x / (1 + exp(−x)): for inputs so far below −18 that a saturated sigmoid would leave a residue.</summary>
+    public Value SiluOfAnyMagnitude(Value x) => Div(x, Add(Scalar(1, x.Type), Exp(Neg(x))));
+
+    public Value MatMul(Value left, Value right)
+    {
+        Check(left[-1] == right[-2], $"MatMul of {left} and {right}");
+        Dim[] shape = [.. Broadcast(left.Shape[..^2], right.Shape[..^2]), left[-2], right[-1]];
+        return Node("MatMul", [left, right], left.Type, shape);
+    }
+
+    /// <summary>x · weightᵀ + bias over the last axis, the weight as PyTorch stores it: [out, in].</summary>
+    public Value Linear(Value x, string path, bool bias = true)
+    {
+        var weight = Weight($"{path}.weight");
+        Check(x[-1] == weight[1], $"Linear {path} [{weight[0]}, {weight[1]}] of {x}");
+        var rows = x.Shape[..^1].Aggregate((Dim)1, (product, d) => product * d);
+        Value[] inputs = bias ? [Reshape(x, rows, x[-1]), weight, Weight($"{path}.bias")] : [Reshape(x, rows, x[-1]), weight];
+        var name = Unique($"{path}/Gemm");
+        var product = Add("Gemm", inputs, new Value(name, x.Type, [rows, weight[0]]), [("transB", 1L)]);
+        return Reshape(product, [.. x.Shape[..^1], weight[0]]);
+    }
+
+    /// <summary>Convolution of [batch, channels, height, width], padded so that odd kernels keep the size at stride 1.</summary>
+    public Value Conv(Value x, string path, bool bias = true, long stride = 1, long groups = 1)
+    {
+        var weight = Weight($"{path}.weight"); // [out, in / groups, kernel, kernel], or [out, in] of a Linear that works on every pixel
+        weight = weight.Rank == 4 ? weight : Reshape(weight, weight[0], weight[1], 1, 1);
+        Check(x.Rank == 4 && x[1] == weight[1] * groups, $"Conv {path} [{string.Join(", ", weight.Shape)}], {groups} groups, of {x}");
+        var kernel = weight[2].Factor;
+        var pad = kernel % 2 == 1 ? kernel / 2 : 0;
+        Value[] inputs = bias ? [x, weight, Weight($"{path}.bias")] : [x, weight];
+        return Add(
+            "Conv",
+            inputs,
+            new Value(Unique($"{path}/Conv"), x.Type, [x[0], weight[0], x[2] / stride, x[3] / stride]),
+            [("kernel_shape", new[] { kernel, kernel }), ("pads", new[] { pad, pad, pad, pad }), ("strides", new[] { stride, stride }), ("group", groups)]);
+    }
+
+    /// <summary>Normalisation to unit variance and zero mean over the last axis, without parameters.</summary>
+    public Value LayerNorm(Value x, float epsilon) => LayerNorm(x, epsilon, [Constant(Ones(x[-1]))]);
+
+    public Value LayerNorm(Value x, float epsilon, string path) => LayerNorm(x, epsilon, [Weight($"{path}.weight"), Weight($"{path}.bias")]);
+
+    /// <summary>x / √(mean(x²) + ε) · scale over the last axis, in float32.</summary>
+    public Value RmsNorm(Value x, Value scale, float epsilon)
+    {
+        Check(x[-1] == scale[0], $"RMSNormalization with scale {scale} of {x}");
+        var wide = Cast(x, ElementType.Float);
+        return Cast(
+            Node("RMSNormalization", [wide, Cast(scale, ElementType.Float)], ElementType.Float, x.Shape, ("axis", -1L), ("epsilon", epsilon)),
+            x.Type);
+    }
+
+    public Value Reshape(Value x, params Dim[] shape)
+    {
+        if (shape.SequenceEqual(x.Shape))
+        {
+            return x;
+        }
+
+        return Node("Reshape", [x, Target(x, shape)], x.Type, shape);
+    }
+
+    /// <summary>Axes of size 1 repeated to the shape.</summary>
+    public Value Expand(Value x, params Dim[] shape) => Node("Expand", [x, Sizes(shape)], x.Type, Broadcast(x.Shape, shape));
+
+    public Value Transpose(Value x, params long[] order)
+    {
+        Check(order.Length == x.Rank, $"Transpose to ({string.Join(", ", order)}) of {x}");
+        return Node("Transpose", [x], x.Type, [.. order.Select(axis => x.Shape[axis])], ("perm", order));
+    }
+
+    public Value Concat(int axis, params Value[] parts)
+    {
+        var shape = parts[0].Shape.ToArray();
+        var at = axis < 0 ? shape.Length + axis : axis;
+        shape[at] = parts.Select(p => p[axis]).Aggregate((sum, d) => sum + d);
+        return Node("Concat", parts, parts[0].Type, shape, ("axis", (long)axis));
+    }
+
+    /// <summary>Equal parts along an axis.</summary>
+    public Value[] Split(Value x, int axis, int parts)
+    {
+        var shape = x.Shape.ToArray();
+        var at = axis < 0 ? shape.Length + axis : axis;
+        shape[at] /= parts;
+        return Nodes("Split", [x], [.. Enumerable.Repeat(shape, parts)], ("axis", (long)axis), ("num_outputs", (long)parts));
+    }
+
+    /// <summary>Row <paramref name="index"/> of an axis, the axis kept with size 1.</summary>
+    public Value Row(Value x, int axis, long index)
+    {
+        var shape = x.Shape.ToArray();
+        shape[axis] = 1;
+        return Node("Slice", [x, Constant(index), Constant(index + 1), Constant((long)axis)], x.Type, shape);
+    }
+
+    public Value Gather(Value x, Value indices, int axis) => Node(
+        "Gather", [x, indices], x.Type, [.. x.Shape[..axis], .. indices.Shape, .. x.Shape[(axis + 1)..]], ("axis", (long)axis));
+
+    public Value Sum(Value x, int axis) => Reduce("ReduceSum", x, axis);
+
+    public Value Mean(Value x, int axis) => Reduce("ReduceMean", x, axis);
+
+    public Value SumOfSquares(Value x, int axis) => Reduce("ReduceSumSquare", x, axis);
+
+    /// <summary>start, start + 1 … of a length known at run time: int64 [length].</summary>
+    public Value Range(Value start, Value limit, Dim length) => Node(
+        "Range", [Reshape(start), Reshape(limit), Scalar(1)], ElementType.Int64, [length]);
+
+    public Value Compare(string op, Value left, Value right) => Node(op, [left, right], ElementType.Bool, Broadcast(left.Shape, right.Shape));
+
+    public Value And(Value left, Value right) => Compare("And", left, right);
+
+    public Value Where(Value condition, Value yes, Value no) => Node(
+        "Where", [condition, yes, no], yes.Type, Broadcast(condition.Shape, Broadcast(yes.Shape, no.Shape)));
+
+    /// <summary>Every pixel four times.</summary>
+    public Value NearestTwice(Value x) => Node(
+        "Resize",
+        [x, new Value("", x.Type, []), Constant([1f, 1f, 2f, 2f])],
+        x.Type,
+        [x[0], x[1], x[2] * 2, x[3] * 2],
+        ("mode", "nearest"), ("coordinate_transformation_mode", "asymmetric"), ("nearest_mode", "floor"));
+
+    /// <summary>Pixel shuffle by 2: out[c, 2y+dy, 2x+dx] = in[4c+2dy+dx, y, x].</summary>
+    public Value PixelShuffle(Value x) => Node(
+        "DepthToSpace", [x], x.Type, [x[0], x[1] / 4, x[2] * 2, x[3] * 2], ("blocksize", 2L), ("mode", "CRD"));
+
+    private static float[] Ones(Dim size)
+    {
+        var ones = new float[size.Factor];
+        Array.Fill(ones, 1f);
+        return ones;
+    }
+
+    private static void Check(bool fits, string what)
+    {
+        if (!fits)
+        {
+            throw new ShapeException($"Shapes do not fit: {what}.");
+        }
+    }
+
+    private static Dim[] Broadcast(Dim[] left, Dim[] right)
+    {
+        var shape = new Dim[Math.Max(left.Length, right.Length)];
+        for (var i = 1; i <= shape.Length; i++)
+        {
+            var a = i <= left.Length ? left[^i] : 1;
+            var b = i <= right.Length ? right[^i] : 1;
+            Check(a == b || a == 1 || b == 1, $"[{string.Join(", ", left)}] with [{string.Join(", ", right)}]");
+            shape[^i] = a == 1 ? b : a;
+        }
+
+        return shape;
+    }
+
+    private Value LayerNorm(Value x, float epsilon, Value[] parameters)
+    {
+        var wide = Cast(x, ElementType.Float);
+        Value[] inputs = [wide, .. parameters.Select(p => Cast(p, ElementType.Float))];
+        return Cast(Node("LayerNormalization", inputs, ElementType.Float, x.Shape, ("axis", -1L), ("epsilon", epsilon)), x.Type);
+    }
+
+    private Value Elementwise(string op, Value left, Value right)
+    {
+        Check(left.Type == right.Type, $"{op} of {left} and {right}");
+        return Node(op, [left, right], left.Type, Broadcast(left.Shape, right.Shape));
+    }
+
+    private Value Same(string op, Value x, params (string Name, object Value)[] attributes) => Node(op, [x], x.Type, x.Shape, attributes);
+
+    private Value Reduce(string op, Value x, int axis)
+    {
+        var shape = x.Shape.ToArray();
+        shape[axis < 0 ? x.Rank + axis : axis] = 1;
+        return Node(op, [x, Constant((long)axis)], x.Type, shape, ("keepdims", 1L));
+    }
+
+    // A target is constant as long as the runtime can infer it: axes that stay in place are copied (0), one may be inferred (-1).
+    private Value Target(Value x, Dim[] shape)
+    {
+        var constant = new long[shape.Length];
+        var open = -1;
+        for (var axis = 0; axis < shape.Length; axis++)
+        {
+            var copied = axis < x.Rank && shape[axis] == x.Shape[axis] && shape[axis] != 0;
+            constant[axis] = shape[axis].IsFixed ? shape[axis].Factor : copied ? 0 : open < 0 ? -1 : long.MinValue;
+            open = constant[axis] == -1 ? axis : open;
+        }
+
+        return constant.Contains(long.MinValue) ? Sizes(shape) : Constant(constant);
+    }
+
+    // A shape as it is in this run: int64 [rank].
+    private Value Sizes(Dim[] shape)
+    {
+        var key = string.Join(',', shape);
+        return _targets.TryGetValue(key, out var known)
+            ? known
+            : _targets[key] = Node("Concat", [.. shape.Select(Size)], ElementType.Int64, [shape.Length], ("axis", 0L));
+    }
+}

@@ -1,0 +1,265 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Google.Protobuf;
+using Sana.GraphBuilder.Safetensors;
+
+namespace Sana.GraphBuilder.Onnx;
+
+/// <summary>
+/// An ONNX graph under construction. Weights are initializers whose external data is the checkpoint's own file, so the
+/// model stays small and nothing is copied. Node names carry module paths; shapes are checked as nodes are added.
+/// </summary>
+internal sealed partial class Graph
+{
+    private const long OpsetVersion = 23; // the first with RMSNormalization
+    private const long IrVersion = 11;
+
+    private readonly GraphProto _proto = new();
+    private readonly Weights _weights;
+    private readonly Func<string, bool> _expose;
+    private readonly Dictionary<string, Value> _initializers = [];
+    private readonly Dictionary<string, Value> _widened = [];
+    private readonly Dictionary<string, (Value Input, int Axis)> _symbols = [];
+    private readonly Dictionary<string, Value> _sizes = [];
+    private readonly Dictionary<string, Value> _targets = [];
+    private readonly Dictionary<string, int> _names = [];
+    private readonly Dictionary<string, string> _metadata = [];
+
+    /// <param name="name">Of the network.</param>
+    /// <param name="weights">The checkpoint's tensors.</param>
+    /// <param name="compute">What products and convolutions run in: Float, Float16 or BFloat16. Norms and linear attention stay in Float.</param>
+    /// <param name="expose">Which module outputs become outputs of the graph beside its own; null for none.</param>
+    public Graph(string name, Weights weights, ElementType compute = ElementType.Float, Func<string, bool>? expose = null)
+    {
+        _proto.Name = name;
+        _weights = weights;
+        _expose = expose ?? (_ => false);
+        Compute = compute;
+    }
+
+    public ElementType Compute { get; }
+
+    /// <summary>The module whose nodes are being added.</summary>
+    public string Path { get; set; } = "";
+
+    public Value Input(string name, ElementType type, params Dim[] shape)
+    {
+        var value = new Value(name, type, shape);
+        _proto.Input.Add(Describe(value));
+        for (var axis = 0; axis < shape.Length; axis++)
+        {
+            if (!shape[axis].IsFixed && !shape[axis].Symbol.Contains('*', StringComparison.Ordinal))
+            {
+                _symbols.TryAdd(shape[axis].Symbol, (value, axis));
+            }
+        }
+
+        return value;
+    }
+
+    /// <summary>Ends the graph in <paramref name="value"/>, as float32 whatever it was computed in.</summary>
+    public void Output(string name, Value value)
+    {
+        var output = new Value(name, ElementType.Float, value.Shape);
+        Add(value.Type == ElementType.Float ? "Identity" : "Cast", [value], output, value.Type == ElementType.Float ? [] : [("to", (long)ElementType.Float)]);
+        _proto.Output.Add(Describe(output));
+    }
+
+    /// <summary>Names the output of a module after its path, so that a caller can ask to see it.</summary>
+    public Value Module(string path, Value value)
+    {
+        if (_expose(path))
+        {
+            Output(path, value);
+        }
+
+        return value;
+    }
+
+    public void Metadata(string key, string value) => _metadata[key] = value;
+
+    /// <summary>A tensor of the checkpoint in the type it is stored in.</summary>
+    public Value Stored(string name)
+    {
+        if (_initializers.TryGetValue(name, out var known))
+        {
+            return known;
+        }
+
+        var entry = _weights[name];
+        var tensor = new TensorProto
+        {
+            Name = name,
+            DataType = (int)TypeOf(entry),
+            DataLocation = TensorProto.Types.DataLocation.External,
+        };
+        tensor.Dims.AddRange(entry.Shape);
+        tensor.ExternalData.Add(Entry("location", System.IO.Path.GetFileName(entry.File)));
+        tensor.ExternalData.Add(Entry("offset", entry.Offset.ToString(CultureInfo.InvariantCulture)));
+        tensor.ExternalData.Add(Entry("length", entry.Length.ToString(CultureInfo.InvariantCulture)));
+        _proto.Initializer.Add(tensor);
+        return _initializers[name] = new Value(name, TypeOf(entry), [.. entry.Shape.Select(d => (Dim)d)]);
+    }
+
+    /// <summary>A tensor of the checkpoint in the type of the computation; the cast is folded when the graph is loaded.</summary>
+    public Value Weight(string name) => Weight(name, Compute);
+
+    public Value Weight(string name, ElementType type)
+    {
+        var key = $"{name}:{type}";
+        return _widened.TryGetValue(key, out var known) ? known : _widened[key] = Cast(Stored(name), type);
+    }
+
+    public Value Constant(ReadOnlySpan<float> values, params Dim[] shape) =>
+        Constant(MemoryMarshal.AsBytes(values), ElementType.Float, shape.Length == 0 && values.Length != 1 ? [values.Length] : shape);
+
+    public Value Constant(ReadOnlySpan<double> values, params Dim[] shape) =>
+        Constant(MemoryMarshal.AsBytes(values), ElementType.Double, shape);
+
+    public Value Constant(params ReadOnlySpan<long> values) =>
+        Constant(MemoryMarshal.AsBytes(values), ElementType.Int64, [values.Length]);
+
+    public Value Scalar(float value, ElementType type) => Cast(Constant([value]), type);
+
+    public Value Scalar(long value) => Constant(MemoryMarshal.AsBytes(new ReadOnlySpan<long>(in value)), ElementType.Int64, []);
+
+    public ModelProto ToModel()
+    {
+        var model = new ModelProto { IrVersion = IrVersion, ProducerName = "Sana.GraphBuilder", Graph = _proto };
+        model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = OpsetVersion });
+        model.MetadataProps.AddRange(_metadata.OrderBy(m => m.Key, StringComparer.Ordinal).Select(m => Entry(m.Key, m.Value)));
+        return model;
+    }
+
+    /// <summary>Adds a node with one output.</summary>
+    public Value Node(string op, Value[] inputs, ElementType type, Dim[] shape, params (string Name, object Value)[] attributes) =>
+        Add(op, inputs, new Value(Unique($"{Path}/{op}"), type, shape), attributes);
+
+    /// <summary>Adds a node with several outputs.</summary>
+    public Value[] Nodes(string op, Value[] inputs, Dim[][] shapes, params (string Name, object Value)[] attributes)
+    {
+        var name = Unique($"{Path}/{op}");
+        var outputs = shapes.Select((shape, i) => new Value($"{name}:{i}", inputs[0].Type, shape)).ToArray();
+        Add(op, name, inputs, outputs, attributes);
+        return outputs;
+    }
+
+    /// <summary>The size that a symbol has in this run, as int64 [1].</summary>
+    public Value Size(Dim dim)
+    {
+        if (dim.IsFixed)
+        {
+            return Constant(dim.Factor);
+        }
+
+        if (_sizes.TryGetValue(dim.ToString(), out var known))
+        {
+            return known;
+        }
+
+        var size = dim.Symbol.Split('*').Select(SizeOfSymbol).Aggregate(Mul);
+        return _sizes[dim.ToString()] = dim.Factor == 1 ? size : Mul(size, Constant(dim.Factor));
+    }
+
+    private Value SizeOfSymbol(string symbol)
+    {
+        if (!_symbols.TryGetValue(symbol, out var source))
+        {
+            throw new ShapeException($"{Path}: no input of the graph has the axis {symbol}");
+        }
+
+        if (!_sizes.TryGetValue($"1*{symbol}", out var size))
+        {
+            size = Node("Shape", [source.Input], ElementType.Int64, [1], ("start", (long)source.Axis), ("end", source.Axis + 1L));
+            var factor = source.Input[source.Axis].Factor;
+            _sizes[$"1*{symbol}"] = size = factor == 1 ? size : Div(size, Constant(factor));
+        }
+
+        return size;
+    }
+
+    private Value Constant(ReadOnlySpan<byte> data, ElementType type, Dim[] shape)
+    {
+        // Equal constants share one initializer: a network has thousands of ones and epsilons.
+        var name = $"{type}[{string.Join(',', shape)}]{(data.Length <= 64 ? Convert.ToHexString(data) : Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(data)))}";
+        if (_initializers.TryGetValue(name, out var known))
+        {
+            return known;
+        }
+
+        var tensor = new TensorProto { Name = name, DataType = (int)type, RawData = ByteString.CopyFrom(data) };
+        tensor.Dims.AddRange(shape.Select(d => d.Factor));
+        _proto.Initializer.Add(tensor);
+        return _initializers[name] = new Value(name, type, shape);
+    }
+
+    private Value Add(string op, Value[] inputs, Value output, (string Name, object Value)[] attributes)
+    {
+        Add(op, output.Name, inputs, [output], attributes);
+        return output;
+    }
+
+    private void Add(string op, string name, Value[] inputs, Value[] outputs, (string Name, object Value)[] attributes)
+    {
+        var node = new NodeProto { OpType = op, Name = name };
+        node.Input.AddRange(inputs.Select(i => i.Name));
+        node.Output.AddRange(outputs.Select(o => o.Name));
+        node.Attribute.AddRange(attributes.Select(a => Attribute(a.Name, a.Value)));
+        _proto.Node.Add(node);
+    }
+
+    private string Unique(string name)
+    {
+        var count = _names[name] = _names.GetValueOrDefault(name) + 1;
+        return count == 1 ? name : $"{name}.{count}";
+    }
+
+    private static ElementType TypeOf(TensorEntry entry) => entry.Type switch
+    {
+        TensorType.F32 => ElementType.Float,
+        TensorType.F16 => ElementType.Float16,
+        TensorType.BF16 => ElementType.BFloat16,
+        _ => throw new CheckpointException(
+            $"{entry.File}: tensor {entry.Name} is stored as {entry.Type}; a network takes F32, F16 or BF16. Convert the checkpoint."),
+    };
+
+    private static AttributeProto Attribute(string name, object value)
+    {
+        var attribute = new AttributeProto { Name = name };
+        switch (value)
+        {
+            case long i:
+                attribute.I = i;
+                attribute.Type = AttributeProto.Types.AttributeType.Int;
+                break;
+            case float f:
+                attribute.F = f;
+                attribute.Type = AttributeProto.Types.AttributeType.Float;
+                break;
+            case string s:
+                attribute.S = ByteString.CopyFromUtf8(s);
+                attribute.Type = AttributeProto.Types.AttributeType.String;
+                break;
+            case long[] ints:
+                attribute.Ints.AddRange(ints);
+                attribute.Type = AttributeProto.Types.AttributeType.Ints;
+                break;
+            default:
+                throw new ArgumentException($"Attribute {name} has the type {value.GetType()}.", nameof(value));
+        }
+
+        return attribute;
+    }
+
+    private static ValueInfoProto Describe(Value value)
+    {
+        var shape = new TensorShapeProto();
+        shape.Dim.AddRange(value.Shape.Select(d => d.IsFixed
+            ? new TensorShapeProto.Types.Dimension { DimValue = d.Factor }
+            : new TensorShapeProto.Types.Dimension { DimParam = d.ToString() }));
+        var type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)value.Type, Shape = shape } };
+        return new ValueInfoProto { Name = value.Name, Type = type };
+    }
+
+    private static StringStringEntryProto Entry(string key, string value) => new() { Key = key, Value = value };
+}
