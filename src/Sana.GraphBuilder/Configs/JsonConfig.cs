@@ -11,7 +11,7 @@ namespace Sana.GraphBuilder.Configs;
 /// </summary>
 internal sealed class JsonConfig
 {
-    private const int MaxBytes = 1_000_000;
+    public const int MaxBytes = 1_000_000;
     private readonly string _file;
     private readonly string _section;
     private readonly JsonElement _root;

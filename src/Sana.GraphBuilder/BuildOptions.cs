@@ -1,0 +1,54 @@
+namespace Sana.GraphBuilder;
+
+/// <summary>How graphs are built.</summary>
+public sealed record BuildOptions
+{
+    /// <value>Build again even if the graphs that are there belong to these files. Default false.</value>
+    public bool Force { get; init; }
+
+    /// <value>Which set of weights, as in <c>fp16</c>, where a folder has several. Default: the plain one, or the only one.</value>
+    public string? Variant { get; init; }
+
+    /// <value>Whether the self-attention output is cut to the half-precision range. Default: decided from the checkpoint.</value>
+    public Clamp Clamp { get; init; }
+
+    /// <value>What the transformer computes in, beside the float32 graphs that are always built. Default float32.</value>
+    public GraphPrecision Precision { get; init; }
+}
+
+/// <summary>Whether the output of every self-attention is cut to ±65504: networks trained in half precision depend on it.</summary>
+public enum Clamp
+{
+    /// <summary>Decided from the checkpoint; <c>sana info</c> says how and why.</summary>
+    Auto,
+
+    /// <summary>Always.</summary>
+    On,
+
+    /// <summary>Never.</summary>
+    Off,
+}
+
+/// <summary>What a graph computes in; its inputs and outputs are float32 all the same.</summary>
+public enum GraphPrecision
+{
+    /// <summary>32-bit float.</summary>
+    Fp32,
+
+    /// <summary>IEEE half precision.</summary>
+    Fp16,
+
+    /// <summary>The upper half of a 32-bit float.</summary>
+    Bf16,
+}
+
+/// <summary>What a build did.</summary>
+/// <param name="Fingerprint">SHA-256 over the configs and the headers and lengths of the weights, lower-case hex.</param>
+/// <param name="Graphs">The graphs that the checkpoint has now.</param>
+/// <param name="Written">False when they were already there.</param>
+public sealed record BuildReport(string Fingerprint, IReadOnlyList<BuiltGraph> Graphs, bool Written);
+
+/// <summary>One graph file.</summary>
+/// <param name="File">Path under the checkpoint's folder, with forward slashes.</param>
+/// <param name="Bytes">Its size; the weights stay in the checkpoint's own files.</param>
+public sealed record BuiltGraph(string File, long Bytes);

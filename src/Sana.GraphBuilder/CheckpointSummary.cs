@@ -1,0 +1,92 @@
+using Sana.GraphBuilder.Checkpoint;
+using Sana.GraphBuilder.Safetensors;
+
+namespace Sana.GraphBuilder;
+
+/// <summary>What is in a checkpoint.</summary>
+/// <param name="Name">Of its folder.</param>
+/// <param name="Pipeline">Class of the published pipeline: <c>SanaPipeline</c> or <c>SanaSprintPipeline</c>.</param>
+/// <param name="Scheduler">Class of the published scheduler.</param>
+/// <param name="FlowShift">How far its sigmas are shifted towards noise.</param>
+/// <param name="NativePixels">Side of the images that it was made for.</param>
+/// <param name="Fingerprint">SHA-256 over the configs and the headers and lengths of the weights, lower-case hex.</param>
+/// <param name="Clamp">Whether the self-attention output is cut to ±65504.</param>
+/// <param name="ClampReason">Why or why not.</param>
+/// <param name="Networks">Text encoder, transformer, autoencoder.</param>
+public sealed record CheckpointSummary(
+    string Name,
+    string Pipeline,
+    string Scheduler,
+    double FlowShift,
+    int NativePixels,
+    string Fingerprint,
+    bool Clamp,
+    string ClampReason,
+    IReadOnlyList<NetworkSummary> Networks)
+{
+    private const int Wide = sizeof(float);
+
+    // What the widest activations depend on.
+    internal (long Compression, long Width, long Hidden, long DecoderChannels) Sizes { get; init; }
+
+    /// <summary>Memory that generating needs, in bytes, estimated: weights in float32 on a processor, and the activations of the largest moment of each stage.</summary>
+    /// <param name="width">Pixels, 32…8192.</param>
+    /// <param name="height">Pixels, 32…8192.</param>
+    /// <param name="batch">Images at once; guidance doubles the batch of the transformer.</param>
+    /// <param name="maxUntiledPixels">Larger images are decoded in tiles of 1,024 pixels.</param>
+    public IReadOnlyList<StageMemory> MemoryFor(int width, int height, int batch = 1, int maxUntiledPixels = 1536 * 1536)
+    {
+        long pixels = (long)width * height, tokens = pixels / (Sizes.Compression * Sizes.Compression);
+        var decoded = pixels > maxUntiledPixels ? 1024L * 1024 : pixels;
+
+        // The widest moment of a block is Mix-FFN: up-projection, activation and depthwise output side by side. That of the decoder is its last stage: input, two convolutions, shortcut.
+        var step = 2L * batch * tokens * ((3 * Sizes.Hidden) + (4 * Sizes.Width)) * Wide;
+        var decode = (4 * Sizes.DecoderChannels * decoded * Wide) + (3 * pixels * Wide);
+        return
+        [
+            new StageMemory("text_encoder", Networks[0].Parameters * Wide, 0),
+            new StageMemory("transformer", Networks[1].Parameters * Wide, step),
+            new StageMemory("vae", Networks[2].Parameters * Wide / 2, decode),
+        ];
+    }
+
+    internal static CheckpointSummary Of(CheckpointFiles files) => new(
+        files.Name,
+        files.Index.ClassName,
+        files.Scheduler.ClassName,
+        files.Scheduler.FlowShift,
+        files.Transformer.SampleSize * files.Autoencoder.SpatialCompression,
+        files.Fingerprint,
+        files.Clamp.On,
+        files.Clamp.Reason,
+        [
+            NetworkSummary.Of("text_encoder", files.TextEncoderWeights),
+            NetworkSummary.Of("transformer", files.TransformerWeights),
+            NetworkSummary.Of("vae", files.AutoencoderWeights),
+        ])
+    {
+        Sizes = (files.Autoencoder.SpatialCompression, files.Transformer.Width, 2L * files.Transformer.FeedForwardWidth, files.Autoencoder.Decoder[0].Channels),
+    };
+}
+
+/// <summary>One network of a checkpoint.</summary>
+/// <param name="Name">Its folder.</param>
+/// <param name="Parameters">Numbers in its tensors.</param>
+/// <param name="Bytes">Of its files.</param>
+/// <param name="StoredAs">Element types, as in <c>F32</c> or <c>BF16</c>.</param>
+/// <param name="Files">Names of its files.</param>
+public sealed record NetworkSummary(string Name, long Parameters, long Bytes, string StoredAs, IReadOnlyList<string> Files)
+{
+    internal static NetworkSummary Of(string name, Weights weights) => new(
+        name,
+        weights.Entries.Sum(e => e.Shape.Aggregate(1L, (product, d) => product * d)),
+        weights.Files.Sum(f => f.Length),
+        string.Join(", ", weights.Entries.Select(e => e.Type.ToString()).Distinct().Order(StringComparer.Ordinal)),
+        [.. weights.Files.Select(f => Path.GetFileName(f.Path))]);
+}
+
+/// <summary>What one stage needs, in bytes.</summary>
+/// <param name="Stage">Its network.</param>
+/// <param name="Weights">Held while the checkpoint is loaded.</param>
+/// <param name="Activations">Held while the stage runs.</param>
+public sealed record StageMemory(string Stage, long Weights, long Activations);
