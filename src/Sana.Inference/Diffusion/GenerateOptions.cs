@@ -26,6 +26,45 @@ public sealed record GenerateOptions
 
     /// <value>Prefix the prompt with the complex human instruction (CHI) of the checkpoint. Default true.</value>
     public bool UseInstruction { get; init; } = true;
+
+    /// <summary>Fills in defaults and checks every value once; nothing after this checks again.</summary>
+    internal GenerateOptions Resolve(CheckpointFacts facts)
+    {
+        var sprint = facts.Solver == SolverKind.Scm;
+        var resolved = this with
+        {
+            Width = Width ?? facts.NativePixels,
+            Height = Height ?? facts.NativePixels,
+            Steps = Steps ?? (sprint ? 2 : 20),
+            Solver = Solver ?? facts.Solver,
+        };
+        CheckSide("Width", resolved.Width.Value, facts.Compression);
+        CheckSide("Height", resolved.Height.Value, facts.Compression);
+        PromptLimits.Check(NegativePrompt, "Negative prompt");
+        return resolved switch
+        {
+            { Steps: < 1 or > 1000 } => throw new InferenceException($"Steps {Steps} is not in 1…1000; use {(sprint ? 2 : 20)}."),
+            { Guidance: not (>= 0 and <= 100) } => throw new InferenceException(
+                FormattableString.Invariant($"Guidance {Guidance} is not a number in 0…100; use 4.5, or 1 to run the prompt alone.")),
+            _ when sprint != (resolved.Solver == SolverKind.Scm) => throw new InferenceException(
+                $"Solver {resolved.Solver} does not fit {facts.Name}, which is made for {facts.Solver}; leave the solver out."),
+            _ => resolved,
+        };
+    }
+
+    private static void CheckSide(string name, int pixels, int cell)
+    {
+        if (pixels < cell || pixels > 8192)
+        {
+            throw new InferenceException($"{name} {pixels} is not in {cell}…8192 pixels; use a multiple of {cell} in that range.");
+        }
+
+        if (pixels % cell != 0)
+        {
+            var below = pixels / cell * cell;
+            throw new InferenceException($"{name} {pixels} is not a multiple of {cell}; use {below} or {below + cell}.");
+        }
+    }
 }
 
 /// <summary>The method that integrates the flow from noise to image.</summary>

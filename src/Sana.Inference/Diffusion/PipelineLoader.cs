@@ -1,0 +1,87 @@
+using System.Globalization;
+using Sana.Inference.Autoencoder;
+using Sana.Inference.Runtime;
+using Sana.Inference.Text;
+
+namespace Sana.Inference.Diffusion;
+
+/// <summary>Finds the graphs of a checkpoint folder and loads them side by side.</summary>
+internal static class PipelineLoader
+{
+    public static SanaPipeline Load(string checkpoint, PipelineOptions options)
+    {
+        Check(options);
+        var once = new NetworkOptions(options.Device, options.Threads, KeepMemory: false);
+        var often = once with { KeepMemory = true };
+
+        // Loading is half parsing and half reading files: the three networks do not wait for each other.
+        var transformer = Task.Run(() => LoadTransformer(checkpoint, options.Precision, often));
+        var decoder = Task.Run(() => AutoencoderHalf.LoadDecoder(Path.Combine(checkpoint, "vae", "decoder.onnx"), once));
+        var prompts = Task.Run(() => LoadPrompts(checkpoint, options, once));
+        Task[] all = [transformer, decoder, prompts];
+        try
+        {
+            Task.WaitAll(all);
+        }
+        catch (AggregateException exception)
+        {
+            DisposeLoaded(transformer, decoder, prompts);
+            throw exception.Flatten().InnerExceptions.OfType<InferenceException>().FirstOrDefault() ?? exception.Flatten().InnerExceptions[0];
+        }
+
+        var wide = options.Precision == Precision.Fp32 ? null : new Lazy<Transformer>(() => LoadTransformer(checkpoint, Precision.Fp32, often));
+        return new SanaPipeline(prompts.Result, transformer.Result, wide, decoder.Result, options.MaxUntiledPixels);
+    }
+
+    private static Transformer LoadTransformer(string checkpoint, Precision precision, NetworkOptions options)
+    {
+        var suffix = precision switch { Precision.Fp16 => ".fp16", Precision.Bf16 => ".bf16", _ => "" };
+        var folder = Path.Combine(checkpoint, "transformer");
+        return Transformer.Load(Path.Combine(folder, $"conditioning{suffix}.onnx"), Path.Combine(folder, $"model{suffix}.onnx"), options);
+    }
+
+    private static PromptEncoder LoadPrompts(string checkpoint, PipelineOptions options, NetworkOptions network)
+    {
+        var tokenizer = GemmaTokenizer.Load(Path.Combine(checkpoint, "tokenizer"));
+        var encoder = TextEncoder.Load(Path.Combine(checkpoint, "text_encoder", "model.onnx"), network);
+        if (tokenizer.VocabularySize > encoder.VocabularySize)
+        {
+            encoder.Dispose();
+            throw new InferenceException(
+                $"The tokenizer of {checkpoint} has ids up to {tokenizer.VocabularySize - 1}, its text encoder only {encoder.VocabularySize} rows; use the tokenizer that belongs to it.");
+        }
+
+        return new PromptEncoder(tokenizer, () => ComplexHumanInstruction.Load(checkpoint, tokenizer), encoder, options.CachedPrompts);
+    }
+
+    private static void Check(PipelineOptions options)
+    {
+        if (options.Threads is < 0 or > 1024)
+        {
+            throw new InferenceException($"Threads {options.Threads} is not in 0…1024; use 0 for every core.");
+        }
+
+        if (options.CachedPrompts is < 0 or > 10_000)
+        {
+            throw new InferenceException(string.Create(CultureInfo.InvariantCulture, $"Cached prompts {options.CachedPrompts} is not in 0…10000; use 32."));
+        }
+    }
+
+    private static void DisposeLoaded(Task<Transformer> transformer, Task<AutoencoderHalf> decoder, Task<PromptEncoder> prompts)
+    {
+        if (transformer.IsCompletedSuccessfully)
+        {
+            transformer.Result.Dispose();
+        }
+
+        if (decoder.IsCompletedSuccessfully)
+        {
+            decoder.Result.Dispose();
+        }
+
+        if (prompts.IsCompletedSuccessfully)
+        {
+            prompts.Result.Dispose();
+        }
+    }
+}

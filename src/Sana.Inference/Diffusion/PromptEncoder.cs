@@ -1,0 +1,90 @@
+using Sana.Inference.Runtime;
+using Sana.Inference.Text;
+
+namespace Sana.Inference.Diffusion;
+
+/// <summary>Prompts to the embeddings that the transformer reads: cleaning, instruction, tokens, encoder, selection. Recent prompts are kept.</summary>
+internal sealed class PromptEncoder : IDisposable
+{
+    private readonly GemmaTokenizer _tokenizer;
+    private readonly Lazy<ComplexHumanInstruction?> _instruction;
+    private readonly TextEncoder _encoder;
+    private readonly int _capacity;
+    private readonly Dictionary<(string Prompt, bool UseInstruction), Encoded> _recent = [];
+    private readonly Queue<(string Prompt, bool UseInstruction)> _order = [];
+    private TextEncoder.Prefix? _prefix;
+
+    /// <param name="tokenizer">Of the checkpoint.</param>
+    /// <param name="instruction">Of the checkpoint; read when a prompt first needs it, so that a checkpoint without one works without.</param>
+    /// <param name="encoder">Owned from here on.</param>
+    /// <param name="capacity">Prompts to keep.</param>
+    public PromptEncoder(GemmaTokenizer tokenizer, Func<ComplexHumanInstruction?> instruction, TextEncoder encoder, int capacity)
+    {
+        _tokenizer = tokenizer;
+        _instruction = new Lazy<ComplexHumanInstruction?>(instruction);
+        _encoder = encoder;
+        _capacity = capacity;
+    }
+
+    /// <summary>A prompt's embeddings [tokens, channels], and whether the prompt was cut to fit 300 tokens.</summary>
+    internal sealed record Encoded(FloatTensor Embeddings, bool Truncated);
+
+    public Encoded Encode(string prompt, bool useInstruction, CancellationToken cancellationToken = default)
+    {
+        var key = (prompt, useInstruction);
+        if (_recent.TryGetValue(key, out var known))
+        {
+            return known;
+        }
+
+        var instruction = useInstruction ? _instruction.Value : null;
+        var tokens = instruction?.Encode(prompt) ?? TextTokens.Plain(_tokenizer, prompt);
+        var encoded = new Encoded(Embed(tokens, instruction, cancellationToken), tokens.Truncated);
+        Keep(key, encoded);
+        return encoded;
+    }
+
+    /// <summary>Kept hidden states [kept tokens, channels]; the instruction comes from its cached keys and values where the prompt left it whole.</summary>
+    internal FloatTensor Embed(TextTokens tokens, ComplexHumanInstruction? instruction, CancellationToken cancellationToken = default)
+    {
+        if (instruction is null || tokens.SharedPrefix < tokens.FirstKept)
+        {
+            return Select(_encoder.Encode(tokens.Ids, cancellationToken), tokens);
+        }
+
+        _prefix ??= _encoder.Remember(instruction.Ids.AsSpan(0, tokens.FirstKept), cancellationToken);
+        var rest = _encoder.Encode(_prefix, tokens.Ids.AsSpan(tokens.FirstKept), cancellationToken); // [kept - 1, channels]
+        var channels = (int)rest.Shape[1];
+        return new FloatTensor([.. _prefix.Hidden.Data.AsSpan(0, channels), .. rest.Data], tokens.KeptCount, channels);
+    }
+
+    public void Dispose()
+    {
+        _prefix?.Dispose();
+        _encoder.Dispose();
+    }
+
+    private static FloatTensor Select(FloatTensor hidden, TextTokens tokens)
+    {
+        var channels = (int)hidden.Shape[1];
+        return tokens.KeptCount == hidden.Shape[0]
+            ? hidden
+            : new FloatTensor([.. hidden.Data.AsSpan(0, channels), .. hidden.Data.AsSpan(tokens.FirstKept * channels)], tokens.KeptCount, channels);
+    }
+
+    private void Keep((string Prompt, bool UseInstruction) key, Encoded encoded)
+    {
+        if (_capacity == 0)
+        {
+            return;
+        }
+
+        while (_order.Count >= _capacity)
+        {
+            _recent.Remove(_order.Dequeue());
+        }
+
+        _recent[key] = encoded;
+        _order.Enqueue(key);
+    }
+}

@@ -1,0 +1,297 @@
+using System.Diagnostics;
+using System.Numerics.Tensors;
+using Sana.Inference.Autoencoder;
+using Sana.Inference.Imaging;
+using Sana.Inference.Runtime;
+
+namespace Sana.Inference.Diffusion;
+
+/// <summary>
+/// Prompts to images with a Sana checkpoint (SANA, arXiv:2410.10629; diffusers' SanaPipeline and SanaSprintPipeline) whose graphs
+/// <c>sana build</c> has made. One pipeline serves one caller at a time; its networks are shared by all its calls.
+/// </summary>
+public sealed class SanaPipeline : IDisposable
+{
+    private readonly CheckpointFacts _facts;
+    private readonly PromptEncoder _prompts;
+    private readonly Transformer _transformer;
+    private readonly Lazy<Transformer>? _inFp32; // for a transformer of less precision
+    private readonly AutoencoderHalf _decoder;
+    private readonly int _maxUntiledPixels;
+
+    internal SanaPipeline(PromptEncoder prompts, Transformer transformer, Lazy<Transformer>? inFp32, AutoencoderHalf decoder, int maxUntiledPixels)
+    {
+        _inFp32 = inFp32;
+        _facts = CheckpointFacts.From(transformer.Metadata);
+        _prompts = prompts;
+        _transformer = transformer;
+        _decoder = decoder;
+        _maxUntiledPixels = maxUntiledPixels;
+    }
+
+    /// <summary>SHA-256 over the checkpoint's configs and the headers and lengths of its weights, lower-case hex.</summary>
+    public string Fingerprint => _facts.Fingerprint;
+
+    /// <summary>Name of the checkpoint's folder.</summary>
+    public string ModelName => _facts.Name;
+
+    /// <summary>Loads the graphs of a checkpoint folder; weights are mapped from its files.</summary>
+    /// <exception cref="InferenceException">A graph is missing or of another version, a tokenizer cannot be read, the device is not there.</exception>
+    public static SanaPipeline Load(string checkpoint, PipelineOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(checkpoint);
+        ArgumentNullException.ThrowIfNull(options);
+        return PipelineLoader.Load(checkpoint, options);
+    }
+
+    /// <summary>The same options with every default filled in from the checkpoint.</summary>
+    /// <exception cref="InferenceException">A value is out of its range.</exception>
+    public GenerateOptions Resolve(GenerateOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return options.Resolve(_facts);
+    }
+
+    /// <summary>Makes one image for every request. Images that come out broken carry a reason instead of pixels.</summary>
+    /// <param name="requests">1 or more; they run as one batch.</param>
+    /// <param name="options">Shared by the batch; defaults are filled in.</param>
+    /// <param name="progress">Told after each step of each stage, on the calling thread.</param>
+    /// <param name="cancellationToken">Stops inside a step.</param>
+    /// <exception cref="InferenceException">A request or an option is out of its range.</exception>
+    public IReadOnlyList<GeneratedImage> Generate(
+        IReadOnlyList<ImageRequest> requests, GenerateOptions options, IProgress<GenerateProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(requests);
+        return Generate(requests, options, (stream, height, width) => Noise(requests, stream, height, width), null, progress, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _prompts.Dispose();
+        _transformer.Dispose();
+        if (_inFp32 is { IsValueCreated: true })
+        {
+            _inFp32.Value.Dispose();
+        }
+
+        _decoder.Dispose();
+    }
+
+    /// <summary>The same with noise from elsewhere, and a look at the velocity and the latents of each step.</summary>
+    internal IReadOnlyList<GeneratedImage> Generate(
+        IReadOnlyList<ImageRequest> requests, GenerateOptions options, NoiseSource noise, StepObserver? observe,
+        IProgress<GenerateProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        // 1. Check inputs, fill in defaults
+        options = Resolve(options);
+        foreach (var request in requests)
+        {
+            PromptLimits.Check(request.Prompt, "Prompt");
+        }
+
+        // 2. Size to generate at: a trained aspect ratio near the request
+        var (height, width) = SizeFor(options);
+
+        // 3. Text -> embeddings [tokens, channels]: classifier-free guidance puts the negative prompts before the prompts
+        var clock = Stopwatch.StartNew();
+        var guided = options.Guidance > 1 && !_transformer.EmbedsGuidance;
+        var prompts = requests.Select(r => _prompts.Encode(r.Prompt, options.UseInstruction, cancellationToken)).ToArray();
+        var negative = guided ? _prompts.Encode(options.NegativePrompt, useInstruction: false, cancellationToken) : null;
+        var embeddings = prompts.Select(_ => negative).OfType<PromptEncoder.Encoded>().Concat(prompts).Select(p => p.Embeddings).ToArray();
+        var textSeconds = Lap(clock);
+        progress?.Report(new GenerateProgress("text", 1, 1));
+
+        // 4. to 6. Conditioning, noise, denoising -> latents [b, channels, h / 32, w / 32]; once more in float32 if half precision broke
+        var latents = Denoise(_transformer, embeddings, noise, height, width, options, observe, progress, cancellationToken);
+        var retried = _inFp32 is not null && OutputGuard.Check(latents.Data) is not null;
+        if (retried)
+        {
+            latents = Denoise(_inFp32!.Value, embeddings, noise, height, width, options, observe, progress, cancellationToken);
+        }
+
+        var denoiseSeconds = Lap(clock);
+
+        // 7. Decode latents / scaling factor -> [3, h, w], an image at a time; 8. resize, crop, round -> 8-bit pixels
+        var images = new List<GeneratedImage>();
+        for (var i = 0; i < requests.Count; i++)
+        {
+            var (image, failure) = Finish(SampleOf(latents, i), options, cancellationToken);
+            var flags = Flags(prompts[i], options, height, width, retried);
+            images.Add(new GeneratedImage(requests[i], image, failure, flags, new StageSeconds(textSeconds, denoiseSeconds, 0)));
+            progress?.Report(new GenerateProgress("decode", i + 1, requests.Count));
+        }
+
+        var decodeSeconds = Lap(clock);
+        return [.. images.Select(image => image with { Seconds = image.Seconds with { Decode = decodeSeconds } })];
+    }
+
+    private FloatTensor Denoise(
+        Transformer transformer, FloatTensor[] embeddings, NoiseSource noise, int height, int width, GenerateOptions options,
+        StepObserver? observe, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
+    {
+        // 4. Embeddings -> keys and values of every block's cross-attention: once, not once a step
+        using var conditioning = transformer.Condition(embeddings, cancellationToken);
+
+        // 5. Noise [b, channels, h / 32, w / 32]
+        var latents = noise(LatentNoise.InitialStream, height, width);
+
+        // 6. Denoise
+        if (transformer.EmbedsGuidance)
+        {
+            DenoiseConsistency(transformer, latents, conditioning, options, step => noise(1 + step, height, width), observe, progress, cancellationToken);
+        }
+        else
+        {
+            DenoiseFlow(transformer, latents, conditioning, options, observe, progress, cancellationToken);
+        }
+
+        return latents;
+    }
+
+    /// <summary>Step 6 for flow matching. Classifier-free guidance evaluates both halves as one batch: v = v₋ + g · (v₊ − v₋).</summary>
+    private void DenoiseFlow(
+        Transformer transformer, FloatTensor latents, Transformer.Conditioning conditioning, GenerateOptions options,
+        StepObserver? observe, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
+    {
+        ISolver solver = options.Solver == SolverKind.FlowEuler
+            ? new FlowEuler(options.Steps!.Value, _facts.FlowShift)
+            : new FlowDpmSolver(options.Steps!.Value, _facts.FlowShift);
+        var guided = options.Guidance > 1;
+        for (var step = 0; step < options.Steps; step++)
+        {
+            var input = guided ? Twice(latents) : latents;
+            var velocity = transformer.Evaluate(conditioning, input, solver.Timesteps[step], 0, cancellationToken);
+            velocity = guided ? Guide(velocity, options.Guidance) : velocity;
+            solver.Step(step, latents.Data, velocity.Data);
+            observe?.Invoke(step, velocity, latents);
+            progress?.Report(new GenerateProgress("denoise", step + 1, options.Steps.Value));
+        }
+    }
+
+    /// <summary>Step 6 for Sprint: the guidance is an input of the network, and each step adds fresh noise.</summary>
+    private void DenoiseConsistency(
+        Transformer transformer, FloatTensor latents, Transformer.Conditioning conditioning, GenerateOptions options, Func<int, FloatTensor> noise,
+        StepObserver? observe, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
+    {
+        var solver = new ScmSolver(options.Steps!.Value, _facts.SigmaData);
+        var scaled = FloatTensor.Zeros(latents.Shape);
+        solver.ScaleNoise(latents.Data);
+        for (var step = 0; step < solver.Steps; step++)
+        {
+            solver.ScaleInput(step, latents.Data, scaled.Data);
+            var velocity = transformer.Evaluate(conditioning, scaled, solver.Tau(step), options.Guidance * _facts.GuidanceScale, cancellationToken);
+            solver.Velocity(step, scaled.Data, velocity.Data, velocity.Data);
+            solver.Step(step, latents.Data, velocity.Data, step < solver.Steps - 1 ? noise(step).Data : []);
+            observe?.Invoke(step, velocity, latents);
+            progress?.Report(new GenerateProgress("denoise", step + 1, solver.Steps));
+        }
+
+        solver.Unscale(latents.Data);
+    }
+
+    /// <summary>Step 7 for one image: latents [1, channels, h / 32, w / 32] to planes [1, 3, h, w] around −1…1.</summary>
+    internal FloatTensor Decode(FloatTensor latents, CancellationToken cancellationToken = default)
+    {
+        var scaled = FloatTensor.Zeros(latents.Shape);
+        TensorPrimitives.Divide(latents.Data, _decoder.ScalingFactor, scaled.Data);
+        return IsTiled(latents.Shape[2], latents.Shape[3]) ? _decoder.Run(scaled, Tiling.Default, cancellationToken) : _decoder.Run(scaled, cancellationToken);
+    }
+
+    private (RgbImage? Image, string? Failure) Finish(FloatTensor latents, GenerateOptions options, CancellationToken cancellationToken)
+    {
+        if (OutputGuard.Check(latents.Data) is { } broken)
+        {
+            return (null, broken);
+        }
+
+        var decoded = Decode(latents, cancellationToken);
+        if (OutputGuard.Check(decoded.Data) is { } invalid)
+        {
+            return (null, invalid);
+        }
+
+        var image = Pixels.FromDecoded(decoded.Data, (int)decoded.Shape[2], (int)decoded.Shape[3], options.Height!.Value, options.Width!.Value);
+        return OutputGuard.Check(image) is { } failure ? (null, failure) : (image, null);
+    }
+
+    /// <summary>Step 2.</summary>
+    internal (int Height, int Width) SizeFor(GenerateOptions options) =>
+        options.UseResolutionBinning && AspectRatioBins.For(_facts.SampleSize) is { } bins
+            ? bins.Nearest(options.Height!.Value, options.Width!.Value)
+            : (options.Height!.Value, options.Width!.Value);
+
+    private static FloatTensor Twice(FloatTensor x) => new([.. x.Data, .. x.Data], [2 * x.Shape[0], .. x.Shape[1..]]);
+
+    private static FloatTensor Guide(FloatTensor both, float guidance)
+    {
+        var half = both.Data.Length / 2;
+        var without = both.Data.AsSpan(0, half);
+        var with = both.Data.AsSpan(half);
+        var guided = FloatTensor.Zeros([both.Shape[0] / 2, .. both.Shape[1..]]);
+        TensorPrimitives.Subtract(with, without, guided.Data);
+        TensorPrimitives.Multiply(guided.Data, guidance, guided.Data);
+        TensorPrimitives.Add(without, guided.Data, guided.Data);
+        return guided;
+    }
+
+    private static FloatTensor SampleOf(FloatTensor batch, int i)
+    {
+        var length = batch.Data.Length / (int)batch.Shape[0];
+        return new FloatTensor(batch.Data.AsSpan(i * length, length).ToArray(), [1, .. batch.Shape[1..]]);
+    }
+
+    private static double Lap(Stopwatch clock)
+    {
+        var seconds = clock.Elapsed.TotalSeconds;
+        clock.Restart();
+        return seconds;
+    }
+
+    // Of each request's seed and index alone: the same in any batch and after any retry.
+    private FloatTensor Noise(IReadOnlyList<ImageRequest> requests, int stream, int height, int width)
+    {
+        var noise = FloatTensor.Zeros(requests.Count, _transformer.Channels, height / _facts.Compression, width / _facts.Compression);
+        var length = noise.Data.Length / requests.Count;
+        for (var i = 0; i < requests.Count; i++)
+        {
+            LatentNoise.Fill(noise.Data.AsSpan(i * length, length), requests[i].Seed, requests[i].Index, stream);
+        }
+
+        return noise;
+    }
+
+    private bool IsTiled(long latentHeight, long latentWidth) => latentHeight * latentWidth * _facts.Compression * _facts.Compression > _maxUntiledPixels;
+
+    private string[] Flags(PromptEncoder.Encoded prompt, GenerateOptions options, int height, int width, bool retried)
+    {
+        List<string> flags = [];
+        if (prompt.Truncated)
+        {
+            flags.Add("prompt_truncated");
+        }
+
+        if ((height, width) != (options.Height, options.Width))
+        {
+            flags.Add("binned");
+        }
+
+        if (IsTiled(height / _facts.Compression, width / _facts.Compression))
+        {
+            flags.Add("tiled");
+        }
+
+        if (retried)
+        {
+            flags.Add("retried_fp32");
+        }
+
+        return [.. flags];
+    }
+}
+
+/// <summary>Standard normal noise for the whole batch, [b, channels, height / 32, width / 32]; stream 0 starts the latents, stream 1 + n belongs to step n.</summary>
+internal delegate FloatTensor NoiseSource(int stream, int height, int width);
+
+/// <summary>Sees the guided velocity and the advanced latents of each step; both are reused afterwards.</summary>
+internal delegate void StepObserver(int step, FloatTensor velocity, FloatTensor latents);
