@@ -58,8 +58,7 @@ internal sealed partial class Graph
         Check(x[-1] == weight[1], $"Linear {path} [{weight[0]}, {weight[1]}] of {x}");
         var rows = x.Shape[..^1].Aggregate((Dim)1, (product, d) => product * d);
         Value[] inputs = bias ? [Reshape(x, rows, x[-1]), weight, Weight($"{path}.bias")] : [Reshape(x, rows, x[-1]), weight];
-        var name = Unique($"{path}/Gemm");
-        var product = Add("Gemm", inputs, new Value(name, x.Type, [rows, weight[0]]), [("transB", 1L)]);
+        var product = Node("Gemm", path, inputs, x.Type, [rows, weight[0]], [("transB", 1L)]);
         return Reshape(product, [.. x.Shape[..^1], weight[0]]);
     }
 
@@ -72,10 +71,12 @@ internal sealed partial class Graph
         var kernel = weight[2].Factor;
         var pad = kernel % 2 == 1 ? kernel / 2 : 0;
         Value[] inputs = bias ? [x, weight, Weight($"{path}.bias")] : [x, weight];
-        return Add(
+        return Node(
             "Conv",
+            path,
             inputs,
-            new Value(Unique($"{path}/Conv"), x.Type, [x[0], weight[0], x[2] / stride, x[3] / stride]),
+            x.Type,
+            [x[0], weight[0], x[2] / stride, x[3] / stride],
             [("kernel_shape", new[] { kernel, kernel }), ("pads", new[] { pad, pad, pad, pad }), ("strides", new[] { stride, stride }), ("group", groups)]);
     }
 

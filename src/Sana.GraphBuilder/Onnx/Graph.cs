@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Google.Protobuf;
 using Sana.GraphBuilder.Safetensors;
 
@@ -23,7 +24,9 @@ internal sealed partial class Graph
     private readonly Dictionary<string, Value> _sizes = [];
     private readonly Dictionary<string, Value> _targets = [];
     private readonly Dictionary<string, int> _names = [];
+    private readonly Dictionary<string, Value> _constants = [];
     private readonly Dictionary<string, string> _metadata = [];
+    private int _values;
 
     /// <param name="name">Of the network.</param>
     /// <param name="weights">The checkpoint's tensors.</param>
@@ -61,7 +64,7 @@ internal sealed partial class Graph
     public void Output(string name, Value value)
     {
         var output = new Value(name, ElementType.Float, value.Shape);
-        Add(value.Type == ElementType.Float ? "Identity" : "Cast", [value], output, value.Type == ElementType.Float ? [] : [("to", (long)ElementType.Float)]);
+        Add(value.Type == ElementType.Float ? "Identity" : "Cast", name, [value], [output], value.Type == ElementType.Float ? [] : [("to", (long)ElementType.Float)]);
         _proto.Output.Add(Describe(output));
     }
 
@@ -133,14 +136,13 @@ internal sealed partial class Graph
 
     /// <summary>Adds a node with one output.</summary>
     public Value Node(string op, Value[] inputs, ElementType type, Dim[] shape, params (string Name, object Value)[] attributes) =>
-        Add(op, inputs, new Value(Unique($"{Path}/{op}"), type, shape), attributes);
+        Node(op, Path, inputs, type, shape, attributes);
 
     /// <summary>Adds a node with several outputs.</summary>
     public Value[] Nodes(string op, Value[] inputs, Dim[][] shapes, params (string Name, object Value)[] attributes)
     {
-        var name = Unique($"{Path}/{op}");
-        var outputs = shapes.Select((shape, i) => new Value($"{name}:{i}", inputs[0].Type, shape)).ToArray();
-        Add(op, name, inputs, outputs, attributes);
+        var outputs = shapes.Select(shape => new Value(NextName(), inputs[0].Type, shape)).ToArray();
+        Add(op, Path, inputs, outputs, attributes);
         return outputs;
     }
 
@@ -181,32 +183,37 @@ internal sealed partial class Graph
     private Value Constant(ReadOnlySpan<byte> data, ElementType type, Dim[] shape)
     {
         // Equal constants share one initializer: a network has thousands of ones and epsilons.
-        var name = $"{type}[{string.Join(',', shape)}]{(data.Length <= 64 ? Convert.ToHexString(data) : Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(data)))}";
-        if (_initializers.TryGetValue(name, out var known))
+        var content = $"{type}[{string.Join(',', shape)}]{Convert.ToHexString(data.Length <= 32 ? data : SHA256.HashData(data))}";
+        if (_constants.TryGetValue(content, out var known))
         {
             return known;
         }
 
+        var name = NextName();
         var tensor = new TensorProto { Name = name, DataType = (int)type, RawData = ByteString.CopyFrom(data) };
         tensor.Dims.AddRange(shape.Select(d => d.Factor));
         _proto.Initializer.Add(tensor);
-        return _initializers[name] = new Value(name, type, shape);
+        return _constants[content] = new Value(name, type, shape);
     }
 
-    private Value Add(string op, Value[] inputs, Value output, (string Name, object Value)[] attributes)
+    private Value Node(string op, string path, Value[] inputs, ElementType type, Dim[] shape, (string Name, object Value)[] attributes)
     {
-        Add(op, output.Name, inputs, [output], attributes);
+        var output = new Value(NextName(), type, shape);
+        Add(op, path, inputs, [output], attributes);
         return output;
     }
 
-    private void Add(string op, string name, Value[] inputs, Value[] outputs, (string Name, object Value)[] attributes)
+    private void Add(string op, string path, Value[] inputs, Value[] outputs, (string Name, object Value)[] attributes)
     {
-        var node = new NodeProto { OpType = op, Name = name };
+        var node = new NodeProto { OpType = op, Name = Unique($"{path}/{op}") };
         node.Input.AddRange(inputs.Select(i => i.Name));
         node.Output.AddRange(outputs.Select(o => o.Name));
         node.Attribute.AddRange(attributes.Select(a => Attribute(a.Name, a.Value)));
         _proto.Node.Add(node);
     }
+
+    // Only nodes carry paths. Names of values would triple the size of a model.
+    private string NextName() => (_values++).ToString(CultureInfo.InvariantCulture);
 
     private string Unique(string name)
     {
