@@ -55,7 +55,8 @@ internal static class SyntheticCheckpoint
                 File.Copy(Path.Combine(tokenizer, file), Put(folder, $"tokenizer/{file}", ""), overwrite: true);
         }
 
-        Console.WriteLine($"{weights.Written / 1e9:F2} GB in {clock.Elapsed.TotalSeconds:F1} s, {weights.Written / 1e6 / clock.Elapsed.TotalSeconds:F0} MB/s: {Path.GetFullPath(folder)}");
+        var seconds = clock.Elapsed.TotalSeconds;
+        Console.WriteLine($"{weights.Written / 1e9:F2} GB in {seconds:F1} s, {weights.Written / 1e6 / seconds:F0} MB/s: {Path.GetFullPath(folder)}");
         return 0;
     }
 

@@ -34,7 +34,9 @@ internal sealed class SyntheticWeights(ulong seed)
             return;
 
         var index = variant is null ? $"{stem}.safetensors.index.json" : $"{stem}.safetensors.index.{variant}.json";
-        var map = shards.Zip(files).SelectMany(shard => shard.First.Select(tensor => (tensor.Name, File: shard.Second))).ToDictionary(place => place.Name, place => place.File);
+        var map = shards.Zip(files)
+            .SelectMany(shard => shard.First.Select(tensor => KeyValuePair.Create(tensor.Name, shard.Second)))
+            .ToDictionary();
         var total = shards.Sum(shard => shard.Sum(tensor => tensor.Elements * type.ByteSize()));
         File.WriteAllText(Path.Combine(folder, index), JsonSerializer.Serialize(new { metadata = new { total_size = total }, weight_map = map }));
     }

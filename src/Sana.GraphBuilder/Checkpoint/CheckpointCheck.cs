@@ -16,13 +16,15 @@ internal static class CheckpointCheck
             if (!weights.TryGet(name, out var found))
             {
                 throw new CheckpointException(
-                    $"{weights.Source} has no tensor {Quoted.Text(name)} of shape {Quoted.Shape(shape)}, which its config.json implies; fetch the whole checkpoint, or the config.json that belongs to it.");
+                    $"{weights.Source} has no tensor {Quoted.Text(name)} of shape {Quoted.Shape(shape)}, which its config.json implies; "
+                    + "fetch the whole checkpoint, or the config.json that belongs to it.");
             }
 
             if (!found.Shape.AsSpan().SequenceEqual(shape))
             {
                 throw new CheckpointException(
-                    $"{found.Place} has shape {Quoted.Shape(found.Shape)}, but its config.json implies {Quoted.Shape(shape)}; use the config.json that belongs to the weights.");
+                    $"{found.Place} has shape {Quoted.Shape(found.Shape)}, but its config.json implies {Quoted.Shape(shape)}; "
+                    + "use the config.json that belongs to the weights.");
             }
 
             if (!found.Type.IsWeight())

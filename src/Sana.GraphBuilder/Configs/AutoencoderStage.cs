@@ -22,13 +22,19 @@ internal sealed record AutoencoderStage(bool IsEfficientViT, int Channels, int L
         {
             // Going down the shortcut averages 4·C channels into the next C, going up it repeats: the same groups both ways.
             if (i > 0 && 4 * channels[i - 1] % channels[i] != 0)
-                throw json.Wrong($"{side}_block_out_channels", $"such that each width divides four times the one before; {channels[i]} does not divide 4 × {channels[i - 1]}");
+            {
+                throw json.Wrong(
+                    $"{side}_block_out_channels", $"such that each width divides four times the one before; {channels[i]} does not divide 4 × {channels[i - 1]}");
+            }
+
             if (types[i] == "EfficientViTBlock" && channels[i] % headDim != 0)
                 throw json.Wrong($"{side}_block_out_channels", $"divisible by attention_head_dim {headDim} at stage {i}");
             if (scales[i].Any(kernel => kernel % 2 == 0))
                 throw json.Wrong($"{side}_qkv_multiscales", "lists of odd kernel sizes");
         }
 
-        return [.. channels.Select((width, i) => new AutoencoderStage(types[i] == "EfficientViTBlock", width, layers[i], types[i] == "EfficientViTBlock" ? scales[i] : [], acts[i]))];
+        return [.. channels.Select((width, i) => types[i] == "EfficientViTBlock"
+            ? new AutoencoderStage(true, width, layers[i], scales[i], acts[i])
+            : new AutoencoderStage(false, width, layers[i], [], acts[i]))];
     }
 }

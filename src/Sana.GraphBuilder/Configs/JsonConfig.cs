@@ -122,7 +122,8 @@ internal sealed class JsonConfig
 
     /// <summary>The error for a value that is of the right type and still cannot be used.</summary>
     public CheckpointException Wrong(string key, string expected) =>
-        new($"{_section}{key} of {_file} is {Quoted.Text(Find(key)?.GetRawText() ?? "missing")}, but must be {expected}; use the config.json that belongs to the weights.");
+        new($"{_section}{key} of {_file} is {Quoted.Text(Find(key)?.GetRawText() ?? "missing")}, but must be {expected}; "
+            + "use the config.json that belongs to the weights.");
 
     private CheckpointException Missing(string key) => new($"{_file} has no {_section}{key}; use the config.json that belongs to the weights.");
 

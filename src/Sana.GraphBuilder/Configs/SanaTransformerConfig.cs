@@ -70,7 +70,11 @@ internal sealed record SanaTransformerConfig
         if (config.Width > 65_536)
             throw json.Wrong("num_attention_heads", $"at most {65_536 / config.AttentionHeadDim} with attention_head_dim {config.AttentionHeadDim}");
         if (config.CrossWidth > 65_536)
-            throw json.Wrong("num_cross_attention_heads", $"at most {65_536 / config.CrossAttentionHeadDim} with cross_attention_head_dim {config.CrossAttentionHeadDim}");
+        {
+            throw json.Wrong(
+                "num_cross_attention_heads", $"at most {65_536 / config.CrossAttentionHeadDim} with cross_attention_head_dim {config.CrossAttentionHeadDim}");
+        }
+
         if (config.FeedForwardWidth is < 1 or > 1_048_576)
             throw json.Wrong("mlp_ratio", $"such that {config.Width} times it is between 1 and 1048576");
         // The caption is projected to D before the cross attention reads it.

@@ -39,7 +39,7 @@ internal static class WeightVariants
         if (variant is null && found.Count == 1)
             return found.Values.First();
 
-        var present = string.Join(", ", found.Select(set => $"{Path.GetFileName(set.Value)} (--variant {set.Key})".Replace(" (--variant )", "", StringComparison.Ordinal)));
+        var present = string.Join(", ", found.Select(set => Path.GetFileName(set.Value) + (set.Key == Plain ? "" : $" (--variant {set.Key})")));
         throw new CheckpointException(
             found.Count == 0 ? $"{folder} has no {stem}.safetensors, no variant of it and no index of shards; fetch the whole checkpoint."
             : variant is null ? $"{folder} has several sets of weights and none is the plain one: {present}; choose one with --variant."

@@ -12,7 +12,9 @@ public sealed class FuzzTests : IDisposable
     private static readonly byte[] s_whole = SafetensorsBytes.Of(("model.layers.0.weight", [2, 3]), ("model.norm.weight", [4]), ("empty", [0, 9]));
 
     private static readonly Gen<string> s_value = Gen.OneOf(
-        Gen.OneOf("0", "-1", "1e9", "1.5", "9223372036854775807", "99999999999999999999", "null", "true", "\"\"", "[]", "{}", "\"F32\"", "\"F4\"", "[2]", "[0,8]", "[8,0]", "[1,2,3]", "\"\\udfff\"", "\"a"),
+        Gen.OneOf(
+            "0", "-1", "1e9", "1.5", "9223372036854775807", "99999999999999999999",
+            "null", "true", "\"\"", "[]", "{}", "\"F32\"", "\"F4\"", "[2]", "[0,8]", "[8,0]", "[1,2,3]", "\"\\udfff\"", "\"a"),
         Gen.Int[0, 64].Array[0, 4].Select(numbers => $"[{string.Join(',', numbers)}]"));
 
     private static readonly Gen<string> s_tensor = Gen.Select(
@@ -33,12 +35,12 @@ public sealed class FuzzTests : IDisposable
                 bytes[place] = value;
 
             Opens(bytes[..kept]);
-        }, iter: 3_000, threads: 1);
+        }, iter: 2_000, threads: 1);
 
     [Fact]
     public void Random_headers_give_weights_or_a_checkpoint_exception() =>
         Gen.Select(s_tensor.Array[0, 4], Gen.Int[0, 32]).Sample((tensors, data) =>
-            Opens(SafetensorsBytes.Of($"{{{string.Join(',', tensors)}}}", data)), iter: 3_000, threads: 1);
+            Opens(SafetensorsBytes.Of($"{{{string.Join(',', tensors)}}}", data)), iter: 2_000, threads: 1);
 
     [Fact]
     public void Random_indexes_give_weights_or_a_checkpoint_exception()

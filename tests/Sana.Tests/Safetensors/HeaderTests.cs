@@ -17,7 +17,11 @@ public sealed class HeaderTests : IDisposable
     [Fact]
     public void Offsets_count_from_the_start_of_the_file_and_order_is_that_of_the_bytes()
     {
-        const string header = """{"__metadata__":{"format":"pt"},"late":{"dtype":"F16","shape":[3,1],"data_offsets":[4,10]},"early":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}   """;
+        const string header = """
+            {"__metadata__":{"format":"pt"},
+             "late":{"dtype":"F16","shape":[3,1],"data_offsets":[4,10]},
+             "early":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}
+            """ + "   ";
 
         var weights = Open(SafetensorsBytes.Of(header, 10));
 

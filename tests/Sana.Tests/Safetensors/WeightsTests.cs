@@ -171,9 +171,14 @@ public sealed class WeightsTests : IDisposable
         var name = file.StartsWith("xy", StringComparison.Ordinal) ? file : Stem + file[1..];
         var variant = file.Contains("fp16", StringComparison.Ordinal) ? "fp16" : file.Contains("bf16", StringComparison.Ordinal) ? "bf16" : "plain";
         if (file.EndsWith(".json", StringComparison.Ordinal))
-            File.WriteAllText(_folder.File(name), $$$"""{"weight_map":{"{{{variant}}}":"{{{Stem}}}{{{(variant == "plain" ? "" : "." + variant)}}}-00001-of-00001.safetensors"}}""");
+        {
+            var shard = $"{Stem}{(variant == "plain" ? "" : "." + variant)}-00001-of-00001.safetensors";
+            File.WriteAllText(_folder.File(name), $$$"""{"weight_map":{"{{{variant}}}":"{{{shard}}}"}}""");
+        }
         else
+        {
             File.WriteAllBytes(_folder.File(name), SafetensorsBytes.Of((variant, [2])));
+        }
     }
 
     private void WriteIndex(string json) => File.WriteAllText(_folder.File($"{Stem}.safetensors.index.json"), json);
