@@ -1,0 +1,142 @@
+using System.Data.Common;
+using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
+using Azure.Core;
+using Azure.Identity;
+using Azure.Storage.Blobs;
+
+namespace Sana.Workflows.Blobs;
+
+/// <summary>
+/// Where outputs go, as people write it: <c>folder</c> · <c>azurite[:container]</c> · a connection string, with <c>;Container=name</c> added for another container than
+/// <c>sana</c> · <c>https://account.blob.core.windows.net/container[/prefix]</c>, signed in as whoever runs the program, or with the query of a shared access signature.
+/// </summary>
+public sealed partial class BlobPlace
+{
+    private const string DefaultContainer = "sana";
+
+    private readonly Func<CancellationToken, Task<IBlobs>> _open;
+
+    private BlobPlace(Func<CancellationToken, Task<IBlobs>> open) => _open = open;
+
+    /// <summary>Reads a place; nothing is opened or contacted yet.</summary>
+    /// <exception cref="WorkflowException">The text is none of the forms.</exception>
+    public static BlobPlace Parse(string text)
+    {
+        if (string.IsNullOrWhiteSpace(text) || text.Contains('\0', StringComparison.Ordinal))
+        {
+            throw new WorkflowException("The output place is empty; give a folder, azurite, a connection string or a container's https address.");
+        }
+
+        if (text == "azurite" || text.StartsWith("azurite:", StringComparison.Ordinal))
+        {
+            return Connected("UseDevelopmentStorage=true", text.Length > 8 ? text[8..] : DefaultContainer);
+        }
+
+        if (ConnectionStringWord().IsMatch(text))
+        {
+            return FromConnectionString(text);
+        }
+
+        return text.Contains("://", StringComparison.Ordinal)
+            ? FromAddress(text)
+            : new BlobPlace(_ => Task.FromResult<IBlobs>(FileBlobs.Open(text)));
+    }
+
+    /// <summary>Opens the place and makes the folder or container if needed.</summary>
+    /// <exception cref="WorkflowException">It cannot be made or reached.</exception>
+    public Task<IBlobs> Open(CancellationToken cancellationToken) => _open(cancellationToken);
+
+    private static BlobPlace FromConnectionString(string text)
+    {
+        var container = DefaultContainer;
+        try
+        {
+            var parts = new DbConnectionStringBuilder { ConnectionString = text };
+            container = parts.TryGetValue("Container", out var name) ? (string)name : container;
+        }
+        catch (ArgumentException)
+        {
+            throw new WorkflowException("The connection string is not a list of Name=Value parts with semicolons between; copy it again from the storage account.");
+        }
+
+        var account = string.Join(';', text.Split(';').Where(part => !part.TrimStart().StartsWith("Container=", StringComparison.OrdinalIgnoreCase)));
+        return Connected(account, container);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static BlobPlace Connected(string connectionString, string container)
+    {
+        CheckContainer(container);
+        try
+        {
+            var client = new BlobContainerClient(connectionString, container);
+            return Remote(new BlobContainerClient(connectionString, container, Options(client.Uri)), prefix: "");
+        }
+        catch (Exception error) when (error is FormatException or ArgumentException or InvalidOperationException)
+        {
+            // The library's message may quote the key.
+            throw new WorkflowException("The connection string has no usable account name and key; copy it again from the storage account.");
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static BlobPlace FromAddress(string text)
+    {
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var address) || address.Scheme is not ("https" or "http") || address.UserInfo.Length > 0)
+        {
+            throw new WorkflowException("The output address is not https://account.blob.core.windows.net/container[/prefix].");
+        }
+
+        var parts = new BlobUriBuilder(address);
+        var prefix = parts.BlobName.TrimEnd('/');
+        CheckContainer(parts.BlobContainerName);
+        if (prefix.Length > 0)
+        {
+            BlobName.Check(prefix);
+            prefix += '/';
+        }
+
+        parts.BlobName = "";
+        if (parts.Sas is not null)
+        {
+            return Remote(new BlobContainerClient(parts.ToUri(), Options(address)), prefix);
+        }
+
+        if (address.Scheme == "http")
+        {
+            throw new WorkflowException("An http address needs a shared access signature; use https, or azurite:<container> for the emulator.");
+        }
+
+        return Remote(new BlobContainerClient(parts.ToUri(), new DefaultAzureCredential(), Options(address)), prefix);
+    }
+
+    private static BlobPlace Remote(BlobContainerClient client, string prefix) => new(async cancellation => await AzureBlobs.Open(client, prefix, cancellation));
+
+    // The emulator either answers or is not there; a service far away has bad moments.
+    private static BlobClientOptions Options(Uri address) => new()
+    {
+        Retry =
+        {
+            Mode = RetryMode.Exponential,
+            MaxRetries = address.IsLoopback ? 2 : 6,
+            Delay = TimeSpan.FromMilliseconds(address.IsLoopback ? 100 : 800),
+            MaxDelay = TimeSpan.FromSeconds(20),
+            NetworkTimeout = TimeSpan.FromSeconds(100),
+        },
+    };
+
+    private static void CheckContainer(string name)
+    {
+        if (!ContainerName().IsMatch(name))
+        {
+            throw new WorkflowException($"'{name}' is not a container's name: 3…63 of a-z, 0-9 and single hyphens inside.");
+        }
+    }
+
+    [GeneratedRegex(@"^(?=.{3,63}\z)[a-z0-9]+(-[a-z0-9]+)*\z", RegexOptions.CultureInvariant)]
+    private static partial Regex ContainerName();
+
+    [GeneratedRegex(@"(^|;)\s*(AccountName|AccountKey|BlobEndpoint|DefaultEndpointsProtocol|SharedAccessSignature|UseDevelopmentStorage)\s*=", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex ConnectionStringWord();
+}

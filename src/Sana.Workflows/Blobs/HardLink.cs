@@ -1,0 +1,52 @@
+using System.Runtime.InteropServices;
+
+namespace Sana.Workflows.Blobs;
+
+/// <summary>
+/// link(2): the one call that gives a finished file its name and fails when the name is taken. <see cref="File.Move(string, string)"/> does the same but falls back
+/// to copying where links are not supported, and a killed copy is a torn file.
+/// </summary>
+internal static partial class HardLink
+{
+    private const int Exists = 17;
+
+    // EPERM, EXDEV, EMLINK, ENOSYS, EOPNOTSUPP: this file system has no links between these two names.
+    private static ReadOnlySpan<int> Unsupported => [1, 18, 31, 38, 95];
+
+    /// <summary>Gives <paramref name="source"/> the name <paramref name="target"/>; the old name may remain.</summary>
+    /// <returns>False when the target exists.</returns>
+    /// <exception cref="IOException">Neither a link nor a rename is possible.</exception>
+    public static bool TryPublish(string source, string target)
+    {
+        if (!OperatingSystem.IsWindows())
+        {
+            if (Link(source, target) == 0)
+            {
+                return true;
+            }
+
+            var error = Marshal.GetLastPInvokeError();
+            if (error == Exists)
+            {
+                return false;
+            }
+
+            if (!Unsupported.Contains(error))
+            {
+                throw new IOException(Marshal.GetPInvokeErrorMessage(error), error);
+            }
+        }
+
+        // A rename is atomic everywhere; without links two writers may both believe they were first, and they write the same bytes.
+        if (Path.Exists(target))
+        {
+            return false;
+        }
+
+        File.Move(source, target, overwrite: true);
+        return true;
+    }
+
+    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Link(string source, string target);
+}

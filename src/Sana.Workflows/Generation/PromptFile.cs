@@ -1,0 +1,129 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Unicode;
+
+namespace Sana.Workflows.Generation;
+
+/// <summary>
+/// The prompts of a job: a <c>.txt</c> file with one a line, a <c>.jsonl</c> file with one object a line, or texts from the command line. Read as a stream, as often as needed;
+/// a bad row is a row with a reason and never an exception. Blank lines are not rows. Memory grows only with the ids of a file, by some 30 bytes each.
+/// </summary>
+public sealed class PromptFile
+{
+    private const int BufferBytes = 1024 * 1024;
+
+    private readonly Func<Stream> _open;
+    private readonly Func<long, ReadOnlyMemory<byte>, PromptRow> _parse;
+
+    private PromptFile(Func<Stream> open, Func<long, ReadOnlyMemory<byte>, PromptRow> parse)
+    {
+        _open = open;
+        _parse = parse;
+    }
+
+    /// <summary>Opens a file of prompts.</summary>
+    /// <exception cref="WorkflowException">It is not there, empty, not a plain file, not UTF-8 text by its first bytes, or has another ending.</exception>
+    public static PromptFile Open(string path)
+    {
+        Func<long, ReadOnlyMemory<byte>, PromptRow> parse = Path.GetExtension(path).ToLowerInvariant() switch
+        {
+            ".txt" => ReadText,
+            ".jsonl" or ".ndjson" => PromptJson.Read,
+            _ => throw new WorkflowException($"The prompts file '{path}' has neither the ending .txt (one prompt a line) nor .jsonl (one object a line)."),
+        };
+
+        try
+        {
+            // Pipes and devices say 0 too, and opening one may wait for ever.
+            if (new FileInfo(path).Length == 0)
+            {
+                throw new WorkflowException($"The prompts file '{path}' is empty or not a plain file.");
+            }
+
+            using var file = OpenRead(path);
+            Span<byte> mark = stackalloc byte[2];
+            if (file.ReadAtLeast(mark, 2, throwOnEndOfStream: false) == 2 && mark is [0xFF, 0xFE] or [0xFE, 0xFF])
+            {
+                throw new WorkflowException($"The prompts file '{path}' is UTF-16; save it as UTF-8.");
+            }
+        }
+        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new WorkflowException($"There is no prompts file '{path}'; check the path.", error);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new WorkflowException($"Cannot read the prompts file '{path}': {error.Message.TrimEnd('.')}; check the path and its rights.", error);
+        }
+
+        return new PromptFile(() => OpenRead(path), parse);
+    }
+
+    /// <summary>Prompts that are not in a file; they follow the same rules.</summary>
+    public static PromptFile Of(IReadOnlyList<string> prompts)
+    {
+        var lines = new MemoryStream();
+        foreach (var prompt in prompts)
+        {
+            using (var line = new Utf8JsonWriter(lines))
+            {
+                line.WriteStartObject();
+                line.WriteString("prompt", prompt);
+                line.WriteEndObject();
+            }
+
+            lines.WriteByte((byte)'\n');
+        }
+
+        return new PromptFile(() => new MemoryStream(lines.ToArray(), writable: false), PromptJson.Read);
+    }
+
+    /// <summary>SHA-256 of the file's bytes, in hex.</summary>
+    public string Sha256()
+    {
+        using var stream = _open();
+        return Convert.ToHexStringLower(SHA256.HashData(stream));
+    }
+
+    /// <summary>The rows in the file's order.</summary>
+    public IEnumerable<PromptRow> Rows()
+    {
+        var ids = new HashSet<UInt128>();
+        using var stream = _open();
+        foreach (var (number, line, tooLong) in PromptLines.Read(stream))
+        {
+            if (tooLong)
+            {
+                yield return new PromptRow(number, null, new Rejection(RejectReason.BadRow, $"The line has more than {PromptLines.MaxBytes} bytes."));
+            }
+            else if (line.Span.ContainsAnyExcept(" \t"u8))
+            {
+                yield return Distinct(Parse(number, line), ids);
+            }
+        }
+    }
+
+    private PromptRow Parse(long number, ReadOnlyMemory<byte> line) => Utf8.IsValid(line.Span)
+        ? _parse(number, line)
+        : new PromptRow(number, null, new Rejection(RejectReason.BadEncoding, "The line is not UTF-8; save the file as UTF-8."));
+
+    private static PromptRow ReadText(long number, ReadOnlyMemory<byte> line)
+    {
+        var text = Encoding.UTF8.GetString(line.Span);
+        return PromptText.Check(text) is { } rejection ? new PromptRow(number, null, rejection) : new PromptRow(number, new PromptSpec(text), null);
+    }
+
+    // Half of a SHA-256 stands for the id, so a file of millions fits.
+    private static PromptRow Distinct(PromptRow row, HashSet<UInt128> ids)
+    {
+        if (row.Prompt?.Id is not { } id || ids.Add(BitConverter.ToUInt128(SHA256.HashData(Encoding.UTF8.GetBytes(id)))))
+        {
+            return row;
+        }
+
+        return new PromptRow(row.Row, null, new Rejection(RejectReason.DuplicateId, "An earlier line has the same id."));
+    }
+
+    private static FileStream OpenRead(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.Read, BufferBytes, FileOptions.SequentialScan);
+}

@@ -1,0 +1,58 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Sana.Inference.Diffusion;
+using Sana.Inference.Imaging;
+
+namespace Sana.Workflows.Generation;
+
+/// <summary>What decides a run, as canonical JSON, and the id that follows from it.</summary>
+internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[] Json, string Sha256)
+{
+    // 128 bits: two runs never meet, and a path stays readable.
+    private const int IdDigits = 32;
+
+    /// <exception cref="WorkflowException">The name that the job gives its run is not allowed.</exception>
+    /// <exception cref="Inference.InferenceException">The job's options do not fit the checkpoint.</exception>
+    public static RunIdentity Of(GenerateJob job, IRenderer renderer)
+    {
+        var config = new RunConfig(
+            "sana.run/1",
+            new ModelRecord(renderer.ModelName, renderer.Fingerprint),
+            Settings(renderer.Resolve(job.Options)),
+            job.Seed,
+            job.Images,
+            job.BatchSize,
+            new OutputRecord(Word(job.Format), job.Format == ImageFormat.Png ? null : job.Quality),
+            job.Device,
+            new PromptsRecord(job.Prompts.Sha256()));
+        var json = JsonSerializer.SerializeToUtf8Bytes(config, RunJson.Readable.RunConfig);
+        var sha256 = RunJson.Sha256(json);
+        return new RunIdentity(Checked(job.Run) ?? sha256[..IdDigits], config, json, sha256);
+    }
+
+    public static SettingsRecord Settings(GenerateOptions options) => new(
+        options.Width,
+        options.Height,
+        options.Steps,
+        options.Guidance,
+        options.NegativePrompt,
+        options.Solver switch
+        {
+            null => null,
+            SolverKind.FlowDpm => "flow-dpm",
+            SolverKind.FlowEuler => "flow-euler",
+            SolverKind.Scm => "scm",
+            _ => throw new ArgumentOutOfRangeException(nameof(options)),
+        },
+        options.UseResolutionBinning,
+        options.UseInstruction);
+
+    private static string Word(ImageFormat format) => format.ToString().ToLowerInvariant();
+
+    private static string? Checked(string? run) => run is null || RunName().IsMatch(run)
+        ? run
+        : throw new WorkflowException("The run's name takes a-z, 0-9 and hyphens inside, 1…64 characters, such as 'posters-2'.");
+
+    [GeneratedRegex(@"^(?=.{1,64}\z)[a-z0-9]+(-[a-z0-9]+)*\z", RegexOptions.CultureInvariant)]
+    private static partial Regex RunName();
+}
