@@ -1,1 +1,11 @@
-return 0;
+using System.CommandLine;
+using Sana.Local.Commands;
+
+var root = new RootCommand("Sana on one machine: text to images from a Hugging Face checkpoint folder, resumable, into a folder or a blob container.")
+{
+    new BuildCommand(),
+    new InfoCommand(),
+    new GenerateCommand(),
+};
+
+return await Invocation.Run(root, args);

@@ -40,7 +40,7 @@ internal static class PromptJson
         var prompt = Text(row, "prompt") ?? throw new RejectedException(RejectReason.BadRow, "The line has no prompt.");
         var negative = Text(row, "negative_prompt");
         Refuse(PromptText.Check(prompt));
-        Refuse(negative is null ? null : PromptText.Check(negative, "negative_prompt", mayBeEmpty: true));
+        Refuse(negative is null ? null : PromptText.Check(negative, "Negative prompt", mayBeEmpty: true));
         return new PromptSpec(prompt)
         {
             Id = Id(row),

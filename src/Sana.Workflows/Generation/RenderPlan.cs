@@ -23,7 +23,7 @@ internal sealed class RenderPlan(GenerateJob job, IRenderer renderer)
     private const int Window = 256;
 
     // Rows with overrides seldom have many kinds; the bound is for files that do.
-    private const int MaxCached = 1024;
+    private const int MaxCached = 64;
 
     private readonly Dictionary<GenerateOptions, (GenerateOptions? Options, string? Fault)> _resolved = [];
 

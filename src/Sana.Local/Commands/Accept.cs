@@ -1,0 +1,66 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Numerics;
+
+namespace Sana.Local.Commands;
+
+/// <summary>Options that several commands have, and numbers whose errors say the range.</summary>
+internal static class Accept
+{
+    public static Option<bool> Json() => new("--json") { Description = "Print one JSON object instead of text. Default: off." };
+
+    public static Argument<string> Checkpoint()
+    {
+        var checkpoint = new Argument<string>("checkpoint") { Description = "Folder of a Sana checkpoint in diffusers layout: it holds model_index.json." };
+        checkpoint.Validators.Add(result => Exists(result.GetValueOrDefault<string>(), result.AddError));
+        return checkpoint;
+    }
+
+    public static Option<string> CheckpointOption()
+    {
+        var checkpoint = new Option<string>("--checkpoint", "-c")
+        {
+            Description = "Folder of a Sana checkpoint in diffusers layout: it holds model_index.json. Missing graphs are built.",
+            HelpName = "folder",
+            Required = true,
+        };
+        checkpoint.Validators.Add(result => Exists(result.GetValueOrDefault<string>(), result.AddError));
+        return checkpoint;
+    }
+
+    /// <summary>A number in any range: what it means is checked where the checkpoint is known.</summary>
+    public static Option<T?> Number<T>(string name, string description)
+        where T : struct, INumber<T>, IMinMaxValue<T> => Number(name, description, T.MinValue, T.MaxValue);
+
+    /// <summary>A number from <paramref name="least"/> to <paramref name="most"/>.</summary>
+    public static Option<T?> Number<T>(string name, string description, T least, T most)
+        where T : struct, INumber<T>
+    {
+        var kind = typeof(T) == typeof(float) ? "a number" : string.Create(CultureInfo.InvariantCulture, $"a whole number, {least}…{most}");
+        return new Option<T?>(name)
+        {
+            Description = description,
+            HelpName = "number",
+            CustomParser = result =>
+            {
+                var text = result.Tokens[0].Value;
+                if (T.TryParse(text, NumberStyles.Float & ~NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var number)
+                    && (T.IsNaN(number) || (number >= least && number <= most)))
+                {
+                    return number;
+                }
+
+                result.AddError($"{name} takes {kind}; '{text}' is not.");
+                return null;
+            },
+        };
+    }
+
+    private static void Exists(string? folder, Action<string> addError)
+    {
+        if (!Directory.Exists(folder))
+        {
+            addError($"There is no checkpoint folder '{folder}'; give the folder that holds model_index.json.");
+        }
+    }
+}

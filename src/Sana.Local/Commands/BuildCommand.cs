@@ -1,0 +1,57 @@
+using System.CommandLine;
+using Sana.GraphBuilder;
+
+namespace Sana.Local.Commands;
+
+/// <summary><c>sana build</c>: graphs beside the weights.</summary>
+internal sealed class BuildCommand : Command
+{
+    private readonly Argument<string> _checkpoint = Accept.Checkpoint();
+    private readonly Option<bool> _force = new("--force") { Description = "Build again even if the graphs are there. Default: off." };
+    private readonly Option<string?> _variant = new("--variant")
+    {
+        Description = "Which weights, as in fp16, where a folder has several. Default: the plain ones, or the only ones.",
+    };
+
+    private readonly Option<string?> _clip = new("--clip")
+    {
+        Description = "Cut the self-attention output to the half-precision range: auto, on or off. Default: auto, decided from the checkpoint.",
+    };
+
+    private readonly Option<bool> _json = Accept.Json();
+
+    public BuildCommand()
+        : base("build", "Write the ONNX graphs of a checkpoint beside its weights, which stay where they are.")
+    {
+        _clip.AcceptOnlyFromAmong("auto", "on", "off");
+        Add(_checkpoint);
+        Add(_force);
+        Add(_variant);
+        Add(_clip);
+        Add(_json);
+        SetAction(Run);
+    }
+
+    private int Run(ParseResult parsed)
+    {
+        var report = SanaCheckpoint.Build(parsed.GetRequiredValue(_checkpoint), new BuildOptions
+        {
+            Force = parsed.GetValue(_force),
+            Variant = parsed.GetValue(_variant),
+            Clamp = Enum.Parse<Clamp>(parsed.GetValue(_clip) ?? "auto", ignoreCase: true),
+        });
+        if (parsed.GetValue(_json))
+        {
+            Reports.WriteJson(report, Reports.Json.BuildReport);
+            return ExitCode.Done;
+        }
+
+        foreach (var graph in report.Graphs)
+        {
+            Console.WriteLine($"{graph.File,-40} {graph.Bytes,12:N0} bytes");
+        }
+
+        Console.WriteLine(report.Written ? $"Built {report.Graphs.Count} graphs." : "Nothing to do: the graphs belong to these weights. --force builds them again.");
+        return ExitCode.Done;
+    }
+}

@@ -1,0 +1,64 @@
+using System.CommandLine;
+using Sana.GraphBuilder;
+using Sana.Inference.Diffusion;
+
+namespace Sana.Local.Commands;
+
+/// <summary><c>sana info</c>: what a checkpoint is and what it needs.</summary>
+internal sealed class InfoCommand : Command
+{
+    private const int MaxSide = 8192;
+    private const double Mebi = 1024 * 1024;
+
+    private readonly Argument<string> _checkpoint = Accept.Checkpoint();
+    private readonly Option<int?> _width = Accept.Number("--width", "Width to plan memory for, 32…8192 pixels. Default: the checkpoint's native size.", 32, MaxSide);
+    private readonly Option<int?> _height = Accept.Number("--height", "Height to plan memory for, 32…8192 pixels. Default: the checkpoint's native size.", 32, MaxSide);
+    private readonly Option<bool> _json = Accept.Json();
+
+    public InfoCommand()
+        : base("info", "Say what is in a checkpoint and how much memory an image will need.")
+    {
+        Add(_checkpoint);
+        Add(_width);
+        Add(_height);
+        Add(_json);
+        SetAction(Run);
+    }
+
+    private int Run(ParseResult parsed)
+    {
+        var checkpoint = SanaCheckpoint.Describe(parsed.GetRequiredValue(_checkpoint));
+        var memory = Plan(checkpoint, parsed.GetValue(_width) ?? checkpoint.NativePixels, parsed.GetValue(_height) ?? checkpoint.NativePixels);
+        if (parsed.GetValue(_json))
+        {
+            Reports.WriteJson(new InfoReport(checkpoint, memory), Reports.Json.InfoReport);
+            return ExitCode.Done;
+        }
+
+        Write(checkpoint, memory);
+        return ExitCode.Done;
+    }
+
+    private static MemoryReport Plan(CheckpointSummary checkpoint, int width, int height)
+    {
+        var stages = checkpoint.MemoryFor(width, height, batch: 1, new PipelineOptions().MaxUntiledPixels);
+        return new MemoryReport(width, height, stages.Sum(stage => stage.Weights) + stages.Max(stage => stage.Activations), stages);
+    }
+
+    private static void Write(CheckpointSummary checkpoint, MemoryReport memory)
+    {
+        Console.WriteLine($"{checkpoint.Name}: {checkpoint.Pipeline} with {checkpoint.Scheduler}, flow shift {checkpoint.FlowShift}, {checkpoint.NativePixels} pixels");
+        Console.WriteLine($"fingerprint {checkpoint.Fingerprint}");
+        Console.WriteLine($"self-attention {(checkpoint.Clamp ? "is" : "is not")} cut to the half-precision range: {checkpoint.ClampReason}");
+        foreach (var network in checkpoint.Networks)
+        {
+            Console.WriteLine($"{network.Name,-14} {network.Parameters,16:N0} parameters {network.Bytes / Mebi,10:N1} MiB {network.StoredAs} in {string.Join(", ", network.Files)}");
+        }
+
+        Console.WriteLine($"memory for {memory.Width}×{memory.Height} pixels: some {memory.PeakBytes / Mebi:N0} MiB at most");
+        foreach (var stage in memory.Stages)
+        {
+            Console.WriteLine($"{stage.Stage,-14} {stage.Weights / Mebi,10:N1} MiB weights {stage.Activations / Mebi,10:N1} MiB while it runs");
+        }
+    }
+}
