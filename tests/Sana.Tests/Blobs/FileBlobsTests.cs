@@ -1,0 +1,181 @@
+using Sana.Tests.Support;
+using Sana.Workflows;
+using Sana.Workflows.Blobs;
+
+namespace Sana.Tests.Blobs;
+
+public sealed class FileBlobsTests : IDisposable
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+
+    private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task Put_if_absent_writes_once()
+    {
+        var blobs = FileBlobs.Open(_folder.Path);
+
+        var first = await blobs.PutIfAbsent("a/b.json", "one"u8.ToArray(), None);
+        var second = await blobs.PutIfAbsent("a/b.json", "two"u8.ToArray(), None);
+
+        Assert.True(first);
+        Assert.False(second);
+        Assert.Equal("one"u8.ToArray(), await blobs.Read("a/b.json", None));
+    }
+
+    [Fact]
+    public async Task Put_replaces()
+    {
+        var blobs = FileBlobs.Open(_folder.Path);
+        await blobs.PutIfAbsent("a", "one"u8.ToArray(), None);
+
+        await blobs.Put("a", "two"u8.ToArray(), None);
+
+        Assert.Equal("two"u8.ToArray(), await blobs.Read("a", None));
+        Assert.Equal(["a"], await Names(blobs, ""));
+    }
+
+    [Fact]
+    public async Task Of_many_writers_of_one_name_one_wins_and_its_bytes_are_whole()
+    {
+        var blobs = FileBlobs.Open(_folder.Path);
+
+        var wins = await Task.WhenAll(Enumerable.Range(1, 64).Select(i => Task.Run(async () =>
+            (Won: await blobs.PutIfAbsent("x/y", Enumerable.Repeat((byte)i, 100_000).ToArray(), None), Writer: i))));
+
+        var winner = Assert.Single(wins, win => win.Won).Writer;
+        var bytes = await blobs.Read("x/y", None);
+        Assert.Equal(Enumerable.Repeat((byte)winner, 100_000), bytes);
+    }
+
+    [Fact]
+    public async Task Opening_beside_a_writer_disturbs_nothing()
+    {
+        var blobs = FileBlobs.Open(_folder.Path);
+        var done = false;
+        var opener = Task.Run(() =>
+        {
+            while (!Volatile.Read(ref done))
+            {
+                _ = FileBlobs.Open(_folder.Path);
+            }
+        });
+
+        for (var i = 0; i < 200; i++)
+        {
+            Assert.True(await blobs.PutIfAbsent($"n{i}", new byte[1000], None));
+        }
+
+        Volatile.Write(ref done, true);
+        await opener;
+        Assert.Equal(200, (await Names(blobs, "")).Count);
+    }
+
+    [Fact]
+    public async Task What_a_killed_writer_left_is_invisible_and_gone_after_opening()
+    {
+        var blobs = FileBlobs.Open(_folder.Path);
+        await blobs.PutIfAbsent("a", new byte[1], None);
+        var stray = _folder.File(".incoming/0123");
+        await File.WriteAllTextAsync(stray, "half a blo");
+
+        var before = await Names(blobs, "");
+        _ = FileBlobs.Open(_folder.Path);
+
+        Assert.Equal(["a"], before);
+        Assert.False(File.Exists(stray));
+    }
+
+    [Fact]
+    public async Task A_cancelled_put_leaves_nothing()
+    {
+        var blobs = FileBlobs.Open(_folder.Path);
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => blobs.PutIfAbsent("a", new byte[10], new CancellationToken(canceled: true)));
+
+        Assert.Empty(Directory.EnumerateFiles(_folder.Path, "*", SearchOption.AllDirectories));
+    }
+
+    [Fact]
+    public async Task Listing_is_in_ordinal_order_of_whole_names()
+    {
+        var blobs = FileBlobs.Open(_folder.Path);
+        string[] names = ["a/b", "a-b", "a.b", "a0", "a/b/c2", "a/b-c", "b", "a/c/d"];
+        foreach (var name in names.Where(name => name != "a/b"))
+        {
+            await blobs.PutIfAbsent(name, new byte[name.Length], None);
+        }
+
+        var all = await Names(blobs, "");
+
+        Assert.Equal(names.Where(name => name != "a/b").Order(StringComparer.Ordinal), all);
+        Assert.Equal(["a/b-c", "a/b/c2"], await Names(blobs, "a/b"));
+        Assert.Empty(await Names(blobs, "nowhere/"));
+    }
+
+    [Fact]
+    public async Task Links_below_the_folder_are_not_followed()
+    {
+        using var elsewhere = new TempFolder();
+        await File.WriteAllTextAsync(elsewhere.File("secret"), "s");
+        var blobs = FileBlobs.Open(_folder.Path);
+        Directory.CreateSymbolicLink(_folder.File("runs"), elsewhere.Path);
+        File.CreateSymbolicLink(_folder.File("file"), elsewhere.File("secret"));
+
+        await Assert.ThrowsAsync<WorkflowException>(() => blobs.PutIfAbsent("runs/a", new byte[1], None));
+        await Assert.ThrowsAsync<WorkflowException>(() => blobs.Read("runs/secret", None));
+        await Assert.ThrowsAsync<WorkflowException>(() => blobs.Put("file", new byte[1], None));
+        await Assert.ThrowsAsync<WorkflowException>(() => Names(blobs, "runs/"));
+
+        Assert.Empty(await Names(blobs, ""));
+        Assert.Equal(["secret"], Directory.EnumerateFiles(elsewhere.Path).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public async Task A_folder_that_is_a_link_itself_is_fine()
+    {
+        var link = _folder.File("link");
+        Directory.CreateDirectory(_folder.File("real"));
+        Directory.CreateSymbolicLink(link, _folder.File("real"));
+
+        var blobs = FileBlobs.Open(link);
+
+        Assert.True(await blobs.PutIfAbsent("a", new byte[1], None));
+        Assert.True(File.Exists(_folder.File("real/a")));
+    }
+
+    [Fact]
+    public async Task A_file_where_a_folder_should_be_is_one_sentence()
+    {
+        await File.WriteAllTextAsync(_folder.File("file"), "");
+        var blobs = FileBlobs.Open(_folder.Path);
+
+        var inside = await Assert.ThrowsAsync<WorkflowException>(() => blobs.PutIfAbsent("file/a", new byte[1], None));
+        var root = Assert.Throws<WorkflowException>(() => FileBlobs.Open(_folder.File("file")));
+
+        Assert.StartsWith("Cannot write", inside.Message, StringComparison.Ordinal);
+        Assert.StartsWith("Cannot open", root.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_is_absent_reads_as_null()
+    {
+        var blobs = FileBlobs.Open(_folder.Path);
+
+        Assert.Null(await blobs.Read("no/thing", None));
+        Assert.False(await blobs.Exists("no/thing", None));
+    }
+
+    private static async Task<List<string>> Names(IBlobs blobs, string prefix)
+    {
+        List<string> names = [];
+        await foreach (var blob in blobs.List(prefix, None))
+        {
+            names.Add(blob.Name);
+        }
+
+        return names;
+    }
+}
