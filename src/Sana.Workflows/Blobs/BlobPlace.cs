@@ -30,7 +30,7 @@ public sealed partial class BlobPlace
 
         if (text == "azurite" || text.StartsWith("azurite:", StringComparison.Ordinal))
         {
-            return Connected("UseDevelopmentStorage=true", text.Length > 8 ? text[8..] : DefaultContainer);
+            return Connected("UseDevelopmentStorage=true", text == "azurite" ? DefaultContainer : text["azurite:".Length..]);
         }
 
         if (ConnectionStringWord().IsMatch(text))

@@ -35,15 +35,16 @@ public sealed class PromptFile
 
         try
         {
-            // Pipes and devices say 0 too, and opening one may wait for ever.
-            if (new FileInfo(path).Length == 0)
+            // Pipes and devices say 0 too, and opening one may wait for ever; a link has a length of its own.
+            var file = new FileInfo(path);
+            if (((FileInfo?)file.ResolveLinkTarget(returnFinalTarget: true) ?? file).Length == 0)
             {
                 throw new WorkflowException($"The prompts file '{path}' is empty or not a plain file.");
             }
 
-            using var file = OpenRead(path);
+            using var text = OpenRead(path);
             Span<byte> mark = stackalloc byte[2];
-            if (file.ReadAtLeast(mark, 2, throwOnEndOfStream: false) == 2 && mark is [0xFF, 0xFE] or [0xFE, 0xFF])
+            if (text.ReadAtLeast(mark, 2, throwOnEndOfStream: false) == 2 && mark is [0xFF, 0xFE] or [0xFE, 0xFF])
             {
                 throw new WorkflowException($"The prompts file '{path}' is UTF-16; save it as UTF-8.");
             }

@@ -1,5 +1,6 @@
 using Sana.Workflows;
 using Sana.Workflows.Blobs;
+using Xunit;
 
 namespace Sana.Tests.Blobs;
 

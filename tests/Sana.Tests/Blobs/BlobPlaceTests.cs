@@ -1,6 +1,7 @@
 using Sana.Tests.Support;
 using Sana.Workflows;
 using Sana.Workflows.Blobs;
+using Xunit;
 
 namespace Sana.Tests.Blobs;
 

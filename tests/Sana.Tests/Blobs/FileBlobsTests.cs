@@ -1,6 +1,7 @@
 using Sana.Tests.Support;
 using Sana.Workflows;
 using Sana.Workflows.Blobs;
+using Xunit;
 
 namespace Sana.Tests.Blobs;
 
@@ -168,7 +169,7 @@ public sealed class FileBlobsTests : IDisposable
         Assert.False(await blobs.Exists("no/thing", None));
     }
 
-    private static async Task<List<string>> Names(IBlobs blobs, string prefix)
+    private static async Task<List<string>> Names(FileBlobs blobs, string prefix)
     {
         List<string> names = [];
         await foreach (var blob in blobs.List(prefix, None))

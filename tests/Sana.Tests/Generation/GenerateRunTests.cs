@@ -1,0 +1,279 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using CsCheck;
+using Sana.Inference;
+using Sana.Inference.Diffusion;
+using Sana.Inference.Imaging;
+using Sana.Tests.Support;
+using Sana.Workflows;
+using Sana.Workflows.Blobs;
+using Sana.Workflows.Generation;
+using Xunit;
+
+namespace Sana.Tests.Generation;
+
+public sealed class GenerateRunTests : IDisposable
+{
+    // Three settings in turn, bad rows between, an image that fails, several seeds.
+    private const string Prompts = """
+        {"prompt":"one","id":"first"}
+        {"prompt":"two","width":96}
+        not json
+        {"prompt":"three","seeds":[7,8]}
+        {"prompt":"four","width":96,"images":3}
+        {"prompt":"broken"}
+        {"prompt":"five","width":33}
+        {"prompt":"six","negative_prompt":"blur"}
+        """;
+
+    private static readonly CancellationToken None = CancellationToken.None;
+
+    private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task Every_row_ends_as_an_outcome()
+    {
+        var summary = await Run("out");
+
+        var lines = File.ReadLines(_folder.File($"out/runs/{summary.RunId}/outcomes/00000.jsonl")).Select(line => JsonDocument.Parse(line).RootElement).ToArray();
+        Assert.Equal((9, 0, 1, 2), ((int)summary.Made, (int)summary.Skipped, (int)summary.Failed, (int)summary.Rejected));
+        Assert.Equal(["bad_request", "bad_row", "nan"], summary.Reasons.Keys);
+        Assert.Equal(11, lines.Length);
+        Assert.Equal([1L, 2, 3, 4, 5, 6, 7, 8], lines.Select(line => line.GetProperty("row").GetInt64()).Distinct().Order());
+    }
+
+    [Fact]
+    public async Task The_manifest_leads_to_every_image_by_its_hash()
+    {
+        var summary = await Run("out");
+
+        var manifest = JsonDocument.Parse(File.ReadAllBytes(_folder.File($"out/{summary.Manifest}"))).RootElement;
+        var list = Assert.Single(manifest.GetProperty("outcomes").EnumerateArray());
+        var bytes = File.ReadAllBytes(_folder.File($"out/{list.GetProperty("name").GetString()}"));
+        var images = File.ReadLines(_folder.File($"out/{list.GetProperty("name").GetString()}"))
+            .Select(line => JsonDocument.Parse(line).RootElement.GetProperty("image"))
+            .Where(image => image.ValueKind == JsonValueKind.Object)
+            .ToDictionary(image => image.GetProperty("name").GetString()!, image => image.GetProperty("sha256").GetString());
+        Assert.Equal(Hash(bytes), list.GetProperty("sha256").GetString());
+        Assert.Equal(8, images.Count);
+        Assert.All(images, image => Assert.Equal(Hash(File.ReadAllBytes(_folder.File($"out/{image.Key}"))), image.Value));
+    }
+
+    [Fact]
+    public async Task The_same_job_again_renders_nothing_and_changes_no_byte()
+    {
+        await Run("out");
+        var first = Tree("out", all: true);
+        var renderer = new FakeRenderer();
+
+        var again = await Run("out", renderer);
+
+        Assert.Empty(renderer.Batches);
+        Assert.Equal((0, 9), ((int)again.Made, (int)again.Skipped));
+        Assert.Equal(first, Tree("out", all: true));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(5)]
+    public async Task Dying_at_any_write_and_running_again_gives_the_same_tree(int batchSize)
+    {
+        await Run("whole", batchSize: batchSize);
+        var expected = Tree("whole");
+        var (names, deadline, crashed) = (Names("whole"), 1, true);
+
+        for (; crashed; deadline++)
+        {
+            foreach (var afterwards in new[] { false, true })
+            {
+                var place = $"{deadline}-{afterwards}";
+                var blobs = new CrashingBlobs(FileBlobs.Open(_folder.File(place)), deadline, afterwards);
+                var death = await Record.ExceptionAsync(() => Run(blobs, new FakeRenderer(), batchSize));
+                crashed = death is CrashingBlobs.CrashException;
+
+                await Run(place, batchSize: batchSize);
+
+                Assert.Equal(expected, Tree(place));
+                Assert.Equal(names, Names(place));
+            }
+        }
+
+        Assert.InRange(deadline, 20, 200);
+    }
+
+    [Fact]
+    public async Task Dying_again_and_again_gives_the_same_tree()
+    {
+        await Run("whole", batchSize: 3);
+        var expected = Tree("whole");
+        var n = 0;
+
+        await Gen.Select(Gen.Int[1, 12], Gen.Bool).Array[1, 6].SampleAsync(
+            async deaths =>
+            {
+                var place = $"deaths-{Interlocked.Increment(ref n)}";
+                foreach (var (deadline, afterwards) in deaths)
+                {
+                    await Record.ExceptionAsync(() => Run(new CrashingBlobs(FileBlobs.Open(_folder.File(place)), deadline, afterwards), new FakeRenderer(), 3));
+                }
+
+                await Run(place, batchSize: 3);
+                return expected.SequenceEqual(Tree(place));
+            },
+            iter: 50);
+    }
+
+    [Theory]
+    [InlineData(".png")]
+    [InlineData(".json")]
+    public async Task What_somebody_damaged_is_made_again(string extension)
+    {
+        var summary = await Run("out");
+        var expected = Tree("out");
+        var images = Directory.EnumerateFiles(_folder.File($"out/runs/{summary.RunId}/images"), "*" + extension, SearchOption.AllDirectories).Order(StringComparer.Ordinal).ToArray();
+        File.Delete(images[0]);
+        File.WriteAllText(images[1], "half");
+
+        await Run("out");
+
+        Assert.Equal(expected, Tree("out"));
+    }
+
+    [Fact]
+    public async Task Only_the_batch_that_lacks_something_is_rendered_and_as_a_whole()
+    {
+        var summary = await Run("out", batchSize: 4);
+        File.Delete(Directory.EnumerateFiles(_folder.File($"out/runs/{summary.RunId}/images/b000000000"), "*.json", SearchOption.AllDirectories).First());
+        var renderer = new FakeRenderer();
+
+        await Run("out", renderer, batchSize: 4);
+
+        Assert.Equal(["one", "three", "three", "broken"], Assert.Single(renderer.Batches).Select(request => request.Prompt));
+    }
+
+    [Fact]
+    public void The_run_id_changes_with_everything_that_decides_a_pixel()
+    {
+        var job = Job(2);
+        GenerateJob[] jobs =
+        [
+            job,
+            job with { Options = job.Options with { Steps = 3 } },
+            job with { Options = job.Options with { Guidance = 2 } },
+            job with { Options = job.Options with { NegativePrompt = "x" } },
+            job with { Options = job.Options with { UseInstruction = false } },
+            job with { Seed = 1 },
+            job with { Images = 2 },
+            job with { BatchSize = 3 },
+            job with { Format = ImageFormat.Webp },
+            job with { Format = ImageFormat.Webp, Quality = 80 },
+            job with { Device = "cuda:0" },
+            job with { Prompts = PromptFile.Of(["other"]) },
+        ];
+
+        string[] ids = [.. jobs.Select(j => GenerateRun.Prepare(j, new FakeRenderer()).RunId), GenerateRun.Prepare(job, new FakeRenderer { Fingerprint = "g" }).RunId];
+
+        Assert.Equal(ids.Length, ids.Distinct().Count());
+        Assert.Equal(ids[0], GenerateRun.Prepare(Job(2), new FakeRenderer()).RunId);
+        Assert.Equal(ids[0], GenerateRun.Prepare(job with { Options = job.Options with { Width = 64 }, Quality = 80 }, new FakeRenderer()).RunId);
+    }
+
+    [Fact]
+    public async Task A_name_stands_for_one_run()
+    {
+        var blobs = FileBlobs.Open(_folder.File("out"));
+        var job = Job(1) with { Run = "posters-2" };
+        await GenerateRun.Prepare(job, new FakeRenderer()).Execute(blobs, null, None);
+
+        var other = GenerateRun.Prepare(job with { Seed = 9 }, new FakeRenderer());
+
+        var error = await Assert.ThrowsAsync<WorkflowException>(() => other.Execute(blobs, null, None));
+        Assert.Contains("--run", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("A")]
+    [InlineData("../x")]
+    [InlineData("a/b")]
+    [InlineData("-a")]
+    public void A_name_that_is_no_name_is_refused(string name) =>
+        Assert.Throws<WorkflowException>(() => GenerateRun.Prepare(Job(1) with { Run = name }, new FakeRenderer()));
+
+    [Fact]
+    public void Options_that_do_not_fit_are_refused_before_anything_is_written() =>
+        Assert.Throws<InferenceException>(() => GenerateRun.Prepare(Job(1) with { Options = new GenerateOptions { Width = 33 } }, new FakeRenderer()));
+
+    [Fact]
+    public async Task Progress_ends_at_the_total()
+    {
+        var seen = new List<RunProgress>();
+        var run = GenerateRun.Prepare(Job(2), new FakeRenderer());
+
+        await run.Execute(FileBlobs.Open(_folder.File("out")), new Listener(seen), None);
+
+        Assert.Equal(9, run.Total);
+        Assert.Equal((9L, 9L), (seen[^1].Done, seen[^1].Total));
+        Assert.Contains(seen, progress => progress.Stage.Stage == "denoise" && progress.Rendering == 2);
+    }
+
+    [Fact]
+    public async Task A_stop_leaves_a_run_that_goes_on()
+    {
+        await Run("whole");
+        using var stop = new CancellationTokenSource();
+        var stopper = new Listener([], progress =>
+        {
+            if (progress.Done == 4)
+            {
+                stop.Cancel();
+            }
+        });
+        var run = GenerateRun.Prepare(Job(2), new FakeRenderer());
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => run.Execute(FileBlobs.Open(_folder.File("out")), stopper, stop.Token));
+        var summary = await Run("out");
+
+        Assert.InRange(summary.Skipped, 1, 8);
+        Assert.Equal(Tree("whole"), Tree("out"));
+    }
+
+    private static string Hash(byte[] bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
+
+    private Task<RunSummary> Run(string place, FakeRenderer? renderer = null, int batchSize = 2) =>
+        Run(FileBlobs.Open(_folder.File(place)), renderer ?? new FakeRenderer(), batchSize);
+
+    private Task<RunSummary> Run(IBlobs blobs, FakeRenderer renderer, int batchSize) => GenerateRun.Prepare(Job(batchSize), renderer).Execute(blobs, null, None);
+
+    private GenerateJob Job(int batchSize)
+    {
+        var file = _folder.File("prompts.jsonl");
+        if (!File.Exists(file))
+        {
+            File.WriteAllText(file, Prompts);
+        }
+
+        return new GenerateJob { Prompts = PromptFile.Open(file), BatchSize = batchSize };
+    }
+
+    /// <summary>Every file under runs/ with its hash; with <paramref name="all"/> the timings too.</summary>
+    private string[] Tree(string place, bool all = false) => [.. Names(place)
+        .Where(name => all || name.StartsWith("runs/", StringComparison.Ordinal))
+        .Select(name => $"{name} {Hash(File.ReadAllBytes(_folder.File($"{place}/{name}")))}")];
+
+    private string[] Names(string place) => [.. Directory.EnumerateFiles(_folder.File(place), "*", SearchOption.AllDirectories)
+        .Select(file => Path.GetRelativePath(_folder.File(place), file))
+        .Order(StringComparer.Ordinal)];
+
+    private sealed class Listener(List<RunProgress> seen, Action<RunProgress>? then = null) : IProgress<RunProgress>
+    {
+        public void Report(RunProgress value)
+        {
+            seen.Add(value);
+            then?.Invoke(value);
+        }
+    }
+}

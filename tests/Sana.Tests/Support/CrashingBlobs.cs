@@ -1,0 +1,42 @@
+using System.Runtime.CompilerServices;
+using Sana.Workflows.Blobs;
+
+namespace Sana.Tests.Support;
+
+/// <summary>Blobs of a process that dies at its n-th write: before it, or after it and before anybody hears of it. Everything later is refused too.</summary>
+internal sealed class CrashingBlobs(IBlobs inner, int deadline, bool afterwards) : IBlobs
+{
+    private int _writes;
+
+    public string Place => inner.Place;
+
+    public bool Crashed => Volatile.Read(ref _writes) >= deadline;
+
+    public async Task<bool> PutIfAbsent(string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    {
+        var write = Interlocked.Increment(ref _writes);
+        if (write > deadline || (write == deadline && !afterwards))
+        {
+            throw new CrashException();
+        }
+
+        var written = await inner.PutIfAbsent(name, bytes, cancellationToken);
+        return write < deadline ? written : throw new CrashException();
+    }
+
+    public Task Put(string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) => inner.Put(name, bytes, cancellationToken);
+
+    public Task<byte[]?> Read(string name, CancellationToken cancellationToken) => inner.Read(name, cancellationToken);
+
+    public Task<bool> Exists(string name, CancellationToken cancellationToken) => inner.Exists(name, cancellationToken);
+
+    public async IAsyncEnumerable<BlobEntry> List(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var blob in inner.List(prefix, cancellationToken))
+        {
+            yield return blob;
+        }
+    }
+
+    internal sealed class CrashException : Exception;
+}

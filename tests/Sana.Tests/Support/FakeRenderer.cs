@@ -1,0 +1,50 @@
+using Sana.Inference;
+using Sana.Inference.Diffusion;
+using Sana.Inference.Imaging;
+using Sana.Workflows.Generation;
+
+namespace Sana.Tests.Support;
+
+/// <summary>
+/// Images without a network. Pixels depend on the whole batch, as rounding may in a real one: a run that cuts its batches otherwise after a stop shows in its bytes.
+/// </summary>
+internal sealed class FakeRenderer : IRenderer
+{
+    public List<IReadOnlyList<ImageRequest>> Batches { get; } = [];
+
+    public string Fingerprint { get; init; } = new('f', 64);
+
+    public string ModelName => "fake";
+
+    public GenerateOptions Resolve(GenerateOptions options) => options.Width % 32 is null or 0
+        ? options with { Width = options.Width ?? 64, Height = options.Height ?? 32, Steps = options.Steps ?? 2, Solver = options.Solver ?? SolverKind.FlowDpm }
+        : throw new InferenceException($"Width {options.Width} is not a multiple of 32.");
+
+    public IReadOnlyList<GeneratedImage> Generate(
+        IReadOnlyList<ImageRequest> batch, GenerateOptions resolved, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        Batches.Add(batch);
+        progress?.Report(new GenerateProgress("denoise", resolved.Steps!.Value, resolved.Steps.Value));
+        var company = string.Concat(batch.Select(request => $"{request.Prompt}|{request.Seed}|{request.Index};"));
+        return [.. batch.Select(request => Paint(request, company, resolved))];
+    }
+
+    private static GeneratedImage Paint(ImageRequest request, string company, GenerateOptions options)
+    {
+        var seconds = new StageSeconds(Random.Shared.NextDouble(), Random.Shared.NextDouble(), Random.Shared.NextDouble());
+        if (request.Prompt.Contains("broken", StringComparison.Ordinal))
+        {
+            return new GeneratedImage(request, null, "nan", [], seconds);
+        }
+
+        var pixels = new byte[options.Width!.Value * options.Height!.Value * 3];
+        var key = System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes($"{company}{request.Seed}{request.Index}{request.Prompt}{options.Steps}"));
+        for (var i = 0; i < pixels.Length; i++)
+        {
+            pixels[i] = key[i % key.Length];
+        }
+
+        return new GeneratedImage(request, new RgbImage(options.Width.Value, options.Height.Value, pixels), null, [], seconds);
+    }
+}
