@@ -256,17 +256,24 @@ internal sealed class Execution : SynchronizationContext, IWorkflowContext
 
     private Outcome End(Task<string> main)
     {
-        if (main.IsCompletedSuccessfully)
+        try
         {
-            return _next is not { } next
-                ? new Outcome(Ending.Completed, main.Result)
-                : new Outcome(Ending.ContinuedAsNew, next.Input) { Events = (next.KeepEvents ? _lastSeen : long.MaxValue, next.KeepEvents ? [.. _events.Kept] : []) };
+            var output = main.GetAwaiter().GetResult();
+            if (_next is not { } next)
+                return new Outcome(Ending.Completed, output);
+            return new Outcome(Ending.ContinuedAsNew, next.Input)
+            {
+                Events = next.KeepEvents ? (_lastSeen, [.. _events.Kept]) : (long.MaxValue, []),
+            };
         }
-
-        var error = main.Exception?.InnerException ?? new OperationCanceledException("The workflow ended with a canceled task.");
-        return error is WorkflowCanceledException canceled
-            ? new Outcome(Ending.Canceled, canceled.Reason, typeof(WorkflowCanceledException).FullName)
-            : new Outcome(Ending.Failed, error.Message, error.GetType().FullName);
+        catch (WorkflowCanceledException canceled)
+        {
+            return new Outcome(Ending.Canceled, canceled.Reason, typeof(WorkflowCanceledException).FullName);
+        }
+        catch (Exception error)
+        {
+            return new Outcome(Ending.Failed, error.Message, error.GetType().FullName);
+        }
     }
 
     private TCall Make<TCall>(TCall call)

@@ -1,0 +1,40 @@
+using Microsoft.Extensions.Time.Testing;
+using Sana.Workflows.Contract;
+using Xunit;
+
+namespace Sana.Tests.Engine;
+
+/// <summary>An engine as the scenarios see it.</summary>
+internal interface IScenarioHost : IAsyncDisposable
+{
+    IWorkflowClient Client { get; }
+
+    FakeTimeProvider Clock { get; }
+
+    Fakes Steps { get; }
+
+    /// <summary>Kills the process that runs the workflows and starts another. An engine in memory has none.</summary>
+    Task Kill();
+
+    /// <summary>Lets time pass, in leaps, until something has happened.</summary>
+    async Task<T> PassTime<T>(Task<T> until)
+    {
+        while (!until.IsCompleted)
+        {
+            Clock.Advance(TimeSpan.FromSeconds(20));
+            await Task.Yield();
+        }
+
+        return await until;
+    }
+
+    async Task Eventually(Func<Task<bool>> holds)
+    {
+        var patience = TimeSpan.FromSeconds(20);
+        for (var begin = TimeProvider.System.GetTimestamp(); !await holds();)
+        {
+            Assert.True(TimeProvider.System.GetElapsedTime(begin) < patience, "It did not happen in time.");
+            await Task.Yield();
+        }
+    }
+}
