@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Sets up what the tests need and runs them all: packages, build, format, tests. The same for people and for CI.
+# Needs the .NET 10 SDK and Node 20 or newer; installs the rest from package registries into the checkout, and Chromium from Debian where it is missing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+log=artifacts/tests.log
+
+step() { printf '\n== %s\n' "$*"; }
+
+# Tests that this machine cannot run, each with its reason; any other skipped test fails the run.
+allowed_skips='A_file_without_read_permission_is_refused' # root reads every file
+[ "$(id -u)" = 0 ] || allowed_skips='^$'
+
+step "Packages of the tests"
+npm ci --prefix tests/packages --no-fund --no-audit --loglevel=error
+if ! command -v chromium >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null
+fi
+
+step "Build, warnings as errors"
+mkdir -p artifacts
+dotnet restore SanaFunctions.sln --locked-mode
+dotnet build SanaFunctions.sln --no-restore -c Release -warnaserror
+
+step "Format"
+dotnet format SanaFunctions.sln --no-restore --verify-no-changes
+
+step "Tests"
+failed=0
+dotnet test SanaFunctions.sln --no-build -c Release --logger 'console;verbosity=normal' "$@" >"$log" 2>&1 || failed=1
+grep -E '^\s+(Failed|Skipped) |error|Error Message|^(Passed|Failed)!' -A 12 "$log" | grep -vE '^\s+Passed ' || true
+
+skipped=$(grep -E '^\s+Skipped ' "$log" | grep -vE "$allowed_skips" || true)
+if [ -n "$skipped" ]; then
+  printf 'Skipped, but should run:\n%s\n' "$skipped"
+  failed=1
+fi
+
+awk '/^ *(Total tests|Passed|Failed|Skipped):/ { gsub(/[^0-9]/, "", $2); n[$1] += $2 } END { printf "%d passed, %d failed, %d skipped\n", n["Passed:"], n["Failed:"], n["Skipped:"] }' "$log"
+exit $failed
