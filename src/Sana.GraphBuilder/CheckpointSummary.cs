@@ -27,7 +27,7 @@ public sealed record CheckpointSummary(
     private const int Wide = sizeof(float);
 
     // What the widest activations depend on.
-    internal (long Compression, long Width, long Hidden, long DecoderChannels) Sizes { get; init; }
+    internal (long Embedding, long Compression, long Width, long Hidden, long DecoderChannels, long Decoder) Sizes { get; init; }
 
     /// <summary>Memory that generating needs, in bytes, estimated: weights in float32 on a processor, and the activations of the largest moment of each stage.</summary>
     /// <param name="width">Pixels, 32…8192.</param>
@@ -44,9 +44,10 @@ public sealed record CheckpointSummary(
         var decode = (4 * Sizes.DecoderChannels * decoded * Wide) + (3 * pixels * Wide);
         return
         [
-            new StageMemory("text_encoder", Networks[0].Parameters * Wide, 0),
+            // Rows of the embedding are read from the mapped file as they are needed.
+            new StageMemory("text_encoder", (Networks[0].Parameters - Sizes.Embedding) * Wide, 0),
             new StageMemory("transformer", Networks[1].Parameters * Wide, step),
-            new StageMemory("vae", Networks[2].Parameters * Wide / 2, decode),
+            new StageMemory("vae", Sizes.Decoder * Wide, decode),
         ];
     }
 
@@ -65,7 +66,13 @@ public sealed record CheckpointSummary(
             NetworkSummary.Of("vae", files.AutoencoderWeights),
         ])
     {
-        Sizes = (files.Autoencoder.SpatialCompression, files.Transformer.Width, 2L * files.Transformer.FeedForwardWidth, files.Autoencoder.Decoder[0].Channels),
+        Sizes = (
+            (long)files.TextEncoder.VocabSize * files.TextEncoder.HiddenSize,
+            files.Autoencoder.SpatialCompression,
+            files.Transformer.Width,
+            2L * files.Transformer.FeedForwardWidth,
+            files.Autoencoder.Decoder[0].Channels,
+            AutoencoderDCTensors.OfDecoder(files.Autoencoder).Sum(tensor => tensor.Elements)),
     };
 }
 
