@@ -22,7 +22,7 @@ internal interface IScenarioHost : IAsyncDisposable
         while (!until.IsCompleted)
         {
             Clock.Advance(TimeSpan.FromSeconds(20));
-            await Task.Yield();
+            await Task.Delay(1);
         }
 
         return await until;
@@ -34,7 +34,7 @@ internal interface IScenarioHost : IAsyncDisposable
         for (var begin = TimeProvider.System.GetTimestamp(); !await holds();)
         {
             Assert.True(TimeProvider.System.GetElapsedTime(begin) < patience, "It did not happen in time.");
-            await Task.Yield();
+            await Task.Delay(1);
         }
     }
 }
