@@ -6,7 +6,7 @@ using Sana.Workflows.Contract;
 namespace Sana.Local.Engine;
 
 /// <summary>A step, sub-workflow or timer that a workflow asked for and that has not ended.</summary>
-internal abstract class Call(RowKind kind, int number, string name, string input)
+internal abstract class Call(RowKind kind, int number, string name, string input, string childId)
 {
     private volatile bool _dropped;
 
@@ -18,16 +18,16 @@ internal abstract class Call(RowKind kind, int number, string name, string input
 
     public string Input { get; } = input;
 
+    /// <summary>The id of a sub-workflow.</summary>
+    public string ChildId { get; } = childId;
+
     /// <summary>Tells a changed input from the recorded one; no more than that, so eight bytes do.</summary>
-    public long Hash { get; } = BinaryPrimitives.ReadInt64LittleEndian(SHA256.HashData(MemoryMarshal.AsBytes(input.AsSpan())));
+    public long Hash { get; } = BinaryPrimitives.ReadInt64LittleEndian(SHA256.HashData(MemoryMarshal.AsBytes((input + childId).AsSpan())));
 
     public StepRetry? Retry { get; init; }
 
     /// <summary>When a timer rings, UTC.</summary>
     public DateTime Due { get; init; }
-
-    /// <summary>The id of a sub-workflow.</summary>
-    public string ChildId { get; init; } = "";
 
     /// <summary>Nobody waits for it any more. Read by the threads that run steps.</summary>
     public bool Dropped => _dropped;
@@ -40,7 +40,7 @@ internal abstract class Call(RowKind kind, int number, string name, string input
 }
 
 /// <inheritdoc />
-internal sealed class Call<T>(RowKind kind, int number, string name, string input) : Call(kind, number, name, input)
+internal sealed class Call<T>(RowKind kind, int number, string name, string input, string childId = "") : Call(kind, number, name, input, childId)
 {
     // Continuations run inside SetResult: they are the workflow's next lines, and belong to the turn that hands out the row.
     private readonly TaskCompletionSource<T> _end = new();

@@ -12,6 +12,9 @@ internal sealed record StepEnd(HistoryRow? Row, DateTime Due);
 /// <summary>Runs steps in the order in which they were asked for, a bounded number at once.</summary>
 internal sealed class Dispatcher
 {
+    // A history is read by people and kept for weeks: the full text is the step's own log.
+    private const int LongestMessage = 4_000;
+
     private readonly Channel<StepRun> _queue = Channel.CreateUnbounded<StepRun>();
     private readonly WorkflowRegistry _registry;
     private readonly Func<DateTime> _now;
@@ -67,7 +70,7 @@ internal sealed class Dispatcher
             var type = error.GetType().FullName!;
             return call.Retry is { } retry && retry.Allows(run.Attempt, type)
                 ? new StepEnd(null, _now() + Spread(retry.After(run.Attempt)))
-                : new StepEnd(Row(error.Message, type), default);
+                : new StepEnd(Row(error.Message[..Math.Min(error.Message.Length, LongestMessage)], type), default);
         }
 
         HistoryRow Row(string value, string? errorType) => new(RowKind.Step, call.Number, call.Name, call.Hash, _now(), run.Attempt, value, errorType);

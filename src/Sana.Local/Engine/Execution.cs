@@ -10,11 +10,7 @@ namespace Sana.Local.Engine;
 /// One run of one instance: the workflow's code between the rows of its history. It is handed rows and answers with decisions; it knows no database,
 /// no clock and no thread, so that replay and first run are the same thing.
 /// </summary>
-/// <remarks>
-/// The workflow's continuations come to this <see cref="SynchronizationContext"/>. All of them run on the thread that called <see cref="Advance"/> and
-/// before it returns, in the order of the rows. One that comes from another thread shows that the workflow awaited a task that is not the context's.
-/// </remarks>
-internal sealed class Execution : SynchronizationContext, IWorkflowContext
+internal sealed class Execution : IWorkflowContext
 {
     private readonly WorkflowBody _body;
     private readonly string _input;
@@ -22,8 +18,7 @@ internal sealed class Execution : SynchronizationContext, IWorkflowContext
     private readonly long _replayUntil;
     private readonly Dictionary<int, Call> _pending = [];
     private readonly EventBox _events = new();
-    private readonly Queue<(SendOrPostCallback Callback, object? State)> _ready = new();
-    private readonly Action? _disturbed;
+    private readonly LogicalThread _thread;
     private List<Call> _calls = [];
     private List<Call> _dropped = [];
     private Task<string>? _main;
@@ -33,8 +28,7 @@ internal sealed class Execution : SynchronizationContext, IWorkflowContext
     private int _made;
     private int _ids;
     private long _lastSeen;
-    private volatile int _turnThread;
-    private volatile bool _foreign;
+    private int _inFlight;
 
     /// <param name="recorded">Where the run began, and what of it was recorded before: those rows are a replay.</param>
     /// <param name="body">The orchestration.</param>
@@ -42,7 +36,8 @@ internal sealed class Execution : SynchronizationContext, IWorkflowContext
     /// <param name="disturbed">Called from a foreign thread that brought a continuation; answer with an empty <see cref="Advance"/>.</param>
     public Execution(Recorded recorded, WorkflowBody body, ILogger logger, Action? disturbed = null)
     {
-        (InstanceId, UtcNow, _run, _input, _body, _disturbed) = (recorded.Id, recorded.RunAt, recorded.Run, recorded.Input, body, disturbed);
+        (InstanceId, UtcNow, _run, _input, _body) = (recorded.Id, recorded.RunAt, recorded.Run, recorded.Input, body);
+        _thread = new LogicalThread(disturbed);
         _replayUntil = recorded.History.Count > 0 ? recorded.History[^1].Seq : 0;
         Logger = new ReplaySafeLogger(logger, this);
     }
@@ -55,46 +50,39 @@ internal sealed class Execution : SynchronizationContext, IWorkflowContext
 
     public ILogger Logger { get; }
 
-    /// <summary>Calls that have not ended.</summary>
-    public int InFlight => _pending.Count;
+    /// <summary>Steps and children that have not ended.</summary>
+    public int InFlight => Volatile.Read(ref _inFlight);
 
     /// <summary>True when the workflow awaits something that is not the context's.</summary>
-    public bool IsDisturbed => _foreign;
+    public bool IsDisturbed => _thread.IsDisturbed;
 
     /// <summary>Hands rows to the workflow, in their order, and runs it until it waits for the next.</summary>
     public Turn Advance(IReadOnlyList<HistoryRow> rows)
     {
-        var previous = Current;
-        SetSynchronizationContext(this);
-        _turnThread = Environment.CurrentManagedThreadId;
         try
         {
-            if (_main is null)
+            _thread.Run(() =>
             {
-                IsReplaying = rows.Count > 0 && rows[0].Seq <= _replayUntil;
-                _main = Begin();
-                Settle();
-            }
+                if (_main is null)
+                {
+                    IsReplaying = rows.Count > 0 && rows[0].Seq <= _replayUntil;
+                    _main = Begin();
+                    Settle();
+                }
 
-            foreach (var row in rows)
-            {
-                if (_outcome is not null)
-                    break;
-                Apply(row);
-                Settle();
-            }
+                for (var index = 0; index < rows.Count && _outcome is null; index++)
+                {
+                    Apply(rows[index]);
+                    Settle();
+                }
 
-            IsReplaying = false;
+                IsReplaying = false;
+            });
         }
         catch (Exception error)
         {
             // Thrown by an async void of the workflow: everything else ends in its task.
             _outcome ??= new Outcome(Ending.Failed, error.Message, error.GetType().FullName);
-        }
-        finally
-        {
-            _turnThread = 0;
-            SetSynchronizationContext(previous);
         }
 
         return Decide();
@@ -115,14 +103,14 @@ internal sealed class Execution : SynchronizationContext, IWorkflowContext
         Make(new Call<TOut>(RowKind.Step, NextCall(), step.Name, WorkflowJson.Write(input)) { Retry = retry }).Task;
 
     public Task<TOut> CallWorkflow<TIn, TOut>(Workflow<TIn, TOut> workflow, TIn input, string instanceId) =>
-        Make(new Call<TOut>(RowKind.Workflow, NextCall(), workflow.Name, WorkflowJson.Write(input)) { ChildId = InstanceName.Check(instanceId) }).Task;
+        Make(new Call<TOut>(RowKind.Workflow, NextCall(), workflow.Name, WorkflowJson.Write(input), InstanceName.Check(instanceId))).Task;
 
     public Task Timer(DateTime due, CancellationToken cancellation = default)
     {
         var call = Make(new Call<object?>(RowKind.Timer, NextCall(), "timer", due.Ticks.ToString(CultureInfo.InvariantCulture)) { Due = due });
         cancellation.Register(() =>
         {
-            if (_pending.Remove(call.Number))
+            if (Take(call.Number) is not null)
                 Drop(call, new OperationCanceledException(cancellation));
         });
         return call.Task;
@@ -130,6 +118,7 @@ internal sealed class Execution : SynchronizationContext, IWorkflowContext
 
     public Task<T> WaitForEvent<T>(string name, CancellationToken cancellation = default)
     {
+        ArgumentException.ThrowIfNullOrEmpty(name);
         Own();
         var wait = new EventWait<T>();
         _events.Wait(name, wait);
@@ -153,20 +142,6 @@ internal sealed class Execution : SynchronizationContext, IWorkflowContext
         _next = (WorkflowJson.Write(input), keepEvents);
     }
 
-    public override void Post(SendOrPostCallback d, object? state)
-    {
-        if (Environment.CurrentManagedThreadId == _turnThread)
-        {
-            _ready.Enqueue((d, state));
-            return;
-        }
-
-        _foreign = true;
-        _disturbed?.Invoke();
-    }
-
-    public override SynchronizationContext CreateCopy() => this;
-
     private async Task<string> Begin() => await _body(this, _input);
 
     private void Apply(HistoryRow row)
@@ -184,8 +159,8 @@ internal sealed class Execution : SynchronizationContext, IWorkflowContext
             case RowKind.Cancel when !_main.IsCompleted:
                 Cancel(new WorkflowCanceledException(row.Value ?? ""));
                 break;
-            case RowKind.Step or RowKind.Workflow or RowKind.Timer when Matches(row) && _pending.Remove(row.Call, out var call):
-                call.End(row);
+            case RowKind.Step or RowKind.Workflow or RowKind.Timer when Matches(row):
+                Take(row.Call)?.End(row);
                 break;
         }
     }
@@ -212,9 +187,8 @@ internal sealed class Execution : SynchronizationContext, IWorkflowContext
     private void Cancel(WorkflowCanceledException reason)
     {
         // Taken before any is dropped: what the workflow asks for when it hears of the cancel is its cleaning up, and stays.
-        var calls = _pending.Values.ToList();
+        var calls = _pending.Keys.ToList().ConvertAll(number => Take(number)!);
         var waits = _events.TakeWaits();
-        _pending.Clear();
         foreach (var call in calls)
             Drop(call, reason);
         foreach (var wait in waits)
@@ -230,12 +204,10 @@ internal sealed class Execution : SynchronizationContext, IWorkflowContext
     /// <summary>Runs what the last row woke, then looks whether the workflow ended or went astray.</summary>
     private void Settle()
     {
-        while (_ready.TryDequeue(out var next))
-            next.Callback(next.State);
-
+        _thread.Settle();
         if (_outcome is not null || _main!.IsCompleted)
             return;
-        if (_foreign || (_pending.Count == 0 && _events.Waiting == 0))
+        if (_thread.IsDisturbed || (_pending.Count == 0 && _events.Waiting == 0))
         {
             _outcome = new Outcome(
                 Ending.Failed,
@@ -246,7 +218,7 @@ internal sealed class Execution : SynchronizationContext, IWorkflowContext
 
     private Turn Decide()
     {
-        if (_foreign && !_main!.IsCompleted)
+        if (_thread.IsDisturbed && !_main!.IsCompleted)
             Settle();
         var outcome = _outcome ??= _main!.IsCompleted ? End(_main) : null;
         var turn = new Turn(outcome is null ? _calls.FindAll(call => _pending.ContainsKey(call.Number)) : [], _dropped, _status, outcome);
@@ -279,9 +251,19 @@ internal sealed class Execution : SynchronizationContext, IWorkflowContext
     private TCall Make<TCall>(TCall call)
         where TCall : Call
     {
+        ArgumentException.ThrowIfNullOrEmpty(call.Name);
         _made++;
         _pending.Add(call.Number, call);
         _calls.Add(call);
+        if (call.Kind != RowKind.Timer)
+            _inFlight++;
+        return call;
+    }
+
+    private Call? Take(int number)
+    {
+        if (_pending.Remove(number, out var call) && call.Kind != RowKind.Timer)
+            _inFlight--;
         return call;
     }
 
@@ -293,11 +275,9 @@ internal sealed class Execution : SynchronizationContext, IWorkflowContext
 
     private void Own()
     {
-        if (Environment.CurrentManagedThreadId == _turnThread)
-            return;
-        _foreign = true;
-        _disturbed?.Invoke();
-        throw new InvalidOperationException($"Instance {InstanceId} used its context outside of its logical thread: no ConfigureAwait(false), Task.Run or foreign task in a workflow.");
+        if (!_thread.IsHere)
+            throw new InvalidOperationException(
+                $"Instance {InstanceId} used its context outside of its logical thread: no ConfigureAwait(false), Task.Run or foreign task in a workflow.");
     }
 
     private static string Describe(RowKind kind, string name, long hash) => kind switch

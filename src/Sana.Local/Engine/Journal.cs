@@ -6,7 +6,8 @@ namespace Sana.Local.Engine;
 
 /// <summary>What is needed to run an instance: where it stands, and what it has seen.</summary>
 internal sealed record Recorded(
-    long Key, string Id, string Workflow, int Run, DateTime RunAt, string Input, List<HistoryRow> History, Dictionary<int, (int Attempts, DateTime Due)> Retries);
+    long Key, string Id, string Workflow, WorkflowStatus Status, int Run, DateTime RunAt, string Input, List<HistoryRow> History,
+    Dictionary<int, (int Attempts, DateTime Due)> Retries);
 
 /// <summary>An instance that ended, and what its parent was told.</summary>
 internal sealed record Ended(long Key, string Id, long? Parent, HistoryRow? ParentRow);
@@ -37,7 +38,7 @@ internal sealed class Journal : IDisposable
         _start = Prepare(
             $"""
             INSERT INTO instances(id, workflow, status, run, run_at, input, created, updated, parent, parent_run, parent_call, parent_hash)
-            SELECT $1, $2, 'Running', 1, $3, $4, $3, $3, $5, $6, $7, $8
+            SELECT $1, $2, coalesce((SELECT status FROM instances WHERE key=$5 AND status='Suspended'), 'Running'), 1, $3, $4, $3, $3, $5, $6, $7, $8
             WHERE $5 IS NULL OR EXISTS (SELECT 1 FROM instances WHERE key=$5 AND run=$6 AND {IsUnfinished})
             ON CONFLICT(id) DO NOTHING RETURNING key
             """,
@@ -68,7 +69,7 @@ internal sealed class Journal : IDisposable
         _trim = Prepare(
             $"DELETE FROM history WHERE instance=$1 AND (kind<>{(int)RowKind.Event} OR (seq<=$2 AND seq NOT IN (SELECT value FROM json_each($3))))", 3);
         _forgetRetries = Prepare("DELETE FROM retries WHERE instance=$1", 1);
-        _find = Prepare("SELECT key, id, workflow, run, run_at, input FROM instances WHERE key=$1", 1);
+        _find = Prepare("SELECT key, id, workflow, status, run, run_at, input FROM instances WHERE key=$1", 1);
         _history = Prepare("SELECT seq, at, kind, call, name, hash, attempts, value, error_type FROM history WHERE instance=$1 ORDER BY seq", 1);
         _retries = Prepare("SELECT call, attempts, due FROM retries WHERE instance=$1", 1);
         _status = Prepare("SELECT key FROM instances WHERE status=$1 ORDER BY key", 1);
@@ -86,7 +87,7 @@ internal sealed class Journal : IDisposable
 
     public static long Time(DateTime time) => new DateTimeOffset(time, TimeSpan.Zero).ToUnixTimeMilliseconds();
 
-    /// <summary>A new instance's key, or null when the id is taken or the caller's run is over.</summary>
+    /// <summary>A new instance's key, or null when the id is taken or the caller's run is over. The child of a suspended one begins suspended.</summary>
     public long? Start(string id, string workflow, string input, DateTime now, Caller? caller) =>
         _start.Number(id, workflow, Time(now), input, caller?.Parent, caller?.Run, caller?.Call, caller?.Hash);
 
@@ -161,7 +162,8 @@ internal sealed class Journal : IDisposable
             .ToDictionary(retry => retry.Call, retry => (retry.Attempts, retry.Due));
         return _find.Rows(
             row => new Recorded(
-                row.GetInt64(0), row.GetString(1), row.GetString(2), row.GetInt32(3), Time(row.GetInt64(4)), row.GetString(5), history, retries),
+                row.GetInt64(0), row.GetString(1), row.GetString(2), Enum.Parse<WorkflowStatus>(row.GetString(3)), row.GetInt32(4), Time(row.GetInt64(5)),
+                row.GetString(6), history, retries),
             instance).FirstOrDefault();
     }
 

@@ -26,10 +26,10 @@ public interface IWorkflowClient
     /// <summary>Asks an instance and its children to stop, see <see cref="WorkflowCanceledException"/>; a suspended one is resumed for it. False when it is not unfinished.</summary>
     Task<bool> Cancel(string id, string reason);
 
-    /// <summary>Begins no further step until resumed; steps that run end and are recorded. False when it is not running.</summary>
+    /// <summary>Lets an instance and its children begin no further step until resumed; steps that run end and are recorded. False when none of them is running.</summary>
     Task<bool> Suspend(string id);
 
-    /// <summary>Lets a suspended instance go on. False when it is not suspended.</summary>
+    /// <summary>Lets a suspended instance and its children go on. False when none of them is suspended.</summary>
     Task<bool> Resume(string id);
 
     /// <summary>Ends an instance and its children at once, without a word to their code. False when it is not unfinished.</summary>
@@ -46,25 +46,3 @@ public interface IWorkflowClient
 /// <param name="Instance">The new or the found instance.</param>
 /// <param name="IsNew">False when an instance of this id existed and was left as it is.</param>
 public sealed record StartOutcome(WorkflowInstance Instance, bool IsNew);
-
-/// <summary>Which instances to list.</summary>
-public sealed record InstanceQuery
-{
-    /// <value>Only these; empty means all. Default empty.</value>
-    public IReadOnlyList<WorkflowStatus> Statuses { get; init; } = [];
-
-    /// <value>Only this orchestration. Default all.</value>
-    public string? Workflow { get; init; }
-
-    /// <value>Only ids that begin so. Default all.</value>
-    public string IdPrefix { get; init; } = "";
-
-    /// <value>Only those that no other instance called. Default true.</value>
-    public bool TopOnly { get; init; } = true;
-
-    /// <value>At most so many, 1…10,000. Default 100.</value>
-    public int Limit { get; init; } = 100;
-
-    /// <value>Leave out so many of the newest. Default 0.</value>
-    public int Skip { get; init; }
-}
