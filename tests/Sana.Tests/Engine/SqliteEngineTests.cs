@@ -41,6 +41,47 @@ public class SqliteEngineTests
     }
 
     [Fact]
+    public async Task A_suspended_instance_that_continues_as_new_stays_suspended()
+    {
+        await using var host = new SqliteHost();
+        await host.Client.Start(Rounds, new Round(1, ""), "i");
+        await host.Client.Suspend("i");
+        foreach (var letter in new[] { "a", "b", "c", "d" })
+            await host.Client.RaiseEvent("i", "letter", letter);
+
+        var held = await host.Client.Get("i");
+        await host.Client.Resume("i");
+        var end = await host.Client.Wait("i", TestContext.Current.CancellationToken);
+
+        Assert.Equal((WorkflowStatus.Suspended, "\"a2b4c6d8\""), (held!.Status, end.Output));
+    }
+
+    [Fact]
+    public async Task Children_are_suspended_and_resumed_with_their_parent()
+    {
+        await using var host = new SqliteHost();
+        await host.Client.Start(Waits, 3, "i");
+        await ((IScenarioHost)host).Eventually(() => Task.FromResult(host.Steps.Begun == 1));
+
+        await host.Client.Suspend("i");
+        var held = await host.Client.Get("i/child");
+        await host.Client.Resume("i");
+        var freed = await host.Client.Get("i/child");
+
+        Assert.Equal((WorkflowStatus.Suspended, WorkflowStatus.Running), (held!.Status, freed!.Status));
+    }
+
+    [Fact]
+    public async Task A_workflow_that_is_not_there_is_refused_at_the_start()
+    {
+        await using var host = new SqliteHost();
+
+        var error = await Assert.ThrowsAsync<ArgumentException>(() => host.Client.Start(new Workflow<int, int>("absent"), 1));
+
+        Assert.Contains("Workflow 'absent' is not registered; there are chain, ", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Counts_follow_the_steps()
     {
         await using var host = new SqliteHost();
@@ -71,10 +112,9 @@ public class SqliteEngineTests
         await using var host = new SqliteHost();
         await host.Client.Start(Chain, 1, "a/1");
         await host.Client.Start(Parent, 1, "a/2");
-        await host.Client.Start(Chain, 1, "b/1");
-        foreach (var id in new[] { "a/1", "b/1" })
-            await host.Client.Wait(id, TestContext.Current.CancellationToken);
         await ((IScenarioHost)host).PassTime(host.Client.Wait("a/2", TestContext.Current.CancellationToken));
+        await host.Client.Start(Chain, 1, "b/1");
+        await host.Client.Wait("b/1", TestContext.Current.CancellationToken);
 
         var top = await host.Client.List(new InstanceQuery());
         var prefixed = await host.Client.List(new InstanceQuery { IdPrefix = "a/", TopOnly = false });
