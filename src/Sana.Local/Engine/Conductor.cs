@@ -69,7 +69,7 @@ internal sealed class Conductor : IDisposable
             return null;
         var resumed = _journal.Resume(key, _now());
         // Heard once: a second cancel, also one that a replayed parent repeats, does not disturb the cleaning up.
-        var heard = _journal.IsCanceled(key) ? null : Append(key, null, new HistoryRow(RowKind.Cancel, -1, "", 0, _now(), 1, reason, null));
+        var heard = _journal.IsCanceled(key) ? null : Append(key, null, new HistoryRow(RowKind.Cancel, HistoryRow.Outside, "", 0, _now(), 1, reason, null));
         return () =>
         {
             heard?.Invoke();
@@ -225,7 +225,7 @@ internal sealed class Conductor : IDisposable
             return Refuse(recorded, outcome);
         if (outcome.How == Ending.ContinuedAsNew)
         {
-            if (!_journal.ContinueAsNew(recorded.Key, recorded.Run, outcome.Value, outcome.Events!.Value, _now()))
+            if (!_journal.ContinueAsNew(recorded.Key, recorded.Run, outcome.Value, outcome.Unseen!.Value, _now()))
                 return null;
             return () =>
             {

@@ -120,6 +120,8 @@ internal sealed class Execution : IWorkflowContext
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         Own();
+        if (cancellation.IsCancellationRequested)
+            return Task.FromCanceled<T>(cancellation);
         var wait = new EventWait<T>();
         _events.Wait(name, wait);
         cancellation.Register(() =>
@@ -235,7 +237,7 @@ internal sealed class Execution : IWorkflowContext
                 return new Outcome(Ending.Completed, output);
             return new Outcome(Ending.ContinuedAsNew, next.Input)
             {
-                Events = next.KeepEvents ? (_lastSeen, [.. _events.Kept]) : (long.MaxValue, []),
+                Unseen = (_lastSeen, next.KeepEvents ? [.. _events.Kept] : []),
             };
         }
         catch (WorkflowCanceledException canceled)
@@ -275,7 +277,7 @@ internal sealed class Execution : IWorkflowContext
 
     private void Own()
     {
-        if (!_thread.IsHere)
+        if (!_thread.CheckCaller())
             throw new InvalidOperationException(
                 $"Instance {InstanceId} used its context outside of its logical thread: no ConfigureAwait(false), Task.Run or foreign task in a workflow.");
     }

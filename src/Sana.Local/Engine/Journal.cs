@@ -67,7 +67,7 @@ internal sealed class Journal : IDisposable
             "UPDATE instances SET status='Running', error_type=NULL, error=NULL, updated=$2 WHERE key=$1 AND status IN ('Suspended','Refused')", 2);
         _next = Prepare($"UPDATE instances SET run=run+1, run_at=$3, updated=$3, input=$4 WHERE key=$1 AND run=$2 AND {IsUnfinished}", 4);
         _trim = Prepare(
-            $"DELETE FROM history WHERE instance=$1 AND (kind<>{(int)RowKind.Event} OR (seq<=$2 AND seq NOT IN (SELECT value FROM json_each($3))))", 3);
+            $"DELETE FROM history WHERE instance=$1 AND NOT (call={HistoryRow.Outside} AND (seq>$2 OR seq IN (SELECT value FROM json_each($3))))", 3);
         _forgetRetries = Prepare("DELETE FROM retries WHERE instance=$1", 1);
         _find = Prepare("SELECT key, id, workflow, status, run, run_at, input FROM instances WHERE key=$1", 1);
         _history = Prepare("SELECT seq, at, kind, call, name, hash, attempts, value, error_type FROM history WHERE instance=$1 ORDER BY seq", 1);
@@ -138,12 +138,12 @@ internal sealed class Journal : IDisposable
 
     public bool Resume(long instance, DateTime now) => _resume.Run(instance, Time(now)) > 0;
 
-    /// <summary>Begins the next run and forgets the last one's history, but for events that it did not take. False when it had ended.</summary>
-    public bool ContinueAsNew(long instance, int run, string input, (long LastSeen, long[] Kept) events, DateTime now)
+    /// <summary>Begins the next run and forgets the last one's history, but for events and cancels that are still to be seen. False when it had ended.</summary>
+    public bool ContinueAsNew(long instance, int run, string input, (long LastSeen, long[] Kept) unseen, DateTime now)
     {
         if (_next.Run(instance, run, Time(now), input) == 0)
             return false;
-        _trim.Run(instance, events.LastSeen, JsonSerializer.Serialize(events.Kept));
+        _trim.Run(instance, unseen.LastSeen, JsonSerializer.Serialize(unseen.Kept));
         _forgetRetries.Run(instance);
         return true;
     }

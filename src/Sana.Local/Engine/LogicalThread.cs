@@ -14,16 +14,14 @@ internal sealed class LogicalThread(Action? disturbed) : SynchronizationContext
     /// <summary>True once something came from another thread.</summary>
     public bool IsDisturbed => _disturbed;
 
-    /// <summary>Whether the caller is the workflow's own code.</summary>
-    public bool IsHere
+    /// <summary>Whether the caller is the workflow's own code; if not, that is remembered.</summary>
+    public bool CheckCaller()
     {
-        get
-        {
-            var here = Environment.CurrentManagedThreadId == _inside;
-            if (!here)
-                Disturb();
-            return here;
-        }
+        if (Environment.CurrentManagedThreadId == _inside)
+            return true;
+        _disturbed = true;
+        disturbed?.Invoke();
+        return false;
     }
 
     /// <summary>Runs what may wake the workflow.</summary>
@@ -53,16 +51,10 @@ internal sealed class LogicalThread(Action? disturbed) : SynchronizationContext
     /// <inheritdoc />
     public override void Post(SendOrPostCallback d, object? state)
     {
-        if (IsHere)
+        if (CheckCaller())
             _ready.Enqueue((d, state));
     }
 
     /// <inheritdoc />
     public override SynchronizationContext CreateCopy() => this;
-
-    private void Disturb()
-    {
-        _disturbed = true;
-        disturbed?.Invoke();
-    }
 }

@@ -95,7 +95,7 @@ public sealed class SqliteEngine : IWorkflowClient, IAsyncDisposable
     public Task<bool> RaiseEvent<T>(string id, string name, T payload)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
-        var row = new HistoryRow(RowKind.Event, -1, name, 0, Now(), 1, WorkflowJson.Write(payload), null);
+        var row = new HistoryRow(RowKind.Event, HistoryRow.Outside, name, 0, Now(), 1, WorkflowJson.Write(payload), null);
         return Change(() => _journal.Unfinished(id) is { } key ? _conductor.Append(key, null, row) : null);
     }
 

@@ -18,8 +18,8 @@ internal enum Ending
 /// <param name="ErrorType">Null unless it ended with an error.</param>
 internal sealed record Outcome(Ending How, string Value, string? ErrorType = null)
 {
-    /// <summary>After a continue-as-new: the newest row that the run has seen, and earlier events that it never took and that the next run gets.</summary>
-    public (long LastSeen, long[] Kept)? Events { get; init; }
+    /// <summary>After a continue-as-new, what the next run gets: rows from outside that are newer than the last seen one, and events that were kept.</summary>
+    public (long LastSeen, long[] Kept)? Unseen { get; init; }
 }
 
 /// <summary>What a workflow decided when it was handed some rows.</summary>

@@ -42,7 +42,7 @@ public interface IWorkflowContext
     /// <exception cref="StepFailedException">The last attempt failed.</exception>
     Task<TOut> Call<TIn, TOut>(Step<TIn, TOut> step, TIn input, StepRetry? retry = null);
 
-    /// <summary>Starts another orchestration and waits for it.</summary>
+    /// <summary>Starts another orchestration and waits for it. It goes on when its caller ends first, unless that was terminated.</summary>
     /// <param name="workflow">What to run.</param>
     /// <param name="input">Names and counts, never bytes.</param>
     /// <param name="instanceId">New in this journal; derive it from <see cref="InstanceId"/> and the work's own name, so that a restart meets the same child.</param>
@@ -61,6 +61,6 @@ public interface IWorkflowContext
 
     /// <summary>Starts this instance again with a new input and an empty history. Return right after it; the returned value is dropped.</summary>
     /// <param name="input">The next run's input.</param>
-    /// <param name="keepEvents">Hand events that nobody took to the next run. Default true.</param>
+    /// <param name="keepEvents">Hand events that arrived and that nobody took to the next run. Default true.</param>
     void ContinueAsNew<TIn>(TIn input, bool keepEvents = true);
 }
