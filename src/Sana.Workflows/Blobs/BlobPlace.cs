@@ -113,8 +113,9 @@ public sealed partial class BlobPlace
 
     private static BlobPlace Remote(BlobContainerClient client, string prefix) => new(async cancellation => await AzureBlobs.Open(client, prefix, cancellation));
 
+    // The protocol that released emulators speak, for both; nothing newer is used.
     // The emulator either answers or is not there; a service far away has bad moments.
-    private static BlobClientOptions Options(Uri address) => new()
+    private static BlobClientOptions Options(Uri address) => new(BlobClientOptions.ServiceVersion.V2025_11_05)
     {
         Retry =
         {

@@ -1,0 +1,43 @@
+using Sana.Acceptance.Support;
+using Sana.Tests.Support;
+using Xunit;
+
+[assembly: AssemblyFixture(typeof(SmallCheckpoint))]
+
+namespace Sana.Acceptance.Support;
+
+/// <summary>A writable copy of the plain fixture checkpoint, with its graphs built.</summary>
+public sealed class SmallCheckpoint : IAsyncLifetime
+{
+    private readonly TempFolder _folder = new();
+
+    /// <summary>The checkpoint's folder.</summary>
+    public string Path => _folder.File("sana");
+
+    /// <summary>Another copy, without graphs, to be damaged.</summary>
+    public static void CopyTo(string folder)
+    {
+        var source = System.IO.Path.Combine(Fixtures.Sana, "checkpoints", "sana");
+        foreach (var file in Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories).Where(file => !file.EndsWith(".onnx", StringComparison.Ordinal)))
+        {
+            var target = System.IO.Path.Combine(folder, System.IO.Path.GetRelativePath(source, file));
+            Directory.CreateDirectory(System.IO.Path.GetDirectoryName(target)!);
+            File.Copy(file, target);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask InitializeAsync()
+    {
+        CopyTo(Path);
+        var built = await SanaProgram.Run("build", Path);
+        Assert.True(built.ExitCode == 0, built.Error);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
+    {
+        _folder.Dispose();
+        return ValueTask.CompletedTask;
+    }
+}
