@@ -20,7 +20,9 @@ internal static class Invocation
         var parsed = root.Parse(args, Parser);
         if (parsed.Errors is [var first, ..])
         {
-            return Fail($"{first.Message.TrimEnd('.')}. See sana --help.", ExitCode.WrongUse, json);
+            var fault = parsed.UnmatchedTokens is [var unknown, ..] ? $"'{unknown}' is not a command or option" : first.Message.TrimEnd('.');
+            var command = parsed.CommandResult.Command == root ? "" : parsed.CommandResult.Command.Name + " ";
+            return Fail($"{fault}. See sana {command}--help.", ExitCode.WrongUse, json);
         }
 
         using var stop = new CancellationTokenSource();
