@@ -13,7 +13,7 @@ internal sealed class BuildCommand : Command
         Description = "Which weights, as in fp16, where a folder has several. Default: the plain ones, or the only ones.",
     };
 
-    private readonly Option<string?> _clip = new("--clip")
+    private readonly Option<string?> _clamp = new("--clamp")
     {
         Description = "Cut the self-attention output to the half-precision range: auto, on or off. Default: auto, decided from the checkpoint.",
     };
@@ -23,11 +23,11 @@ internal sealed class BuildCommand : Command
     public BuildCommand()
         : base("build", "Write the ONNX graphs of a checkpoint beside its weights, which stay where they are.")
     {
-        _clip.AcceptOnlyFromAmong("auto", "on", "off");
+        _clamp.AcceptOnlyFromAmong("auto", "on", "off");
         Add(_checkpoint);
         Add(_force);
         Add(_variant);
-        Add(_clip);
+        Add(_clamp);
         Add(_json);
         SetAction(Run);
     }
@@ -38,7 +38,7 @@ internal sealed class BuildCommand : Command
         {
             Force = parsed.GetValue(_force),
             Variant = parsed.GetValue(_variant),
-            Clamp = Enum.Parse<Clamp>(parsed.GetValue(_clip) ?? "auto", ignoreCase: true),
+            Clamp = Enum.Parse<Clamp>(parsed.GetValue(_clamp) ?? "auto", ignoreCase: true),
         });
         if (parsed.GetValue(_json))
         {

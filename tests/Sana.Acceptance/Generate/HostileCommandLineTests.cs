@@ -105,7 +105,7 @@ public sealed class HostileCommandLineTests(SmallCheckpoint checkpoint) : IDispo
         Refused(await SanaProgram.Run("paint"), 2, "paint");
         Refused(await SanaProgram.Run("build"), 2, "argument");
         Refused(await SanaProgram.Run("build", _folder.File("nowhere")), 2, "no checkpoint folder");
-        Refused(await SanaProgram.Run("build", checkpoint.Path, "--clip", "maybe"), 2, "auto");
+        Refused(await SanaProgram.Run("build", checkpoint.Path, "--clamp", "maybe"), 2, "auto");
     }
 
     [Fact]
