@@ -4,7 +4,7 @@ using Sana.GraphBuilder.Configs;
 using Sana.GraphBuilder.Safetensors;
 using Sana.Tests.Support;
 
-namespace Sana.Benchmarks;
+namespace Sana.Benchmarks.Checkpoints;
 
 /// <summary>
 /// A checkpoint folder of a published model's full size, in its layout, with random weights: what to measure loading, memory and time on
@@ -25,7 +25,7 @@ internal static class SyntheticCheckpoint
         var options = arguments.Chunk(2).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1]);
         var size = options.GetValueOrDefault("--size", "0.6B");
         if (options.Count * 2 != arguments.Length || !options.TryGetValue("--out", out var folder)
-            || !PublicConfigs.SanaTransformers.TryGetValue(size, out var transformer)
+            || !PublicConfigs.SanaTransformers.ContainsKey(size)
             || Types(options.GetValueOrDefault("--dtype", "f32")) is not var (type, variant)
             || !ulong.TryParse(options.GetValueOrDefault("--seed", "0"), out var seed))
         {
@@ -35,20 +35,7 @@ internal static class SyntheticCheckpoint
 
         var clock = Stopwatch.StartNew();
         var weights = new SyntheticWeights(seed);
-        Put(folder, "model_index.json", ModelIndex(size));
-        Put(folder, "scheduler/scheduler_config.json", Scheduler(size));
-
-        var config = Put(folder, "transformer/config.json", transformer);
-        weights.Write(Path.Combine(folder, "transformer"), "diffusion_pytorch_model", variant, type, SanaTransformerTensors.Of(SanaTransformerConfig.Load(config)));
-
-        config = Put(folder, "text_encoder/config.json", PublicConfigs.Gemma2);
-        weights.Write(Path.Combine(folder, "text_encoder"), "model", null, TensorType.BF16, Gemma2Tensors.Of(Gemma2Config.Load(config)));
-
-        var vae = AutoencoderDCConfig.Load(Put(folder, "vae/config.json", PublicConfigs.AutoencoderDC));
-        weights.Write(
-            Path.Combine(folder, "vae"), "diffusion_pytorch_model", null, TensorType.F32,
-            AutoencoderDCTensors.OfEncoder(vae).Concat(AutoencoderDCTensors.OfDecoder(vae)));
-
+        Write(folder, size, type, variant, weights);
         if (options.TryGetValue("--tokenizer", out var tokenizer))
         {
             foreach (var file in new[] { "tokenizer.json", "tokenizer_config.json" })
@@ -58,6 +45,24 @@ internal static class SyntheticCheckpoint
         var seconds = clock.Elapsed.TotalSeconds;
         Console.WriteLine($"{weights.Written / 1e9:F2} GB in {seconds:F1} s, {weights.Written / 1e6 / seconds:F0} MB/s: {Path.GetFullPath(folder)}");
         return 0;
+    }
+
+    /// <summary>Configs and weights, without a tokenizer.</summary>
+    public static void Write(string folder, string size, TensorType type, string? variant, SyntheticWeights weights)
+    {
+        Put(folder, "model_index.json", ModelIndex(size));
+        Put(folder, "scheduler/scheduler_config.json", Scheduler(size));
+
+        var config = Put(folder, "transformer/config.json", PublicConfigs.SanaTransformers[size]);
+        weights.Write(Path.Combine(folder, "transformer"), "diffusion_pytorch_model", variant, type, SanaTransformerTensors.Of(SanaTransformerConfig.Load(config)));
+
+        config = Put(folder, "text_encoder/config.json", PublicConfigs.Gemma2);
+        weights.Write(Path.Combine(folder, "text_encoder"), "model", null, TensorType.BF16, Gemma2Tensors.Of(Gemma2Config.Load(config)));
+
+        var vae = AutoencoderDCConfig.Load(Put(folder, "vae/config.json", PublicConfigs.AutoencoderDC));
+        weights.Write(
+            Path.Combine(folder, "vae"), "diffusion_pytorch_model", null, TensorType.F32,
+            AutoencoderDCTensors.OfEncoder(vae).Concat(AutoencoderDCTensors.OfDecoder(vae)));
     }
 
     private static (TensorType Type, string? Variant)? Types(string name) => name switch

@@ -5,13 +5,15 @@ using System.Text.Json;
 using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Safetensors;
 
-namespace Sana.Benchmarks;
+namespace Sana.Benchmarks.Checkpoints;
 
 /// <summary>
 /// Random weights of sane scale, streamed to .safetensors files: Gaussian of deviation 1/√fan-in, norms near 1, biases near 0, so that a forward
 /// pass stays finite and an image is not flat. The same seed writes the same bytes. Memory: one buffer, whatever the size of a tensor.
 /// </summary>
-internal sealed class SyntheticWeights(ulong seed)
+/// <param name="seed">Any value.</param>
+/// <param name="hollow">Headers and lengths only: the weights are holes in the files, which read as zeros and take no space.</param>
+internal sealed class SyntheticWeights(ulong seed, bool hollow = false)
 {
     /// <summary>Where Hugging Face's tools cut as well.</summary>
     private const long ShardBytes = 5_000_000_000;
@@ -69,6 +71,14 @@ internal sealed class SyntheticWeights(ulong seed)
         BinaryPrimitives.WriteInt64LittleEndian(prefix, header.Length);
         file.Write(prefix);
         file.Write(header);
+        if (hollow)
+        {
+            var bytes = tensors.Sum(tensor => tensor.Elements * type.ByteSize());
+            file.SetLength(file.Position + bytes);
+            Written += bytes;
+            return;
+        }
+
         foreach (var tensor in tensors)
             WriteTensor(file, type, tensor);
     }

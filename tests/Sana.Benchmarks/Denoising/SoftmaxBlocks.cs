@@ -1,0 +1,79 @@
+using Sana.GraphBuilder.Configs;
+using Sana.GraphBuilder.Onnx;
+using Sana.GraphBuilder.Safetensors;
+
+namespace Sana.Benchmarks.Denoising;
+
+/// <summary>
+/// The blocks of <see cref="GraphBuilder.Models.SanaTransformer"/> with one difference: softmax attention over all tokens in place of linear attention, on the
+/// heads of the cross-attention (16 of 72), as transformers of this width have it. The text is an input, the embedding of the time is left out:
+/// neither grows with the tokens.
+/// </summary>
+internal sealed class SoftmaxBlocks(Graph g, SanaTransformerConfig config)
+{
+    private const float Epsilon = 1e-6f;
+
+    public static Graph Build(SanaTransformerConfig config, Weights weights)
+    {
+        var g = new Graph("softmax_blocks", weights);
+        var latents = g.Input("hidden_states", ElementType.Float, Dim.Of("batch"), config.InChannels, Dim.Of("height"), Dim.Of("width"));
+        var caption = g.Input("caption", ElementType.Float, Dim.Of("batch"), Dim.Of("text_tokens"), config.Width);
+        g.Output("out_hidden_states", new SoftmaxBlocks(g, config).Denoise(latents, caption));
+        return g;
+    }
+
+    /// <summary>Bytes that the scores of one block and their softmax take: they are what ends this way of attention.</summary>
+    public static long ScoreBytes(SanaTransformerConfig config, long tokens) => 2L * sizeof(float) * config.NumCrossAttentionHeads * tokens * tokens;
+
+    private Value Denoise(Value latents, Value caption)
+    {
+        var (batch, height, width) = (latents[0], latents[2], latents[3]);
+        var x = ToTokens(g.Conv(latents, "patch_embed.proj")); // [b, n, d]
+        for (var i = 0; i < config.NumLayers; i++)
+        {
+            x = Block(x, caption, height, width, $"transformer_blocks.{i}");
+        }
+
+        x = g.Linear(g.LayerNorm(x, Epsilon), "proj_out");
+        return g.Reshape(g.Transpose(x, 0, 2, 1), batch, latents[1], height, width);
+    }
+
+    private Value Block(Value x, Value caption, Dim height, Dim width, string path)
+    {
+        g.Path = path;
+        var m = g.Split(g.Reshape(g.Weight($"{path}.scale_shift_table"), 1, 6, config.Width), 1, 6); // 6 × [1, 1, d]
+        var own = Modulate(x, m[0], m[1]);
+        x = g.Add(x, g.Mul(m[2], Attention(own, own, $"{path}.attn1", bias: false)));
+        x = g.Add(x, Attention(x, caption, $"{path}.attn2", bias: true));
+        return g.Add(x, g.Mul(m[5], MixFeedForward(Modulate(x, m[3], m[4]), height, width, $"{path}.ff")));
+    }
+
+    private Value Attention(Value x, Value other, string path, bool bias)
+    {
+        g.Path = path;
+        var size = config.CrossAttentionHeadDim;
+        var q = Heads(g.Linear(x, $"{path}.to_q", bias), 0, 2, 1, 3); // [b, heads, n, size]
+        var k = Heads(g.Mul(g.Linear(other, $"{path}.to_k", bias), g.Scalar(1 / MathF.Sqrt(size), ElementType.Float)), 0, 2, 3, 1);
+        var v = Heads(g.Linear(other, $"{path}.to_v", bias), 0, 2, 1, 3);
+        var mixed = g.MatMul(g.Softmax(g.MatMul(q, k)), v); // [b, heads, n, size]
+        mixed = g.Reshape(g.Transpose(mixed, 0, 2, 1, 3), x.Shape);
+        return g.Linear(mixed, $"{path}.to_out.0");
+    }
+
+    private Value MixFeedForward(Value x, Dim height, Dim width, string path)
+    {
+        g.Path = path;
+        x = g.Reshape(g.Transpose(x, 0, 2, 1), x[0], config.Width, height, width);
+        x = g.Silu(g.Conv(x, $"{path}.conv_inverted")); // [b, 2·hidden, h, w]
+        var parts = g.Split(g.Conv(x, $"{path}.conv_depth", groups: x[1].Factor), 1, 2);
+        return ToTokens(g.Conv(g.Mul(parts[0], g.Silu(parts[1])), $"{path}.conv_point", bias: false));
+    }
+
+    private Value Modulate(Value x, Value shift, Value scale) => g.Add(g.Mul(g.LayerNorm(x, Epsilon), g.Add(scale, g.Scalar(1, ElementType.Float))), shift);
+
+    private Value Heads(Value x, params long[] order) =>
+        g.Transpose(g.Reshape(x, x[0], x[1], config.NumCrossAttentionHeads, config.CrossAttentionHeadDim), order);
+
+    // [b, d, h, w] -> [b, n, d]
+    private Value ToTokens(Value x) => g.Transpose(g.Reshape(x, x[0], config.Width, x[2] * x[3]), 0, 2, 1);
+}

@@ -1,0 +1,80 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Microsoft.ML.OnnxRuntime;
+using Sana.Benchmarks.Checkpoints;
+using Sana.Benchmarks.Decoding;
+using Sana.Benchmarks.Denoising;
+using Sana.Benchmarks.Solving;
+using Sana.Benchmarks.Text;
+
+namespace Sana.Benchmarks;
+
+/// <summary>The benchmarks by their verbs, in the order in which <c>all</c> runs them.</summary>
+internal static class Suite
+{
+    public static readonly Benchmark[] All =
+    [
+        new("tokens", 3, TokensBenchmark.Run, "Does the time of a step grow with the tokens, or with their square?"),
+        new("matmul", 8, MatMulBenchmark.Run, "How far is a step from its bare matrix products?"),
+        new("conditioning", 5, ConditioningBenchmark.Run, "What do keys and values computed once a prompt save at each step?"),
+        new("text", 5, TextBenchmark.Run, "What does a second prompt cost with the instruction cached?"),
+        new("decode", 2, DecodeBenchmark.Run, "What do decoding and its tiles cost in time and memory?"),
+        new("solvers", 4, SolversBenchmark.Run, "How near does each solver come to the exact solution? Rounds are seeds."),
+        new("build", 3, BuildBenchmark.Run, "What does building the graphs of a full-size checkpoint cost?"),
+    ];
+
+    public static Benchmark? Find(string verb) => Array.Find(All, benchmark => benchmark.Verb == verb);
+
+    // A process each: one benchmark's memory is not another's.
+    public static int RunAll(string file)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(file))!);
+        using var report = new StreamWriter(file) { AutoFlush = true };
+        Write($"# Benchmarks\n\n{Machine()}\n\n`dotnet run -c Release --project tests/Sana.Benchmarks -- all`");
+        var failed = 0;
+        foreach (var benchmark in All)
+        {
+            Write($"\n## {benchmark.Verb}: {benchmark.Question}\n");
+            using var process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [benchmark.Verb]) { RedirectStandardOutput = true })!;
+            while (process.StandardOutput.ReadLine() is { } line)
+            {
+                Write(line);
+            }
+
+            process.WaitForExit();
+            failed += process.ExitCode == 0 ? 0 : 1;
+        }
+
+        return failed == 0 ? 0 : 1;
+
+        void Write(string text)
+        {
+            Console.WriteLine(text);
+            report.WriteLine(text);
+        }
+    }
+
+    private static string Machine()
+    {
+        var model = File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim();
+        var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 1e9;
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Environment.ProcessorCount} cores, {model}, {memory:0} GB; ONNX Runtime {OrtEnv.Instance().GetVersionString()}, {RuntimeInformation.FrameworkDescription}, float32.");
+    }
+}
+
+/// <summary>One benchmark.</summary>
+/// <param name="Verb">What it is called on the command line.</param>
+/// <param name="Rounds">How often it repeats, unless told.</param>
+/// <param name="Measure">Measures and prints, given the rounds.</param>
+/// <param name="Question">What it answers.</param>
+internal sealed record Benchmark(string Verb, int Rounds, Action<int> Measure, string Question)
+{
+    public int Run(int rounds)
+    {
+        Measure(rounds);
+        return 0;
+    }
+}
