@@ -20,7 +20,7 @@ internal static class Suite
         new("conditioning", 5, ConditioningBenchmark.Run, "What do keys and values computed once a prompt save at each step?"),
         new("text", 5, TextBenchmark.Run, "What does a second prompt cost with the instruction cached?"),
         new("decode", 2, DecodeBenchmark.Run, "What do decoding and its tiles cost in time and memory?"),
-        new("solvers", 4, SolversBenchmark.Run, "How near does each solver come to the exact solution? Rounds are seeds."),
+        new("solvers", 2, SolversBenchmark.Run, "How near does each solver come to the exact solution? Rounds are seeds."),
         new("build", 3, BuildBenchmark.Run, "What does building the graphs of a full-size checkpoint cost?"),
     ];
 
