@@ -48,7 +48,7 @@ public sealed class AfterAKillTests(SmallCheckpoint checkpoint) : IDisposable
     {
         await Run("whole");
         using var process = SanaProgram.Start(Arguments("stopped"));
-        await FirstImage("stopped");
+        await FirstSettledImage("stopped");
         SanaProgram.Signal(process, signal);
 
         var stopped = await SanaProgram.Finish(process);
@@ -97,12 +97,12 @@ public sealed class AfterAKillTests(SmallCheckpoint checkpoint) : IDisposable
 
     private string[] Runs(string place) => [.. Tree.Of(_folder.File(place)).Where(line => line.StartsWith("runs/", StringComparison.Ordinal))];
 
-    private async Task FirstImage(string place)
+    private async Task FirstSettledImage(string place)
     {
         using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(1));
         using var glance = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
         Directory.CreateDirectory(_folder.File(place));
-        while (!Directory.EnumerateFiles(_folder.File(place), "*.png", SearchOption.AllDirectories).Any())
+        while (!Directory.EnumerateFiles(_folder.File(place), "0000-0.json", SearchOption.AllDirectories).Any())
         {
             await glance.WaitForNextTickAsync(patience.Token);
         }
