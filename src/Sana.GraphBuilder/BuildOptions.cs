@@ -43,7 +43,7 @@ public enum GraphPrecision
 }
 
 /// <summary>What a build did.</summary>
-/// <param name="Fingerprint">SHA-256 over the configs and the headers and lengths of the weights, lower-case hex.</param>
+/// <param name="Fingerprint">SHA-256 over the configs and the headers, lengths and a sample of the weights, lower-case hex.</param>
 /// <param name="Graphs">The graphs that the checkpoint has now.</param>
 /// <param name="Written">False when they were already there.</param>
 public sealed record BuildReport(string Fingerprint, IReadOnlyList<BuiltGraph> Graphs, bool Written);

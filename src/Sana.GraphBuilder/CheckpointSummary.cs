@@ -9,7 +9,7 @@ namespace Sana.GraphBuilder;
 /// <param name="Scheduler">Class of the published scheduler.</param>
 /// <param name="FlowShift">How far its sigmas are shifted towards noise.</param>
 /// <param name="NativePixels">Side of the images that it was made for.</param>
-/// <param name="Fingerprint">SHA-256 over the configs and the headers and lengths of the weights, lower-case hex.</param>
+/// <param name="Fingerprint">SHA-256 over the configs and the headers, lengths and a sample of the weights, lower-case hex.</param>
 /// <param name="Clamp">Whether the self-attention output is cut to ±65504.</param>
 /// <param name="ClampReason">Why or why not.</param>
 /// <param name="Networks">Text encoder, transformer, autoencoder.</param>

@@ -1,22 +1,25 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Sana.GraphBuilder.Safetensors;
 
 namespace Sana.GraphBuilder.Checkpoint;
 
 /// <summary>What the last build of a checkpoint was asked for and made: <c>sana.build.json</c> beside <c>model_index.json</c>, written last.</summary>
-internal sealed record BuildRecord(string Fingerprint, string? Variant, Clamp Clamp, GraphPrecision Precision, IReadOnlyList<BuiltGraph> Graphs)
+internal sealed record BuildRecord(
+    string Fingerprint, string? Variant, Clamp Clamp, GraphPrecision Precision, IReadOnlyList<string> Weights, IReadOnlyList<BuiltGraph> Graphs)
 {
     private const string FileName = "sana.build.json";
+    private const int MaxBytes = 1_000_000;
 
     /// <summary>Null when there is none or it cannot be read: then everything is built.</summary>
     public static BuildRecord? Read(string checkpoint)
     {
         try
         {
-            var file = Path.Combine(checkpoint, FileName);
-            return File.Exists(file) ? JsonSerializer.Deserialize(File.ReadAllBytes(file), BuildRecordJson.Default.BuildRecord) : null;
+            var record = JsonSerializer.Deserialize(RegularFile.ReadAll(Path.Combine(checkpoint, FileName), MaxBytes), BuildRecordJson.Default.BuildRecord);
+            return record is not null && Enum.IsDefined(record.Clamp) && Enum.IsDefined(record.Precision) ? record : null;
         }
-        catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is JsonException or CheckpointException)
         {
             return null;
         }
@@ -24,7 +27,7 @@ internal sealed record BuildRecord(string Fingerprint, string? Variant, Clamp Cl
 
     public static void Write(CheckpointFiles files, BuildOptions options, IReadOnlyList<BuiltGraph> graphs)
     {
-        var record = new BuildRecord(files.Fingerprint, options.Variant, options.Clamp, options.Precision, graphs);
+        var record = new BuildRecord(files.Fingerprint, options.Variant, options.Clamp, options.Precision, Locations(files), graphs);
         AtomicFile.Write(files.PathOf(FileName), JsonSerializer.SerializeToUtf8Bytes(record, BuildRecordJson.Default.BuildRecord));
     }
 
@@ -36,10 +39,14 @@ internal sealed record BuildRecord(string Fingerprint, string? Variant, Clamp Cl
         Precision = options.Precision == GraphPrecision.Fp32 ? Precision : options.Precision,
     };
 
-    /// <summary>Whether all these graphs are there, whole, and of these files.</summary>
+    /// <summary>Whether all these graphs are there, whole, and of these files in this place.</summary>
     public bool Holds(CheckpointFiles files, IEnumerable<string> graphs) =>
-        Fingerprint == files.Fingerprint && Graphs is not null && graphs.All(name =>
-            Graphs.FirstOrDefault(g => g.File == name) is { } graph && new FileInfo(files.PathOf(name)) is { Exists: true } file && file.Length == graph.Bytes);
+        Fingerprint == files.Fingerprint && Weights is not null && Weights.SequenceEqual(Locations(files)) && Graphs is not null && graphs.All(name =>
+            Graphs.FirstOrDefault(g => g?.File == name) is { } graph && new FileInfo(files.PathOf(name)) is { Exists: true } file && file.Length == graph.Bytes);
+
+    // As the graphs name them: a file that became a link, or a link to another place, is the same weights for the fingerprint and not for a graph.
+    private static string[] Locations(CheckpointFiles files) =>
+        [.. files.TextEncoderWeights.Files.Concat(files.TransformerWeights.Files).Concat(files.AutoencoderWeights.Files).Select(file => LinkedFile.Location(file.Path))];
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UseStringEnumConverter = true, WriteIndented = true)]

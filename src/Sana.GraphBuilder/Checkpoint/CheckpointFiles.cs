@@ -55,7 +55,7 @@ internal sealed class CheckpointFiles
 
     public ClampRule Clamp { get; }
 
-    /// <summary>SHA-256 over everything a graph depends on: configs, and names, lengths and headers of the weights.</summary>
+    /// <summary>SHA-256 over what an image depends on: configs, and names, lengths, headers and a sample of the weights.</summary>
     public string Fingerprint { get; }
 
     /// <exception cref="CheckpointException">Something is missing, damaged, or does not fit the rest.</exception>
@@ -112,6 +112,10 @@ internal sealed class CheckpointFiles
         {
             Add($"{System.IO.Path.GetFileName(file.Path)} {file.Length} {file.HeaderSha256}");
         }
+
+        hash.AppendData(WeightSample.Sha256(TextEncoderWeights));
+        hash.AppendData(WeightSample.Sha256(TransformerWeights));
+        hash.AppendData(WeightSample.Sha256(AutoencoderWeights));
 
         return Convert.ToHexStringLower(hash.GetHashAndReset());
 

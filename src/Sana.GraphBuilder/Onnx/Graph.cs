@@ -27,6 +27,7 @@ internal sealed partial class Graph
     private readonly Dictionary<string, Value> _constants = [];
     private readonly Dictionary<string, string> _metadata = [];
     private int _values;
+    private readonly Dictionary<string, string> _locations = [];
 
     /// <param name="name">Of the network.</param>
     /// <param name="weights">The checkpoint's tensors.</param>
@@ -97,7 +98,7 @@ internal sealed partial class Graph
             DataLocation = TensorProto.Types.DataLocation.External,
         };
         tensor.Dims.AddRange(entry.Shape);
-        tensor.ExternalData.Add(Entry("location", System.IO.Path.GetFileName(entry.File)));
+        tensor.ExternalData.Add(Entry("location", Location(entry.File)));
         tensor.ExternalData.Add(Entry("offset", entry.Offset.ToString(CultureInfo.InvariantCulture)));
         tensor.ExternalData.Add(Entry("length", entry.Length.ToString(CultureInfo.InvariantCulture)));
         _proto.Initializer.Add(tensor);
@@ -220,6 +221,8 @@ internal sealed partial class Graph
         var count = _names[name] = _names.GetValueOrDefault(name) + 1;
         return count == 1 ? name : $"{name}.{count}";
     }
+
+    private string Location(string file) => _locations.TryGetValue(file, out var known) ? known : _locations[file] = LinkedFile.Location(file);
 
     private static ElementType TypeOf(TensorEntry entry) => entry.Type switch
     {

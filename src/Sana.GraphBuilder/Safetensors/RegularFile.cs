@@ -29,8 +29,7 @@ internal static class RegularFile
             var file = new FileInfo(path);
             if (!file.Exists)
                 throw new CheckpointException($"{path} does not exist; fetch the whole checkpoint.");
-            if (file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo target)
-                file = target;
+            file = new FileInfo(LinkedFile.Final(path));
             if (!file.Exists)
                 throw new CheckpointException($"{path} is a link to {file.FullName}, which does not exist; fetch the whole checkpoint.");
             // A pipe blocks its reader inside open(2), a device never ends; both report length 0, so the length is asked first.

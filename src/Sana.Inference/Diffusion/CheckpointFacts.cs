@@ -4,7 +4,7 @@ namespace Sana.Inference.Diffusion;
 
 /// <summary>What the graph builder read from the checkpoint's configs and wrote into the transformer's graph.</summary>
 /// <param name="Name">Of the checkpoint's folder.</param>
-/// <param name="Fingerprint">SHA-256 over configs and the headers and lengths of the weights, lower-case hex.</param>
+/// <param name="Fingerprint">SHA-256 over configs and the headers, lengths and a sample of the weights, lower-case hex.</param>
 /// <param name="Solver">What the checkpoint's scheduler is.</param>
 /// <param name="FlowShift">How far sigmas are shifted towards noise.</param>
 /// <param name="SigmaData">Standard deviation of latents that Sprint assumes.</param>

@@ -29,7 +29,7 @@ public sealed class SanaPipeline : IDisposable
         _maxUntiledPixels = maxUntiledPixels;
     }
 
-    /// <summary>SHA-256 over the checkpoint's configs and the headers and lengths of its weights, lower-case hex.</summary>
+    /// <summary>SHA-256 over the checkpoint's configs and the headers, lengths and a sample of its weights, lower-case hex.</summary>
     public string Fingerprint => _facts.Fingerprint;
 
     /// <summary>Name of the checkpoint's folder.</summary>

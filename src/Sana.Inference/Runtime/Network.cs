@@ -26,8 +26,8 @@ internal sealed class Network : IDisposable
             throw new InferenceException($"{file} is missing; run `sana build` on the checkpoint.");
         }
 
-        using var session = SessionOptionsOf(options);
-        var network = new Network(file, Open(() => new InferenceSession(file, session), file));
+        var folder = Path.GetDirectoryName(Path.GetFullPath(file))!;
+        var network = HasLinkedWeights(folder) ? Load(ReadGraph(file), folder, options) : Open(file, options);
         foreach (var name in contract)
         {
             if (!network.Inputs.Contains(name) && !network.Outputs.Contains(name))
@@ -43,8 +43,10 @@ internal sealed class Network : IDisposable
     /// <summary>A graph in memory whose weights lie in <paramref name="folder"/>.</summary>
     public static Network Load(byte[] graph, string folder, NetworkOptions options)
     {
+        // The runtime opens nothing outside the folder it is given, links resolved. Beside linked weights, as in the Hugging Face cache, a graph names its files from the root.
+        var reach = HasLinkedWeights(folder) ? Path.GetPathRoot(Path.GetFullPath(folder))! : folder;
         using var session = SessionOptionsOf(options);
-        session.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", folder);
+        session.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", reach);
         return new Network(folder, Open(() => new InferenceSession(graph, session), folder));
     }
 
@@ -69,6 +71,27 @@ internal sealed class Network : IDisposable
     }
 
     public void Dispose() => _session.Dispose();
+
+    private static bool HasLinkedWeights(string folder) =>
+        Directory.EnumerateFiles(folder, "*.safetensors").Any(file => new FileInfo(file).LinkTarget is not null);
+
+    private static byte[] ReadGraph(string file)
+    {
+        try
+        {
+            return System.IO.File.ReadAllBytes(file);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new InferenceException($"{file} cannot be read: {exception.Message}", exception);
+        }
+    }
+
+    private static Network Open(string file, NetworkOptions options)
+    {
+        using var session = SessionOptionsOf(options);
+        return new Network(file, Open(() => new InferenceSession(file, session), file));
+    }
 
     private static InferenceSession Open(Func<InferenceSession> open, string source)
     {

@@ -20,7 +20,7 @@ internal static class CheckpointFile
         try
         {
             // A pipe or a device says 0 and would hang or never end: looked at before it is opened, behind links too.
-            var target = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+            var target = Real(path);
             var length = new FileInfo(target).Length;
             if (length == 0) throw new InferenceException($"{path} is empty; download the checkpoint again.");
             if (length > maxBytes) throw new InferenceException($"{path} has {length:N0} bytes, the limit is {maxBytes:N0}; download the checkpoint again.");
@@ -34,6 +34,18 @@ internal static class CheckpointFile
         {
             throw new InferenceException($"{path} cannot be read ({e.Message.TrimEnd('.')}); check the file and its permissions.", e);
         }
+    }
+
+    // Each link is resolved from the folder that it really lies in: a link to a snapshot of the Hugging Face cache holds links of its own.
+    private static string Real(string path, int links = 40)
+    {
+        var full = Path.GetFullPath(path);
+        if (Path.GetDirectoryName(full) is not { } folder) return full;
+        if (links == 0) throw new IOException("its links go in circles");
+
+        folder = Real(folder, links);
+        var file = Path.Combine(folder, Path.GetFileName(full));
+        return new FileInfo(file).LinkTarget is { } target ? Real(Path.Combine(folder, target), links - 1) : file;
     }
 
     public static ReadOnlyMemory<byte> Read(string path, int maxBytes) =>
