@@ -98,7 +98,7 @@ internal static class SanaGraphs
         long side = config.ImageSize;
         var clip = new ClipModel(g, config);
         g.Output("image_embeds", clip.EmbedImages(g.Input("pixel_values", ElementType.Float, Batch, 3, side, side)));
-        g.Output("logit_scale", clip.LogitScale());
+        g.Output("logit_scale_exp", clip.LogitScale());
         return g;
     }
 
