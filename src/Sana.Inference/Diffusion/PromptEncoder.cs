@@ -67,9 +67,10 @@ internal sealed class PromptEncoder : IDisposable
     private static FloatTensor Select(FloatTensor hidden, TextTokens tokens)
     {
         var channels = (int)hidden.Shape[1];
+        var cut = hidden.Data.Length - ((tokens.KeptCount - 1) * channels); // 0 and the last kept: a prompt may merge the instruction to less than its own tokens
         return tokens.KeptCount == hidden.Shape[0]
             ? hidden
-            : new FloatTensor([.. hidden.Data.AsSpan(0, channels), .. hidden.Data.AsSpan(tokens.FirstKept * channels)], tokens.KeptCount, channels);
+            : new FloatTensor([.. hidden.Data.AsSpan(0, channels), .. hidden.Data.AsSpan(cut)], tokens.KeptCount, channels);
     }
 
     private void Keep((string Prompt, bool UseInstruction) key, Encoded encoded)

@@ -29,6 +29,23 @@ public sealed class TextEncoderParityTests
     }
 
     [Theory(SkipTestWithoutData = true)]
+    [MemberData(nameof(Instructed))]
+    public void Cached_instruction_gives_what_all_ids_give_at_the_kept_positions(string checkpoint, string prompt)
+    {
+        using var reference = new ReferenceCheckpoint(checkpoint);
+        var tokenizer = GemmaTokenizer.Load(Path.Combine(reference.Folder, "tokenizer"));
+        var instruction = ComplexHumanInstruction.Load(reference.Folder, tokenizer)!;
+        var plain = Encoder(reference);
+        using var cached = new PromptEncoder(tokenizer, () => instruction, plain, capacity: 0);
+        var tokens = instruction.Encode(TextOf(reference, prompt));
+
+        var encoded = cached.Encode(TextOf(reference, prompt), useInstruction: true).Embeddings;
+
+        var (all, width) = (plain.Encode(tokens.Ids).Data, (int)encoded.Shape[1]);
+        Close.To([.. tokens.KeptPositions().SelectMany(at => all.AsSpan(at * width, width).ToArray())], encoded.Data, ReferenceCheckpoint.NetworkTolerance);
+    }
+
+    [Theory(SkipTestWithoutData = true)]
     [MemberData(nameof(Bare))]
     public void Prompt_alone_is_embedded(string checkpoint, string prompt)
     {
