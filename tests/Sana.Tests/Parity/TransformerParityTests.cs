@@ -11,7 +11,7 @@ namespace Sana.Tests.Parity;
 [Trait("Category", "Parity")]
 public sealed class TransformerParityTests
 {
-    private const float SprintGuidance = 0.45f;
+    internal const float SprintGuidance = 0.45f;
 
     public static IEnumerable<TheoryDataRow<string, string, string>> Evaluations() =>
         from checkpoint in ReferenceCheckpoint.Names
@@ -102,7 +102,7 @@ public sealed class TransformerParityTests
     }
 
     // The samples without their padding: the code that ships never sees any.
-    private static FloatTensor[] Samples(ReferenceCheckpoint reference, string grid)
+    internal static FloatTensor[] Samples(ReferenceCheckpoint reference, string grid)
     {
         var text = reference.Tensor($"dit.{grid}.encoder_hidden_states");
         var mask = reference.Tensor($"dit.{grid}.encoder_attention_mask");
