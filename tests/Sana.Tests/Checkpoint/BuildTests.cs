@@ -2,6 +2,7 @@ using System.Runtime.Versioning;
 using System.Text.Json.Nodes;
 using Sana.GraphBuilder;
 using Sana.Inference.Diffusion;
+using Sana.Inference.Runtime;
 using Sana.Tests.Support;
 using Xunit;
 
@@ -26,6 +27,18 @@ public sealed class BuildTests : IDisposable
         Assert.Equal((true, false), (first.Written, second.Written));
         Assert.Equal(first.Graphs, second.Graphs);
         Assert.Equal(before, Times());
+    }
+
+    [Fact]
+    public void Every_graph_says_what_running_the_checkpoint_needs()
+    {
+        var graphs = _checkpoint.Build().Graphs;
+
+        foreach (var graph in graphs)
+        {
+            using var network = Network.Load(_checkpoint.PathOf(graph.File), new NetworkOptions(Device.Cpu, 1, KeepMemory: false));
+            Approve.Text("Contract-metadata", string.Concat(network.Metadata.Keys.Order(StringComparer.Ordinal).Select(key => $"{key}\n")));
+        }
     }
 
     [Fact]

@@ -1,0 +1,178 @@
+using System.Globalization;
+using System.Text;
+using Google.Protobuf;
+using Microsoft.ML.OnnxRuntime;
+using Sana.GraphBuilder;
+using Sana.GraphBuilder.Checkpoint;
+using Sana.GraphBuilder.Configs;
+using Sana.GraphBuilder.Onnx;
+using Sana.Tests.Support;
+using Xunit;
+
+namespace Sana.Tests.Onnx;
+
+/// <summary>
+/// Graphs of the published models at full size, without weights: ONNX Runtime infers every shape itself and comes to what was declared. Names, types and shapes
+/// at the cuts are approved: they are the contract with Sana.Inference.
+/// </summary>
+public sealed class FullSizeGraphTests : IDisposable
+{
+    private readonly TempFolder _folder = new();
+
+    public static TheoryData<string> Transformers => [.. PublicConfigs.SanaTransformers.Keys];
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory, MemberData(nameof(Transformers))]
+    public void Transformer(string model)
+    {
+        var (config, weights) = FullSizeCheckpoint.Transformer(_folder, model);
+
+        Infers(SanaGraphs.Conditioning(config, weights));
+        Infers(SanaGraphs.Denoiser(config, weights, clamp: true));
+        Infers(SanaGraphs.Transformer(config, weights, clamp: false));
+    }
+
+    [Theory]
+    [InlineData("0.6B")]
+    [InlineData("1.6B-4K")]
+    [InlineData("Sprint-0.6B")]
+    public void Transformer_in_half_precision(string model)
+    {
+        var (config, weights) = FullSizeCheckpoint.Transformer(_folder, model);
+
+        Infers(SanaGraphs.Conditioning(config, weights, ElementType.Float16));
+        Infers(SanaGraphs.Denoiser(config, weights, clamp: true, ElementType.Float16));
+        InfersWithoutKernels(SanaGraphs.Conditioning(config, weights, ElementType.BFloat16));
+        InfersWithoutKernels(SanaGraphs.Denoiser(config, weights, clamp: true, ElementType.BFloat16));
+    }
+
+    [Theory]
+    [InlineData("1.6B")]
+    [InlineData("Sprint-0.6B")]
+    public void Transformer_contract(string model)
+    {
+        var (config, weights) = FullSizeCheckpoint.Transformer(_folder, model);
+
+        Approve.Text($"Contract-conditioning-{model}", Contract(SanaGraphs.Conditioning(config, weights)));
+        Approve.Text($"Contract-transformer-{model}", Contract(SanaGraphs.Denoiser(config, weights, clamp: true)));
+    }
+
+    [Fact]
+    public void Text_encoder()
+    {
+        var config = Gemma2Config.Load(FullSizeCheckpoint.Config(_folder, PublicConfigs.Gemma2));
+        var graph = SanaGraphs.TextEncoder(config, FullSizeCheckpoint.Weights(_folder, "gemma", Gemma2Tensors.Of(config)));
+
+        Infers(graph);
+        Approve.Text("Contract-text_encoder", Contract(graph));
+    }
+
+    [Fact]
+    public void Autoencoder()
+    {
+        var config = AutoencoderDCConfig.Load(FullSizeCheckpoint.Config(_folder, PublicConfigs.AutoencoderDC));
+        var weights = FullSizeCheckpoint.Weights(_folder, "vae", AutoencoderDCTensors.OfEncoder(config).Concat(AutoencoderDCTensors.OfDecoder(config)));
+        var (encoder, decoder) = (SanaGraphs.Encoder(config, weights), SanaGraphs.Decoder(config, weights));
+
+        Infers(encoder);
+        Infers(decoder);
+        Approve.Text("Contract-vae_encoder", Contract(encoder));
+        Approve.Text("Contract-vae_decoder", Contract(decoder));
+    }
+
+    [Theory]
+    [InlineData("B-32", PublicConfigs.ClipVitB32)]
+    [InlineData("L-14", PublicConfigs.ClipVitL14)]
+    public void Clip(string model, string json)
+    {
+        var config = ClipConfig.Load(FullSizeCheckpoint.Config(_folder, json));
+        var weights = FullSizeCheckpoint.Weights(_folder, model, ClipTensors.Of(config));
+        var (vision, text) = (SanaGraphs.ClipVision(config, weights), SanaGraphs.ClipText(config, weights));
+
+        Infers(vision);
+        Infers(text);
+        Approve.Text($"Contract-clip_vision-{model}", Contract(vision));
+        Approve.Text($"Contract-clip_text-{model}", Contract(text));
+    }
+
+    // With numbers for the symbols of the inputs, so that the declared arithmetic of open axes is held to the runtime's.
+    private static void Infers(Graph graph)
+    {
+        var model = graph.ToModel().Clone();
+        foreach (var size in model.Graph.Input.Concat(model.Graph.Output).SelectMany(value => value.Type.TensorType.Shape.Dim).Where(size => size.DimParam.Length > 0))
+        {
+            size.DimValue = size.DimParam.Split('+').Sum(product => product.Split('*').Aggregate(1L, (value, part) => value * SizeOf(part)));
+            size.ClearDimParam();
+        }
+
+        var declared = model.Graph.Output.ToDictionary(output => output.Name, output => output.Type.TensorType.Shape.Dim.Select(size => size.DimValue).ToArray());
+
+        using var session = Load(model);
+
+        Assert.Equal(declared.Keys, session.OutputNames);
+        foreach (var (name, found) in session.OutputMetadata)
+        {
+            // An axis whose reshape is computed while the graph runs stays open (-1): the parity tests run those.
+            Assert.Equal(typeof(float), found.ElementType);
+            Assert.Equal(declared[name], found.Dimensions.Select((size, axis) => size < 0 ? declared[name][axis] : size));
+        }
+    }
+
+    // The processor has no bfloat16 kernels. Shapes are inferred before kernels are looked for: a wrong one would be another error.
+    private static void InfersWithoutKernels(Graph graph)
+    {
+        var refusal = Assert.Throws<OnnxRuntimeException>(() => Load(graph.ToModel().Clone()));
+
+        Assert.Contains("Could not find an implementation", refusal.Message, StringComparison.Ordinal);
+    }
+
+    // Weights become inputs, so that nothing is read, and declared shapes are taken away, so that the runtime has to find them.
+    private static InferenceSession Load(ModelProto model)
+    {
+        foreach (var weight in model.Graph.Initializer.Where(tensor => tensor.DataLocation == TensorProto.Types.DataLocation.External).ToArray())
+        {
+            var shape = new TensorShapeProto();
+            shape.Dim.AddRange(weight.Dims.Select(size => new TensorShapeProto.Types.Dimension { DimValue = size }));
+            var type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = weight.DataType, Shape = shape } };
+            model.Graph.Input.Add(new ValueInfoProto { Name = weight.Name, Type = type });
+            model.Graph.Initializer.Remove(weight);
+        }
+
+        foreach (var output in model.Graph.Output)
+        {
+            output.Type.TensorType.Shape = null;
+        }
+
+        using var options = new SessionOptions
+        {
+            GraphOptimizationLevel = GraphOptimizationLevel.ORT_DISABLE_ALL,
+            IntraOpNumThreads = 1,
+            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
+        };
+        return new InferenceSession(model.ToByteArray(), options);
+    }
+
+    private static long SizeOf(string symbolOrNumber) => long.TryParse(symbolOrNumber, out var number) ? number : symbolOrNumber switch
+    {
+        "batch" => 2,
+        "text_tokens" => 7,
+        "sequence" => 11,
+        "past" => 13,
+        "height" or "latent_height" => 3,
+        "width" or "latent_width" => 5,
+        _ => throw new NotSupportedException(symbolOrNumber),
+    };
+
+    private static string Contract(Graph graph)
+    {
+        var model = graph.ToModel();
+        var text = new StringBuilder();
+        model.Graph.Input.ToList().ForEach(input => text.Append(CultureInfo.InvariantCulture, $"in {Line(input)}\n"));
+        model.Graph.Output.ToList().ForEach(output => text.Append(CultureInfo.InvariantCulture, $"out {Line(output)}\n"));
+        return text.ToString();
+    }
+
+    private static string Line(ValueInfoProto value) =>
+        $"{value.Name} {(ElementType)value.Type.TensorType.ElemType} [{string.Join(", ", value.Type.TensorType.Shape.Dim.Select(d => d.DimParam.Length > 0 ? d.DimParam : $"{d.DimValue}"))}]";
+}
