@@ -145,16 +145,13 @@ internal sealed class SanaTransformer(Graph g, SanaTransformerConfig config, boo
         g.Path = path;
         var (batch, tokens) = (x[0], x[1]);
         x = g.Reshape(g.Transpose(x, 0, 2, 1), batch, _width, height, width); // [b, d, h, w]
-        x = Silu(g.Conv(x, $"{path}.conv_inverted")); // [b, 2·hidden, h, w]
+        x = g.Silu(g.Conv(x, $"{path}.conv_inverted")); // [b, 2·hidden, h, w]
         x = g.Conv(x, $"{path}.conv_depth", groups: x[1].Factor);
         var parts = g.Split(x, 1, 2);
-        x = g.Mul(parts[0], Silu(parts[1])); // [b, hidden, h, w]
+        x = g.Mul(parts[0], g.Silu(parts[1])); // [b, hidden, h, w]
         x = g.Module(path, g.Conv(x, $"{path}.conv_point", bias: false)); // [b, d, h, w]
         return g.Transpose(g.Reshape(x, batch, _width, tokens), 0, 2, 1); // [b, n, d]
     }
-
-    // The clamped networks reach inputs below −88, where a saturated sigmoid would show.
-    private Value Silu(Value x) => clamp ? g.SiluOfAnyMagnitude(x) : g.Silu(x);
 
     private Value Modulate(Value x, Value shift, Value scale) =>
         g.Add(g.Mul(g.LayerNorm(x, (float)config.NormEps), g.Add(scale, g.Scalar(1, scale.Type))), shift);

@@ -38,11 +38,8 @@ internal sealed partial class Graph
     /// <summary>Out-of-range values, infinities included, become the limit.</summary>
     public Value Clip(Value x, float limit) => Node("Clip", [x, Scalar(-limit, x.Type), Scalar(limit, x.Type)], x.Type, x.Shape);
 
-    /// <summary>x · sigmoid(x). The runtime's sigmoid saturates at ±18, an error of |x| · 1.5e-8 below.</summary>
+    /// <summary>x · sigmoid(x), finite at any magnitude. The runtime's sigmoid stops at 1.5e-8, so what should vanish is left with that part of |x|.</summary>
     public Value Silu(Value x) => Mul(x, Sigmoid(x));
-
-    /// <summary>x / (1 + exp(−x)): for inputs so far below −18 that a saturated sigmoid would leave a residue.</summary>
-    public Value SiluOfAnyMagnitude(Value x) => Div(x, Add(Scalar(1, x.Type), Exp(Neg(x))));
 
     public Value MatMul(Value left, Value right)
     {
