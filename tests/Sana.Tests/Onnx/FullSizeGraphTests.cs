@@ -30,7 +30,7 @@ public sealed class FullSizeGraphTests : IDisposable
 
         Infers(SanaGraphs.Conditioning(config, weights));
         Infers(SanaGraphs.Denoiser(config, weights, clamp: true));
-        Infers(SanaGraphs.Transformer(config, weights, clamp: false));
+        Infers(SanaGraphs.Transformer(config with { NumLayers = 2 }, weights, clamp: false)); // blocks repeat, and this form only serves as a measure
     }
 
     [Theory]
@@ -39,7 +39,8 @@ public sealed class FullSizeGraphTests : IDisposable
     [InlineData("Sprint-0.6B")]
     public void Transformer_in_half_precision(string model)
     {
-        var (config, weights) = FullSizeCheckpoint.Transformer(_folder, model);
+        var (full, weights) = FullSizeCheckpoint.Transformer(_folder, model);
+        var config = full with { NumLayers = 2 }; // the casts of one block are those of all
 
         Infers(SanaGraphs.Conditioning(config, weights, ElementType.Float16));
         Infers(SanaGraphs.Denoiser(config, weights, clamp: true, ElementType.Float16));
