@@ -144,13 +144,13 @@ internal sealed class SanaTransformer(Graph g, SanaTransformerConfig config, boo
     {
         g.Path = path;
         var (batch, tokens) = (x[0], x[1]);
-        x = g.Reshape(g.Transpose(x, 0, 2, 1), batch, _width, height, width); // [b, d, h, w]
+        x = g.Transpose(g.Reshape(x, batch, height, width, _width), 0, 3, 1, 2); // [b, d, h, w]: in this form the runtime folds it into its blocked layout
         x = g.Silu(g.Conv(x, $"{path}.conv_inverted")); // [b, 2·hidden, h, w]
         x = g.Conv(x, $"{path}.conv_depth", groups: x[1].Factor);
         var parts = g.Split(x, 1, 2);
         x = g.Mul(parts[0], g.Silu(parts[1])); // [b, hidden, h, w]
         x = g.Module(path, g.Conv(x, $"{path}.conv_point", bias: false)); // [b, d, h, w]
-        return g.Transpose(g.Reshape(x, batch, _width, tokens), 0, 2, 1); // [b, n, d]
+        return g.Reshape(g.Transpose(x, 0, 2, 3, 1), batch, tokens, _width); // [b, n, d]
     }
 
     private Value Modulate(Value x, Value shift, Value scale) =>
