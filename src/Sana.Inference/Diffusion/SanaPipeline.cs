@@ -103,11 +103,12 @@ public sealed class SanaPipeline : IDisposable
         progress?.Report(new GenerateProgress("text", 1, 1));
 
         // 4. to 6. Conditioning, noise, denoising -> latents [b, channels, h / 32, w / 32]; once more in float32 if half precision broke
-        var latents = Denoise(_transformer, embeddings, noise, height, width, options, observe, progress, cancellationToken);
+        var denoising = new Denoising(_facts, options, noise, observe, progress, cancellationToken);
+        var latents = denoising.Run(_transformer, embeddings, height, width);
         var retried = _inFp32 is not null && OutputGuard.Check(latents.Data) is not null;
         if (retried)
         {
-            latents = Denoise(_inFp32!.Value, embeddings, noise, height, width, options, observe, progress, cancellationToken);
+            latents = denoising.Run(_inFp32!.Value, embeddings, height, width);
         }
 
         var denoiseSeconds = Lap(clock);
@@ -124,70 +125,6 @@ public sealed class SanaPipeline : IDisposable
 
         var decodeSeconds = Lap(clock);
         return [.. images.Select(image => image with { Seconds = image.Seconds with { Decode = decodeSeconds } })];
-    }
-
-    private FloatTensor Denoise(
-        Transformer transformer, FloatTensor[] embeddings, NoiseSource noise, int height, int width, GenerateOptions options,
-        StepObserver? observe, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
-    {
-        // 4. Embeddings -> keys and values of every block's cross-attention: once, not once a step
-        using var conditioning = transformer.Condition(embeddings, cancellationToken);
-
-        // 5. Noise [b, channels, h / 32, w / 32]
-        var latents = noise(LatentNoise.InitialStream, height, width);
-
-        // 6. Denoise
-        if (transformer.EmbedsGuidance)
-        {
-            DenoiseConsistency(transformer, latents, conditioning, options, step => noise(1 + step, height, width), observe, progress, cancellationToken);
-        }
-        else
-        {
-            DenoiseFlow(transformer, latents, conditioning, options, observe, progress, cancellationToken);
-        }
-
-        return latents;
-    }
-
-    /// <summary>Step 6 for flow matching. Classifier-free guidance evaluates both halves as one batch: v = v₋ + g · (v₊ − v₋).</summary>
-    private void DenoiseFlow(
-        Transformer transformer, FloatTensor latents, Transformer.Conditioning conditioning, GenerateOptions options,
-        StepObserver? observe, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
-    {
-        ISolver solver = options.Solver == SolverKind.FlowEuler
-            ? new FlowEuler(options.Steps!.Value, _facts.FlowShift)
-            : new FlowDpmSolver(options.Steps!.Value, _facts.FlowShift);
-        var guided = options.Guidance > 1;
-        for (var step = 0; step < options.Steps; step++)
-        {
-            var input = guided ? Twice(latents) : latents;
-            var velocity = transformer.Evaluate(conditioning, input, solver.Timesteps[step], 0, cancellationToken);
-            velocity = guided ? Guide(velocity, options.Guidance) : velocity;
-            solver.Step(step, latents.Data, velocity.Data);
-            observe?.Invoke(step, velocity, latents);
-            progress?.Report(new GenerateProgress("denoise", step + 1, options.Steps.Value));
-        }
-    }
-
-    /// <summary>Step 6 for Sprint: the guidance is an input of the network, and each step adds fresh noise.</summary>
-    private void DenoiseConsistency(
-        Transformer transformer, FloatTensor latents, Transformer.Conditioning conditioning, GenerateOptions options, Func<int, FloatTensor> noise,
-        StepObserver? observe, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
-    {
-        var solver = new ScmSolver(options.Steps!.Value, _facts.SigmaData);
-        var scaled = FloatTensor.Zeros(latents.Shape);
-        solver.ScaleNoise(latents.Data);
-        for (var step = 0; step < solver.Steps; step++)
-        {
-            solver.ScaleInput(step, latents.Data, scaled.Data);
-            var velocity = transformer.Evaluate(conditioning, scaled, solver.Tau(step), options.Guidance * _facts.GuidanceScale, cancellationToken);
-            solver.Velocity(step, scaled.Data, velocity.Data, velocity.Data);
-            solver.Step(step, latents.Data, velocity.Data, step < solver.Steps - 1 ? noise(step).Data : []);
-            observe?.Invoke(step, velocity, latents);
-            progress?.Report(new GenerateProgress("denoise", step + 1, solver.Steps));
-        }
-
-        solver.Unscale(latents.Data);
     }
 
     /// <summary>Step 7 for one image: latents [1, channels, h / 32, w / 32] to planes [1, 3, h, w] around −1…1.</summary>
@@ -220,20 +157,6 @@ public sealed class SanaPipeline : IDisposable
         options.UseResolutionBinning && AspectRatioBins.For(_facts.SampleSize) is { } bins
             ? bins.Nearest(options.Height!.Value, options.Width!.Value)
             : (options.Height!.Value, options.Width!.Value);
-
-    private static FloatTensor Twice(FloatTensor x) => new([.. x.Data, .. x.Data], [2 * x.Shape[0], .. x.Shape[1..]]);
-
-    private static FloatTensor Guide(FloatTensor both, float guidance)
-    {
-        var half = both.Data.Length / 2;
-        var without = both.Data.AsSpan(0, half);
-        var with = both.Data.AsSpan(half);
-        var guided = FloatTensor.Zeros([both.Shape[0] / 2, .. both.Shape[1..]]);
-        TensorPrimitives.Subtract(with, without, guided.Data);
-        TensorPrimitives.Multiply(guided.Data, guidance, guided.Data);
-        TensorPrimitives.Add(without, guided.Data, guided.Data);
-        return guided;
-    }
 
     private static FloatTensor SampleOf(FloatTensor batch, int i)
     {
@@ -289,9 +212,3 @@ public sealed class SanaPipeline : IDisposable
         return [.. flags];
     }
 }
-
-/// <summary>Standard normal noise for the whole batch, [b, channels, height / 32, width / 32]; stream 0 starts the latents, stream 1 + n belongs to step n.</summary>
-internal delegate FloatTensor NoiseSource(int stream, int height, int width);
-
-/// <summary>Sees the guided velocity and the advanced latents of each step; both are reused afterwards.</summary>
-internal delegate void StepObserver(int step, FloatTensor velocity, FloatTensor latents);

@@ -1,0 +1,92 @@
+using System.Numerics.Tensors;
+using Sana.Inference.Runtime;
+
+namespace Sana.Inference.Diffusion;
+
+/// <summary>Steps 4 to 6 of the pipeline: embeddings and noise to latents. The loop is here, the maths in the solvers.</summary>
+internal sealed class Denoising(
+    CheckpointFacts facts, GenerateOptions options, NoiseSource noise, StepObserver? observe, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
+{
+    /// <summary>Latents [b, channels, height / cell, width / cell]. With guidance there are two embeddings a sample: all negative ones, then all prompts.</summary>
+    public FloatTensor Run(Transformer transformer, FloatTensor[] embeddings, int height, int width)
+    {
+        // 4. Embeddings -> keys and values of every block's cross-attention: once, not once a step
+        using var conditioning = transformer.Condition(embeddings, cancellationToken);
+
+        // 5. Noise [b, channels, height / cell, width / cell]
+        var latents = noise(LatentNoise.InitialStream, height, width);
+
+        // 6. Denoise
+        if (transformer.EmbedsGuidance)
+        {
+            Consistency(transformer, latents, conditioning, step => noise(1 + step, height, width));
+        }
+        else
+        {
+            Flow(transformer, latents, conditioning);
+        }
+
+        return latents;
+    }
+
+    // Flow matching. Classifier-free guidance evaluates both halves as one batch.
+    private void Flow(Transformer transformer, FloatTensor latents, Transformer.Conditioning conditioning)
+    {
+        var steps = options.Steps!.Value;
+        ISolver solver = options.Solver == SolverKind.FlowEuler ? new FlowEuler(steps, facts.FlowShift) : new FlowDpmSolver(steps, facts.FlowShift);
+        var guided = options.Guidance > 1;
+        for (var step = 0; step < steps; step++)
+        {
+            var input = guided ? Twice(latents) : latents;
+            var velocity = transformer.Evaluate(conditioning, input, solver.Timesteps[step], 0, cancellationToken);
+            velocity = guided ? Guide(velocity, options.Guidance) : velocity;
+            solver.Step(step, latents.Data, velocity.Data);
+            Report(step, steps, velocity, latents);
+        }
+    }
+
+    // Sprint: the guidance is an input of the network, and each step adds fresh noise.
+    private void Consistency(Transformer transformer, FloatTensor latents, Transformer.Conditioning conditioning, Func<int, FloatTensor> fresh)
+    {
+        var solver = new ScmSolver(options.Steps!.Value, facts.SigmaData);
+        var scaled = FloatTensor.Zeros(latents.Shape);
+        solver.ScaleNoise(latents.Data);
+        for (var step = 0; step < solver.Steps; step++)
+        {
+            solver.ScaleInput(step, latents.Data, scaled.Data);
+            var velocity = transformer.Evaluate(conditioning, scaled, solver.Tau(step), options.Guidance * facts.GuidanceScale, cancellationToken);
+            solver.Velocity(step, scaled.Data, velocity.Data, velocity.Data);
+            solver.Step(step, latents.Data, velocity.Data, step < solver.Steps - 1 ? fresh(step).Data : []);
+            Report(step, solver.Steps, velocity, latents);
+        }
+
+        solver.Unscale(latents.Data);
+    }
+
+    private void Report(int step, int steps, FloatTensor velocity, FloatTensor latents)
+    {
+        observe?.Invoke(step, velocity, latents);
+        progress?.Report(new GenerateProgress("denoise", step + 1, steps));
+    }
+
+    private static FloatTensor Twice(FloatTensor x) => new([.. x.Data, .. x.Data], [2 * x.Shape[0], .. x.Shape[1..]]);
+
+    // v = v₋ + g · (v₊ − v₋); the negative half comes first.
+    private static FloatTensor Guide(FloatTensor both, float guidance)
+    {
+        var half = both.Data.Length / 2;
+        var without = both.Data.AsSpan(0, half);
+        var with = both.Data.AsSpan(half);
+        var guided = FloatTensor.Zeros([both.Shape[0] / 2, .. both.Shape[1..]]);
+        TensorPrimitives.Subtract(with, without, guided.Data);
+        TensorPrimitives.Multiply(guided.Data, guidance, guided.Data);
+        TensorPrimitives.Add(without, guided.Data, guided.Data);
+        return guided;
+    }
+}
+
+/// <summary>Standard normal noise for the whole batch, [b, channels, height / 32, width / 32]; stream 0 starts the latents, stream 1 + n belongs to step n.</summary>
+internal delegate FloatTensor NoiseSource(int stream, int height, int width);
+
+/// <summary>Sees the guided velocity and the advanced latents of each step; both are reused afterwards.</summary>
+internal delegate void StepObserver(int step, FloatTensor velocity, FloatTensor latents);
