@@ -1,27 +1,19 @@
-using Sana.Inference.Diffusion;
-using Sana.Inference.Imaging;
-
 namespace Sana.Workflows;
 
 // Every message of the two workflows. They hold names and counts: prompts, plans, images and outcomes are blobs.
 
-/// <summary>Starts a generation run. The prompts were put into blobs before, see <c>PromptBlobs</c>.</summary>
-/// <param name="Prompts">Where the prompts are.</param>
-/// <param name="Settings">What <c>sana generate</c> takes as options.</param>
+/// <summary>Starts a generation run, see <see cref="Generation.Submission"/>.</summary>
+/// <param name="Job">Name of the blob that holds the options and where the prompts are.</param>
 /// <param name="Pace">How the work is spread.</param>
-/// <param name="Retry">Null renders all that is missing; else only the images that failed for one of these reasons.</param>
+/// <param name="Retry">Null renders all that is missing; else the images that failed for certain reasons.</param>
 /// <param name="Cursor">Where a continued run goes on; null at the start.</param>
-public sealed record GenerateRequest(PromptsRef Prompts, GenerateSettings Settings, Pace Pace, IReadOnlyList<string>? Retry = null, GenerateCursor? Cursor = null);
-
-/// <summary>A prompts file in blobs: its pieces are <c>{Folder}00000</c>, <c>{Folder}00001</c> …, its ending says how it is read.</summary>
-public sealed record PromptsRef(string Folder, string Ending, int Pieces, long Bytes);
-
-/// <summary>The options of a run; they mean what they mean in <see cref="Generation.GenerateJob"/>.</summary>
-public sealed record GenerateSettings(
-    GenerateOptions Options, ulong Seed = 0, int Images = 1, int BatchSize = 1, ImageFormat Format = ImageFormat.Png, int Quality = 90, string Device = "cpu", string? Run = null);
+public sealed record GenerateRequest(string Job, Pace Pace, RetryOrder? Retry = null, GenerateCursor? Cursor = null);
 
 /// <summary>How the work is spread: batches or shards in flight, how long one may take from being queued to being done, and how often it is queued.</summary>
 public sealed record Pace(int InFlight = 16, int DeadlineSeconds = 3600, int MaxSends = 3);
+
+/// <summary>Makes again what failed for these reasons; <paramref name="Round"/> counts the retries of a run, from 1.</summary>
+public sealed record RetryOrder(IReadOnlyList<string> Reasons, int Round);
 
 /// <summary>Where a generation run stands: its plan, the next chunk, and what the chunks before it came to.</summary>
 public sealed record GenerateCursor(PlanSummary Plan, int Chunk, ItemCounts Done);
@@ -30,10 +22,10 @@ public sealed record GenerateCursor(PlanSummary Plan, int Chunk, ItemCounts Done
 public sealed record PlanSummary(string RunId, int Chunks, long Batches, long Images, long Rejected);
 
 /// <summary>Asks which batches of one chunk are still to be rendered; with reasons, which ones failed for them.</summary>
-public sealed record ChunkQuery(string RunId, int Chunk, IReadOnlyList<string>? Retry);
+public sealed record ChunkQuery(string RunId, int Chunk, RetryOrder? Retry);
 
 /// <summary>Puts one batch on the queue. <paramref name="ReplyTo"/> is the instance that waits for the event <paramref name="Event"/>.</summary>
-public sealed record BatchTicket(string RunId, int Chunk, string Batch, int Send, string ReplyTo, string Event, IReadOnlyList<string>? Retry);
+public sealed record BatchTicket(string RunId, int Chunk, string Batch, string ReplyTo, string Event, RetryOrder? Retry);
 
 /// <summary>The completion event of a batch: how it ended, and the reason when it was given up.</summary>
 public sealed record BatchDone(string Batch, bool Succeeded, string? Reason);

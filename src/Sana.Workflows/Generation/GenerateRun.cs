@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Sana.Inference.Diffusion;
 using Sana.Workflows.Blobs;
 
@@ -42,9 +41,9 @@ public sealed class GenerateRun
     public async Task<RunSummary> Execute(IBlobs blobs, IProgress<RunProgress>? progress, CancellationToken cancellationToken)
     {
         var names = new RunNames(RunId);
-        await Claim(blobs, names, cancellationToken);
+        await _identity.Claim(blobs, names, cancellationToken);
 
-        var step = new RenderStep(_renderer, blobs, names, _job);
+        var step = new RenderStep(_renderer, blobs, names, new ImageOutput(_job.Format, _job.Quality, _job.Device));
         var outcomes = new OutcomeLists(blobs, names);
         var (done, skipped) = (0L, 0L);
         foreach (var item in _plan.Items())
@@ -69,33 +68,9 @@ public sealed class GenerateRun
         }
 
         await outcomes.Flush(cancellationToken);
-        await WriteManifest(blobs, names, outcomes, cancellationToken);
+        await _identity.WriteManifest(blobs, names, outcomes, cancellationToken);
         var (failed, dropped) = (outcomes.Count(OutcomeStatus.Failed), outcomes.Count(OutcomeStatus.Rejected));
         return new RunSummary(RunId, names.Manifest, done - skipped, skipped, failed, dropped, outcomes.Reasons);
-    }
-
-    /// <summary>The first run of a name decides what it stands for.</summary>
-    private async Task Claim(IBlobs blobs, RunNames names, CancellationToken cancellationToken)
-    {
-        if (await blobs.PutIfAbsent(names.Config, _identity.Json, cancellationToken))
-        {
-            return;
-        }
-
-        var there = await blobs.Read(names.Config, cancellationToken);
-        if (!_identity.Json.AsSpan().SequenceEqual(there))
-        {
-            throw new WorkflowException(
-                $"Run '{RunId}' in {blobs.Place} was made from another checkpoint, other options or other prompts; give --run another name or leave it out.");
-        }
-    }
-
-    private async Task WriteManifest(IBlobs blobs, RunNames names, OutcomeLists outcomes, CancellationToken cancellationToken)
-    {
-        var version = typeof(GenerateRun).Assembly.GetName().Version!.ToString(3);
-        var manifest = new RunManifest(
-            "sana.manifest/1", RunId, $"sana {version}", _identity.Sha256, _identity.Config, outcomes.Status, outcomes.Reasons, outcomes.Lists);
-        await blobs.PutOrRepair(names.Manifest, JsonSerializer.SerializeToUtf8Bytes(manifest, RunJson.Readable.RunManifest), cancellationToken);
     }
 
     private Forward? Steps(IProgress<RunProgress>? progress, long done, int images) =>

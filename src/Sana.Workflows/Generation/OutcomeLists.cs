@@ -23,13 +23,25 @@ internal sealed class OutcomeLists(IBlobs blobs, RunNames names)
 
     public long Count(string status) => _status.GetValueOrDefault(status);
 
-    public Task Add(ImageRecord image, CancellationToken cancellationToken) => Add(
-        new OutcomeRecord(image.Row, image.Id, image.JobId, image.Index, image.Seed, image.Status, image.Reason, Message: null, image.Flags, image.Image),
-        cancellationToken);
+    public Task Add(ImageRecord image, CancellationToken cancellationToken) => Add(OutcomeRecord.Of(image), cancellationToken);
 
-    public Task Add(RejectedRow row, CancellationToken cancellationToken) => Add(
-        new OutcomeRecord(row.Row, null, null, null, null, OutcomeStatus.Rejected, row.Rejection.Reason, row.Rejection.Message, [], null),
-        cancellationToken);
+    public Task Add(RejectedRow row, CancellationToken cancellationToken) => Add(OutcomeRecord.Of(row), cancellationToken);
+
+    public async Task Add(OutcomeRecord outcome, CancellationToken cancellationToken)
+    {
+        _status[outcome.Status] = Count(outcome.Status) + 1;
+        if (outcome.Reason is { } reason)
+        {
+            _reasons[reason] = _reasons.GetValueOrDefault(reason) + 1;
+        }
+
+        _lines.Write(JsonSerializer.SerializeToUtf8Bytes(outcome, RunJson.Readable.OutcomeRecord));
+        _lines.Write("\n"u8);
+        if (++_rows == RowsPerList)
+        {
+            await Flush(cancellationToken);
+        }
+    }
 
     /// <summary>Writes the last list.</summary>
     public async Task Flush(CancellationToken cancellationToken)
@@ -45,21 +57,5 @@ internal sealed class OutcomeLists(IBlobs blobs, RunNames names)
         _lists.Add(new OutcomeListRecord(name, RunJson.Sha256(bytes.Span), bytes.Length, _rows));
         _lines.ResetWrittenCount();
         _rows = 0;
-    }
-
-    private async Task Add(OutcomeRecord outcome, CancellationToken cancellationToken)
-    {
-        _status[outcome.Status] = Count(outcome.Status) + 1;
-        if (outcome.Reason is { } reason)
-        {
-            _reasons[reason] = _reasons.GetValueOrDefault(reason) + 1;
-        }
-
-        _lines.Write(JsonSerializer.SerializeToUtf8Bytes(outcome, RunJson.Readable.OutcomeRecord));
-        _lines.Write("\n"u8);
-        if (++_rows == RowsPerList)
-        {
-            await Flush(cancellationToken);
-        }
     }
 }

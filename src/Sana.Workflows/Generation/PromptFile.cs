@@ -16,22 +16,27 @@ public sealed class PromptFile
     private readonly Func<Stream> _open;
     private readonly Func<long, ReadOnlyMemory<byte>, PromptRow> _parse;
 
-    private PromptFile(Func<Stream> open, Func<long, ReadOnlyMemory<byte>, PromptRow> parse)
+    /// <param name="open">Opens the bytes at their begin, as often as asked.</param>
+    /// <param name="ending">.txt, .jsonl or .ndjson.</param>
+    internal PromptFile(Func<Stream> open, string ending)
     {
         _open = open;
-        _parse = parse;
+        Ending = ending;
+        _parse = ending == ".txt" ? ReadText : PromptJson.Read;
     }
+
+    /// <summary>How it is read: the ending of its name, in lower case.</summary>
+    internal string Ending { get; }
 
     /// <summary>Opens a file of prompts.</summary>
     /// <exception cref="WorkflowException">It is not there, empty, not a plain file, not UTF-8 text by its first bytes, or has another ending.</exception>
     public static PromptFile Open(string path)
     {
-        Func<long, ReadOnlyMemory<byte>, PromptRow> parse = Path.GetExtension(path).ToLowerInvariant() switch
+        var ending = Path.GetExtension(path).ToLowerInvariant();
+        if (ending is not (".txt" or ".jsonl" or ".ndjson"))
         {
-            ".txt" => ReadText,
-            ".jsonl" or ".ndjson" => PromptJson.Read,
-            _ => throw new WorkflowException($"The prompts file '{path}' has neither the ending .txt (one prompt a line) nor .jsonl (one object a line)."),
-        };
+            throw new WorkflowException($"The prompts file '{path}' has neither the ending .txt (one prompt a line) nor .jsonl (one object a line).");
+        }
 
         try
         {
@@ -58,7 +63,7 @@ public sealed class PromptFile
             throw new WorkflowException($"Cannot read the prompts file '{path}': {error.Message.TrimEnd('.')}; check the path and its rights.", error);
         }
 
-        return new PromptFile(() => OpenRead(path), parse);
+        return new PromptFile(() => OpenRead(path), ending);
     }
 
     /// <summary>Prompts that are not in a file; they follow the same rules.</summary>
@@ -77,7 +82,7 @@ public sealed class PromptFile
             lines.WriteByte((byte)'\n');
         }
 
-        return new PromptFile(() => new MemoryStream(lines.ToArray(), writable: false), PromptJson.Read);
+        return new PromptFile(() => new MemoryStream(lines.ToArray(), writable: false), ".jsonl");
     }
 
     /// <summary>SHA-256 of the file's bytes, in hex.</summary>
@@ -86,6 +91,9 @@ public sealed class PromptFile
         using var stream = _open();
         return Convert.ToHexStringLower(SHA256.HashData(stream));
     }
+
+    /// <summary>The bytes, from their begin.</summary>
+    internal Stream OpenBytes() => _open();
 
     /// <summary>The rows in the file's order.</summary>
     public IEnumerable<PromptRow> Rows()

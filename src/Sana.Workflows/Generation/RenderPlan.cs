@@ -7,11 +7,19 @@ namespace Sana.Workflows.Generation;
 internal abstract record PlanItem;
 
 /// <summary>Images that are rendered together, always these and in this order: the last bits of a pixel may depend on the company.</summary>
-internal sealed record RenderBatch(string Id, GenerateOptions Options, IReadOnlyList<PlannedImage> Images) : PlanItem;
+internal sealed record RenderBatch(string Id, GenerateOptions Options, IReadOnlyList<PlannedImage> Images) : PlanItem
+{
+    /// <summary>Where its images go, under the run's; jobs from outside share one.</summary>
+    public string Folder { get; init; } = Id;
+}
 
 internal sealed record RejectedRow(long Row, Rejection Rejection) : PlanItem;
 
-internal sealed record PlannedImage(long Row, string? Id, ImageRequest Request);
+internal sealed record PlannedImage(long Row, string? Id, ImageRequest Request)
+{
+    /// <summary>The job that its name carries.</summary>
+    public string Job { get; init; } = RunNames.Job(Row);
+}
 
 /// <summary>
 /// Rows to batches, as a stream: the rows of a window are grouped by equal settings and the groups cut into batches. The same job always gives the same plan,

@@ -10,20 +10,23 @@ namespace Sana.Workflows.Generation;
 /// One batch to blobs: timings, then per image the file and its record. The record comes last and settles the image. A batch whose images are all settled is skipped;
 /// otherwise the whole batch is rendered again, so that no pixel depends on where a run was cut, and what is settled stays as it is.
 /// </summary>
-internal sealed class RenderStep(IRenderer renderer, IBlobs blobs, RunNames names, GenerateJob job)
+internal sealed class RenderStep(IRenderer renderer, IBlobs blobs, RunNames names, ImageOutput output)
 {
     private readonly ModelRecord _model = new(renderer.ModelName, renderer.Fingerprint);
+    private readonly SettledImages _settled = new(blobs, names);
 
     /// <summary>The records of the batch's images in order, and how many of them were there before.</summary>
     public async Task<(IReadOnlyList<ImageRecord> Records, int Found)> Run(RenderBatch batch, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
     {
-        var settled = await Settled(batch, cancellationToken);
+        var settled = await _settled.Of(batch, redo: null, cancellationToken);
         var found = settled.Count(record => record is not null);
-        if (found == batch.Images.Count)
-        {
-            return (settled!, found);
-        }
+        return found == settled.Length ? (settled!, found) : (await Render(batch, settled, progress, cancellationToken), found);
+    }
 
+    /// <summary>Renders the whole batch and settles the images that are null in <paramref name="settled"/>.</summary>
+    public async Task<IReadOnlyList<ImageRecord>> Render(
+        RenderBatch batch, ImageRecord?[] settled, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
+    {
         var clock = Stopwatch.StartNew();
         var images = renderer.Generate([.. batch.Images.Select(image => image.Request)], batch.Options, progress, cancellationToken);
         var rendered = clock.Elapsed;
@@ -32,43 +35,9 @@ internal sealed class RenderStep(IRenderer renderer, IBlobs blobs, RunNames name
 
         await Parallel.ForEachAsync(Enumerable.Range(0, files.Length).Where(i => settled[i] is null), cancellationToken, async (i, cancel) =>
         {
-            settled[i] = await Settle(batch.Id, batch.Images[i], files[i].Record, files[i].Bytes, cancel);
+            settled[i] = await Settle(batch, batch.Images[i], files[i].Record, files[i].Bytes, cancel);
         });
-        return (settled!, found);
-    }
-
-    private async Task<ImageRecord?[]> Settled(RenderBatch batch, CancellationToken cancellationToken)
-    {
-        var lengths = new Dictionary<string, long>(StringComparer.Ordinal);
-        await foreach (var blob in blobs.List(names.Images(batch.Id), cancellationToken))
-        {
-            lengths[blob.Name] = blob.Length;
-        }
-
-        var settled = new ImageRecord?[batch.Images.Count];
-        for (var i = 0; i < settled.Length; i++)
-        {
-            var record = RecordName(batch.Id, batch.Images[i]);
-            settled[i] = lengths.ContainsKey(record) && Parse(await blobs.Read(record, cancellationToken)) is { } parsed && IsWhole(parsed, lengths) ? parsed : null;
-        }
-
-        return settled;
-    }
-
-    private static bool IsWhole(ImageRecord record, Dictionary<string, long> lengths) =>
-        record.Image is null || (lengths.TryGetValue(record.Image.Name, out var length) && length == record.Image.Bytes);
-
-    private static ImageRecord? Parse(byte[]? json)
-    {
-        try
-        {
-            return json is null ? null : JsonSerializer.Deserialize(json, RunJson.Readable.ImageRecord);
-        }
-        catch (JsonException)
-        {
-            // Damaged by somebody else: rendered and written again.
-            return null;
-        }
+        return settled!;
     }
 
     private (ImageRecord Record, byte[]? Bytes) Encode(RenderBatch batch, PlannedImage planned, GeneratedImage made)
@@ -76,15 +45,15 @@ internal sealed class RenderStep(IRenderer renderer, IBlobs blobs, RunNames name
         var record = new ImageRecord(
             "sana.image/1",
             names.RunId,
-            batch.Id,
-            RunNames.Job(planned.Row),
+            batch.Folder,
+            planned.Job,
             planned.Row,
             planned.Id,
             planned.Request.Index,
             planned.Request.Seed,
             planned.Request.Prompt,
             RunIdentity.Settings(batch.Options),
-            job.Device,
+            output.Device,
             _model,
             made.Failure is null ? OutcomeStatus.Succeeded : OutcomeStatus.Failed,
             made.Failure,
@@ -96,19 +65,19 @@ internal sealed class RenderStep(IRenderer renderer, IBlobs blobs, RunNames name
         }
 
         var parameters = JsonSerializer.Serialize(record, RunJson.Readable.ImageRecord);
-        var bytes = ImageCodec.Encode(pixels, job.Format, parameters, job.Quality);
-        var name = names.Image(batch.Id, record.JobId, planned.Request, job.Format.Extension());
+        var bytes = ImageCodec.Encode(pixels, output.Format, parameters, output.Quality);
+        var name = names.Image(batch.Folder, planned.Job, planned.Request, output.Format.Extension());
         return (record with { Image = new FileRecord(name, RunJson.Sha256(bytes), bytes.Length, pixels.Width, pixels.Height) }, bytes);
     }
 
-    private async Task<ImageRecord> Settle(string batchId, PlannedImage planned, ImageRecord record, byte[]? bytes, CancellationToken cancellationToken)
+    private async Task<ImageRecord> Settle(RenderBatch batch, PlannedImage planned, ImageRecord record, byte[]? bytes, CancellationToken cancellationToken)
     {
         if (bytes is not null)
         {
             await blobs.PutOrRepair(record.Image!.Name, bytes, cancellationToken);
         }
 
-        await blobs.PutOrRepair(RecordName(batchId, planned), JsonSerializer.SerializeToUtf8Bytes(record, RunJson.Readable.ImageRecord), cancellationToken);
+        await blobs.PutOrRepair(names.Record(batch, planned), JsonSerializer.SerializeToUtf8Bytes(record, RunJson.Readable.ImageRecord), cancellationToken);
         return record;
     }
 
@@ -126,10 +95,11 @@ internal sealed class RenderStep(IRenderer renderer, IBlobs blobs, RunNames name
             Math.Round(encode.TotalSeconds, 4),
             Math.Round(total.TotalSeconds, 4),
             TimeProvider.System.GetUtcNow(),
-            job.Device,
+            output.Device,
             $"{Environment.OSVersion.VersionString}, {Environment.ProcessorCount} cores, .NET {Environment.Version}");
         await blobs.PutIfAbsent(names.Timings(batch.Id), JsonSerializer.SerializeToUtf8Bytes(timings, RunJson.Readable.TimingsRecord), cancellationToken);
     }
-
-    private string RecordName(string batchId, PlannedImage image) => names.Image(batchId, RunNames.Job(image.Row), image.Request, ".json");
 }
+
+/// <summary>How images are written.</summary>
+internal sealed record ImageOutput(ImageFormat Format, int Quality, string Device);

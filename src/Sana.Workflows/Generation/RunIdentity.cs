@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
+using Sana.Workflows.Blobs;
 
 namespace Sana.Workflows.Generation;
 
@@ -28,6 +29,35 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
         var json = JsonSerializer.SerializeToUtf8Bytes(config, RunJson.Readable.RunConfig);
         var sha256 = RunJson.Sha256(json);
         return new RunIdentity(Checked(job.Run) ?? sha256[..IdDigits], config, json, sha256);
+    }
+
+    /// <summary>The identity of a run that was claimed before.</summary>
+    public static RunIdentity Read(string runId, byte[] json) =>
+        new(runId, JsonSerializer.Deserialize(json, RunJson.Readable.RunConfig)!, json, RunJson.Sha256(json));
+
+    /// <summary>The first run of a name decides what it stands for.</summary>
+    /// <exception cref="WorkflowException">The name stands for another run.</exception>
+    public async Task Claim(IBlobs blobs, RunNames names, CancellationToken cancellationToken)
+    {
+        if (await blobs.PutIfAbsent(names.Config, Json, cancellationToken))
+        {
+            return;
+        }
+
+        var there = await blobs.Read(names.Config, cancellationToken);
+        if (!Json.AsSpan().SequenceEqual(there))
+        {
+            throw new WorkflowException(
+                $"Run '{RunId}' in {blobs.Place} was made from another checkpoint, other options or other prompts; give --run another name or leave it out.");
+        }
+    }
+
+    /// <summary>Says that the run is complete.</summary>
+    public Task WriteManifest(IBlobs blobs, RunNames names, OutcomeLists outcomes, CancellationToken cancellationToken)
+    {
+        var version = typeof(GenerateRun).Assembly.GetName().Version!.ToString(3);
+        var manifest = new RunManifest("sana.manifest/1", RunId, $"sana {version}", Sha256, Config, outcomes.Status, outcomes.Reasons, outcomes.Lists);
+        return blobs.PutOrRepair(names.Manifest, JsonSerializer.SerializeToUtf8Bytes(manifest, RunJson.Readable.RunManifest), cancellationToken);
     }
 
     public static SettingsRecord Settings(GenerateOptions options) => new(

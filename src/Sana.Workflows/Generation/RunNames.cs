@@ -10,22 +10,38 @@ namespace Sana.Workflows.Generation;
 /// What the clock says is under <c>timings/</c>, has the same names too, and is outside that promise.
 /// </para>
 /// </summary>
-internal sealed record RunNames(string RunId)
+/// <param name="RunId">Names the run in records, and its timings.</param>
+/// <param name="Root">What its outputs are under: a path without a slash at the end.</param>
+internal sealed record RunNames(string RunId, string Root)
 {
-    public string Config => $"runs/{RunId}/config.json";
+    public RunNames(string runId)
+        : this(runId, $"runs/{runId}")
+    {
+    }
 
-    public string Manifest => $"runs/{RunId}/manifest.json";
+    public string Config => $"{Root}/config.json";
+
+    public string Manifest => $"{Root}/manifest.json";
 
     public static string Batch(long number) => Numbered('b', number);
 
     public static string Job(long row) => Numbered('j', row);
 
-    public string Outcomes(int chunk) => string.Create(CultureInfo.InvariantCulture, $"runs/{RunId}/outcomes/{chunk:00000}.jsonl");
+    public string Outcomes(int chunk) => string.Create(CultureInfo.InvariantCulture, $"{Root}/outcomes/{chunk:00000}.jsonl");
 
-    public string Images(string batchId) => $"runs/{RunId}/images/{batchId}/";
+    public string Images(string batchId) => $"{Root}/images/{batchId}/";
 
     public string Image(string batchId, string jobId, ImageRequest request, string extension) =>
         string.Create(CultureInfo.InvariantCulture, $"{Images(batchId)}{jobId}/{request.Index:0000}-{request.Seed}{extension}");
+
+    public string Record(RenderBatch batch, PlannedImage image) => Image(batch.Folder, image.Job, image.Request, ".json");
+
+    // What the workflows leave beside the outputs; all but the failures follow from the inputs too.
+    public string PlanChunk(int chunk) => string.Create(CultureInfo.InvariantCulture, $"work/{RunId}/plan/{chunk:000000}.json");
+
+    public string ChunkOutcomes(int chunk) => string.Create(CultureInfo.InvariantCulture, $"work/{RunId}/outcomes/{chunk:000000}.jsonl");
+
+    public string Failure(string batchId) => $"work/{RunId}/failures/{batchId}.json";
 
     public string Timings(string batchId) => $"timings/{RunId}/{batchId}.json";
 

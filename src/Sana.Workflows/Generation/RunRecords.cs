@@ -43,7 +43,18 @@ internal sealed record FileRecord(string Name, string Sha256, long Bytes, int Wi
 
 /// <summary>One line of <c>outcomes/*.jsonl</c>: an image, or a row that was left out.</summary>
 internal sealed record OutcomeRecord(
-    long Row, string? Id, string? JobId, int? Index, ulong? Seed, string Status, string? Reason, string? Message, IReadOnlyList<string> Flags, FileRecord? Image);
+    long Row, string? Id, string? JobId, int? Index, ulong? Seed, string Status, string? Reason, string? Message, IReadOnlyList<string> Flags, FileRecord? Image)
+{
+    public static OutcomeRecord Of(ImageRecord image) =>
+        new(image.Row, image.Id, image.JobId, image.Index, image.Seed, image.Status, image.Reason, Message: null, image.Flags, image.Image);
+
+    public static OutcomeRecord Of(RejectedRow row) =>
+        new(row.Row, null, null, null, null, OutcomeStatus.Rejected, row.Rejection.Reason, row.Rejection.Message, [], null);
+
+    /// <summary>An image whose batch was given up.</summary>
+    public static OutcomeRecord Lost(PlannedImage image, BatchFailure failure) =>
+        new(image.Row, image.Id, image.Job, image.Request.Index, image.Request.Seed, OutcomeStatus.Failed, failure.Reason, failure.Message, [], null);
+}
 
 /// <summary><c>manifest.json</c>, written last: its presence says that the run is complete. Each image's SHA-256 is in the outcome lists, whose own are here.</summary>
 internal sealed record RunManifest(
@@ -62,6 +73,9 @@ internal sealed record OutcomeListRecord(string Name, string Sha256, long Bytes,
 internal sealed record TimingsRecord(
     string Schema, string RunId, string BatchId, int Images, double Text, double Denoise, double Decode, double Encode, double Total, DateTimeOffset Finished, string Device, string Machine);
 
+/// <summary><c>work/…/failures/*.json</c>: why a batch was given up. Its images' records count for more: the batch may have been made since.</summary>
+internal sealed record BatchFailure(string Batch, string Reason, string Message);
+
 /// <summary>The statuses of an outcome.</summary>
 internal static class OutcomeStatus
 {
@@ -76,6 +90,7 @@ internal static class OutcomeStatus
 [JsonSerializable(typeof(OutcomeRecord))]
 [JsonSerializable(typeof(RunManifest))]
 [JsonSerializable(typeof(TimingsRecord))]
+[JsonSerializable(typeof(BatchFailure))]
 internal sealed partial class RunJson : JsonSerializerContext
 {
     /// <summary>Prompts stay readable: files are no web pages, and the strict encoder would write every letter beyond ASCII as an escape.</summary>

@@ -12,7 +12,7 @@ public sealed record JobMessage
     /// <value>Always <c>sana.job/1</c>.</value>
     public string Schema { get; init; } = CurrentSchema;
 
-    /// <value>1…64 letters, digits, hyphens and underscores; names the job's blobs in lower case. The same id is the same job.</value>
+    /// <value>1…128 letters, digits, hyphens and underscores; names the job's blobs in lower case. The same id is the same job.</value>
     public required string JobId { get; init; }
 
     /// <value>What the job is part of. Default none.</value>
@@ -29,6 +29,9 @@ public sealed record JobMessage
 
     /// <value>0…9; higher goes first where the queue knows priorities. Default 5.</value>
     public int Priority { get; init; } = 5;
+
+    /// <value>How often it was put back by hand after it had failed. Default 0.</value>
+    public int Round { get; init; }
 
     /// <value>When it was made.</value>
     public DateTimeOffset? CreatedAt { get; init; }

@@ -36,6 +36,9 @@ public sealed record JobResult
     /// <value>How often it was begun, 0…</value>
     public int Attempts { get; init; }
 
+    /// <value>The round of the message that ended so.</value>
+    public int Round { get; init; }
+
     /// <value>When the last attempt began.</value>
     public DateTimeOffset? StartedAt { get; init; }
 

@@ -1,0 +1,89 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Sana.Inference.Diffusion;
+using Sana.Inference.Imaging;
+using Sana.Workflows.Blobs;
+using Sana.Workflows.Contract;
+
+namespace Sana.Workflows.Generation;
+
+/// <summary>How a generation job becomes an instance: what it says goes into blobs, and the instance gets their name.</summary>
+public static class Submission
+{
+    private const string Schema = "sana.generate/1";
+
+    /// <summary>Starts a run, or finds the one of the same job; one that had failed or was canceled starts again and goes on from what it wrote.</summary>
+    /// <param name="client">The engine.</param>
+    /// <param name="blobs">Where the run's outputs go too.</param>
+    /// <param name="job">What to make.</param>
+    /// <param name="pace">Default <see cref="Pace"/>'s own defaults.</param>
+    /// <param name="cancellationToken">Stops before the start.</param>
+    /// <exception cref="WorkflowException">The blobs cannot be written.</exception>
+    public static async Task<StartOutcome> Start(IWorkflowClient client, IBlobs blobs, GenerateJob job, Pace? pace, CancellationToken cancellationToken)
+    {
+        var name = await Write(blobs, job, cancellationToken);
+        var id = $"generate-{job.Run ?? Path.GetFileNameWithoutExtension(name)[..32]}";
+        var there = await client.Get(id);
+        return await client.Start(
+            Jobs.Generate, new GenerateRequest(name, pace ?? new Pace()), id, restartFinished: there is { IsFinished: true, Status: not WorkflowStatus.Completed } || IsOther(there, name));
+    }
+
+    /// <summary>Makes again the images of a finished run that failed for one of these reasons, and writes its report anew.</summary>
+    /// <returns>False when no finished generation run has this id.</returns>
+    public static async Task<bool> Retry(IWorkflowClient client, string id, IReadOnlyList<string> reasons)
+    {
+        if (await client.Get(id) is not { IsFinished: true } run || run.Workflow != Jobs.Generate.Name)
+        {
+            return false;
+        }
+
+        var request = WorkflowJson.Read<GenerateRequest>(run.Input);
+        var retry = new RetryOrder(reasons, (request.Retry?.Round ?? 0) + 1);
+        return (await client.Start(Jobs.Generate, request with { Retry = retry, Cursor = null }, id, restartFinished: true)).IsNew;
+    }
+
+    /// <summary>Writes what a job says under a name that follows from it.</summary>
+    internal static async Task<string> Write(IBlobs blobs, GenerateJob job, CancellationToken cancellationToken)
+    {
+        var prompts = await PromptBlobs.Write(blobs, job.Prompts, cancellationToken);
+        var document = new JobDocument(Schema, prompts, job.Options, job.Seed, job.Images, job.BatchSize, job.Format, job.Quality, job.Device, job.Run);
+        var json = JsonSerializer.SerializeToUtf8Bytes(document, SubmissionJson.Default.JobDocument);
+        var name = $"work/jobs/{RunJson.Sha256(json)}.json";
+        await blobs.PutOrRepair(name, json, cancellationToken);
+        return name;
+    }
+
+    /// <exception cref="WorkflowException">There is no such job.</exception>
+    internal static async Task<GenerateJob> Read(IBlobs blobs, string name, CancellationToken cancellationToken)
+    {
+        var json = await blobs.Read(name, cancellationToken) ?? throw new WorkflowException($"{blobs.Place} has no {name}; submit the job again.");
+        var document = JsonSerializer.Deserialize(json, SubmissionJson.Default.JobDocument)!;
+        return new GenerateJob
+        {
+            Prompts = PromptBlobs.Open(blobs, document.Prompts),
+            Options = document.Options,
+            Seed = document.Seed,
+            Images = document.Images,
+            BatchSize = document.BatchSize,
+            Format = document.Format,
+            Quality = document.Quality,
+            Device = document.Device,
+            Run = document.Run,
+        };
+    }
+
+    private static bool IsOther(WorkflowInstance? there, string job) =>
+        there is { IsFinished: true } && there.Workflow == Jobs.Generate.Name && WorkflowJson.Read<GenerateRequest>(there.Input).Job != job;
+}
+
+/// <summary><c>work/jobs/{sha256}.json</c>: a <see cref="GenerateJob"/> whose prompts are in blobs.</summary>
+internal sealed record JobDocument(
+    string Schema, PromptsRef Prompts, GenerateOptions Options, ulong Seed, int Images, int BatchSize, ImageFormat Format, int Quality, string Device, string? Run);
+
+/// <summary>A prompts file in blobs: its pieces are <c>{Folder}000000</c>, <c>{Folder}000001</c> …, its ending says how it is read.</summary>
+internal sealed record PromptsRef(string Folder, string Ending, int Pieces);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UseStringEnumConverter = true)]
+[JsonSerializable(typeof(JobDocument))]
+[JsonSerializable(typeof(PlanChunk))]
+internal sealed partial class SubmissionJson : JsonSerializerContext;
