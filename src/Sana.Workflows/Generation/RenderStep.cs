@@ -20,11 +20,11 @@ internal sealed class RenderStep(IRenderer renderer, IBlobs blobs, RunNames name
     {
         var settled = await _settled.Of(batch, redo: null, cancellationToken);
         var found = settled.Count(record => record is not null);
-        return found == settled.Length ? (settled!, found) : (await Render(batch, settled, progress, cancellationToken), found);
+        return found == settled.Length ? (settled!, found) : ((await Render(batch, settled, progress, cancellationToken)).Records, found);
     }
 
     /// <summary>Renders the whole batch and settles the images that are null in <paramref name="settled"/>.</summary>
-    public async Task<IReadOnlyList<ImageRecord>> Render(
+    public async Task<(IReadOnlyList<ImageRecord> Records, StageSeconds Seconds)> Render(
         RenderBatch batch, ImageRecord?[] settled, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
     {
         var clock = Stopwatch.StartNew();
@@ -37,7 +37,7 @@ internal sealed class RenderStep(IRenderer renderer, IBlobs blobs, RunNames name
         {
             settled[i] = await Settle(batch, batch.Images[i], files[i].Record, files[i].Bytes, cancel);
         });
-        return settled!;
+        return (settled!, images[0].Seconds);
     }
 
     private (ImageRecord Record, byte[]? Bytes) Encode(RenderBatch batch, PlannedImage planned, GeneratedImage made)

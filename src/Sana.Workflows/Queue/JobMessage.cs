@@ -1,3 +1,6 @@
+using System.Text.Json;
+using Sana.Workflows.Rendering;
+
 namespace Sana.Workflows.Queue;
 
 /// <summary>
@@ -59,6 +62,34 @@ public sealed record JobMessage
 
     /// <value>The workflow instance that waits for the end; null for a job that ends with a result document.</value>
     public JobReply? Reply { get; init; }
+
+    /// <summary>The message of a body.</summary>
+    /// <exception cref="JobFaultException">It is none, or of another major schema.</exception>
+    public static JobMessage Parse(string body)
+    {
+        try
+        {
+            using (var document = JsonDocument.Parse(body, new JsonDocumentOptions { MaxDepth = 32 }))
+            {
+                var schema = document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("schema", out var field) ? field.ToString() : "";
+                if (schema != CurrentSchema && !schema.StartsWith(CurrentSchema + '.', StringComparison.Ordinal))
+                    throw new JobFaultException(FaultReason.BadInput, $"The message's schema is '{Short(schema)}'; this worker reads {CurrentSchema}.");
+            }
+
+            var job = JsonSerializer.Deserialize(body, JobJson.Readable.JobMessage)!;
+            // A field that is null says nothing, as one that is missing.
+            return job with { Input = job.Input ?? new JobInput(), Output = job.Output ?? new JobOutput(), Limits = job.Limits ?? new JobLimits() };
+        }
+        catch (JsonException error)
+        {
+            throw new JobFaultException(FaultReason.BadInput, $"The message is not a {CurrentSchema}: {Short(error.Message)}");
+        }
+    }
+
+    /// <summary>The body of this message.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, JobJson.Readable.JobMessage);
+
+    private static string Short(string text) => text.Length > 200 ? text[..200] + "…" : text;
 }
 
 /// <summary>The checkpoint of a job.</summary>

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Sana.Workflows.Queue;
 
 /// <summary>What became of a job: <c>results/{job_id}.json</c>, <c>sana.result/1</c>, snake_case JSON. Written once, when the job has ended.</summary>
@@ -47,6 +49,13 @@ public sealed record JobResult
 
     /// <value>W3C trace context of whoever asked.</value>
     public string? Traceparent { get; init; }
+
+    /// <summary>The result that these bytes hold.</summary>
+    /// <exception cref="JsonException">They hold none.</exception>
+    public static JobResult Parse(ReadOnlySpan<byte> json) => JsonSerializer.Deserialize(json, JobJson.Readable.JobResult)!;
+
+    /// <summary>The bytes of this result.</summary>
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, JobJson.Readable.JobResult);
 }
 
 /// <summary>One image of a job. <paramref name="Blob"/> is null when it came out unusable; then <paramref name="Reason"/> says why.</summary>
@@ -70,7 +79,7 @@ public static class JobStatus
     /// <summary>Is being rendered.</summary>
     public const string Processing = "processing";
 
-    /// <summary>Every image is there.</summary>
+    /// <summary>At least one image came out; the others say why not.</summary>
     public const string Succeeded = "succeeded";
 
     /// <summary>Given up, or no image came out.</summary>

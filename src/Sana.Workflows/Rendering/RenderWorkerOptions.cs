@@ -1,0 +1,40 @@
+using Sana.Workflows.Contract;
+
+namespace Sana.Workflows.Rendering;
+
+/// <summary>How a worker treats its messages.</summary>
+public sealed record RenderWorkerOptions
+{
+    /// <value>How long a message is held without a sign of life, 1 second…1 day; renewed at a third of it. Default 60 seconds.</value>
+    public TimeSpan Visibility
+    {
+        get;
+        init => field = value >= TimeSpan.FromSeconds(1) && value <= TimeSpan.FromDays(1)
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(Visibility), value, $"Visibility {value} is outside 1 second…1 day.");
+    } = TimeSpan.FromSeconds(60);
+
+    /// <value>How often an empty queue is asked, more than zero. Default 100 milliseconds.</value>
+    public TimeSpan Poll { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <value>How long a render may take to end when the worker is to stop; after that its message is returned. Default 20 seconds.</value>
+    public TimeSpan Grace { get; init; } = TimeSpan.FromSeconds(20);
+
+    /// <value>Waits between attempts. Default 1 second, doubled up to 5 minutes.</value>
+    public StepRetry Retry { get; init; } = new();
+
+    /// <value>Deaths of a process or runtime under one job, after which it is given up, 1…1000. Default 2.</value>
+    public int MaxEngineDeaths { get; init; } = 2;
+
+    /// <value>Images that one job from outside may ask for, 1…10,000. Default 64.</value>
+    public int MaxImages { get; init; } = 64;
+
+    /// <value>Pixels of one image of a job from outside. Default 4096×4096.</value>
+    public long MaxPixels { get; init; } = 4096 * 4096;
+
+    /// <value>Images of a job from outside that are rendered together, 1…64. Default 4.</value>
+    public int BatchSize { get; init; } = 4;
+
+    /// <value>What the networks run on, for records. Default cpu.</value>
+    public string Device { get; init; } = "cpu";
+}

@@ -1,0 +1,31 @@
+using Sana.Workflows.Generation;
+
+namespace Sana.Workflows.Rendering;
+
+/// <summary>Loads the networks when they are first asked for, once, and again after they were given up.</summary>
+/// <param name="load">Loads; releases what it loaded before.</param>
+public sealed class RendererSource(Func<CancellationToken, Task<IRenderer>> load) : IDisposable
+{
+    private readonly SemaphoreSlim _one = new(1);
+    private IRenderer? _loaded;
+
+    /// <summary>The renderer; whoever comes while it loads waits.</summary>
+    public async Task<IRenderer> Get(CancellationToken cancellationToken)
+    {
+        await _one.WaitAsync(cancellationToken);
+        try
+        {
+            return _loaded ??= await load(cancellationToken);
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    /// <summary>Forgets the renderer: the next one who asks has it loaded anew.</summary>
+    public void Reset() => _loaded = null;
+
+    /// <inheritdoc/>
+    public void Dispose() => _one.Dispose();
+}
