@@ -56,7 +56,7 @@ public sealed record GenerateSummary(string RunId, string Manifest, long Succeed
 public sealed record RunStatus(string RunId, string Stage, long Done, long Total, long Failed);
 
 /// <summary>Starts a curation run over a folder or container of images.</summary>
-/// <param name="Source">A folder of this machine or a place of blobs, as on the command line.</param>
+/// <param name="Source">A folder of this machine or a place of blobs, as on the command line; never one with a key in it, for the history keeps it.</param>
 /// <param name="Dataset">The dataset's name, a-z, 0-9 and hyphens.</param>
 /// <param name="Version">The dataset's version, such as <c>v1</c>.</param>
 /// <param name="ItemsPerShard">1…10,000.</param>

@@ -112,11 +112,12 @@ public sealed class JobHandler(IBlobs blobs, IWorkflowClient client, RendererSou
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(stop);
         limited.CancelAfter(TimeSpan.FromSeconds(Math.Clamp(job.Limits.TimeoutS, 1, 86_400)));
         var maxBatch = Math.Min(work.MaxBatch, ledger.MaxBatch ?? int.MaxValue);
+        IReadOnlyList<ImageRecord> records;
+        StageSeconds seconds;
         try
         {
             var careful = new CarefulRenderer(renderer, maxBatch, refuseNan: ledger.Count(FaultReason.Nan) == 0 && job.Limits.MaxAttempts > ledger.Spent);
-            var (records, seconds) = await new RenderStep(careful, blobs, work.Names, work.Output).Render(work.Batch, settled, progress, limited.Token);
-            return await Succeed(delivery, ledger, records, seconds, stop);
+            (records, seconds) = await new RenderStep(careful, blobs, work.Names, work.Output).Render(work.Batch, settled, progress, limited.Token);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -128,6 +129,9 @@ public sealed class JobHandler(IBlobs blobs, IWorkflowClient client, RendererSou
             var fault = limited.IsCancellationRequested ? new Fault(FaultReason.Timeout, $"The attempt took more than {job.Limits.TimeoutS} seconds.") : Fault.Of(error);
             return await Fail(delivery, ledger.End(fault.Reason, fault.Message), fault, maxBatch, stop);
         }
+
+        // What is settled stays so: a failure to say it is none of the attempt.
+        return await Succeed(delivery, ledger, records, seconds, stop);
     }
 
     private async Task<Verdict> Fail(Delivery delivery, AttemptLedger.Entries ledger, Fault fault, int maxBatch, CancellationToken stop)

@@ -86,12 +86,25 @@ public sealed class RenderWorker(IJobQueue queue, JobHandler handler, RendererSo
         using var done = new CancellationTokenSource();
         Current = new JobProgress(message.Id, default);
         var hold = Hold(message, stop, done.Token);
-        var verdict = await Task.Run(() => handler.Handle(message, new Progress(this, message.Id), stop.Token), CancellationToken.None);
+        var verdict = await Task.Run(() => Judge(message, stop.Token), CancellationToken.None);
         await done.CancelAsync();
         if (await hold)
             await Carry(message, verdict);
         Current = null;
         Interlocked.Increment(ref _handled);
+    }
+
+    private async Task<Verdict> Judge(QueuedJob message, CancellationToken stop)
+    {
+        try
+        {
+            return await handler.Handle(message, new Progress(this, message.Id), stop);
+        }
+        catch (Exception error)
+        {
+            // Not even the failure could be written down: blobs or engine are gone for now.
+            return new Verdict(VerdictKind.Abandon, options.Retry.After(Math.Min(message.Deliveries, 20)), FaultReason.TransientIo, error.Message);
+        }
     }
 
     /// <summary>Renews the hold until done; false, and the render is stopped, when it was lost.</summary>
