@@ -1,0 +1,119 @@
+using Microsoft.Extensions.Time.Testing;
+using Sana.Local.Engine;
+using Sana.Local.Queue;
+using Sana.Tests.Support;
+using Sana.Workflows;
+using Sana.Workflows.Blobs;
+using Sana.Workflows.Contract;
+using Sana.Workflows.Curation;
+using Sana.Workflows.Generation;
+using Sana.Workflows.Orchestrations;
+using Sana.Workflows.Rendering;
+using Xunit;
+
+namespace Sana.Tests.Workflows;
+
+/// <summary>Both workflows with blobs, a queue and a worker that the test turns by hand: one message at a time, so that every order of events can be had.</summary>
+internal abstract class JobHost : IAsyncDisposable
+{
+    private readonly TempFolder _folder = new();
+    private JobHandler? _handler;
+
+    protected JobHost()
+    {
+        Blobs = FileBlobs.Open(_folder.File("blobs"));
+        Queue = SqliteJobQueue.Open(_folder.File("queue.db"), Clock);
+        Source = new RendererSource(_ => Task.FromResult<IRenderer>(Renderer));
+    }
+
+    public abstract IWorkflowClient Client { get; }
+
+    public FakeTimeProvider Clock { get; } = new();
+
+    public IRenderer Renderer { get; set; } = new FakeRenderer();
+
+    public IBlobs Blobs { get; }
+
+    public SqliteJobQueue Queue { get; }
+
+    public RendererSource Source { get; }
+
+    public RenderWorkerOptions Options { get; init; } = new();
+
+    public string File(string name) => _folder.File(name);
+
+    public JobHandler Handler => _handler ??= new JobHandler(Blobs, Client, Source, Queue.Name, Options, Clock);
+
+    /// <summary>Takes one message and does with it what the handler says; null when there is none.</summary>
+    public async Task<Verdict?> Turn()
+    {
+        if (await Queue.Receive(Options.Visibility) is not { } message)
+            return null;
+        var verdict = await Handler.Handle(message, progress: null, CancellationToken.None);
+        Assert.True(verdict.Kind switch
+        {
+            VerdictKind.Complete => await Queue.Complete(message),
+            VerdictKind.Abandon => await Queue.Abandon(message, verdict.Delay),
+            _ => await Queue.Bury(message, verdict.Reason!, verdict.Message!),
+        });
+        return verdict;
+    }
+
+    /// <summary>Works, and lets time pass when there is nothing to take, until the instance has ended.</summary>
+    public async Task<WorkflowInstance> Work(string id)
+    {
+        var end = Client.Wait(id);
+        while (!end.IsCompleted)
+        {
+            if (await Turn() is null)
+            {
+                // Slower than the engine's own work, so that no deadline passes while a step is at it.
+                Clock.Advance(TimeSpan.FromMilliseconds(200));
+                await Task.Delay(1);
+            }
+        }
+
+        return await end;
+    }
+
+    public WorkflowRegistry Registry()
+    {
+        var registry = new WorkflowRegistry().Add(Jobs.Generate, () => new GenerateImages()).Add(Jobs.Curate, () => new CurateDataset());
+        new CurateSteps(Blobs).Register(registry);
+        return new GenerateSteps(Blobs, Queue, Source.Get, Clock).Register(registry);
+    }
+
+    public virtual ValueTask DisposeAsync()
+    {
+        Queue.Dispose();
+        Source.Dispose();
+        _folder.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    internal sealed class Plain : JobHost
+    {
+        public Plain() => Client = new PlainEngine(Registry(), Clock);
+
+        public override IWorkflowClient Client { get; }
+    }
+
+    internal sealed class Sqlite : JobHost
+    {
+        private readonly SqliteEngine _engine;
+
+        public Sqlite() => _engine = SqliteEngine.Open(new SqliteEngineOptions { Path = Journal, Clock = Clock, Grace = TimeSpan.Zero }, Registry());
+
+        public override IWorkflowClient Client => _engine;
+
+        public string Journal => File("journal.db");
+
+        public ValueTask Close() => _engine.DisposeAsync();
+
+        public override async ValueTask DisposeAsync()
+        {
+            await _engine.DisposeAsync();
+            await base.DisposeAsync();
+        }
+    }
+}

@@ -1,0 +1,184 @@
+using Sana.Inference.Diffusion;
+using Sana.Inference.Imaging;
+using Sana.Tests.Support;
+using Sana.Workflows;
+using Sana.Workflows.Blobs;
+using Sana.Workflows.Generation;
+using Xunit;
+
+namespace Sana.Tests.Workflows;
+
+/// <summary>What happens to a run, and the one answer that every engine must give.</summary>
+internal sealed record JobScenario(string Name, Func<JobHost, Task<string>> Play, string Expected);
+
+/// <summary>The table of both workflows. It knows no engine: each takes it as it is.</summary>
+internal static class JobScenarios
+{
+    public const string Prompts = "a cat\n\na broken dog\nan owl\n\u0001\na fox\na \"quoted\" ☃\n";
+
+    public static readonly JobScenario[] All =
+    [
+        new("A run ends with the tree of a direct one", SameTree, "Completed, same tree"),
+        new("A run in many chunks ends with the tree of a direct one", ManyChunks, "Completed, same tree, 5 runs"),
+        new("A run that is started twice is one run", StartedTwice, "new True, again False, 9 images once"),
+        new("A batch that memory cannot hold is made in halves", HalvedBatch, "Completed 3/0/0, batches 4 2 2 1 1 1"),
+        new("A batch that kills every worker is given up", Deadly, "Completed 2/2/0 engine_dead 2"),
+        new("A retry makes what failed for its reasons", Retried, "Completed 2/2/0, retried nan: 2/2/0, retried engine_dead: 4/0/0, same tree"),
+        new("Silence is answered by another message and at last by giving up", Silence, "Completed 0/1/0 timeout 1, 2 sends"),
+        new("A canceled run's messages are dropped", Canceled, "Canceled, dropped canceled"),
+        new("A run without prompts fails", Empty, "Failed generate.plan failed after 6 attempts: There are no prompts: every line is blank."),
+        new("A source is examined file by file", Curated, "Completed 3/3, bad: decode_error 1 empty_file 1 not_an_image 1"),
+        new("A source is cut into shards", ManyShards, "Completed 40/0, 14 indexes"),
+    ];
+
+    public static GenerateJob Job(string prompts = Prompts, int batch = 2) => new()
+    {
+        Prompts = new PromptFile(() => new MemoryStream(System.Text.Encoding.UTF8.GetBytes(prompts)), ".txt"),
+        Options = new GenerateOptions { Width = 64, Height = 32, Steps = 2 },
+        BatchSize = batch,
+        Images = 2,
+    };
+
+    private static async Task<string> SameTree(JobHost host)
+    {
+        await Submission.Start(host.Client, host.Blobs, Job(), null, default);
+        var end = await host.Work(await Id(host));
+        return $"{end.Status}, {await Compare(host, Job())}";
+    }
+
+    private static async Task<string> ManyChunks(JobHost host)
+    {
+        var job = Job(string.Join('\n', Enumerable.Range(0, 260).Select(i => $"prompt {i}")), batch: 1) with { Images = 2, Format = ImageFormat.Webp };
+        await Submission.Start(host.Client, host.Blobs, job, new Pace(InFlight: 40), default);
+        var end = await host.Work(await Id(host));
+        return $"{end.Status}, {await Compare(host, job)}, {end.Runs - 1} runs";
+    }
+
+    private static async Task<string> StartedTwice(JobHost host)
+    {
+        var first = await Submission.Start(host.Client, host.Blobs, Job(), null, default);
+        var end = await host.Work(first.Instance.Id);
+        var again = await Submission.Start(host.Client, host.Blobs, Job(), null, default);
+        var images = ((FakeRenderer)host.Renderer).Batches.Sum(batch => batch.Count);
+        Assert.True(end.IsFinished);
+        return $"new {first.IsNew}, again {again.IsNew}, {images - 1} images once";
+    }
+
+    private static async Task<string> HalvedBatch(JobHost host)
+    {
+        var small = new FaultyRenderer { MemoryFor = 1 };
+        host.Renderer = small;
+        var job = Job("one\ntwo\nthree", batch: 4) with { Images = 1 };
+        await Submission.Start(host.Client, host.Blobs, job, null, default);
+        return $"{Tell(await host.Work(await Id(host)))}, batches {string.Join(' ', small.Sizes)}";
+    }
+
+    private static async Task<string> Deadly(JobHost host)
+    {
+        host.Renderer = new FaultyRenderer { Deadly = "two" };
+        await Submission.Start(host.Client, host.Blobs, Job("one\ntwo", batch: 2), null, default);
+        return Tell(await host.Work(await Id(host)));
+    }
+
+    private static async Task<string> Retried(JobHost host)
+    {
+        host.Renderer = new FaultyRenderer { Deadly = "two" };
+        var job = Job("one\ntwo", batch: 2);
+        await Submission.Start(host.Client, host.Blobs, job, null, default);
+        var id = await Id(host);
+        var first = Tell(await host.Work(id), reasons: false);
+        host.Renderer = new FakeRenderer();
+        host.Source.Reset();
+        Assert.True(await Submission.Retry(host.Client, id, ["nan"]));
+        var second = Tell(await host.Work(id), reasons: false);
+        Assert.True(await Submission.Retry(host.Client, id, ["engine_dead"]));
+        var third = Tell(await host.Work(id), reasons: false);
+        return $"{first}, retried nan: {second["Completed ".Length..]}, retried engine_dead: {third["Completed ".Length..]}, {await Compare(host, job)}";
+    }
+
+    private static async Task<string> Silence(JobHost host)
+    {
+        await Submission.Start(host.Client, host.Blobs, Job("one", batch: 1) with { Images = 1 }, new Pace(DeadlineSeconds: 60, MaxSends: 2), default);
+        var end = host.Client.Wait(await Id(host));
+        var lost = 0;
+        while (!end.IsCompleted)
+        {
+            // Taken and lost: the worker's machine burns down with the message.
+            if (await host.Queue.Receive(TimeSpan.FromHours(1)) is { } message && await host.Queue.Complete(message))
+                lost++;
+            host.Clock.Advance(TimeSpan.FromSeconds(1));
+            await Task.Yield();
+        }
+
+        return $"{Tell(await end)}, {lost} sends";
+    }
+
+    private static async Task<string> Canceled(JobHost host)
+    {
+        await Submission.Start(host.Client, host.Blobs, Job("one", batch: 1) with { Images = 1 }, null, default);
+        var id = await Id(host);
+        while ((await host.Queue.Count()).Waiting == 0)
+            await Task.Yield();
+        await host.Client.Cancel(id, "enough");
+        var end = await host.Client.Wait(id);
+        return $"{end.Status}, dropped {(await host.Turn())!.Reason}";
+    }
+
+    private static async Task<string> Empty(JobHost host)
+    {
+        await Submission.Start(host.Client, host.Blobs, Job("\n\n"), null, default);
+        var end = await host.Work(await Id(host));
+        return $"{end.Status} {end.Error}";
+    }
+
+    private static async Task<string> Curated(JobHost host)
+    {
+        var source = host.File("source");
+        Directory.CreateDirectory(Path.Combine(source, "Sub Folder"));
+        var picture = ImageCodec.Encode(new RgbImage(40, 24, [.. Enumerable.Range(0, 40 * 24 * 3).Select(i => (byte)i)]), ImageFormat.Png);
+        File.WriteAllBytes(Path.Combine(source, "A.PNG"), picture);
+        File.WriteAllBytes(Path.Combine(source, "Sub Folder", "ü.jpg"), picture);
+        File.WriteAllBytes(Path.Combine(source, "z.webp"), ImageCodec.Encode(new RgbImage(8, 8, new byte[192]), ImageFormat.Webp));
+        File.WriteAllBytes(Path.Combine(source, "cut.png"), picture[..(picture.Length / 2)]);
+        File.WriteAllBytes(Path.Combine(source, "empty.png"), []);
+        File.WriteAllText(Path.Combine(source, "page.jpg"), "<html>not here</html>");
+        await host.Client.Start(Jobs.Curate, new CurateRequest(source, "pets", "v1", 4, new Pace()), "c");
+        var end = await host.Client.Wait("c");
+        var summary = end.ReadOutput<CurateSummary>();
+        return $"{end.Status} {summary.Succeeded}/{summary.Rejected}, bad: {string.Join(' ', summary.Reasons.Select(reason => $"{reason.Key} {reason.Value}"))}";
+    }
+
+    private static async Task<string> ManyShards(JobHost host)
+    {
+        var source = Directory.CreateDirectory(host.File("source")).FullName;
+        var picture = ImageCodec.Encode(new RgbImage(8, 8, new byte[192]), ImageFormat.Png);
+        for (var i = 0; i < 40; i++)
+            File.WriteAllBytes(Path.Combine(source, $"{i}.png"), picture);
+        await host.Client.Start(Jobs.Curate, new CurateRequest(source, "pets", "v1", 3, new Pace(InFlight: 4)), "c");
+        var end = await host.Client.Wait("c");
+        var summary = end.ReadOutput<CurateSummary>();
+        var indexes = (await Tree.Of(host.Blobs, "datasets/pets/v1/index/")).Split('\n');
+        return $"{end.Status} {summary.Succeeded}/{summary.Rejected}, {indexes.Length} indexes";
+    }
+
+    private static async Task<string> Id(JobHost host) => (await host.Client.List(new())).Single().Id;
+
+    private static string Tell(Sana.Workflows.Contract.WorkflowInstance end, bool reasons = true)
+    {
+        if (end.Output is null)
+            return $"{end.Status} {end.Error}";
+        var summary = end.ReadOutput<GenerateSummary>();
+        var told = reasons ? string.Concat(summary.Reasons.Select(reason => $" {reason.Key} {reason.Value}")) : "";
+        return $"{end.Status} {summary.Succeeded}/{summary.Failed}/{summary.Rejected}{told}";
+    }
+
+    /// <summary>The run's tree against that of the same job done directly.</summary>
+    private static async Task<string> Compare(JobHost host, GenerateJob job)
+    {
+        var direct = FileBlobs.Open(host.File("direct"));
+        await GenerateRun.Prepare(job, new FakeRenderer()).Execute(direct, null, default);
+        var (expected, actual) = (await Tree.Of(direct, "runs/"), await Tree.Of(host.Blobs, "runs/"));
+        Assert.Equal(expected, actual);
+        return "same tree";
+    }
+}
