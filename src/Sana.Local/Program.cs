@@ -6,6 +6,13 @@ var root = new RootCommand("Sana on one machine: text to images from a Hugging F
     new BuildCommand(),
     new InfoCommand(),
     new GenerateCommand(),
+    new RunCommand(),
+    new StatusCommand(),
+    new ResumeCommand(),
+    SteerCommand.Suspend(),
+    SteerCommand.Cancel(),
+    SteerCommand.Retry(),
+    new QueueCommand(),
 };
 
 return await Invocation.Run(root, args);

@@ -28,6 +28,21 @@ internal static class Accept
         return checkpoint;
     }
 
+    public static Option<string?> Device() => new("--device") { Description = "cpu, cuda or cuda:N with N 0…63. Default: cpu." };
+
+    public static Option<string?> Place(string name, string otherwise) => new(name, "-o")
+    {
+        Description = $"Folder; azurite[:container]; storage connection string, with ;Container=name; https://account.blob.core.windows.net/container[/prefix]. {otherwise}",
+        HelpName = "place",
+    };
+
+    public static Option<string> Data() => new("--data")
+    {
+        Description = "Folder of the journal and the queue. Default: sana-data.", HelpName = "folder", DefaultValueFactory = _ => "sana-data",
+    };
+
+    public static Argument<string> Instance() => new("id") { Description = "The instance's id, as sana status shows it." };
+
     /// <summary>A number in any range: what it means is checked where the checkpoint is known.</summary>
     public static Option<T?> Number<T>(string name, string description)
         where T : struct, INumber<T>, IMinMaxValue<T> => Number(name, description, T.MinValue, T.MaxValue);

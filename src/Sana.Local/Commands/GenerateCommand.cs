@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Diagnostics;
 using Sana.GraphBuilder;
 using Sana.Inference.Diffusion;
-using Sana.Inference.Imaging;
 using Sana.Inference.Runtime;
 using Sana.Workflows.Blobs;
 using Sana.Workflows.Generation;
@@ -13,46 +12,15 @@ namespace Sana.Local.Commands;
 internal sealed class GenerateCommand : Command
 {
     private readonly Option<string> _checkpoint = Accept.CheckpointOption();
-    private readonly Option<string[]> _prompt = new("--prompt", "-p") { Description = "What to draw, at most 100,000 characters. May be given many times.", HelpName = "text" };
-    private readonly Option<string?> _prompts = new("--prompts")
-    {
-        Description = "File of prompts: .txt with one a line, or .jsonl with {prompt, negative_prompt, id, seed or seeds, images, width, height, steps, guidance_scale} a line.",
-        HelpName = "file",
-    };
-
-    private readonly Option<int?> _width = Accept.Number<int>("--width", "Pixels, a multiple of 32, 32…8192. Default: the checkpoint's native size.");
-    private readonly Option<int?> _height = Accept.Number<int>("--height", "Pixels, a multiple of 32, 32…8192. Default: the checkpoint's native size.");
-    private readonly Option<int?> _steps = Accept.Number<int>("--steps", "Model evaluations per image, 1…1000. Default: 20, or 2 for Sprint checkpoints.");
-    private readonly Option<float?> _guidance = Accept.Number<float>("--guidance", "Guidance scale, 0…100; 1 or less runs the prompt alone. Default: 4.5.");
-    private readonly Option<string?> _negative = new("--negative") { Description = "What the image should not show, at most 100,000 characters. Default: empty.", HelpName = "text" };
-    private readonly Option<ulong?> _seed = Accept.Number("--seed", "0…18446744073709551615; the same seed makes the same image. Default: 0.", ulong.MinValue, ulong.MaxValue);
-    private readonly Option<int?> _images = Accept.Number("--images", "Images for each prompt, 1…10000. Default: 1.", 1, 10_000);
-    private readonly Option<int?> _batch = Accept.Number("--batch", "Images rendered together, 1…64; more takes more memory. Default: 1.", 1, 64);
-    private readonly Option<string?> _solver = new("--solver") { Description = "flow-dpm, flow-euler or scm. Default: what the checkpoint is made for." };
-    private readonly Option<string?> _format = new("--format") { Description = "png, jpeg or webp. Default: png, the only exact one." };
-    private readonly Option<int?> _quality = Accept.Number("--quality", "Of jpeg and webp, 1…100. Default: 90.", 1, 100);
-    private readonly Option<string?> _device = new("--device") { Description = "cpu, cuda or cuda:N with N 0…63. Default: cpu." };
-    private readonly Option<bool> _noInstruction = new("--no-instruction") { Description = "Leave out the checkpoint's instruction before the prompt. Default: off." };
-    private readonly Option<bool> _noBinning = new("--no-binning") { Description = "Render at the size itself and not at the nearest trained one. Default: off." };
-    private readonly Option<string?> _out = new("--out", "-o")
-    {
-        Description = "Folder; azurite[:container]; storage connection string, with ;Container=name; https://account.blob.core.windows.net/container[/prefix]. Default: out.",
-        HelpName = "place",
-    };
-
-    private readonly Option<string?> _run = new("--run") { Description = "Name of the run, a-z, 0-9 and hyphens, 1…64 characters. Default: derived from everything that decides its images." };
+    private readonly GenerateArguments _arguments = new();
+    private readonly Option<string?> _device = Accept.Device();
+    private readonly Option<string?> _out = Accept.Place("--out", "Default: out.");
     private readonly Option<bool> _json = Accept.Json();
 
     public GenerateCommand()
         : base("generate", "Make images from prompts. The same command again skips what is there; a run that was stopped or killed goes on.")
     {
-        _solver.AcceptOnlyFromAmong("flow-dpm", "flow-euler", "scm");
-        _format.AcceptOnlyFromAmong("png", "jpeg", "webp");
-        Option[] options =
-        [
-            _checkpoint, _prompt, _prompts, _width, _height, _steps, _guidance, _negative, _seed, _images, _batch, _solver, _format, _quality,
-            _device, _noInstruction, _noBinning, _out, _run, _json,
-        ];
+        Option[] options = [_checkpoint, .. _arguments.All, _device, _out, _json];
         foreach (var option in options)
         {
             Add(option);
@@ -66,7 +34,7 @@ internal sealed class GenerateCommand : Command
         var clock = Stopwatch.StartNew();
         var place = WrongUseException.Unless(() => BlobPlace.Parse(parsed.GetValue(_out) ?? "out"));
         var device = WrongUseException.Unless(() => Device.Parse(parsed.GetValue(_device) ?? "cpu"));
-        var job = WrongUseException.Unless(() => Job(parsed, device));
+        var job = WrongUseException.Unless(() => _arguments.Job(parsed, device));
 
         var checkpoint = parsed.GetRequiredValue(_checkpoint);
         SanaCheckpoint.Build(checkpoint, new BuildOptions());
@@ -79,54 +47,6 @@ internal sealed class GenerateCommand : Command
             ? await run.Execute(blobs, progress: null, cancellationToken)
             : await GenerateProgressView.Watch(run.Total, progress => run.Execute(blobs, progress, cancellationToken));
         return Report(summary, blobs.Place, clock.Elapsed, json);
-    }
-
-    private GenerateJob Job(ParseResult parsed, Device device) => new()
-    {
-        Prompts = Prompts(parsed.GetValue(_prompt) ?? [], parsed.GetValue(_prompts)),
-        Options = new GenerateOptions
-        {
-            Width = parsed.GetValue(_width),
-            Height = parsed.GetValue(_height),
-            Steps = parsed.GetValue(_steps),
-            Guidance = parsed.GetValue(_guidance) ?? new GenerateOptions().Guidance,
-            NegativePrompt = parsed.GetValue(_negative) ?? "",
-            Solver = parsed.GetValue(_solver) switch
-            {
-                "flow-dpm" => SolverKind.FlowDpm,
-                "flow-euler" => SolverKind.FlowEuler,
-                "scm" => SolverKind.Scm,
-                _ => null,
-            },
-            UseInstruction = !parsed.GetValue(_noInstruction),
-            UseResolutionBinning = !parsed.GetValue(_noBinning),
-        },
-        Seed = parsed.GetValue(_seed) ?? 0,
-        Images = parsed.GetValue(_images) ?? 1,
-        BatchSize = parsed.GetValue(_batch) ?? 1,
-        Format = Enum.Parse<ImageFormat>(parsed.GetValue(_format) ?? "png", ignoreCase: true),
-        Quality = parsed.GetValue(_quality) ?? 90,
-        Device = device.ToString(),
-        Run = parsed.GetValue(_run),
-    };
-
-    private static PromptFile Prompts(string[] texts, string? file)
-    {
-        if (texts.Length > 0 == file is not null)
-        {
-            throw new WrongUseException("Give either --prompt or --prompts.");
-        }
-
-        if (file is not null)
-        {
-            return PromptFile.Open(file);
-        }
-
-        // A bad row of a file is an outcome among others; a bad prompt that was just typed is a mistake to say at once.
-        var prompts = PromptFile.Of(texts);
-        return prompts.Rows().FirstOrDefault(row => row.Rejection is not null)?.Rejection is { } rejection
-            ? throw new WrongUseException(rejection.Message)
-            : prompts;
     }
 
     private static int Report(RunSummary summary, string place, TimeSpan elapsed, bool json)

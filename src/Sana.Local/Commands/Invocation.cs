@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using Sana.GraphBuilder;
 using Sana.Inference;
+using Sana.Local.Engine;
 using Sana.Workflows;
 
 namespace Sana.Local.Commands;
@@ -49,7 +50,7 @@ internal static class Invocation
         {
             return Fail(error, ExitCode.WrongUse, json);
         }
-        catch (Exception error) when (error is CheckpointException or InferenceException or WorkflowException)
+        catch (Exception error) when (error is CheckpointException or InferenceException or WorkflowException or EngineException)
         {
             return Fail(error, ExitCode.Failed, json);
         }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Sana.GraphBuilder;
+using Sana.Workflows.Contract;
 
 namespace Sana.Local.Commands;
 
@@ -21,11 +22,49 @@ internal sealed record InfoReport(CheckpointSummary Checkpoint, MemoryReport Mem
 /// <summary>Estimated memory for one image of this size.</summary>
 internal sealed record MemoryReport(int Width, int Height, long PeakBytes, IReadOnlyList<StageMemory> Stages);
 
+/// <summary>An instance, of <c>sana run</c>, <c>resume</c> and <c>status</c>.</summary>
+internal sealed record InstanceReport(
+    string Id, string Workflow, string Status, JsonElement? Progress, JsonElement? Output, string? ErrorType, string? Error, DateTime Created, DateTime Updated, long StepsDone, long StepsFailed)
+{
+    public static InstanceReport Of(WorkflowInstance instance) => new(
+        instance.Id,
+        instance.Workflow,
+        instance.Status.ToString().ToLowerInvariant(),
+        Element(instance.CustomStatus),
+        Element(instance.Output),
+        instance.ErrorType,
+        instance.Error,
+        instance.Created,
+        instance.Updated,
+        instance.StepsDone,
+        instance.StepsFailed);
+
+    private static JsonElement? Element(string? json) => json is null ? null : JsonElement.Parse(json);
+}
+
+/// <summary>Of <c>sana status</c>.</summary>
+internal sealed record StatusReport(IReadOnlyList<InstanceReport> Instances);
+
+/// <summary>Of <c>sana suspend</c>, <c>cancel</c> and <c>retry</c>.</summary>
+internal sealed record SteerReport(string Id, string Verb, bool Done);
+
+/// <summary>Of <c>sana queue</c>.</summary>
+internal sealed record QueueReport(
+    string Queue, long Waiting, long Held, long Dead, int Requeued, IReadOnlyList<WaitingReport> Jobs, IReadOnlyList<DeadReport> DeadLetters);
+
+internal sealed record WaitingReport(string Id, string JobId, int Deliveries, DateTimeOffset Sent);
+
+internal sealed record DeadReport(string Id, string JobId, string? Reason, string? Message, DateTimeOffset Buried);
+
 [JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(ErrorReport))]
 [JsonSerializable(typeof(GenerateReport))]
 [JsonSerializable(typeof(InfoReport))]
 [JsonSerializable(typeof(BuildReport))]
+[JsonSerializable(typeof(InstanceReport))]
+[JsonSerializable(typeof(StatusReport))]
+[JsonSerializable(typeof(SteerReport))]
+[JsonSerializable(typeof(QueueReport))]
 internal sealed partial class Reports : JsonSerializerContext
 {
     public static Reports Json { get; } = new(new JsonSerializerOptions

@@ -22,6 +22,7 @@ public sealed class LocalHost : IAsyncDisposable
     private readonly RendererSource _source;
     private readonly SqliteEngine _engine;
     private readonly Task _work;
+    private readonly Task _orders;
     private readonly IDisposable _owned;
 
     private LocalHost(IBlobs blobs, IJobQueue queue, SqliteEngine engine, RendererSource source, IDisposable owned, LocalOptions options)
@@ -31,6 +32,7 @@ public sealed class LocalHost : IAsyncDisposable
         var worker = options.Worker with { Device = options.Device };
         Handler = new JobHandler(blobs, engine, source, queue.Name, worker, options.Clock);
         Worker = new RenderWorker(queue, Handler, source, worker, options.Logging.CreateLogger<RenderWorker>());
+        _orders = Orders.Serve(Path.GetFullPath(options.Data), engine, _drain.Token);
         _work = options.Checkpoint is null ? Task.CompletedTask : Task.Run(() => Worker.Run(_drain.Token));
     }
 
@@ -105,6 +107,7 @@ public sealed class LocalHost : IAsyncDisposable
     {
         await _drain.CancelAsync();
         await _work.ContinueWith(_ => { }, TaskScheduler.Default);
+        await _orders;
         await _engine.DisposeAsync();
         (Queue as IDisposable)?.Dispose();
         _owned.Dispose();

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Sana.Local.Engine;
+using Sana.Workflows.Contract;
 using Xunit;
 
 namespace Sana.Tests.Engine;
@@ -17,12 +18,18 @@ public class Determinism
         await Scenarios.All.Single(each => each.Name == scenario).Play(host);
         await host.Close();
 
-        foreach (var recorded in Histories(host.Path))
+        Check(host.Path, host.Registry());
+    }
+
+    /// <summary>Replays every prefix of every history in a journal, twice.</summary>
+    internal static void Check(string journal, WorkflowRegistry registry)
+    {
+        foreach (var recorded in Histories(journal))
         {
-            var (first, second) = (Begin(host, recorded), Begin(host, recorded));
+            var (first, second) = (Begin(registry, recorded), Begin(registry, recorded));
             var open = new SortedDictionary<int, string>();
             Follow(open, first.Advance([]), null);
-            Assert.Equal(open, Wishes(Begin(host, recorded).Advance([])));
+            Assert.Equal(open, Wishes(Begin(registry, recorded).Advance([])));
             second.Advance([]);
             for (var count = 1; count <= recorded.History.Count; count++)
             {
@@ -36,7 +43,7 @@ public class Determinism
 
                 Follow(open, turn, row);
                 if (recorded.History.Count <= 200 || count == 200)
-                    Assert.Equal(open, Wishes(Begin(host, recorded).Advance(recorded.History[..count])));
+                    Assert.Equal(open, Wishes(Begin(registry, recorded).Advance(recorded.History[..count])));
             }
         }
     }
@@ -44,15 +51,15 @@ public class Determinism
     private static IEnumerable<Recorded> Histories(string path)
     {
         using var journal = new Journal(JournalSchema.Open(path, write: true, survivePowerLoss: false));
-        foreach (var status in Enum.GetValues<Sana.Workflows.Contract.WorkflowStatus>())
+        foreach (var status in Enum.GetValues<WorkflowStatus>())
         {
             foreach (var key in journal.InStatus(status).Take(50))
                 yield return journal.Load(key)!;
         }
     }
 
-    private static Execution Begin(SqliteHost host, Recorded recorded) =>
-        new(recorded, host.Registry().FindWorkflow(recorded.Workflow)!, NullLogger.Instance);
+    private static Execution Begin(WorkflowRegistry registry, Recorded recorded) =>
+        new(recorded, registry.FindWorkflow(recorded.Workflow)!, NullLogger.Instance);
 
     /// <summary>Keeps what was asked for and has not ended.</summary>
     private static void Follow(SortedDictionary<int, string> open, Turn turn, HistoryRow? row)

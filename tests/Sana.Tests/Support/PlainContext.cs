@@ -113,7 +113,7 @@ internal sealed class PlainContext : IWorkflowContext
             _waits[name].Add(wait);
         using var _ = cancellation.Register(() =>
         {
-            if (_waits[name].Remove(wait))
+            if (_waits.TryGetValue(name, out var waits) && waits.Remove(wait))
                 wait.TrySetCanceled(cancellation);
         });
         return WorkflowJson.Read<T>(await wait.Task);

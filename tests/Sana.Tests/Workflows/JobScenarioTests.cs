@@ -1,3 +1,4 @@
+using Sana.Tests.Engine;
 using Xunit;
 
 namespace Sana.Tests.Workflows;
@@ -14,6 +15,17 @@ public class JobScenarioTests
     [Theory]
     [MemberData(nameof(Names))]
     public Task The_embedded_engine_answers(string scenario) => Play(new JobHost.Sqlite(), scenario);
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task Any_prefix_of_a_history_replays_to_the_same_wishes(string scenario)
+    {
+        await using var host = new JobHost.Sqlite();
+        await JobScenarios.All.Single(each => each.Name == scenario).Play(host);
+        await host.Close();
+
+        Determinism.Check(host.Journal, host.Registry());
+    }
 
     private static async Task Play(JobHost host, string name)
     {

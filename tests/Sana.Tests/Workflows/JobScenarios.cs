@@ -19,9 +19,9 @@ internal static class JobScenarios
     public static readonly JobScenario[] All =
     [
         new("A run ends with the tree of a direct one", SameTree, "Completed, same tree"),
-        new("A run in many chunks ends with the tree of a direct one", ManyChunks, "Completed, same tree, 5 runs"),
-        new("A run that is started twice is one run", StartedTwice, "new True, again False, 9 images once"),
-        new("A batch that memory cannot hold is made in halves", HalvedBatch, "Completed 3/0/0, batches 4 2 2 1 1 1"),
+        new("A run in many chunks ends with the tree of a direct one", ManyChunks, "Completed, same tree, 2 runs"),
+        new("A run that is started twice is one run", StartedTwice, "new True, again False, 0 more images"),
+        new("A batch that memory cannot hold is made in halves", HalvedBatch, "Completed 4/0/0, batches 4 2 1 1 1 1"),
         new("A batch that kills every worker is given up", Deadly, "Completed 2/2/0 engine_dead 2"),
         new("A retry makes what failed for its reasons", Retried, "Completed 2/2/0, retried nan: 2/2/0, retried engine_dead: 4/0/0, same tree"),
         new("Silence is answered by another message and at last by giving up", Silence, "Completed 0/1/0 timeout 1, 2 sends"),
@@ -48,7 +48,7 @@ internal static class JobScenarios
 
     private static async Task<string> ManyChunks(JobHost host)
     {
-        var job = Job(string.Join('\n', Enumerable.Range(0, 260).Select(i => $"prompt {i}")), batch: 1) with { Images = 2, Format = ImageFormat.Webp };
+        var job = Job(string.Join('\n', Enumerable.Range(0, 135).Select(i => $"prompt {i}")), batch: 1) with { Images = 1, Format = ImageFormat.Webp };
         await Submission.Start(host.Client, host.Blobs, job, new Pace(InFlight: 40), default);
         var end = await host.Work(await Id(host));
         return $"{end.Status}, {await Compare(host, job)}, {end.Runs - 1} runs";
@@ -58,17 +58,17 @@ internal static class JobScenarios
     {
         var first = await Submission.Start(host.Client, host.Blobs, Job(), null, default);
         var end = await host.Work(first.Instance.Id);
+        var batches = ((FakeRenderer)host.Renderer).Batches.Count;
         var again = await Submission.Start(host.Client, host.Blobs, Job(), null, default);
-        var images = ((FakeRenderer)host.Renderer).Batches.Sum(batch => batch.Count);
-        Assert.True(end.IsFinished);
-        return $"new {first.IsNew}, again {again.IsNew}, {images - 1} images once";
+        Assert.True(end.IsFinished && batches > 0);
+        return $"new {first.IsNew}, again {again.IsNew}, {((FakeRenderer)host.Renderer).Batches.Count - batches} more images";
     }
 
     private static async Task<string> HalvedBatch(JobHost host)
     {
         var small = new FaultyRenderer { MemoryFor = 1 };
         host.Renderer = small;
-        var job = Job("one\ntwo\nthree", batch: 4) with { Images = 1 };
+        var job = Job("one\ntwo\nthree\nfour", batch: 4) with { Images = 1 };
         await Submission.Start(host.Client, host.Blobs, job, null, default);
         return $"{Tell(await host.Work(await Id(host)))}, batches {string.Join(' ', small.Sizes)}";
     }

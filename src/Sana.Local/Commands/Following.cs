@@ -1,0 +1,65 @@
+using Sana.Local.Hosting;
+using Sana.Workflows;
+using Sana.Workflows.Contract;
+
+namespace Sana.Local.Commands;
+
+/// <summary>Watches an instance and tells what it came to.</summary>
+internal static class Following
+{
+    private static readonly TimeSpan _look = TimeSpan.FromSeconds(1);
+
+    /// <summary>The exit code of the instance's end; its progress is on stderr meanwhile, where somebody watches.</summary>
+    public static async Task<int> ToTheEnd(LocalHost host, string id, bool json, CancellationToken cancellationToken)
+    {
+        var end = host.Client.Wait(id, cancellationToken);
+        var shown = "";
+        while (await Task.WhenAny(end, host.Stopped, Task.Delay(_look, cancellationToken)) is var first && first != end)
+        {
+            // A worker that cannot load, or a journal that cannot be written: nothing will come any more.
+            await (first == host.Stopped ? first : Task.CompletedTask);
+            cancellationToken.ThrowIfCancellationRequested();
+            if (host.Stopped.IsFaulted)
+                await host.Stopped;
+            if (!Console.IsErrorRedirected && await host.Client.Get(id) is { } now && Line(now) is var line && line != shown)
+                Console.Error.WriteLine(shown = line);
+        }
+
+        return Tell(await end, json);
+    }
+
+    /// <summary>One line for people.</summary>
+    public static string Line(WorkflowInstance instance) =>
+        $"{instance.Id} {instance.Status} {(Progress(instance) is { } at ? $"{at.Stage} {at.Done}/{at.Total}, {at.Failed} failed" : "")} {instance.Error}".TrimEnd();
+
+    /// <summary>Prints an instance and returns its exit code.</summary>
+    public static int Tell(WorkflowInstance instance, bool json)
+    {
+        var report = InstanceReport.Of(instance);
+        if (json)
+            Reports.WriteJson(report, Reports.Json.InstanceReport);
+        else
+            Console.WriteLine(report.Output is { } output ? $"{Line(instance)}\n{output}" : Line(instance));
+        return instance.Status switch
+        {
+            WorkflowStatus.Completed => Verdict(instance),
+            WorkflowStatus.Running or WorkflowStatus.Suspended => ExitCode.Done,
+            _ => ExitCode.Failed,
+        };
+    }
+
+    private static RunStatus? Progress(WorkflowInstance instance) => instance.CustomStatus is null ? null : WorkflowJson.Read<RunStatus>(instance.CustomStatus);
+
+    private static int Verdict(WorkflowInstance instance)
+    {
+        var (good, lost) = instance.Workflow == Jobs.Generate.Name && instance.ReadOutput<GenerateSummary>() is { } run
+            ? (run.Succeeded, run.Failed + run.Rejected)
+            : (instance.ReadOutput<CurateSummary>().Succeeded, instance.ReadOutput<CurateSummary>().Rejected);
+        return (good, lost) switch
+        {
+            (_, 0) => ExitCode.Done,
+            (0, _) => ExitCode.Failed,
+            _ => ExitCode.SomeFailed,
+        };
+    }
+}

@@ -1,0 +1,45 @@
+using System.CommandLine;
+using Sana.Local.Engine;
+using Sana.Workflows.Contract;
+
+namespace Sana.Local.Commands;
+
+/// <summary><c>sana status</c>: the instances of a data folder, whoever runs them.</summary>
+internal sealed class StatusCommand : Command
+{
+    private readonly Argument<string?> _id = new("id") { Description = "One instance. Default: the newest ones.", Arity = ArgumentArity.ZeroOrOne };
+    private readonly Option<string> _data = Accept.Data();
+    private readonly Option<int?> _limit = Accept.Number("--limit", "At most so many, 1…10000. Default: 100.", 1, 10_000);
+    private readonly Option<bool> _json = Accept.Json();
+
+    public StatusCommand()
+        : base("status", "Show instances: where they stand, what they came to.")
+    {
+        Add(_id);
+        Add(_data);
+        Add(_limit);
+        Add(_json);
+        SetAction(Run);
+    }
+
+    private int Run(ParseResult parsed)
+    {
+        using var journal = JournalReader.Open(Path.Combine(parsed.GetRequiredValue(_data), "journal.db"));
+        if (parsed.GetValue(_id) is { } id)
+        {
+            var instance = journal.Find(id) ?? throw new WrongUseException($"There is no instance {id}; see sana status.");
+            return Following.Tell(instance, parsed.GetValue(_json));
+        }
+
+        var instances = journal.List(new InstanceQuery { Limit = parsed.GetValue(_limit) ?? 100 });
+        if (parsed.GetValue(_json))
+        {
+            Reports.WriteJson(new StatusReport([.. instances.Select(InstanceReport.Of)]), Reports.Json.StatusReport);
+            return ExitCode.Done;
+        }
+
+        foreach (var instance in instances)
+            Console.WriteLine($"{instance.Updated:yyyy-MM-dd HH:mm:ss} {Following.Line(instance)}");
+        return ExitCode.Done;
+    }
+}
