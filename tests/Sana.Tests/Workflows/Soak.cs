@@ -1,0 +1,173 @@
+using System.Diagnostics;
+using System.Globalization;
+using Microsoft.Data.Sqlite;
+using Sana.Inference.Imaging;
+using Sana.Local.Hosting;
+using Sana.Tests.Queue;
+using Sana.Tests.Support;
+using Sana.Workflows.Blobs;
+using Sana.Workflows.Queue;
+using Xunit;
+
+namespace Sana.Tests.Workflows;
+
+/// <summary>
+/// The program itself with a real checkpoint, killed by SIGKILL at random instants of both workflows, over both stores and both queues. What it ends with is compared with
+/// uninterrupted runs. <c>SANA_SOAK_KILLS</c> says how many kills in all; tests/soak.sh sets it.
+/// </summary>
+[Collection("azurite")]
+public sealed class Soak(AzuriteFixture azurite) : IDisposable
+{
+    private static readonly int _kills = int.Parse(Environment.GetEnvironmentVariable("SANA_SOAK_KILLS") ?? "10", CultureInfo.InvariantCulture);
+
+    private readonly TempFolder _folder = new();
+    private readonly string _name = $"soak-{Guid.NewGuid():N}";
+    private int _runs;
+    private int _datasets;
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [Trait("Category", "Soak")]
+    [InlineData("folder", "sqlite")]
+    [InlineData("folder", "azurite")]
+    [InlineData("azurite", "sqlite")]
+    [InlineData("azurite", "azurite")]
+    public async Task Killed_at_any_instant_it_ends_with_the_same_bytes(string store, string queue)
+    {
+        var place = store == "folder" ? _folder.File("blobs") : $"{azurite.Connection};Container={_name}";
+        var road = queue == "sqlite" ? "sqlite" : $"{azurite.Connection};Queue={_name}";
+        Prepare();
+        var random = new Random(store.Length + (10 * queue.Length));
+
+        for (var kills = 0; kills < (_kills + 3) / 4;)
+            kills += await RunAndKill(random.Next(2) == 0, TimeSpan.FromMilliseconds(random.Next(50, 2500)), place, road) ? 1 : 0;
+        Assert.Equal(0, await Finish(Generate(place, road)));
+        Assert.Equal(0, await Finish(Curate(place, road)));
+
+        await Uninterrupted();
+        var blobs = await BlobPlace.Parse(place).Open(default);
+        var expected = FileBlobs.Open(_folder.File("expected"));
+        Assert.Equal(await Tree.Of(expected, "runs/"), await Tree.Of(blobs, "runs/"));
+        Assert.Equal(await Tree.Of(expected, "datasets/"), await Tree.Of(blobs, "datasets/"));
+        await NothingIsLeft(blobs, road);
+        JournalIsWhole();
+    }
+
+    private void Prepare()
+    {
+        var checkpoint = Path.Combine(Fixtures.Sana, "checkpoints", "sana");
+        foreach (var file in Directory.EnumerateFiles(checkpoint, "*", SearchOption.AllDirectories))
+        {
+            var copy = _folder.File(Path.Combine("checkpoint", Path.GetRelativePath(checkpoint, file)));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+
+        File.WriteAllLines(_folder.File("prompts.txt"), Enumerable.Range(0, 20).Select(i => $"prompt number {i}"));
+        Directory.CreateDirectory(_folder.File("source"));
+        for (var i = 0; i < 60; i++)
+        {
+            var pixels = new byte[3 * 64 * 64];
+            new Random(i).NextBytes(pixels);
+            File.WriteAllBytes(_folder.File($"source/{i}.png"), i % 9 == 8 ? [] : ImageCodec.Encode(new RgbImage(64, 64, pixels), ImageFormat.Png));
+        }
+    }
+
+    /// <summary>True when it was alive; one that had come to its end begins a new run.</summary>
+    private async Task<bool> RunAndKill(bool generate, TimeSpan after, string place, string road)
+    {
+        using var process = Start(generate ? Generate(place, road) : Curate(place, road));
+        try
+        {
+            await process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(after, TestContext.Current.CancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            process.Kill();
+            await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+            return true;
+        }
+
+        Assert.Equal(generate ? 0 : 3, process.ExitCode);
+        _ = generate ? _runs++ : _datasets++;
+        return false;
+    }
+
+    private static async Task<int> Finish(string[] arguments)
+    {
+        using var process = Start(arguments);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromMinutes(3), TestContext.Current.CancellationToken);
+        // Every ninth file of the source is empty: some failed.
+        return arguments[1] == "curate" && process.ExitCode == 3 ? 0 : process.ExitCode;
+    }
+
+    private string[] Generate(string place, string road) =>
+    [
+        "run", "generate", .. Host(place, road), "--checkpoint", _folder.File("checkpoint"), .. What(_runs), "--in-flight", "6", "--max-engine-deaths", "1000", "--visibility", "2",
+    ];
+
+    private string[] Curate(string place, string road) =>
+    [
+        "run", "curate", _folder.File("source"), "--dataset", "soak", "--dataset-version", $"v{_datasets}", "--items", "4", .. Host(place, road), "--in-flight", "3",
+    ];
+
+    private string[] Host(string place, string road) => ["--data", _folder.File("data"), "--out", place, "--queue", road, "--json"];
+
+    private string[] What(int run) =>
+        ["--prompts", _folder.File("prompts.txt"), "--width", "64", "--height", "64", "--steps", "2", "--images", "2", "--batch", "2", "--run", $"soak-{run}", "--seed", $"{run}"];
+
+    private async Task Uninterrupted()
+    {
+        for (var run = 0; run <= _runs; run++)
+            Assert.Equal(0, await Finish(["generate", "--checkpoint", _folder.File("checkpoint"), .. What(run), "--out", _folder.File("expected"), "--json"]));
+        var datasets = _datasets;
+        for (_datasets = 0; _datasets <= datasets; _datasets++)
+            Assert.Equal(0, await Finish([.. Curate(_folder.File("expected"), "sqlite").Select(word => word == _folder.File("data") ? _folder.File("expected-data") : word)]));
+    }
+
+    private async Task NothingIsLeft(IBlobs blobs, string road)
+    {
+        var incoming = new DirectoryInfo(_folder.File("blobs/.incoming"));
+        Assert.True(!incoming.Exists || incoming.GetFiles().Length == 0);
+        await foreach (var blob in blobs.List("", TestContext.Current.CancellationToken))
+            Assert.Matches("^(runs|datasets|timings|work/(?!.*/failures/))", blob.Name);
+
+        var queue = await QueuePlace.Open(road, _folder.File("data"), blobs, TimeProvider.System, default);
+        using var closed = queue as IDisposable;
+        var count = await queue.Count();
+        Assert.Equal(0, count.Dead);
+        // A queue that cannot tell doubles may hold one more copy of a batch that is done.
+        Assert.True(road != "sqlite" || count is { Waiting: 0, Held: 0 });
+        Assert.All(await queue.Peek(32), job => Assert.StartsWith("soak-", JobMessage.Parse(job.Body).JobId, StringComparison.Ordinal));
+    }
+
+    private void JournalIsWhole()
+    {
+        using var connection = new SqliteConnection($"Data Source={_folder.File("data/journal.db")};Pooling=False");
+        connection.Open();
+        Assert.Equal("ok", Ask("PRAGMA integrity_check"));
+        Assert.Equal("0", Ask("SELECT count(*) FROM instances WHERE status<>'Completed'"));
+        Assert.Equal("0", Ask("SELECT count(*) FROM (SELECT 1 FROM history WHERE call>=0 GROUP BY instance, call HAVING count(*)>1)"));
+        Assert.Equal("0", Ask("SELECT count(*) FROM retries"));
+
+        string Ask(string sql)
+        {
+            using var command = connection.CreateCommand();
+            command.CommandText = sql;
+            return Convert.ToString(command.ExecuteScalar(), CultureInfo.InvariantCulture)!;
+        }
+    }
+
+    private static Process Start(string[] arguments)
+    {
+        var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "sana.dll"), .. arguments])
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true,
+        })!;
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        process.ErrorDataReceived += (_, line) => TestContext.Current.TestOutputHelper?.WriteLine(line.Data ?? "");
+        return process;
+    }
+}
