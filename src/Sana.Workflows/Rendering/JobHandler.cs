@@ -111,7 +111,7 @@ public sealed class JobHandler(IBlobs blobs, IWorkflowClient client, RendererSou
         await _ledger.Write(key, ledger, stop);
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(stop);
         limited.CancelAfter(TimeSpan.FromSeconds(Math.Clamp(job.Limits.TimeoutS, 1, 86_400)));
-        var maxBatch = Math.Min(work.MaxBatch, ledger.MaxBatch ?? int.MaxValue);
+        var maxBatch = Math.Min(Math.Min(work.MaxBatch, work.Batch.Images.Count), ledger.MaxBatch ?? int.MaxValue);
         IReadOnlyList<ImageRecord> records;
         StageSeconds seconds;
         try
