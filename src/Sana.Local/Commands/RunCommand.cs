@@ -72,11 +72,14 @@ internal sealed class RunCommand : Command
         private async Task<int> Run(ParseResult parsed, CancellationToken cancellationToken)
         {
             var (source, dataset, version) = (parsed.GetRequiredValue(_source), parsed.GetRequiredValue(_dataset), parsed.GetRequiredValue(_version));
-            if (!CurateSteps.IsName(dataset) || !CurateSteps.IsName(version))
-                throw new WrongUseException("Dataset and version take a-z, 0-9, and hyphens and dots inside, 1…64 characters.");
             var place = Directory.Exists(source) ? Path.GetFullPath(source) : source;
-            await using var host = await LocalHost.Open(_host.Read(parsed) with { Checkpoint = null }, cancellationToken);
             var request = new CurateRequest(place, dataset, version, parsed.GetValue(_items) ?? 1000, new Pace(parsed.GetValue(_inFlight) ?? 16));
+            WrongUseException.Unless(() =>
+            {
+                CurateSteps.Check(request);
+                return request;
+            });
+            await using var host = await LocalHost.Open(_host.Read(parsed) with { Checkpoint = null }, cancellationToken);
             var id = $"curate-{dataset}-{version}";
             var failed = await host.Client.Get(id) is { IsFinished: true, Status: not Workflows.Contract.WorkflowStatus.Completed };
             await host.Client.Start(Jobs.Curate, request, id, restartFinished: failed);

@@ -22,13 +22,24 @@ public sealed partial class CurateSteps(IBlobs blobs)
         .Add(Steps.ExamineShard, ExamineShard)
         .Add(Steps.CloseDataset, CloseDataset);
 
+    /// <summary>Refuses what cannot be run, or must not be kept in a history; whoever starts a run asks before.</summary>
+    /// <exception cref="WorkflowException">A name or number is not allowed, or the source holds a key.</exception>
+    public static void Check(CurateRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        if (!IsName(request.Dataset) || !IsName(request.Version))
+            throw new WorkflowException("Dataset and version take a-z, 0-9, and hyphens and dots inside, 1…64 characters.");
+        if (request.ItemsPerShard is < 1 or > 10_000)
+            throw new WorkflowException($"A shard of {request.ItemsPerShard} items is outside 1…10,000; use 1000.");
+        SourcePlace.RefuseKeys(request.Source);
+    }
+
     /// <summary>Whether a name can be a dataset's or a version's.</summary>
     public static bool IsName(string name) => DatasetName().IsMatch(name);
 
     private async Task<ShardPlan> PlanShards(CurateRequest request, CancellationToken cancellationToken)
     {
-        if (!IsName(request.Dataset) || !IsName(request.Version) || request.ItemsPerShard is < 1 or > 10_000)
-            throw new WorkflowException("Dataset and version take a-z, 0-9, hyphens and dots inside, 1…64 characters, and a shard 1…10,000 items.");
+        Check(request);
         var names = new DatasetNames(request.Dataset, request.Version);
         var source = await SourcePlace.Open(request.Source, cancellationToken);
         var isClaimed = await blobs.Exists(names.Config, cancellationToken);
