@@ -1,0 +1,76 @@
+using System.Globalization;
+using Sana.Inference.Diffusion;
+using Sana.Workflows.Blobs;
+using Sana.Workflows.Contract;
+using Sana.Workflows.Generation;
+using Sana.Workflows.Orchestrations;
+
+namespace Sana.Workflows.Schedules;
+
+/// <summary>The steps of schedules, and how the schedules of a configuration become instances.</summary>
+/// <param name="blobs">Where prompts go.</param>
+/// <param name="sources">Places that curation may read, by name.</param>
+/// <param name="device">What the worker runs on, for the records of a run.</param>
+public sealed class ScheduleSteps(IBlobs blobs, IReadOnlyDictionary<string, string> sources, string device)
+{
+    /// <summary>Adds the workflow and its steps.</summary>
+    /// <param name="registry">Where to.</param>
+    /// <param name="client">Asked for at each tick: the engine exists only after its registry is full.</param>
+    public void AddTo(WorkflowRegistry registry, Func<IWorkflowClient> client)
+    {
+        ArgumentNullException.ThrowIfNull(registry);
+        registry
+            .Add(ScheduleNames.Keep, () => new KeepSchedule())
+            .Add(ScheduleNames.Next, (asked, _) => Task.FromResult(asked.Schedule.Next(asked.After)))
+            .Add(ScheduleNames.Begin, (tick, cancellation) => Begin(client(), tick, cancellation));
+    }
+
+    /// <summary>Keeps the schedules of the configuration, changed ones from now on, and ends those that it has no more.</summary>
+    public static async Task Apply(IWorkflowClient client, IReadOnlyList<ScheduledRun> wanted)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        ArgumentNullException.ThrowIfNull(wanted);
+        var kept = await client.List(new InstanceQuery
+        {
+            Workflow = ScheduleNames.Keep.Name,
+            Statuses = [WorkflowStatus.Running, WorkflowStatus.Suspended, WorkflowStatus.Refused],
+            Limit = 10_000,
+        });
+        foreach (var old in kept)
+        {
+            var run = WorkflowJson.Read<ScheduleState>(old.Input).Run;
+            if (!wanted.Contains(run))
+                await client.Terminate(old.Id, "the configuration changed");
+        }
+
+        foreach (var run in wanted)
+            await client.Start(ScheduleNames.Keep, new ScheduleState(run), ScheduleNames.Instance(run.Schedule.Name), restartFinished: true);
+    }
+
+    private async Task<string?> Begin(IWorkflowClient client, Tick tick, CancellationToken cancellationToken)
+    {
+        if (tick.Before is { } before && await client.Get(before) is { IsFinished: false })
+            return before;
+        var id = string.Create(CultureInfo.InvariantCulture, $"{tick.Run.Schedule.Name}-{tick.Due:yyyyMMdd't'HHmmss}");
+        if (tick.Run.Generate is { } generate)
+            return await Generate(client, $"generate-{id}", generate, cancellationToken);
+
+        var curate = tick.Run.Curate!;
+        var place = sources.GetValueOrDefault(curate.Source) ?? throw new WorkflowException($"sana.json has no source '{curate.Source}'.");
+        var start = new CurateRequest(place, curate.Dataset, curate.Version, curate.ItemsPerShard, new Pace());
+        return (await client.Start(Jobs.Curate, start, $"dataset-{id}")).Instance.Id;
+    }
+
+    private async Task<string> Generate(IWorkflowClient client, string id, ScheduledGeneration asked, CancellationToken cancellationToken)
+    {
+        var job = new GenerateJob
+        {
+            Prompts = PromptFile.Open(asked.Prompts),
+            Images = asked.Images,
+            Device = device,
+            Options = new GenerateOptions { Steps = asked.Steps, Width = asked.Width, Height = asked.Height },
+        };
+        var document = await Submission.Write(blobs, job, cancellationToken);
+        return (await client.Start(Jobs.Generate, new GenerateRequest(document, new Pace()), id)).Instance.Id;
+    }
+}

@@ -1,0 +1,68 @@
+using Sana.Workflows.Contract;
+
+namespace Sana.Workflows.Schedules;
+
+/// <summary>When, and what: exactly one of <paramref name="Generate"/> and <paramref name="Curate"/>.</summary>
+/// <param name="Schedule">When.</param>
+/// <param name="Generate">A generation run over a file of prompts. Unchanged prompts are the same run, which skips what it has.</param>
+/// <param name="Curate">A curation run over a source.</param>
+public sealed record ScheduledRun(Schedule Schedule, ScheduledGeneration? Generate = null, ScheduledCuration? Curate = null)
+{
+    /// <summary>Looks at everything that can be looked at before the first tick.</summary>
+    /// <exception cref="WorkflowException">It says nothing to do, two things, or a time that cannot be read.</exception>
+    public void Check()
+    {
+        if (Schedule.Name.Length is 0 or > 64 || Schedule.Name.AsSpan().ContainsAnyExcept(Letters))
+            throw new WorkflowException($"The schedule name '{Schedule.Name}' takes a-z, 0-9 and hyphens, 1…64 characters.");
+        if (Generate is null == Curate is null)
+            throw new WorkflowException($"Schedule '{Schedule.Name}' needs one of generate and curate.");
+        _ = Schedule.Next(DateTime.UnixEpoch);
+    }
+
+    private static readonly System.Buffers.SearchValues<char> Letters = System.Buffers.SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-");
+}
+
+/// <summary>A generation run by the clock.</summary>
+/// <param name="Prompts">A file on this machine, .txt or .jsonl, read anew at each tick.</param>
+/// <param name="Images">Images for each prompt, 1…10,000. Default 1.</param>
+/// <param name="Steps">Default the checkpoint's.</param>
+/// <param name="Width">Pixels. Default the checkpoint's.</param>
+/// <param name="Height">Pixels. Default the checkpoint's.</param>
+public sealed record ScheduledGeneration(string Prompts, int Images = 1, int? Steps = null, int? Width = null, int? Height = null);
+
+/// <summary>A curation run by the clock.</summary>
+/// <param name="Source">A name of <c>sources</c>.</param>
+/// <param name="Dataset">The dataset's name.</param>
+/// <param name="Version">Default <c>v1</c>: each tick goes on with the same version.</param>
+/// <param name="ItemsPerShard">1…10,000. Default 1,000.</param>
+public sealed record ScheduledCuration(string Source, string Dataset, string Version = "v1", int ItemsPerShard = 1000);
+
+/// <summary>One tick of a schedule.</summary>
+/// <param name="Run">Whose.</param>
+/// <param name="Due">When it was due, UTC.</param>
+/// <param name="Before">The instance that the tick before it started; null for none.</param>
+public sealed record Tick(ScheduledRun Run, DateTime Due, string? Before);
+
+/// <summary>Where a schedule stands.</summary>
+/// <param name="Run">What runs when.</param>
+/// <param name="Before">The instance that the last tick started; null for none.</param>
+public sealed record ScheduleState(ScheduledRun Run, string? Before = null);
+
+/// <summary>Asks for the first tick after a time.</summary>
+public sealed record NextTick(Schedule Schedule, DateTime After);
+
+/// <summary>Names of the workflow and steps of schedules.</summary>
+public static class ScheduleNames
+{
+    /// <summary>Keeps one schedule, for ever.</summary>
+    public static readonly Workflow<ScheduleState, bool> Keep = new("keep-schedule");
+
+    /// <summary>The first tick after a time; null when there is none any more. A step, because the machine's time zones may change.</summary>
+    public static readonly Step<NextTick, DateTime?> Next = new("schedule.next");
+
+    /// <summary>Starts what is due and gives the instance; the earlier one while that still runs.</summary>
+    public static readonly Step<Tick, string?> Begin = new("schedule.begin");
+
+    /// <summary>The instance that keeps a schedule.</summary>
+    public static string Instance(string schedule) => $"schedule-{schedule}";
+}
