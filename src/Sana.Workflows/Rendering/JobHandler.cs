@@ -1,8 +1,10 @@
+using System.Diagnostics;
 using Sana.Inference.Diffusion;
 using Sana.Workflows.Blobs;
 using Sana.Workflows.Contract;
 using Sana.Workflows.Generation;
 using Sana.Workflows.Queue;
+using Sana.Workflows.Telemetry;
 
 namespace Sana.Workflows.Rendering;
 
@@ -30,6 +32,9 @@ public sealed class JobHandler(IBlobs blobs, IWorkflowClient client, RendererSou
     /// <summary>Told of every job from outside that has ended, after its result was written.</summary>
     public event Action<JobResult>? Ended;
 
+    /// <summary>The id of the job that is being handled; null between two.</summary>
+    public string? Current { get; private set; }
+
     /// <summary>Does what a message asks for.</summary>
     /// <param name="message">As it came from the queue.</param>
     /// <param name="progress">Told of each step of the render.</param>
@@ -41,6 +46,10 @@ public sealed class JobHandler(IBlobs blobs, IWorkflowClient client, RendererSou
         try
         {
             job = JobMessage.Parse(message.Body);
+            Current = job.JobId;
+            // The trace of whoever asked goes on here, however long the message waited.
+            using var span = SanaTelemetry.Activities.StartActivity("sana.job", ActivityKind.Consumer, job.Traceparent);
+            span?.SetTag("sana.deliveries", message.Deliveries);
             var id = JobReader.NameOf(job.JobId);
             return await Duplicate(job, message.Deliveries, stop) ?? await Attempt(new Delivery(job, id, message), progress, stop);
         }
@@ -54,6 +63,10 @@ public sealed class JobHandler(IBlobs blobs, IWorkflowClient client, RendererSou
             if (fault.IsRetryable && message.Deliveries < MaxDeliveries)
                 return new Verdict(VerdictKind.Abandon, options.Retry.After(Math.Min(message.Deliveries, 20)), fault.Reason, fault.Message);
             return await GiveUpUnread(job, message, fault);
+        }
+        finally
+        {
+            Current = null;
         }
     }
 
@@ -75,7 +88,7 @@ public sealed class JobHandler(IBlobs blobs, IWorkflowClient client, RendererSou
             return null;
         if (await _results.Read(owner, cancellationToken) is { } done)
         {
-            await Conclude(done with { JobId = job.JobId, BatchId = job.BatchId, Round = job.Round, DuplicateOf = owner }, cancellationToken);
+            await Conclude(job, done with { JobId = job.JobId, BatchId = job.BatchId, Round = job.Round, DuplicateOf = owner }, cancellationToken);
             return new Verdict(VerdictKind.Complete);
         }
 
@@ -161,15 +174,16 @@ public sealed class JobHandler(IBlobs blobs, IWorkflowClient client, RendererSou
 
     private async Task<Verdict> Succeed(Delivery delivery, AttemptLedger.Entries ledger, IReadOnlyList<ImageRecord> records, StageSeconds? seconds, CancellationToken stop)
     {
-        if (delivery.Job.Reply is { } reply)
+        if (delivery.Job is { Reply: { } reply, Input.Batch: { } batch })
         {
-            await client.RaiseEvent(reply.Instance, reply.Event, new BatchDone(delivery.Job.Input.Batch!, true, null));
+            await client.RaiseEvent(reply.Instance, reply.Event, new BatchDone(batch, true, null));
             return new Verdict(VerdictKind.Complete);
         }
 
         var result = Result(delivery, ledger, records.Any(record => record.Image is not null) ? JobStatus.Succeeded : JobStatus.Failed);
         var failed = records.All(record => record.Image is null) ? records[0].Reason : null;
         await Conclude(
+            delivery.Job,
             result with
             {
                 Images = [.. records.Select((record, i) => Image(record, i))],
@@ -189,9 +203,10 @@ public sealed class JobHandler(IBlobs blobs, IWorkflowClient client, RendererSou
                 await GenerateSteps.WriteFailure(blobs, new RunNames(run), new BatchFailure(batch, fault.Reason, fault.Message), stop);
             await client.RaiseEvent(reply.Instance, reply.Event, new BatchDone(batch, false, fault.Reason));
         }
-        else if (delivery.Job.Reply is null)
+        else
         {
             await Conclude(
+                delivery.Job,
                 Result(delivery, ledger, JobStatus.Failed) with { Error = new JobError(fault.Reason, fault.Message, fault.IsRetryable, ledger.Spent) }, stop);
         }
 
@@ -206,9 +221,11 @@ public sealed class JobHandler(IBlobs blobs, IWorkflowClient client, RendererSou
         return new Verdict(VerdictKind.Bury, Reason: fault.Reason, Message: fault.Message);
     }
 
-    private async Task Conclude(JobResult result, CancellationToken cancellationToken)
+    private async Task Conclude(JobMessage job, JobResult result, CancellationToken cancellationToken)
     {
         await _results.Write(result, cancellationToken);
+        if (job.Reply is { } reply)
+            await client.RaiseEvent(reply.Instance, reply.Event, new BatchDone(job.JobId, result.Status == JobStatus.Succeeded, result.Error?.Code));
         Ended?.Invoke(result);
     }
 
