@@ -13,6 +13,7 @@ var root = new RootCommand("Sana on one machine: text to images from a Hugging F
     SteerCommand.Cancel(),
     SteerCommand.Retry(),
     new QueueCommand(),
+    new ServeCommand(),
 };
 
 return await Invocation.Run(root, args);

@@ -16,6 +16,9 @@ internal sealed record ErrorReport(string Error, int ExitCode);
 internal sealed record GenerateReport(
     string RunId, string Place, string Manifest, string Status, long Made, long Skipped, long Failed, long Rejected, IReadOnlyDictionary<string, long> Reasons, double Seconds);
 
+/// <summary>Of <c>sana serve</c>, when it listens.</summary>
+internal sealed record ServeReport(IReadOnlyList<string> Urls, string Place);
+
 /// <summary>Of <c>sana info</c>.</summary>
 internal sealed record InfoReport(CheckpointSummary Checkpoint, MemoryReport Memory);
 
@@ -60,6 +63,7 @@ internal sealed record DeadReport(string Id, string JobId, string? Reason, strin
 [JsonSerializable(typeof(ErrorReport))]
 [JsonSerializable(typeof(GenerateReport))]
 [JsonSerializable(typeof(InfoReport))]
+[JsonSerializable(typeof(ServeReport))]
 [JsonSerializable(typeof(BuildReport))]
 [JsonSerializable(typeof(InstanceReport))]
 [JsonSerializable(typeof(StatusReport))]

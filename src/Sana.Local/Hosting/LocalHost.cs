@@ -74,6 +74,7 @@ public sealed class LocalHost : IAsyncDisposable
         options = options with { Device = Device.Parse(options.Device).ToString() };
         var data = Path.GetFullPath(options.Data);
         var blobs = await BlobPlace.Parse(options.Blobs ?? Path.Combine(data, "blobs")).Open(cancellationToken);
+        blobs = options.WrapBlobs?.Invoke(blobs) ?? blobs;
         var queue = await QueuePlace.Open(options.Queue, data, blobs, options.Clock, cancellationToken);
         var source = new RendererSource(load);
         try
@@ -83,7 +84,9 @@ public sealed class LocalHost : IAsyncDisposable
                 .Add(Jobs.Curate, () => new CurateDataset());
             new GenerateSteps(blobs, queue, source.Get, options.Clock).Register(registry);
             new CurateSteps(blobs).Register(registry);
-            var engine = SqliteEngine.Open(
+            SqliteEngine? engine = null;
+            options.Register?.Invoke(registry, new LocalParts(blobs, queue, () => engine ?? throw new WorkflowException("The engine is being opened; try again.")));
+            engine = SqliteEngine.Open(
                 new SqliteEngineOptions
                 {
                     Path = Path.Combine(data, "journal.db"), MaxParallelSteps = options.MaxParallelSteps, Clock = options.Clock, Logging = options.Logging,
@@ -139,7 +142,8 @@ public sealed class LocalHost : IAsyncDisposable
                     return SanaPipeline.Load(options.Checkpoint!, new PipelineOptions { Device = Device.Parse(options.Device) });
                 },
                 cancellationToken);
-            return new PipelineRenderer(_pipeline);
+            var renderer = new PipelineRenderer(_pipeline);
+            return options.WrapRenderer?.Invoke(renderer) ?? renderer;
         }
 
         public void Dispose() => _pipeline?.Dispose();

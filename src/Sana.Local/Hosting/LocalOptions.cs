@@ -1,5 +1,9 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Sana.Workflows.Blobs;
+using Sana.Workflows.Contract;
+using Sana.Workflows.Generation;
+using Sana.Workflows.Queue;
 using Sana.Workflows.Rendering;
 
 namespace Sana.Local.Hosting;
@@ -28,9 +32,24 @@ public sealed record LocalOptions
     /// <value>How the worker treats its messages; its device is taken from <see cref="Device"/>.</value>
     public RenderWorkerOptions Worker { get; init; } = new();
 
+    /// <value>Put around the blobs before anything uses them, to watch what is written. Default nothing.</value>
+    public Func<IBlobs, IBlobs>? WrapBlobs { get; init; }
+
+    /// <value>Put around the networks whenever they are loaded, to measure them. Default nothing.</value>
+    public Func<IRenderer, IRenderer>? WrapRenderer { get; init; }
+
+    /// <value>Adds workflows and steps beside the two jobs. Default none.</value>
+    public Action<WorkflowRegistry, LocalParts>? Register { get; init; }
+
     /// <value>Where everything writes its log. Default nowhere.</value>
     public ILoggerFactory Logging { get; init; } = NullLoggerFactory.Instance;
 
     /// <value>The clock of timers, holds and time stamps. Default the system's.</value>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 }
+
+/// <summary>What further steps may work with.</summary>
+/// <param name="Blobs">Where outputs go.</param>
+/// <param name="Queue">The road to the worker.</param>
+/// <param name="Client">The engine, once it runs: steps are registered before.</param>
+public sealed record LocalParts(IBlobs Blobs, IJobQueue Queue, Func<IWorkflowClient> Client);

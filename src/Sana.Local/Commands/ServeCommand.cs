@@ -1,0 +1,87 @@
+using System.CommandLine;
+using Microsoft.Extensions.Logging;
+using Sana.Inference.Runtime;
+using Sana.Local.Serve;
+using Sana.Workflows.Blobs;
+using Sana.Workflows.Http;
+
+namespace Sana.Local.Commands;
+
+/// <summary><c>sana serve</c>: the HTTP API, the status page, the schedules and the worker, in one process.</summary>
+internal sealed class ServeCommand : Command
+{
+    private const string KeyVariable = "SANA_API_KEY";
+
+    private readonly Option<string> _checkpoint = Accept.CheckpointOption();
+    private readonly Option<string?> _urls = new("--urls") { Description = "Addresses to listen on, parted by semicolons. Default: http://127.0.0.1:8080.", HelpName = "addresses" };
+    private readonly Option<string?> _data = new("--data")
+    {
+        Description = "Folder of journal, queue and sana.json (webhook secrets, sources, schedules). One process owns it. Default: sana-data.",
+        HelpName = "folder",
+    };
+
+    private readonly Option<string?> _out = new("--out", "-o")
+    {
+        Description = "Folder; azurite[:container]; storage connection string, with ;Container=name; https://account.blob.core.windows.net/container[/prefix]. Default: blobs in the data folder.",
+        HelpName = "place",
+    };
+
+    private readonly Option<string?> _queue = new("--queue") { Description = "sqlite; azurite[:queue]; storage connection string, with ;Queue=name. Default: sqlite.", HelpName = "place" };
+    private readonly Option<string?> _device = new("--device") { Description = "cpu, cuda or cuda:N with N 0…63. Default: cpu." };
+    private readonly Option<string?> _apiKey = new("--api-key")
+    {
+        Description = $"Keys that open the API, parted by commas, 16 or more characters each. Needed beyond loopback. Default: the variable {KeyVariable}, which other users cannot see.",
+        HelpName = "keys",
+    };
+
+    private readonly Option<int?> _maxQueue = Accept.Number("--max-queue", "Jobs that may wait, 1…1000000; past that requests are answered 429. Default: 1000.", 1, 1_000_000);
+    private readonly Option<bool> _verbose = new("--verbose") { Description = "Log what goes on, and not only what goes wrong. Default: off." };
+    private readonly Option<bool> _json = Accept.Json();
+
+    public ServeCommand()
+        : base("serve", "Answer over HTTP: OpenAI's images, jobs, batches, datasets, a status page at /. SIGTERM ends what is being rendered; what waits goes on at the next start.")
+    {
+        Option[] options = [_checkpoint, _urls, _data, _out, _queue, _device, _apiKey, _maxQueue, _verbose, _json];
+        foreach (var option in options)
+            Add(option);
+        SetAction(Run);
+    }
+
+    private async Task<int> Run(ParseResult parsed, CancellationToken cancellationToken)
+    {
+        var data = parsed.GetValue(_data) ?? "sana-data";
+        var config = WrongUseException.Unless(() => ServeConfig.Read(data));
+        var keys = WrongUseException.Unless(() => ApiKeys.Parse(parsed.GetValue(_apiKey) ?? Environment.GetEnvironmentVariable(KeyVariable)));
+        var settings = WrongUseException.Unless(() => ServeSettings.Create(parsed.GetValue(_urls) ?? "http://127.0.0.1:8080", keys, config.Hosts));
+        var device = WrongUseException.Unless(() => Device.Parse(parsed.GetValue(_device) ?? "cpu"));
+        if (parsed.GetValue(_out) is { } place)
+            WrongUseException.Unless(() => BlobPlace.Parse(place));
+
+        using var logging = ServeLogs.Factory(parsed.GetValue(_verbose) ? LogLevel.Information : LogLevel.Warning);
+        await using var server = await Server.Start(
+            new ServerOptions
+            {
+                Data = data,
+                Checkpoint = parsed.GetRequiredValue(_checkpoint),
+                Out = parsed.GetValue(_out),
+                Queue = parsed.GetValue(_queue) ?? "sqlite",
+                Device = device.ToString(),
+                MaxQueued = parsed.GetValue(_maxQueue) ?? 1000,
+                Settings = settings,
+                Config = config,
+                Logging = logging,
+            },
+            cancellationToken);
+        Report(server, parsed.GetValue(_json));
+        await server.Run(cancellationToken);
+        return ExitCode.Done;
+    }
+
+    private static void Report(Server server, bool json)
+    {
+        if (json)
+            Reports.WriteJson(new ServeReport([.. server.Urls], server.Place), Reports.Json.ServeReport);
+        else
+            Console.WriteLine($"Listening on {string.Join(", ", server.Urls)}; images go to {server.Place}.");
+    }
+}

@@ -1,0 +1,87 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Sana.Workflows.Http;
+
+namespace Sana.Local.Serve;
+
+/// <summary>Which path leads to which handler, and what the OpenAPI document says of it.</summary>
+internal static class ApiRoutes
+{
+    /// <summary>Bodies of many megabytes, a few at once.</summary>
+    public const string Heavy = "heavy";
+
+    private const string Json = "application/json";
+
+    // Lambdas, because method groups of another assembly break the framework's analyzer and bring their own summaries.
+
+    public static void MapApi(this IEndpointRouteBuilder app, ApiParts parts)
+    {
+        var jobs = new JobsApi(parts);
+        var batches = new BatchesApi(parts);
+        var datasets = new DatasetsApi(parts);
+        var images = new ImagesApi(parts, jobs);
+        var blobs = new BlobsApi(parts);
+
+        app.MapPost("/v1/images/generations", (HttpRequest request) => images.Generate(request))
+            .WithSummary("Make images and wait for them, as OpenAI's clients ask for it.").WithTags("Images")
+            .Accepts<ImagesRequest>(Json).Produces<ImagesResponse>().Produces(400).Produces(401).Produces(422).Produces(429).Produces(503);
+
+        app.MapPost("/v1/jobs", (HttpRequest request) => jobs.Post(request))
+            .WithSummary("Ask for a job. Idempotency-Key makes a repeat find the first; Prefer: wait=N waits for its end.")
+            .Asks<JobRequest, JobView>().WithTags("Jobs");
+        app.MapPut("/v1/jobs/{id}", (HttpRequest request, string id) => jobs.Put(request, id))
+            .WithSummary("Ask for a job under an id of one's own; a repeat finds the first.")
+            .Asks<JobRequest, JobView>().WithTags("Jobs");
+        app.MapGet("/v1/jobs", (HttpRequest request) => jobs.List(request))
+            .WithSummary("Jobs, newest first.")
+            .Produces<JobPage>().WithTags("Jobs");
+        app.MapGet("/v1/jobs/{id}", (HttpRequest request, string id) => jobs.Get(request, id))
+            .WithSummary("A job as it stands; Prefer: wait=N waits for its end.")
+            .Gives<JobView>().WithTags("Jobs");
+        app.MapDelete("/v1/jobs/{id}", (HttpRequest request, string id) => jobs.Delete(request, id))
+            .WithSummary("Ask a job to stop.")
+            .Gives<JobView>().Produces<JobView>(202).ProducesProblem(409).WithTags("Jobs");
+
+        app.MapPost("/v1/batches", (HttpRequest request) => batches.Post(request))
+            .WithSummary("Ask for a batch: prompts times seeds, or paired with them.")
+            .Asks<BatchRequest, RunView>().RequireRateLimiting(Heavy).WithTags("Batches");
+        app.MapPut("/v1/batches/{id}", (HttpRequest request, string id) => batches.Put(request, id))
+            .WithSummary("Ask for a batch under an id of one's own; a repeat finds the first.")
+            .Asks<BatchRequest, RunView>().RequireRateLimiting(Heavy).WithTags("Batches");
+        app.MapGet("/v1/batches", (HttpRequest request) => batches.List(request))
+            .WithSummary("Batches, newest first.")
+            .Produces<BatchPage>().WithTags("Batches");
+        app.MapGet("/v1/batches/{id}", (HttpRequest request, string id) => batches.Get(request, id))
+            .WithSummary("A batch as it stands.")
+            .Gives<RunView>().WithTags("Batches");
+        app.MapDelete("/v1/batches/{id}", (HttpRequest request, string id) => batches.Delete(request, id))
+            .WithSummary("Ask a batch to stop; what it made stays.")
+            .Gives<RunView>().Produces<RunView>(202).ProducesProblem(409).WithTags("Batches");
+        app.MapPost("/v1/batches/{id}/retry", (HttpRequest request, string id) => batches.Retry(request, id))
+            .WithSummary("Make again the images that failed for the reasons named.")
+            .Produces<RunView>(202).ProducesProblem(404).ProducesProblem(409).WithTags("Batches");
+        app.MapGet("/v1/batches/{id}/report", (HttpRequest request, string id) => batches.Report(request, id))
+            .WithSummary("The manifest, and the items that did not come out.")
+            .Gives<BatchReport>().ProducesProblem(409).WithTags("Batches");
+
+        app.MapPost("/v1/datasets/{name}/runs", (HttpRequest request, string name) => datasets.Post(request, name))
+            .WithSummary("Curate a source into a version of a dataset.")
+            .Asks<CurationRequest, RunView>().WithTags("Datasets");
+        app.MapGet("/v1/datasets/{name}/runs/{version}", (HttpRequest request, string name, string version) => datasets.Get(request, name, version))
+            .WithSummary("A curation run as it stands.")
+            .Gives<RunView>().WithTags("Datasets");
+        app.MapDelete("/v1/datasets/{name}/runs/{version}", (HttpRequest request, string name, string version) => datasets.Delete(request, name, version))
+            .WithSummary("Ask a curation run to stop; what it wrote stays.")
+            .Gives<RunView>().ProducesProblem(409).WithTags("Datasets");
+
+        app.MapGet("/v1/blobs/{**name}", (HttpRequest request, string name) => blobs.Get(request, name))
+            .WithSummary("An output under its own name.").WithTags("Blobs").Produces(200).ProducesProblem(404);
+    }
+
+    private static RouteHandlerBuilder Asks<TAsked, TGiven>(this RouteHandlerBuilder route)
+        where TAsked : notnull => route.Accepts<TAsked>(Json).Produces<TGiven>(202).Produces<TGiven>(200)
+            .ProducesProblem(400).ProducesProblem(409).ProducesProblem(413).ProducesProblem(415).ProducesProblem(422).ProducesProblem(429).ProducesProblem(503);
+
+    private static RouteHandlerBuilder Gives<TGiven>(this RouteHandlerBuilder route) => route.Produces<TGiven>().ProducesProblem(404);
+}

@@ -1,0 +1,53 @@
+using System.Security.Cryptography;
+using Microsoft.AspNetCore.Http;
+using Sana.Workflows;
+using Sana.Workflows.Contract;
+using Sana.Workflows.Http;
+using Sana.Workflows.Rendering;
+using Sana.Workflows.Requests;
+using Sana.Workflows.Schedules;
+using Sana.Workflows.Telemetry;
+
+namespace Sana.Local.Serve;
+
+/// <summary>The page at <c>/</c>: made here whole, at each request, from what the engine, the queue and the newest blobs say. It needs no build, no script to be read and nothing from elsewhere.</summary>
+internal sealed class StatusPage(ApiParts parts, QueueWatch queue, RecentWork recent, Func<JobProgress?> current, string place)
+{
+    private const int MaxRuns = 12;
+
+    public async Task<IResult> Show(HttpContext context)
+    {
+        var view = new StatusView
+        {
+            Model = parts.Renderer()?.ModelName,
+            Device = parts.Device,
+            Place = place,
+            Now = parts.Clock.GetUtcNow().UtcDateTime,
+            Worker = parts.Worker?.Invoke(),
+            Current = current()?.Step,
+            Queue = queue.Counts,
+            IsQueueReachable = queue.IsReachable,
+            MaxQueued = parts.MaxQueued,
+            PerMinute = recent.PerMinute,
+            Images = recent.Images,
+            Runs = await Runs(),
+            Schedules = [.. (await Find(ScheduleNames.Keep.Name, 50)).Where(kept => !kept.IsFinished)],
+            Failures = recent.Failures,
+        };
+        var nonce = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+        var headers = context.Response.Headers;
+        headers.CacheControl = "no-store";
+        headers.ContentSecurityPolicy =
+            $"default-src 'none'; img-src 'self' data:; connect-src 'self'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+        return TypedResults.Text(StatusMarkup.Page(view, nonce).Text, "text/html; charset=utf-8");
+    }
+
+    /// <summary>Whole runs first; single jobs fill what is left.</summary>
+    private async Task<IReadOnlyList<WorkflowInstance>> Runs()
+    {
+        var runs = (await Find(Jobs.Generate.Name, MaxRuns)).Concat(await Find(Jobs.Curate.Name, MaxRuns)).OrderByDescending(run => !run.IsFinished).ThenByDescending(run => run.Created).Take(MaxRuns).ToList();
+        return [.. runs, .. (await Find(RequestedJobs.Run.Name, MaxRuns)).Take(Math.Max(5, MaxRuns - runs.Count))];
+    }
+
+    private Task<IReadOnlyList<WorkflowInstance>> Find(string workflow, int limit) => parts.Workflows.List(new InstanceQuery { Workflow = workflow, Limit = limit });
+}

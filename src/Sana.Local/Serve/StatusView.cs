@@ -1,0 +1,39 @@
+using Sana.Inference.Diffusion;
+using Sana.Workflows.Contract;
+using Sana.Workflows.Queue;
+using Sana.Workflows.Rendering;
+using Sana.Workflows.Telemetry;
+
+namespace Sana.Local.Serve;
+
+/// <summary>What the status page shows, at one moment.</summary>
+internal sealed record StatusView
+{
+    public required string? Model { get; init; }
+
+    public required string Device { get; init; }
+
+    public required string Place { get; init; }
+
+    public required DateTime Now { get; init; }
+
+    public required WorkerState? Worker { get; init; }
+
+    public required GenerateProgress? Current { get; init; }
+
+    public required QueueCounts Queue { get; init; }
+
+    public required bool IsQueueReachable { get; init; }
+
+    public required int MaxQueued { get; init; }
+
+    public required IReadOnlyList<int> PerMinute { get; init; }
+
+    public required IReadOnlyList<RecentImage> Images { get; init; }
+
+    public required IReadOnlyList<WorkflowInstance> Runs { get; init; }
+
+    public required IReadOnlyList<WorkflowInstance> Schedules { get; init; }
+
+    public required IReadOnlyDictionary<string, long> Failures { get; init; }
+}

@@ -1,0 +1,93 @@
+using System.Text.Json;
+using System.Threading.RateLimiting;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.HostFiltering;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.RateLimiting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Trace;
+using Sana.Workflows.Http;
+using Sana.Workflows.Telemetry;
+
+namespace Sana.Local.Serve;
+
+/// <summary>The web server: what it is made of, and in which order a request meets it.</summary>
+internal static class WebApp
+{
+    private const long MaxBody = 33L << 20;
+
+    public static WebApplication Build(ServeSettings settings, ApiParts parts, Func<QueueWatch, StatusPage> page, ILoggerFactory logging)
+    {
+        // No configuration of the machine reaches in: neither ASPNETCORE_* nor an appsettings.json of the folder it is started in.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "sana", EnvironmentName = Environments.Production });
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = MaxBody;
+            kestrel.Limits.MaxConcurrentConnections = 2000;
+        });
+        builder.WebHost.UseUrls([.. settings.Urls.Select(url => url.GetLeftPart(UriPartial.Authority))]);
+        builder.Services.AddSingleton(logging);
+        AddServices(builder.Services, settings, parts);
+
+        var app = builder.Build();
+        app.UseExceptionHandler(new ExceptionHandlerOptions
+        {
+            SuppressDiagnosticsCallback = failed => failed.Exception is OperationCanceledException,
+            ExceptionHandler = context => Answer.For(context.Request, 500).ExecuteAsync(context),
+        });
+        app.UseHostFiltering();
+        var gate = new Gate(settings, parts.Links);
+        app.Use(next => context => gate.Pass(context, next));
+        app.UseStatusCodePages(pages => Answer.For(pages.HttpContext.Request, pages.HttpContext.Response.StatusCode).ExecuteAsync(pages.HttpContext));
+        app.UseRouting();
+        app.UseRateLimiter();
+        app.MapApi(parts);
+        app.MapOpenApi("/openapi/{documentName}.json");
+        app.MapPrometheusScrapingEndpoint("/metrics");
+        var watch = app.Services.GetRequiredService<QueueWatch>();
+        app.MapHealth(parts, watch);
+        var status = page(watch);
+        app.MapGet("/", (HttpRequest request) => status.Show(request.HttpContext)).ExcludeFromDescription();
+        return app;
+    }
+
+    private static void AddServices(IServiceCollection services, ServeSettings settings, ApiParts parts)
+    {
+        services.AddRoutingCore();
+        services.AddSingleton<IHostLifetime, NoLifetime>();
+        services.AddSingleton(new QueueWatch(parts.Queue, parts.Clock));
+        services.AddHostedService(all => all.GetRequiredService<QueueWatch>());
+        services.Configure<HostFilteringOptions>(hosts => (hosts.AllowedHosts, hosts.AllowEmptyHosts, hosts.IncludeFailureMessage) = ([.. settings.AllowedHosts], false, false));
+        services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower);
+        services.AddOpenApi("v1", document => document.AddDocumentTransformer((made, _, _) =>
+        {
+            (made.Info.Title, made.Info.Version, made.Info.Description) = ("Sana", "1", "Text to images, one at a time or by the million. Errors are application/problem+json.");
+            return Task.CompletedTask;
+        }));
+        services.AddRateLimiter(limits =>
+        {
+            limits.RejectionStatusCode = 429;
+            limits.AddConcurrencyLimiter(ApiRoutes.Heavy, heavy => (heavy.PermitLimit, heavy.QueueLimit, heavy.QueueProcessingOrder) = (4, 32, QueueProcessingOrder.OldestFirst));
+        });
+
+        var telemetry = services.AddOpenTelemetry()
+            .WithMetrics(metrics => metrics.AddMeter(SanaTelemetry.Name, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime").AddPrometheusExporter())
+            .WithTracing(traces => traces.AddSource(SanaTelemetry.Name).AddAspNetCoreInstrumentation());
+        // The standard variables say where traces go; without them they are made, handed on in messages, and sent nowhere.
+        if (Environment.GetEnvironmentVariable("OTEL_EXPORTER_OTLP_ENDPOINT") is { Length: > 0 })
+            telemetry.WithTracing(traces => traces.AddOtlpExporter()).WithMetrics(metrics => metrics.AddOtlpExporter());
+    }
+
+    /// <summary>Signals belong to the command line.</summary>
+    private sealed class NoLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}
