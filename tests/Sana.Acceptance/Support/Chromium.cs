@@ -1,0 +1,50 @@
+using System.Diagnostics;
+
+namespace Sana.Acceptance.Support;
+
+/// <summary>A real browser without a window.</summary>
+internal static class Chromium
+{
+    private static readonly string[] Names = ["chromium", "chromium-browser", "google-chrome"];
+
+    public static async Task<string> Dump(Uri page) => await Run("--dump-dom", "--virtual-time-budget=3000", page.ToString());
+
+    public static async Task<byte[]> Screenshot(Uri page)
+    {
+        var file = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():n}.png");
+        await Run($"--screenshot={file}", "--window-size=1280,1200", "--hide-scrollbars", page.ToString());
+        var png = await File.ReadAllBytesAsync(file);
+        File.Delete(file);
+        return png;
+    }
+
+    private static async Task<string> Run(params string[] arguments)
+    {
+        var program = Names.SelectMany(name => Environment.GetEnvironmentVariable("PATH")!.Split(':').Select(folder => Path.Combine(folder, name))).FirstOrDefault(File.Exists)
+            ?? throw new FileNotFoundException("There is no chromium here; run: apt-get update && apt-get install -y chromium");
+        var profile = Directory.CreateTempSubdirectory("chromium-");
+        var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true };
+        string[] all =
+        [
+            "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", $"--user-data-dir={profile.FullName}", .. arguments,
+        ];
+        foreach (var argument in all)
+            start.ArgumentList.Add(argument);
+        using var browser = Process.Start(start)!;
+        try
+        {
+            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+            var errors = browser.StandardError.ReadToEndAsync(limit.Token);
+            var output = await browser.StandardOutput.ReadToEndAsync(limit.Token);
+            await browser.WaitForExitAsync(limit.Token);
+            await errors;
+            return output;
+        }
+        finally
+        {
+            if (!browser.HasExited)
+                browser.Kill(entireProcessTree: true);
+            profile.Delete(recursive: true);
+        }
+    }
+}
