@@ -56,7 +56,7 @@ public sealed class LifeTests
     [InlineData("nonsense", null, "is not an address")]
     public async Task What_would_be_open_or_cannot_be_is_refused_with_a_sentence(string urls, string? key, string sentence)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "sana.dll"), "serve", "--checkpoint", Path.GetTempPath(), "--data", "never-made", "--urls", urls]) { RedirectStandardError = true };
+        var start = new ProcessStartInfo(SanaProgram.Executable, ["serve", "--checkpoint", Path.GetTempPath(), "--data", "never-made", "--urls", urls]) { RedirectStandardError = true };
         start.Environment["SANA_API_KEY"] = key ?? "";
 
         using var process = Process.Start(start)!;

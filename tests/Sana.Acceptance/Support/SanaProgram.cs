@@ -7,7 +7,7 @@ internal static class SanaProgram
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
-    private static readonly string Executable = Environment.GetEnvironmentVariable("SANA_EXE") is { Length: > 0 } path ? path : Path.Combine(AppContext.BaseDirectory, "sana");
+    public static readonly string Executable = Environment.GetEnvironmentVariable("SANA_EXE") is { Length: > 0 } path ? path : Path.Combine(AppContext.BaseDirectory, "sana");
 
     public static async Task<Finished> Run(params string[] arguments)
     {

@@ -53,7 +53,7 @@ internal sealed class SanaServer : IAsyncDisposable
         Directory.CreateDirectory(server.Data);
         if (config is not null)
             await File.WriteAllTextAsync(Path.Combine(server.Data, "sana.json"), JsonSerializer.Serialize(config));
-        TinyCheckpoint.CopyTo(Path.Combine(server._folder, "checkpoint"));
+        SmallCheckpoint.CopyTo(Path.Combine(server._folder, "checkpoint"));
         await server.Begin(options);
         return server;
     }
@@ -70,7 +70,7 @@ internal sealed class SanaServer : IAsyncDisposable
     /// <summary>Sends SIGTERM; the exit code.</summary>
     public async Task<int> Terminate()
     {
-        using var kill = Process.Start("kill", ["-TERM", _process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        SanaProgram.Signal(_process, "TERM");
         await _process.WaitForExitAsync();
         return _process.ExitCode;
     }
@@ -86,17 +86,17 @@ internal sealed class SanaServer : IAsyncDisposable
         return (response.StatusCode, text.Length == 0 ? default : JsonDocument.Parse(text).RootElement, response.Headers);
     }
 
-    /// <summary>Asks until the status is one of those wanted; half a minute is more than any of these jobs takes.</summary>
-    public async Task<JsonElement> Until(string path, params string[] statuses)
+    /// <summary>Asks until the status is the one wanted; the patience is more than any of these jobs takes on a busy machine.</summary>
+    public async Task<JsonElement> Until(string path, string wanted, int seconds = 60)
     {
-        for (var patience = Stopwatch.StartNew(); patience.Elapsed < TimeSpan.FromSeconds(40); await Task.Delay(100))
+        for (var patience = Stopwatch.StartNew(); patience.Elapsed < TimeSpan.FromSeconds(seconds); await Task.Delay(100))
         {
             var (status, body, _) = await Send(HttpMethod.Get, path);
-            if (status == HttpStatusCode.OK && statuses.Contains(body.GetProperty("status").GetString()))
+            if (status == HttpStatusCode.OK && body.GetProperty("status").GetString() == wanted)
                 return body;
         }
 
-        throw new TimeoutException($"{path} is not {string.Join(" or ", statuses)}: {(await Send(HttpMethod.Get, path)).Body}\n{Errors}");
+        throw new TimeoutException($"{path} is not {wanted}: {(await Send(HttpMethod.Get, path)).Body}\n{Errors}");
     }
 
     public static object Job(string prompt, params ulong[] seeds) => new { input = new { prompt, width = 64, height = 64, steps = 2, seeds } };
@@ -113,10 +113,10 @@ internal sealed class SanaServer : IAsyncDisposable
 
     private async Task Begin(string[] options)
     {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(SanaProgram.Executable) { RedirectStandardOutput = true, RedirectStandardError = true };
         string[] arguments =
         [
-            Path.Combine(AppContext.BaseDirectory, "sana.dll"), "serve", "--checkpoint", Path.Combine(_folder, "checkpoint"), "--data", Data, "--urls", "http://127.0.0.1:0", "--json", "--verbose", .. options,
+            "serve", "--checkpoint", Path.Combine(_folder, "checkpoint"), "--data", Data, "--urls", "http://127.0.0.1:0", "--json", "--verbose", .. options,
         ];
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);

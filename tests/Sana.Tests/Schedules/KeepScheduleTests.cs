@@ -1,0 +1,46 @@
+using Microsoft.Extensions.Time.Testing;
+using Sana.Tests.Support;
+using Sana.Workflows.Contract;
+using Sana.Workflows.Orchestrations;
+using Sana.Workflows.Schedules;
+using Xunit;
+
+namespace Sana.Tests.Schedules;
+
+public sealed class KeepScheduleTests
+{
+    private static readonly ScheduledRun _hourly = new(new Schedule { Name = "hourly", Cron = "0 0 * * * *" }, Curate: new ScheduledCuration("s", "d"));
+
+    [Fact]
+    public async Task Ticks_that_were_missed_fire_as_one()
+    {
+        var clock = new FakeTimeProvider(new DateTimeOffset(2026, 11, 23, 7, 30, 0, TimeSpan.Zero));
+        var ticks = System.Threading.Channels.Channel.CreateUnbounded<DateTime>();
+        var asked = System.Threading.Channels.Channel.CreateUnbounded<DateTime>();
+        var registry = new WorkflowRegistry()
+            .Add(ScheduleNames.Keep, () => new KeepSchedule())
+            .Add(ScheduleNames.Next, (next, _) =>
+            {
+                asked.Writer.TryWrite(next.After);
+                return Task.FromResult(next.Schedule.Next(next.After));
+            })
+            .Add(ScheduleNames.Begin, (tick, _) =>
+            {
+                ticks.Writer.TryWrite(tick.Due);
+                return Task.FromResult<string?>("run");
+            });
+        var engine = new PlainEngine(registry, clock);
+        await engine.Start(ScheduleNames.Keep, new ScheduleState(_hourly), "schedule-hourly");
+        await asked.Reader.ReadAsync();
+
+        // Five hours pass at once, as they do for a machine that was off.
+        while (!ticks.Reader.TryPeek(out _))
+        {
+            clock.Advance(TimeSpan.FromHours(5));
+            await Task.Yield();
+        }
+
+        Assert.Equal(new DateTime(2026, 11, 23, 8, 0, 0, DateTimeKind.Utc), await ticks.Reader.ReadAsync());
+        Assert.True(await asked.Reader.ReadAsync() >= new DateTime(2026, 11, 23, 12, 30, 0, DateTimeKind.Utc));
+    }
+}
