@@ -18,6 +18,7 @@ internal sealed class JobOrder(ApiParts parts)
     private const int DefaultDeadline = 24 * 3600;
 
     private static readonly SearchValues<char> IdLetters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-_");
+    private static readonly string[] Events = ["completed", "succeeded", "failed", "canceled"];
     private static readonly string[] Schedulers = ["flow-dpm++2m", "flow-dpm", "flow-euler", "scm"];
 
     /// <summary>An id nobody has: sortable by time.</summary>
@@ -67,7 +68,7 @@ internal sealed class JobOrder(ApiParts parts)
     public static JobTicket Ticket(JobMessage message, JobRequest asked)
     {
         var deadline = message.NotAfter is { } last ? (int)Math.Min((last - message.CreatedAt!.Value).TotalSeconds + message.Limits.TimeoutS, 30 * 86_400) : DefaultDeadline;
-        var webhook = message.Callback is { } callback ? new WebhookTarget(callback.Url, callback.SecretRef!) : null;
+        var webhook = message.Callback is { } callback ? new WebhookTarget(callback.Url, callback.SecretRef!, callback.Events) : null;
         var sha256 = Fingerprint(asked);
         return new JobTicket(message.JobId, RequestedJobs.Message(message.JobId, sha256), sha256, message.Input.Seeds!.Count, deadline, webhook);
     }
@@ -140,6 +141,8 @@ internal sealed class JobOrder(ApiParts parts)
         var secret = callback.SecretRef ?? "default";
         if (!parts.WebhookSecrets.Contains(secret))
             throw ApiFault.Invalid("callback.secret_ref", $"The server has no webhook secret '{new string([.. secret.Take(64).Where(letter => !char.IsControl(letter))])}'.");
+        if (callback.Events is { } events && (events.Count is 0 or > 4 || events.Except(Events).Any()))
+            throw ApiFault.Invalid("callback.events", "events takes completed, succeeded, failed and canceled; leave it out for all.");
         try
         {
             return callback with { Url = parts.Urls.Check(callback.Url).AbsoluteUri, SecretRef = secret };

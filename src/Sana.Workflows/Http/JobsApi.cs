@@ -61,14 +61,15 @@ public sealed class JobsApi(ApiParts parts)
     /// <summary>Starts a job, or finds the one of this id.</summary>
     internal async Task<(WorkflowInstance Instance, JobMessage Message)> Start(string id, JobRequest asked, bool needsWorker, CancellationToken cancellationToken)
     {
+        // A repeat finds its job before anything is judged: what was good then may be too late by now.
+        if (await parts.Workflows.Get(RequestedJobs.Instance(id)) is { } known && Same(known, JobOrder.Fingerprint(asked)) is var same)
+            return (same, await Asked(same, cancellationToken) ?? throw ApiFault.NotFound($"The request of job {id} is not there any more."));
         var message = _order.Message(id, asked, Activity.Current?.Id);
         var ticket = JobOrder.Ticket(message, asked);
-        if (await parts.Workflows.Get(RequestedJobs.Instance(id)) is { } known)
-            return (Same(known, ticket), await Asked(known, cancellationToken) ?? message);
         await _admission.Enter(needsWorker, cancellationToken);
         await parts.Blobs.PutIfAbsent(ticket.Message, JsonSerializer.SerializeToUtf8Bytes(message, ApiJson.Options), cancellationToken);
         var outcome = await parts.Workflows.Start(RequestedJobs.Run, ticket, RequestedJobs.Instance(id));
-        return (outcome.IsNew ? outcome.Instance : Same(outcome.Instance, ticket), message);
+        return (outcome.IsNew ? outcome.Instance : Same(outcome.Instance, ticket.Sha256), message);
     }
 
     /// <summary>The instance when it has ended or the time is over.</summary>
@@ -142,9 +143,9 @@ public sealed class JobsApi(ApiParts parts)
             ? JsonSerializer.Deserialize<JobMessage>(bytes, StoredJson.Options)
             : null;
 
-    private static WorkflowInstance Same(WorkflowInstance known, JobTicket ticket) => WorkflowJson.Read<JobTicket>(known.Input).Sha256 == ticket.Sha256
+    private static WorkflowInstance Same(WorkflowInstance known, string sha256) => WorkflowJson.Read<JobTicket>(known.Input).Sha256 == sha256
         ? known
-        : throw ApiFault.Conflict("Another job was asked for under this id or key; take a new one.", ticket.JobId);
+        : throw ApiFault.Conflict("Another job was asked for under this id or key; take a new one.", IdOf(known));
 
     private static string IdOf(WorkflowInstance instance) => instance.Id["job-".Length..];
 

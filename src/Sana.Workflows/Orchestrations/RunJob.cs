@@ -19,6 +19,10 @@ public sealed class RunJob : IWorkflow<JobTicket, JobEnd>
         {
             end = await Follow(context, ticket);
         }
+        catch (StepFailedException error)
+        {
+            end = await context.Call(RequestedJobs.GiveUp, new JobGivenUp(ticket.JobId, JobStatus.Failed, FaultReason.TransientIo, error.ErrorMessage), Patient);
+        }
         catch (WorkflowCanceledException canceled)
         {
             end = await context.Call(RequestedJobs.GiveUp, new JobGivenUp(ticket.JobId, JobStatus.Canceled, "canceled", canceled.Reason), Patient);
@@ -35,10 +39,10 @@ public sealed class RunJob : IWorkflow<JobTicket, JobEnd>
 
     private static async Task<JobEnd> Follow(IWorkflowContext context, JobTicket ticket)
     {
-        await context.Call(RequestedJobs.Send, new JobSend(ticket.JobId, ticket.Message, context.InstanceId), Patient);
         try
         {
-            await context.WaitForEvent<BatchDone>(RequestedJobs.Ended, TimeSpan.FromSeconds(ticket.DeadlineSeconds));
+            if (await context.Call(RequestedJobs.Send, new JobSend(ticket.JobId, ticket.Message, context.InstanceId), Patient))
+                await context.WaitForEvent<BatchDone>(RequestedJobs.Ended, TimeSpan.FromSeconds(ticket.DeadlineSeconds));
         }
         catch (TimeoutException)
         {
@@ -52,7 +56,7 @@ public sealed class RunJob : IWorkflow<JobTicket, JobEnd>
 
     private static async Task Tell(IWorkflowContext context, JobTicket ticket, JobEnd end)
     {
-        if (ticket.Webhook is { } target)
+        if (ticket.Webhook is { } target && target.Wants(end.Status))
             await context.Call(RequestedJobs.BeginDelivery, new WebhookMessage($"msg_{ticket.JobId}", target, $"job.{end.Status}", ticket.JobId), Patient);
     }
 }

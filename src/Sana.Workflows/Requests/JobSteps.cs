@@ -37,13 +37,14 @@ public sealed class JobSteps(IBlobs blobs, IJobQueue queue, GuardedHttp http, IR
 
     private async Task<bool> Send(JobSend send, CancellationToken cancellationToken)
     {
-        // The end may have come before the journal heard of the sending: then there is nothing to send.
+        // The end may have come before the journal heard of the sending, or the id is an old one whose instance was forgotten.
         if (await Result(send.JobId, cancellationToken) is not null)
             return false;
         var bytes = await blobs.Read(send.Message, cancellationToken) ?? throw new WorkflowException($"The message {send.Message} is not there any more.");
         var message = JsonSerializer.Deserialize<JobMessage>(bytes, StoredJson.Options)!;
         // The webhook is this side's: a worker that knows of it would tell twice.
-        return await queue.Send(message with { Callback = null, Reply = new JobReply(send.ReplyTo, RequestedJobs.Ended) }, cancellationToken: cancellationToken);
+        await queue.Send(message with { Callback = null, Reply = new JobReply(send.ReplyTo, RequestedJobs.Ended) }, cancellationToken: cancellationToken);
+        return true;
     }
 
     private async Task<JobEnd> GiveUp(JobGivenUp given, CancellationToken cancellationToken)

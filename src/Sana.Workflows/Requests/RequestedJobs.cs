@@ -25,7 +25,12 @@ public sealed record JobEnd(string JobId, string Status);
 /// <summary>Where a webhook goes.</summary>
 /// <param name="Url">Checked when it was given and again when it is connected.</param>
 /// <param name="Secret">Name of the secret that signs it; the secret itself never enters a history.</param>
-public sealed record WebhookTarget(string Url, string Secret);
+/// <param name="Events">Which ends it wants to hear of; null for every one.</param>
+public sealed record WebhookTarget(string Url, string Secret, IReadOnlyList<string>? Events = null)
+{
+    /// <summary>Whether an end of this status is to be told: <c>completed</c> is any end.</summary>
+    public bool Wants(string status) => Events is null || Events.Contains(status) || Events.Contains("completed");
+}
 
 /// <summary>One webhook message to deliver. Its body follows from the job's result document.</summary>
 /// <param name="Id">The same for every attempt.</param>
@@ -43,7 +48,7 @@ public static class RequestedJobs
     /// <summary>Delivers one webhook, however long its receiver is down.</summary>
     public static readonly Workflow<WebhookMessage, bool> Deliver = new("deliver-webhook");
 
-    /// <summary>Puts a job on the queue.</summary>
+    /// <summary>Puts a job on the queue; false when it has its result already.</summary>
     public static readonly Step<JobSend, bool> Send = new("job.send");
 
     /// <summary>How a job ended by its result document; null while there is none.</summary>

@@ -37,5 +37,16 @@ public sealed class WebhookTests(SharedServer shared)
         Assert.Equal(deliveries[0].Body, deliveries[1].Body);
     }
 
+    [Fact]
+    public async Task Who_asked_for_failures_hears_of_nothing_else()
+    {
+        await shared.Server.Send(HttpMethod.Put, "/v1/jobs/quiet", new { input = new { prompt = "a bell", width = 64, height = 64, steps = 2 }, callback = new { url = shared.Receiver.Url("quiet"), events = new[] { "failed" } } });
+        await shared.Server.Until("/v1/jobs/quiet", "succeeded");
+        await shared.Server.Send(HttpMethod.Put, "/v1/jobs/loud", Job("loud"));
+        await shared.Receiver.Wait("loud", 1);
+
+        Assert.Equal(0, shared.Receiver.Count("quiet"));
+    }
+
     private object Job(string path) => new { input = new { prompt = "a bell", width = 64, height = 64, steps = 2 }, callback = new { url = shared.Receiver.Url(path) } };
 }
