@@ -38,7 +38,9 @@ internal static class Accept
 
     public static Option<string> Data() => new("--data")
     {
-        Description = "Folder of the journal and the queue. Default: sana-data.", HelpName = "folder", DefaultValueFactory = _ => "sana-data",
+        Description = "Folder of the journal and the queue. Default: sana-data.",
+        HelpName = "folder",
+        DefaultValueFactory = _ => "sana-data",
     };
 
     public static Argument<string> Instance() => new("id") { Description = "The instance's id, as sana status shows it." };

@@ -15,7 +15,8 @@ internal sealed class HostArguments
     private readonly Option<string?> _out = Accept.Place("--out", "Default: as the last time, or the folder blobs in the data folder.");
     private readonly Option<string?> _queue = new("--queue")
     {
-        Description = "sqlite; azurite[:queue]; storage connection string, with ;Queue=name. Default: as the last time, or sqlite.", HelpName = "place",
+        Description = "sqlite; azurite[:queue]; storage connection string, with ;Queue=name. Default: as the last time, or sqlite.",
+        HelpName = "place",
     };
 
     private readonly Option<int?> _visibility = Accept.Number("--visibility", "Seconds for which a message is held without a sign of life, 1…86400. Default: 60.", 1, 86_400);
@@ -36,7 +37,8 @@ internal sealed class HostArguments
                 Queue = parsed.GetValue(_queue) ?? "sqlite",
                 Worker = new RenderWorkerOptions
                 {
-                    Visibility = TimeSpan.FromSeconds(parsed.GetValue(_visibility) ?? 60), MaxEngineDeaths = parsed.GetValue(_deaths) ?? 2,
+                    Visibility = TimeSpan.FromSeconds(parsed.GetValue(_visibility) ?? 60),
+                    MaxEngineDeaths = parsed.GetValue(_deaths) ?? 2,
                 },
             },
             parsed.GetValue(_device) is not null,

@@ -89,7 +89,10 @@ public sealed class LocalHost : IAsyncDisposable
             engine = SqliteEngine.Open(
                 new SqliteEngineOptions
                 {
-                    Path = Path.Combine(data, "journal.db"), MaxParallelSteps = options.MaxParallelSteps, Clock = options.Clock, Logging = options.Logging,
+                    Path = Path.Combine(data, "journal.db"),
+                    MaxParallelSteps = options.MaxParallelSteps,
+                    Clock = options.Clock,
+                    Logging = options.Logging,
                 },
                 registry);
             // The folder is ours: who held a message is dead.

@@ -161,7 +161,11 @@ public sealed class SqliteJobQueue : IJobQueue, IDisposable
 
     private static QueuedJob Read(SqliteDataReader row) => new()
     {
-        Id = row.GetString(0), Receipt = row.GetString(1), Body = row.GetString(2), Deliveries = row.GetInt32(3), Sent = Time(row.GetInt64(4)),
+        Id = row.GetString(0),
+        Receipt = row.GetString(1),
+        Body = row.GetString(2),
+        Deliveries = row.GetInt32(3),
+        Sent = Time(row.GetInt64(4)),
     };
 
     private static DateTimeOffset Time(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds);

@@ -34,8 +34,7 @@ public sealed partial class CurateSteps(IBlobs blobs)
         SourcePlace.RefuseKeys(request.Source);
     }
 
-    /// <summary>Whether a name can be a dataset's or a version's.</summary>
-    public static bool IsName(string name) => DatasetName().IsMatch(name);
+    private static bool IsName(string name) => DatasetName().IsMatch(name);
 
     private async Task<ShardPlan> PlanShards(CurateRequest request, CancellationToken cancellationToken)
     {

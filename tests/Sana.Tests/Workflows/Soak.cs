@@ -163,7 +163,8 @@ public sealed class Soak(AzuriteFixture azurite) : IDisposable
     {
         var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "sana.dll"), .. arguments])
         {
-            RedirectStandardOutput = true, RedirectStandardError = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         })!;
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
