@@ -77,14 +77,17 @@ internal static class StatusMarkup
         : Html.Of($"""
             <section><h2>Runs</h2>
             <div class="scroll"><table><thead><tr><th>Run</th><th>Status</th><th>Progress</th><th class="num">Good</th><th class="num">Failed</th><th class="num">Left out</th><th class="num">Time</th><th class="num">Started</th></tr></thead>
-            <tbody>{Html.Join(view.Runs.Select(run => Row(run, view.Now)))}</tbody></table></div></section>
+            <tbody>{Html.Join(view.Runs.Select(run => Row(run, view)))}</tbody></table></div></section>
             """);
 
-    private static Html Row(WorkflowInstance run, DateTime now)
+    private static Html Row(WorkflowInstance run, StatusView view)
     {
+        var now = view.Now;
         if (run.Workflow == RequestedJobs.Run.Name)
             return JobRow(run, now);
         var shown = RunViews.Of(run, run.Id, "");
+        if (shown.Progress is { } reported)
+            shown = shown with { Progress = reported with { Done = Math.Clamp(view.Settled(reported.RunId), reported.Done, Math.Max(reported.Done, reported.Total)) } };
         var progress = shown.Progress is { Total: > 0 } at ? Html.Of($"""<progress max="{at.Total}" value="{at.Done}"></progress><small>{at.Done:N0} of {at.Total:N0} · {at.Stage}</small>""")
             : run.IsFinished ? Html.Of($"""<small>{run.Error ?? Reasons(shown.Reasons)}</small>""") : Html.Of($"<small>planning</small>");
         return Html.Of($"""

@@ -31,6 +31,7 @@ internal sealed class StatusPage(ApiParts parts, QueueWatch queue, RecentWork re
             PerMinute = recent.PerMinute,
             Images = recent.Images,
             Runs = await Runs(),
+            Settled = recent.Settled,
             Schedules = [.. (await Find(ScheduleNames.Keep.Name, 50)).Where(kept => !kept.IsFinished)],
             Failures = recent.Failures,
         };

@@ -33,6 +33,7 @@ internal static class StatusStyle
         td{padding:10px 12px 10px 0;border-top:1px solid var(--line);vertical-align:middle}
         tbody tr:first-child td{border-top-color:var(--line)}section>table tr:first-child td{border-top:0;padding-top:0}
         th:last-child,td:last-child{padding-right:0}
+        td:first-child{min-width:130px}
         .num{text-align:right;white-space:nowrap}
         .progress{min-width:170px;width:28%}.progress progress,.progress meter{margin:0 0 3px}
         code{font:13px/1.4 ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace;overflow-wrap:anywhere}

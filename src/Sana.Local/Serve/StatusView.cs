@@ -33,6 +33,9 @@ internal sealed record StatusView
 
     public required IReadOnlyList<WorkflowInstance> Runs { get; init; }
 
+    /// <summary>Images of a run that were settled since the start: a run itself reports after each chunk of its plan only.</summary>
+    public required Func<string, long> Settled { get; init; }
+
     public required IReadOnlyList<WorkflowInstance> Schedules { get; init; }
 
     public required IReadOnlyDictionary<string, long> Failures { get; init; }

@@ -8,9 +8,11 @@ public sealed class RecentWork(TimeProvider clock)
 
     private const int MaxImages = 18;
     private const int MaxReasons = 64;
+    private const int MaxRuns = 1024;
 
     private readonly Lock _gate = new();
     private readonly LinkedList<RecentImage> _images = new();
+    private readonly Dictionary<string, long> _settled = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, long> _failures = new(StringComparer.Ordinal);
     private readonly (long Minute, int Images)[] _minutes = new (long, int)[Minutes];
 
@@ -57,6 +59,24 @@ public sealed class RecentWork(TimeProvider clock)
             ref var slot = ref _minutes[minute % Minutes];
             slot = (minute, slot.Minute == minute ? slot.Images + 1 : 1);
         }
+    }
+
+    /// <summary>An image of a run was settled, good or not.</summary>
+    public void Settle(string run)
+    {
+        lock (_gate)
+        {
+            if (_settled.Count >= MaxRuns && !_settled.ContainsKey(run))
+                _settled.Clear();
+            _settled[run] = _settled.GetValueOrDefault(run) + 1;
+        }
+    }
+
+    /// <summary>Images of a run that were settled since the start, as far as is remembered.</summary>
+    public long Settled(string run)
+    {
+        lock (_gate)
+            return _settled.GetValueOrDefault(run);
     }
 
     /// <summary>A job ended; <paramref name="failure"/> is its reason code, or null.</summary>

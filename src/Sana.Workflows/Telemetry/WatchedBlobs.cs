@@ -56,6 +56,7 @@ public sealed class WatchedBlobs(IBlobs inner, TimeProvider clock) : IBlobs
         var record = JsonSerializer.Deserialize<Record>(bytes, Http.StoredJson.Options)!;
         if (record.Schema != "sana.image/1")
             return;
+        Recent.Settle(record.RunId ?? "");
         if (record.Image is not { } image)
         {
             SanaTelemetry.ImagesInvalid.Add(1, new KeyValuePair<string, object?>("reason", record.Reason));
@@ -70,14 +71,14 @@ public sealed class WatchedBlobs(IBlobs inner, TimeProvider clock) : IBlobs
     {
         var reason = result.Error?.Code ?? result.Status;
         SanaTelemetry.JobOutcomes.Add(1, new KeyValuePair<string, object?>("reason", reason));
-        Recent.Count(result.Status == JobStatus.Succeeded ? null : reason);
+        Recent.Count(result.Status == JobStatus.Failed ? reason : null);
         if (result.Timings is not { } timings)
             return;
         SanaTelemetry.QueueWait.Record(timings.QueueMs / 1000.0);
         SanaTelemetry.JobDuration.Record(timings.TotalMs / 1000.0, new("stage", "total"), new("outcome", result.Status));
     }
 
-    private sealed record Record(string? Schema, string? Prompt, ulong Seed, string? Reason, RecordedFile? Image);
+    private sealed record Record(string? Schema, string? RunId, string? Prompt, ulong Seed, string? Reason, RecordedFile? Image);
 
     private sealed record RecordedFile(string Name, int Width, int Height);
 }
