@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http;
 using Sana.Workflows.Contract;
+using Sana.Workflows.Curation;
 
 namespace Sana.Workflows.Http;
 
@@ -20,6 +21,7 @@ public sealed partial class DatasetsApi(ApiParts parts)
         if (asked.ItemsPerShard is < 1 or > 10_000)
             throw ApiFault.Invalid("items_per_shard", $"items_per_shard {asked.ItemsPerShard} is not in 1…10000.");
         var start = new CurateRequest(place, name, asked.Version, asked.ItemsPerShard, new Pace());
+        CurateSteps.Check(start); // a key in a place must not reach the history
         var outcome = await parts.Workflows.Start(Jobs.Curate, start, Instance(name, asked.Version));
         var there = WorkflowJson.Read<CurateRequest>(outcome.Instance.Input);
         return there.Source == start.Source && there.ItemsPerShard == start.ItemsPerShard

@@ -2,6 +2,7 @@ using System.Globalization;
 using Sana.Inference.Diffusion;
 using Sana.Workflows.Blobs;
 using Sana.Workflows.Contract;
+using Sana.Workflows.Curation;
 using Sana.Workflows.Generation;
 using Sana.Workflows.Orchestrations;
 
@@ -58,6 +59,7 @@ public sealed class ScheduleSteps(IBlobs blobs, IReadOnlyDictionary<string, stri
         var curate = tick.Run.Curate!;
         var place = sources.GetValueOrDefault(curate.Source) ?? throw new WorkflowException($"sana.json has no source '{curate.Source}'.");
         var start = new CurateRequest(place, curate.Dataset, curate.Version, curate.ItemsPerShard, new Pace());
+        CurateSteps.Check(start); // a key in a place must not reach the history
         return (await client.Start(Jobs.Curate, start, $"dataset-{id}")).Instance.Id;
     }
 
