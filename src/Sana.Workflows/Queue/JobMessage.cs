@@ -12,6 +12,8 @@ public sealed record JobMessage
     /// <summary>The schema that this program writes.</summary>
     public const string CurrentSchema = "sana.job/1";
 
+    private const int DefaultPriority = 5;
+
     /// <value>Always <c>sana.job/1</c>.</value>
     public string Schema { get; init; } = CurrentSchema;
 
@@ -31,7 +33,7 @@ public sealed record JobMessage
     public string? Tenant { get; init; }
 
     /// <value>0…9; higher goes first where the queue knows priorities. Default 5.</value>
-    public int Priority { get; init; } = 5;
+    public int Priority { get; init; } = DefaultPriority;
 
     /// <value>How often it was put back by hand after it had failed. Default 0.</value>
     public int Round { get; init; }
@@ -69,16 +71,24 @@ public sealed record JobMessage
     {
         try
         {
+            var saysPriority = false;
             using (var document = JsonDocument.Parse(body, new JsonDocumentOptions { MaxDepth = 32 }))
             {
                 var schema = document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("schema", out var field) ? field.ToString() : "";
                 if (schema != CurrentSchema && !schema.StartsWith(CurrentSchema + '.', StringComparison.Ordinal))
                     throw new JobFaultException(FaultReason.BadInput, $"The message's schema is '{Short(schema)}'; this worker reads {CurrentSchema}.");
+                saysPriority = document.RootElement.TryGetProperty("priority", out _);
             }
 
             var job = JsonSerializer.Deserialize(body, JobJson.Readable.JobMessage)!;
-            // A field that is null says nothing, as one that is missing.
-            return job with { Input = job.Input ?? new JobInput(), Output = job.Output ?? new JobOutput(), Limits = job.Limits ?? new JobLimits() };
+            // A field that is null says nothing, as one that is missing; generated readers forget the defaults of what is missing.
+            return job with
+            {
+                Input = job.Input ?? new JobInput(),
+                Output = job.Output ?? new JobOutput(),
+                Limits = job.Limits ?? new JobLimits(),
+                Priority = saysPriority ? job.Priority : DefaultPriority,
+            };
         }
         catch (JsonException error)
         {

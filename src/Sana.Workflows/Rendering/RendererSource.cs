@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using Sana.Workflows.Generation;
+using Sana.Workflows.Telemetry;
 
 namespace Sana.Workflows.Rendering;
 
@@ -15,7 +17,14 @@ public sealed class RendererSource(Func<CancellationToken, Task<IRenderer>> load
         await _one.WaitAsync(cancellationToken);
         try
         {
-            return _loaded ??= await load(cancellationToken);
+            if (_loaded is null)
+            {
+                var clock = Stopwatch.StartNew();
+                _loaded = await load(cancellationToken);
+                SanaTelemetry.ModelLoad.Record(clock.Elapsed.TotalSeconds);
+            }
+
+            return _loaded;
         }
         finally
         {
