@@ -207,21 +207,20 @@ internal sealed class Execution : IWorkflowContext
     private void Settle()
     {
         _thread.Settle();
-        if (_outcome is not null || _main!.IsCompleted)
-            return;
-        if (_thread.IsDisturbed || (_pending.Count == 0 && _events.Waiting == 0))
-        {
-            _outcome = new Outcome(
-                Ending.Failed,
-                $"The workflow of instance {InstanceId} awaits a task that is not its context's; move that work into a step and await only what the context returns.",
-                typeof(InvalidOperationException).FullName);
-        }
+        if (!_main!.IsCompleted && _pending.Count == 0 && _events.Waiting == 0)
+            _outcome ??= Astray();
     }
+
+    private Outcome Astray() => new(
+        Ending.Failed,
+        $"The workflow of instance {InstanceId} awaits a task that is not its context's; move that work into a step and await only what the context returns.",
+        typeof(InvalidOperationException).FullName);
 
     private Turn Decide()
     {
-        if (_thread.IsDisturbed && !_main!.IsCompleted)
-            Settle();
+        // Whatever its code made of it: what another thread brought would not come again in a replay.
+        if (_thread.IsDisturbed)
+            _outcome ??= Astray();
         var outcome = _outcome ??= _main!.IsCompleted ? End(_main) : null;
         var turn = new Turn(outcome is null ? _calls.FindAll(call => _pending.ContainsKey(call.Number)) : [], _dropped, _status, outcome);
         (_calls, _dropped, _status) = ([], [], null);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Sana.Workflows.Contract;
 using Xunit;
 using static Sana.Tests.Engine.ScenarioWorkflows;
@@ -20,15 +21,15 @@ public class AstrayWorkflows
     public Task A_foreign_task_beside_a_pending_step_is_refused() => Fails("awaits a task that is not its context's", async (context, number) =>
     {
         var pending = context.WaitForEvent<int>("never");
-        await Task.Run(() => number, TestContext.Current.CancellationToken);
-        return await pending;
+        await new ForeignThread(ComesBack: true);
+        return number + await pending;
     });
 
     [Fact]
     public Task Leaving_the_logical_thread_is_refused() => Fails("awaits a task that is not its context's", async (context, number) =>
     {
         var pending = context.WaitForEvent<int>("never");
-        await Task.Run(() => number, TestContext.Current.CancellationToken).ConfigureAwait(false);
+        await new ForeignThread(ComesBack: false);
         return await context.Call(Fakes.Double, number) + await pending;
     });
 
@@ -61,5 +62,29 @@ public class AstrayWorkflows
 
         Assert.Equal(WorkflowStatus.Failed, end.Status);
         Assert.Contains(sentence, end.Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>Awaited, it goes on from the thread pool: through the context of the await, or, as <c>ConfigureAwait(false)</c> does, without. Never complete at once, as a fast task may be.</summary>
+    private sealed record ForeignThread(bool ComesBack) : INotifyCompletion
+    {
+        public bool IsCompleted => false;
+
+        public ForeignThread GetAwaiter() => this;
+
+        public void GetResult()
+        {
+        }
+
+        public void OnCompleted(Action continuation)
+        {
+            var here = ComesBack ? SynchronizationContext.Current : null;
+            ThreadPool.QueueUserWorkItem(_ =>
+            {
+                if (here is null)
+                    continuation();
+                else
+                    here.Post(_ => continuation(), null);
+            });
+        }
     }
 }
