@@ -11,8 +11,6 @@ internal sealed partial class Graph
 
     public Value Div(Value left, Value right) => Elementwise("Div", left, right);
 
-    public Value Neg(Value x) => Same("Neg", x);
-
     public Value Exp(Value x) => Same("Exp", x);
 
     public Value Relu(Value x) => Same("Relu", x);

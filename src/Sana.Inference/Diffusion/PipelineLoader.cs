@@ -25,7 +25,9 @@ internal static class PipelineLoader
         }
         catch (AggregateException exception)
         {
-            DisposeLoaded(transformer, decoder, prompts);
+            Release(transformer);
+            Release(decoder);
+            Release(prompts);
             throw exception.Flatten().InnerExceptions.OfType<InferenceException>().FirstOrDefault() ?? exception.Flatten().InnerExceptions[0];
         }
 
@@ -72,21 +74,12 @@ internal static class PipelineLoader
         }
     }
 
-    private static void DisposeLoaded(Task<Transformer> transformer, Task<AutoencoderHalf> decoder, Task<PromptEncoder> prompts)
+    private static void Release<T>(Task<T> loading)
+        where T : IDisposable
     {
-        if (transformer.IsCompletedSuccessfully)
+        if (loading.IsCompletedSuccessfully)
         {
-            transformer.Result.Dispose();
-        }
-
-        if (decoder.IsCompletedSuccessfully)
-        {
-            decoder.Result.Dispose();
-        }
-
-        if (prompts.IsCompletedSuccessfully)
-        {
-            prompts.Result.Dispose();
+            loading.Result.Dispose();
         }
     }
 }
