@@ -1,0 +1,41 @@
+namespace Sana.Curation.Ingest;
+
+/// <summary>What ingest made of a file: normalised pixels in the dataset's own format, or a reason.</summary>
+public sealed record IngestedImage
+{
+    /// <value>SHA-256 of the bytes as they came, lower-case hexadecimal.</value>
+    public required string Sha256 { get; init; }
+
+    /// <value>Why it is rejected; null for a good image.</value>
+    public string? Reason { get; init; }
+
+    /// <value>One sentence to <see cref="Reason"/>: the value, the limit.</value>
+    public string? Message { get; init; }
+
+    /// <value>jpeg, png, webp, gif or tiff by the first bytes; null when it is none of these.</value>
+    public string? Format { get; init; }
+
+    /// <value>Pixels as the header gives them, before orientation; 0 when unknown.</value>
+    public int OriginalWidth { get; init; }
+
+    /// <inheritdoc cref="OriginalWidth"/>
+    public int OriginalHeight { get; init; }
+
+    /// <value>Pixels of the normalised image.</value>
+    public int Width { get; init; }
+
+    /// <inheritdoc cref="Width"/>
+    public int Height { get; init; }
+
+    /// <value>Frames or pages of the file; the first one is taken.</value>
+    public int Frames { get; init; } = 1;
+
+    /// <value>64-bit perceptual hash of the normalised pixels; images that look alike differ in few bits.</value>
+    public ulong Phash { get; init; }
+
+    /// <value>The normalised file: 8-bit sRGB, upright, no metadata.</value>
+    public byte[]? File { get; init; }
+
+    /// <value>Codes of what was done: <c>ext_fixed</c>, <c>animated_first_frame</c>, <c>icc_converted</c>, <c>alpha_flattened</c>, <c>exif_orientation_applied</c>, <c>exif_ignored</c>.</value>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+}
