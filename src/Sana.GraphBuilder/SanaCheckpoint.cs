@@ -1,5 +1,4 @@
 using System.Globalization;
-using Google.Protobuf;
 using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Onnx;
 
@@ -18,15 +17,14 @@ public static class SanaCheckpoint
         var record = BuildRecord.Read(checkpoint);
         options = record is null || options.Force ? options : record.Complete(options);
         var files = CheckpointFiles.Open(checkpoint, options);
-        var graphs = Graphs(files, options.Precision).ToArray();
-        if (!options.Force && record is not null && record.Holds(files, graphs.Select(g => g.File)))
+        return new GraphSet
         {
-            return new BuildReport(files.Fingerprint, record.Graphs, Written: false);
-        }
-
-        var built = graphs.Select(g => Write(files, g.File, g.Build())).ToArray();
-        BuildRecord.Write(files, options, built);
-        return new BuildReport(files.Fingerprint, built, Written: true);
+            Folder = files.Folder,
+            Fingerprint = files.Fingerprint,
+            Weights = [.. files.TextEncoderWeights.Files, .. files.TransformerWeights.Files, .. files.AutoencoderWeights.Files],
+            Facts = Facts(files),
+            Graphs = [.. Graphs(files, options.Precision)],
+        }.Write(record, options);
     }
 
     /// <summary>What is in a checkpoint and what it will need.</summary>
@@ -56,13 +54,6 @@ public static class SanaCheckpoint
         _ => [("", ElementType.Float)],
     };
 
-    private static BuiltGraph Write(CheckpointFiles files, string name, Graph graph)
-    {
-        var bytes = WithFacts(files, graph).ToModel().ToByteArray();
-        AtomicFile.Write(files.PathOf(name), bytes);
-        return new BuiltGraph(name, bytes.Length);
-    }
-
     /// <summary>Writes into a graph what running the checkpoint needs to know, so that nobody reads configs again.</summary>
     internal static Graph WithFacts(CheckpointFiles files, Graph graph)
     {
@@ -74,7 +65,7 @@ public static class SanaCheckpoint
         return graph;
     }
 
-    private static IEnumerable<(string Key, string Value)> Facts(CheckpointFiles files) =>
+    private static (string Key, string Value)[] Facts(CheckpointFiles files) =>
     [
         ("checkpoint", files.Name),
         ("fingerprint", files.Fingerprint),

@@ -4,7 +4,7 @@ using Sana.GraphBuilder.Safetensors;
 
 namespace Sana.GraphBuilder.Checkpoint;
 
-/// <summary>What the last build of a checkpoint was asked for and made: <c>sana.build.json</c> beside <c>model_index.json</c>, written last.</summary>
+/// <summary>What the last build of a checkpoint was asked for and made: <c>sana.build.json</c> in its folder, written last.</summary>
 internal sealed record BuildRecord(
     string Fingerprint, string? Variant, Clamp Clamp, GraphPrecision Precision, IReadOnlyList<string> Weights, IReadOnlyList<BuiltGraph> Graphs)
 {
@@ -25,10 +25,10 @@ internal sealed record BuildRecord(
         }
     }
 
-    public static void Write(CheckpointFiles files, BuildOptions options, IReadOnlyList<BuiltGraph> graphs)
+    public static void Write(GraphSet set, BuildOptions options, IReadOnlyList<BuiltGraph> graphs)
     {
-        var record = new BuildRecord(files.Fingerprint, options.Variant, options.Clamp, options.Precision, Locations(files), graphs);
-        AtomicFile.Write(files.PathOf(FileName), JsonSerializer.SerializeToUtf8Bytes(record, BuildRecordJson.Default.BuildRecord));
+        var record = new BuildRecord(set.Fingerprint, options.Variant, options.Clamp, options.Precision, Locations(set), graphs);
+        AtomicFile.Write(set.PathOf(FileName), JsonSerializer.SerializeToUtf8Bytes(record, BuildRecordJson.Default.BuildRecord));
     }
 
     /// <summary>What the options leave open stays as it was.</summary>
@@ -40,13 +40,12 @@ internal sealed record BuildRecord(
     };
 
     /// <summary>Whether all these graphs are there, whole, and of these files in this place.</summary>
-    public bool Holds(CheckpointFiles files, IEnumerable<string> graphs) =>
-        Fingerprint == files.Fingerprint && Weights is not null && Weights.SequenceEqual(Locations(files)) && Graphs is not null && graphs.All(name =>
-            Graphs.FirstOrDefault(g => g?.File == name) is { } graph && new FileInfo(files.PathOf(name)) is { Exists: true } file && file.Length == graph.Bytes);
+    public bool Holds(GraphSet set) =>
+        Fingerprint == set.Fingerprint && Weights is not null && Weights.SequenceEqual(Locations(set)) && Graphs is not null && set.Graphs.All(wanted =>
+            Graphs.FirstOrDefault(g => g?.File == wanted.File) is { } graph && new FileInfo(set.PathOf(graph.File)) is { Exists: true } file && file.Length == graph.Bytes);
 
     // As the graphs name them: a file that became a link, or a link to another place, is the same weights for the fingerprint and not for a graph.
-    private static string[] Locations(CheckpointFiles files) =>
-        [.. files.TextEncoderWeights.Files.Concat(files.TransformerWeights.Files).Concat(files.AutoencoderWeights.Files).Select(file => LinkedFile.Location(file.Path))];
+    private static string[] Locations(GraphSet set) => [.. set.Weights.Select(file => LinkedFile.Location(file.Path))];
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UseStringEnumConverter = true, WriteIndented = true)]

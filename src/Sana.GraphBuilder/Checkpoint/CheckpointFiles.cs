@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using Sana.GraphBuilder.Configs;
 using Sana.GraphBuilder.Safetensors;
 
@@ -100,25 +98,8 @@ internal sealed class CheckpointFiles
 
     private string Hash()
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        Add($"sana.graph/{SanaGraphs.Version} clamp {Clamp.On}");
         string[] configs = ["model_index.json", "scheduler/scheduler_config.json", "text_encoder/config.json", "transformer/config.json", "vae/config.json"];
-        foreach (var config in configs)
-        {
-            hash.AppendData(SHA256.HashData(RegularFile.ReadAll(PathOf(config), JsonConfig.MaxBytes)));
-        }
-
-        foreach (var file in TextEncoderWeights.Files.Concat(TransformerWeights.Files).Concat(AutoencoderWeights.Files))
-        {
-            Add($"{System.IO.Path.GetFileName(file.Path)} {file.Length} {file.HeaderSha256}");
-        }
-
-        hash.AppendData(WeightSample.Sha256(TextEncoderWeights));
-        hash.AppendData(WeightSample.Sha256(TransformerWeights));
-        hash.AppendData(WeightSample.Sha256(AutoencoderWeights));
-
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
-
-        void Add(string text) => hash.AppendData(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+        return Checkpoint.Fingerprint.Of(
+            $"sana.graph/{SanaGraphs.Version} clamp {Clamp.On}", configs.Select(PathOf), TextEncoderWeights, TransformerWeights, AutoencoderWeights);
     }
 }
