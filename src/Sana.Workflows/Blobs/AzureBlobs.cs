@@ -4,6 +4,7 @@ using Azure;
 using Azure.Storage;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
+using Azure.Storage.Blobs.Specialized;
 
 namespace Sana.Workflows.Blobs;
 
@@ -14,6 +15,7 @@ namespace Sana.Workflows.Blobs;
 public sealed class AzureBlobs : IBlobs
 {
     private const int SinglePutBytes = 256 * 1024 * 1024;
+    private const int ReadAheadBytes = 1024 * 1024;
 
     private readonly BlobContainerClient _container;
     private readonly string _prefix;
@@ -85,6 +87,36 @@ public sealed class AzureBlobs : IBlobs
             {
                 BlobDownloadResult content = await blob.DownloadContentAsync(cancellationToken);
                 return content.Content.ToArray();
+            }
+            catch (RequestFailedException error) when (error.ErrorCode == "BlobNotFound")
+            {
+                return null;
+            }
+        });
+    }
+
+    /// <inheritdoc/>
+    public async Task Write(string name, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken)
+    {
+        BlobName.Check(name);
+        await using var blocks = new BlockStream(_container.GetBlockBlobClient(_prefix + name), BlobContent.Type(name), cancellationToken);
+        await Ask("write", async () =>
+        {
+            await write(blocks, cancellationToken);
+            await blocks.Commit();
+            return true;
+        });
+    }
+
+    /// <inheritdoc/>
+    public Task<Stream?> Open(string name, CancellationToken cancellationToken)
+    {
+        var blob = Blob(name);
+        return Ask<Stream?>("read", async () =>
+        {
+            try
+            {
+                return await blob.OpenReadAsync(new BlobOpenReadOptions(allowModifications: false) { BufferSize = ReadAheadBytes }, cancellationToken);
             }
             catch (RequestFailedException error) when (error.ErrorCode == "BlobNotFound")
             {

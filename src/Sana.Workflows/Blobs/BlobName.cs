@@ -3,7 +3,7 @@ using System.Buffers;
 namespace Sana.Workflows.Blobs;
 
 /// <summary>
-/// The names that every place takes alike: segments of a-z 0-9 . _ - @ = parted by single slashes. Lower case, because some file systems do not tell the cases apart;
+/// The names that every place takes alike: segments of A-Z a-z 0-9 . _ - @ = parted by single slashes. Ours are lower case but for the labels of captioners, which trainers look for as they are spelled;
 /// no segment starts or ends with a dot, so none can climb out of the root or meet the folder's own hidden files.
 /// </summary>
 internal static class BlobName
@@ -11,7 +11,7 @@ internal static class BlobName
     private const int MaxLength = 1024;
     private const int MaxSegment = 255;
 
-    private static readonly SearchValues<char> Allowed = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789._-@=");
+    private static readonly SearchValues<char> Allowed = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-@=");
 
     /// <exception cref="WorkflowException">The name is not allowed; the message says which rule it breaks.</exception>
     public static void Check(string name)
@@ -56,7 +56,7 @@ internal static class BlobName
 
             if (segment.ContainsAnyExcept(Allowed))
             {
-                return "has a character other than a-z, 0-9 and . _ - @ = /";
+                return "has a character other than A-Z, a-z, 0-9 and . _ - @ = /";
             }
         }
 

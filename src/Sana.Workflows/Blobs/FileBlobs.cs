@@ -46,13 +46,16 @@ public sealed class FileBlobs : IBlobs
     public async Task<bool> PutIfAbsent(string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
         var path = Resolve(name);
-        return !Path.Exists(path) && await Write(name, path, bytes, HardLink.TryPublish, cancellationToken);
+        return !Path.Exists(path) && await Write(name, path, Content(bytes), HardLink.TryPublish, cancellationToken);
     }
 
     /// <inheritdoc/>
-    public async Task Put(string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    public Task Put(string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) => Write(name, Content(bytes), cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task Write(string name, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken)
     {
-        await Write(name, Resolve(name), bytes, Replace, cancellationToken);
+        await Write(name, Resolve(name), write, Replace, cancellationToken);
 
         static bool Replace(string source, string target)
         {
@@ -72,6 +75,24 @@ public sealed class FileBlobs : IBlobs
         catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
         {
             return null;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw FileFault.Of("read", path, error);
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<Stream?> Open(string name, CancellationToken cancellationToken)
+    {
+        var path = Resolve(name);
+        try
+        {
+            return Task.FromResult<Stream?>(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 1 << 16, FileOptions.Asynchronous));
+        }
+        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return Task.FromResult<Stream?>(null);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -138,7 +159,10 @@ public sealed class FileBlobs : IBlobs
         }
     }
 
-    private async Task<bool> Write(string name, string path, ReadOnlyMemory<byte> bytes, Func<string, string, bool> publish, CancellationToken cancellationToken)
+    private static Func<Stream, CancellationToken, Task> Content(ReadOnlyMemory<byte> bytes) => async (file, cancellationToken) => await file.WriteAsync(bytes, cancellationToken);
+
+    private async Task<bool> Write(
+        string name, string path, Func<Stream, CancellationToken, Task> write, Func<string, string, bool> publish, CancellationToken cancellationToken)
     {
         try
         {
@@ -149,7 +173,7 @@ public sealed class FileBlobs : IBlobs
                 var stray = Path.Combine(_incoming, Guid.NewGuid().ToString("N"));
                 try
                 {
-                    return await WriteOnce(stray, path, bytes, publish, cancellationToken);
+                    return await WriteOnce(stray, path, write, publish, cancellationToken);
                 }
                 catch (IOException error) when (attempt < MaxAttempts && (error is FileNotFoundException || error.HResult is NoEntry or WouldBlock))
                 {
@@ -164,12 +188,12 @@ public sealed class FileBlobs : IBlobs
     }
 
     private static async Task<bool> WriteOnce(
-        string stray, string path, ReadOnlyMemory<byte> bytes, Func<string, string, bool> publish, CancellationToken cancellationToken)
+        string stray, string path, Func<Stream, CancellationToken, Task> write, Func<string, string, bool> publish, CancellationToken cancellationToken)
     {
         await using var file = new FileStream(stray, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0, FileOptions.Asynchronous);
         try
         {
-            await file.WriteAsync(bytes, cancellationToken);
+            await write(file, cancellationToken);
             file.Flush(flushToDisk: true);
             cancellationToken.ThrowIfCancellationRequested();
             return publish(stray, path);

@@ -10,7 +10,7 @@ public interface IBlobs
     string Place { get; }
 
     /// <summary>Writes a blob unless one of that name exists.</summary>
-    /// <param name="name">Lower-case path of at most 1,024 characters, such as <c>runs/a1/manifest.json</c>.</param>
+    /// <param name="name">Path of at most 1,024 characters, such as <c>runs/a1/manifest.json</c>.</param>
     /// <param name="bytes">The whole content.</param>
     /// <param name="cancellationToken">Stops before the blob appears.</param>
     /// <returns>True when this call wrote it, false when it was there.</returns>
@@ -24,6 +24,17 @@ public interface IBlobs
     /// <summary>The blob's content; null when there is none.</summary>
     /// <exception cref="WorkflowException">The name is not allowed or the place cannot be read.</exception>
     Task<byte[]?> Read(string name, CancellationToken cancellationToken);
+
+    /// <summary>Writes a blob too big for memory, over what may be there; it appears whole when <paramref name="write"/> has returned, and not at all when it throws.</summary>
+    /// <param name="name">As for <see cref="PutIfAbsent"/>.</param>
+    /// <param name="write">Writes the content, front to back.</param>
+    /// <param name="cancellationToken">Stops before the blob appears.</param>
+    /// <exception cref="WorkflowException">The name is not allowed or the place cannot be written.</exception>
+    Task Write(string name, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken);
+
+    /// <summary>The blob's content as a seekable stream, read as it is asked for; null when there is none.</summary>
+    /// <exception cref="WorkflowException">The name is not allowed or the place cannot be read.</exception>
+    Task<Stream?> Open(string name, CancellationToken cancellationToken);
 
     /// <summary>Whether the blob is there.</summary>
     /// <exception cref="WorkflowException">The name is not allowed or the place cannot be read.</exception>

@@ -29,6 +29,12 @@ public sealed class WatchedBlobs(IBlobs inner, TimeProvider clock) : IBlobs
     public Task<byte[]?> Read(string name, CancellationToken cancellationToken) => inner.Read(name, cancellationToken);
 
     /// <inheritdoc />
+    public Task Write(string name, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) => inner.Write(name, write, cancellationToken);
+
+    /// <inheritdoc />
+    public Task<Stream?> Open(string name, CancellationToken cancellationToken) => inner.Open(name, cancellationToken);
+
+    /// <inheritdoc />
     public Task<bool> Exists(string name, CancellationToken cancellationToken) => inner.Exists(name, cancellationToken);
 
     /// <inheritdoc />

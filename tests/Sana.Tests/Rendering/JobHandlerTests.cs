@@ -298,6 +298,10 @@ public sealed class JobHandlerTests : IAsyncDisposable
 
         public Task<byte[]?> Read(string name, CancellationToken cancellationToken) => Live(name).Read(name, cancellationToken);
 
+        public Task Write(string name, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) => inner.Write(name, write, cancellationToken);
+
+        public Task<Stream?> Open(string name, CancellationToken cancellationToken) => inner.Open(name, cancellationToken);
+
         public Task<bool> Exists(string name, CancellationToken cancellationToken) => Live(name).Exists(name, cancellationToken);
 
         public IAsyncEnumerable<BlobEntry> List(string prefix, CancellationToken cancellationToken) => inner.List(prefix, cancellationToken);
