@@ -1,0 +1,55 @@
+namespace Sana.Curation.Selection;
+
+/// <summary>How the caption to train on is chosen. Scores are on the 0…100 scale (100 × cosine).</summary>
+public sealed record SelectionOptions
+{
+    /// <summary>τ below this counts as this under <see cref="SelectionRule.Power"/>, as in Sana's code.</summary>
+    public const double LeastPowerTau = 0.01;
+
+    /// <value>Default <see cref="SelectionRule.Power"/>, what Sana trains with.</value>
+    public SelectionRule Rule { get; init; } = SelectionRule.Power;
+
+    /// <value>Temperature of power and softmax (<c>clip_thr_temperature</c>), 0…1000: near 0 the best caption nearly always, large all alike. Default 0.1, as Sana's configurations.</value>
+    public double Tau { get; init; } = 0.1;
+
+    /// <value>Captions that score less are not drawn (<c>clip_thr</c>), 0…100; when none passes, the best is taken. Default 25, as Sana's configurations.</value>
+    public double Threshold { get; init; } = 25;
+
+    /// <value>
+    /// Images that score less are dropped with <see cref="Reasons.ImageScore"/> (<c>del_img_clip_thr</c>), 0…100. Default 0, none; Sana-1.5 and Sprint use 22.
+    /// As in Sana's batch sampler the image's score is that of its original caption; where that has none it is the best score, and an image without any score stays.
+    /// </value>
+    public double ImageThreshold { get; init; }
+
+    /// <value>How many of the best <see cref="SelectionRule.TopK"/> draws from, 1…100. Default 3.</value>
+    public int K { get; init; } = 3;
+
+    /// <value>Weight of each label for <see cref="SelectionRule.Proportion"/> (<c>caption_proportion</c>), 0 or more; labels that are not named have 0. Default: only <c>prompt</c>.</value>
+    public IReadOnlyDictionary<string, double> Proportions { get; init; } = new Dictionary<string, double> { [Shards.Candidate.OriginalLabel] = 1 };
+
+    /// <value>Any number; other seeds draw other captions. Default 0.</value>
+    public ulong Seed { get; init; }
+
+    /// <summary>Refuses what is out of range.</summary>
+    /// <exception cref="CurationException">A sentence with the value, the limit and the fix.</exception>
+    public SelectionOptions Check()
+    {
+        if (!Enum.IsDefined(Rule))
+            throw new CurationException($"Selection rule {(int)Rule} is unknown; use power, softmax, max, top-k or proportion.");
+        InRange("tau", Tau, 0, 1000, "0.1");
+        InRange("threshold", Threshold, 0, 100, "25 (scores are 100 × cosine)");
+        InRange("image threshold", ImageThreshold, 0, 100, "22, or 0 to drop none (scores are 100 × cosine)");
+        InRange("k", K, 1, 100, "3");
+        foreach (var (label, weight) in Proportions)
+            InRange($"weight of '{label}'", weight, 0, 1e9, "1");
+        if (Rule == SelectionRule.Proportion && !Proportions.Values.Any(weight => weight > 0))
+            throw new CurationException("Selection by proportion needs a label with a weight above 0; give one, such as prompt: 1.");
+        return this;
+    }
+
+    private static void InRange(string name, double value, double least, double most, string fix)
+    {
+        if (!(value >= least && value <= most))
+            throw new CurationException(FormattableString.Invariant($"Selection: {name} {value} is outside {least}…{most}; use {fix}."));
+    }
+}
