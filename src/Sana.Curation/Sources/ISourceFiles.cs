@@ -9,6 +9,8 @@ public interface ISourceFiles
 
     /// <summary>The file as a seekable stream; null when it is gone.</summary>
     /// <exception cref="CurationException">The place cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">This one file may not be read.</exception>
+    /// <exception cref="IOException">This one file cannot be read; reading the stream may throw it too.</exception>
     Task<Stream?> Open(string name, CancellationToken cancellationToken);
 }
 

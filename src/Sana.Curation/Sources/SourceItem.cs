@@ -27,8 +27,17 @@ public sealed record SourceItem
     /// <value>The hash that a manifest's row promises, lower-case hexadecimal.</value>
     public string? Sha256 { get; init; }
 
+    /// <value>The MD5 that a manifest's row promises when it promises no SHA-256.</value>
+    public string? Md5 { get; init; }
+
+    /// <value>The encoding that a manifest's caption was read in when it was not UTF-8.</value>
+    public string? CaptionEncoding { get; init; }
+
     /// <value>What a manifest's row says of the licence.</value>
     public string? Licence { get; init; }
+
+    /// <value>Codes of what the listing mended or ignored: <c>caption_encoding</c>, <c>caption_length</c>; null when there is nothing to say.</value>
+    public IReadOnlyList<string>? Notes { get; init; }
 
     /// <value>Why the item is rejected before anything is read; null for one worth reading.</value>
     public string? Reason { get; init; }

@@ -115,7 +115,7 @@ public sealed partial class BlobPlace
 
     // The protocol that released emulators speak, for both; nothing newer is used.
     // The emulator either answers or is not there; a service far away has bad moments.
-    private static BlobClientOptions Options(Uri address) => new(BlobClientOptions.ServiceVersion.V2025_11_05)
+    internal static BlobClientOptions Options(Uri address) => new(BlobClientOptions.ServiceVersion.V2025_11_05)
     {
         Retry =
         {
@@ -127,7 +127,7 @@ public sealed partial class BlobPlace
         },
     };
 
-    private static void CheckContainer(string name)
+    internal static void CheckContainer(string name)
     {
         if (!ContainerName().IsMatch(name))
         {

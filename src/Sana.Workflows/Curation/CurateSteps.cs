@@ -44,7 +44,7 @@ public sealed partial class CurateSteps(IBlobs blobs)
         var isClaimed = await blobs.Exists(names.Config, cancellationToken);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var (shards, items, lines, inShard) = (0, 0L, new MemoryStream(), 0);
-        await foreach (var (name, bytes) in source.List(cancellationToken))
+        await foreach (var (name, bytes) in source.Files.List(cancellationToken))
         {
             Line(lines, new SourceItem(name, bytes), CurateJson.Readable.SourceItem);
             items++;
@@ -84,7 +84,7 @@ public sealed partial class CurateSteps(IBlobs blobs)
         await foreach (var item in Rows(names.Items(ticket.Shard), CurateJson.Readable.SourceItem, cancellationToken))
         {
             var key = string.Create(CultureInfo.InvariantCulture, $"{ticket.Shard:00000}{place++:0000}");
-            var record = await Examine(source, key, item, cancellationToken);
+            var record = await Examine(source.Files, key, item, cancellationToken);
             Line(lines, record, CurateJson.Readable.IndexRecord);
             counts = counts.Plus(record.Reason is null ? new ItemCounts(1, 0, 0) : new ItemCounts(0, 0, 1));
         }
@@ -93,11 +93,11 @@ public sealed partial class CurateSteps(IBlobs blobs)
         return counts;
     }
 
-    private static async Task<IndexRecord> Examine(ISourceImages source, string key, SourceItem item, CancellationToken cancellationToken)
+    private static async Task<IndexRecord> Examine(Sana.Curation.Sources.ISourceFiles source, string key, SourceItem item, CancellationToken cancellationToken)
     {
         if (item.Bytes > MaxFileBytes)
             return Rejected(null, "too_many_bytes", $"The file has {item.Bytes} bytes; the limit is {MaxFileBytes}.");
-        if (await source.Read(item.Name, cancellationToken) is not { } bytes)
+        if (await Read(source, item.Name, cancellationToken) is not { } bytes)
             return Rejected(null, "gone", "The file was there when the source was listed and is not now.");
         var sha256 = Convert.ToHexStringLower(SHA256.HashData(bytes));
         var examined = ImageExam.Examine(bytes);
@@ -107,6 +107,16 @@ public sealed partial class CurateSteps(IBlobs blobs)
 
         IndexRecord Rejected(string? hash, string reason, string? message) =>
             new(key, hash?[..32], item.Name, hash, item.Bytes, "rejected", reason, message, null, null, null);
+    }
+
+    private static async Task<byte[]?> Read(Sana.Curation.Sources.ISourceFiles source, string name, CancellationToken cancellationToken)
+    {
+        await using var file = await source.Open(name, cancellationToken);
+        if (file is null)
+            return null;
+        using var bytes = new MemoryStream();
+        await file.CopyToAsync(bytes, cancellationToken);
+        return bytes.ToArray();
     }
 
     private async Task<CurateSummary> CloseDataset(CloseDataset close, CancellationToken cancellationToken)

@@ -1,15 +1,14 @@
 using System.Runtime.CompilerServices;
+using Sana.Curation;
+using Sana.Curation.Sources;
 using Sana.Workflows.Blobs;
 
 namespace Sana.Workflows.Curation;
 
-/// <summary>Files under a folder, links left out. Hidden files and folders are nobody's images.</summary>
-internal sealed class FolderSource : ISourceImages
+/// <summary>Plain files under a folder; links, pipes and devices left out. Hidden files and folders are nobody's images.</summary>
+internal sealed class FolderSource : ISourceFiles
 {
-    private static readonly EnumerationOptions _options = new()
-    {
-        AttributesToSkip = FileAttributes.Hidden | FileAttributes.System | FileAttributes.ReparsePoint | FileAttributes.Device,
-    };
+    private static readonly EnumerationOptions _options = new() { AttributesToSkip = FileAttributes.Hidden | FileAttributes.System | FileAttributes.ReparsePoint };
 
     private readonly string _root;
 
@@ -20,7 +19,7 @@ internal sealed class FolderSource : ISourceImages
         ? new FolderSource(Path.GetFullPath(folder))
         : throw new WorkflowException($"There is no source folder '{folder}'; check the path.");
 
-    public async IAsyncEnumerable<(string Name, long Bytes)> List([EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<SourceFile> List([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await Task.CompletedTask;
         foreach (var file in Walk(""))
@@ -30,14 +29,51 @@ internal sealed class FolderSource : ISourceImages
         }
     }
 
+    public Task<Stream?> Open(string name, CancellationToken cancellationToken)
+    {
+        if (!Directory.Exists(_root))
+            throw new CurationException($"The source folder '{_root}' is gone; mount it again and run the same command again.");
+        return Task.FromResult<Stream?>(IsInside(name) ? OpenPlain(Path.Combine(_root, name)) : null);
+    }
+
+    private static FileStream? OpenPlain(string path)
+    {
+        try
+        {
+            // Walking a tar jumps from header to header: a big buffer would be read for nothing.
+            return PlainFile.Size(path) is null ? null : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 4096);
+        }
+        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Whether a name leads to a place below the root without passing a link.</summary>
+    private bool IsInside(string name)
+    {
+        var parts = name.Split('/');
+        if (name.Contains('\0', StringComparison.Ordinal) || parts.Any(part => part is "" or "." or ".."))
+            return false;
+        var folder = _root;
+        foreach (var part in parts[..^1])
+        {
+            folder = Path.Combine(folder, part);
+            if (!PlainFile.IsFolder(folder))
+                return false;
+        }
+
+        return true;
+    }
+
     /// <summary>In ordinal order of the whole names, one folder in memory at a time: a folder sorts with its slash.</summary>
-    private IEnumerable<(string Name, long Bytes)> Walk(string folder)
+    private IEnumerable<SourceFile> Walk(string folder)
     {
         foreach (var (name, bytes) in Children(folder))
         {
             if (bytes is not null)
             {
-                yield return (name, bytes.Value);
+                yield return new SourceFile(name, bytes.Value);
                 continue;
             }
 
@@ -52,29 +88,13 @@ internal sealed class FolderSource : ISourceImages
         try
         {
             return [.. path.EnumerateFileSystemInfos("*", _options)
-                .Select(item => item is FileInfo file ? (Name: folder + item.Name, Bytes: (long?)file.Length) : (Name: folder + item.Name + '/', Bytes: null))
+                .Select(item => item is FileInfo ? (Name: folder + item.Name, Bytes: PlainFile.Size(item.FullName)) : (Name: folder + item.Name + '/', Bytes: null))
+                .Where(item => item.Bytes is not null || item.Name.EndsWith('/'))
                 .OrderBy(item => item.Name, StringComparer.Ordinal)];
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw FileFault.Of("list", path.FullName, error);
-        }
-    }
-
-    public async Task<byte[]?> Read(string name, CancellationToken cancellationToken)
-    {
-        var path = Path.GetFullPath(Path.Combine(_root, name));
-        try
-        {
-            return path.StartsWith(_root + Path.DirectorySeparatorChar, StringComparison.Ordinal) ? await File.ReadAllBytesAsync(path, cancellationToken) : null;
-        }
-        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
-        {
-            return null;
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw FileFault.Of("read", path, error);
+            throw new CurationException(FileFault.Of("list", path.FullName, error).Message, error);
         }
     }
 }
