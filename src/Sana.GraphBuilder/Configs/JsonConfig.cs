@@ -54,6 +54,9 @@ internal sealed class JsonConfig
 
     public bool Has(string key) => Find(key) is not null;
 
+    /// <summary>Whether the value is a nested object.</summary>
+    public bool HasSection(string key) => Find(key)?.ValueKind == JsonValueKind.Object;
+
     public int Integer(string key, int from, int to, int? missing = null)
     {
         if (Find(key) is not { } value)
@@ -73,6 +76,18 @@ internal sealed class JsonConfig
     /// <summary>A number, or null if the file says null: there null means "without", not "default".</summary>
     public double? NumberOrNull(string key, double from, double to, double? missing) =>
         Has(key) ? Number(key, from, to) : _root.ValueKind == JsonValueKind.Object && _root.TryGetProperty(key, out _) ? null : missing;
+
+    /// <summary>As many numbers as <paramref name="missing"/> has.</summary>
+    public double[] Numbers(string key, double from, double to, double[] missing)
+    {
+        if (Find(key) is not { } list)
+            return missing;
+        var expected = string.Create(CultureInfo.InvariantCulture, $"a list of {missing.Length} numbers from {from} to {to}");
+        if (list.ValueKind != JsonValueKind.Array || list.GetArrayLength() != missing.Length)
+            throw Wrong(key, expected);
+        return [.. list.EnumerateArray().Select(item =>
+            item.ValueKind == JsonValueKind.Number && item.TryGetDouble(out var number) && number >= from && number <= to ? number : throw Wrong(key, expected))];
+    }
 
     public bool Flag(string key, bool missing) => Find(key)?.ValueKind switch
     {

@@ -22,6 +22,9 @@ public sealed class ClipTokenizer
     /// <summary>The id behind the end token: the end token itself, or that of <c>!</c>.</summary>
     public int PadId => _files.PadId;
 
+    /// <summary>Highest id + 1.</summary>
+    internal int VocabularySize => _files.VocabularySize;
+
     /// <summary>Reads <c>vocab.json</c> and <c>merges.txt</c>, or else <c>tokenizer.json</c>, and what is there of <c>tokenizer_config.json</c>, <c>special_tokens_map.json</c> and <c>config.json</c>.</summary>
     /// <param name="folder">The checkpoint's folder.</param>
     /// <exception cref="InferenceException">A file is missing, broken, too big or of another kind of tokenizer.</exception>

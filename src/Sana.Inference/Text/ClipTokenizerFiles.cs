@@ -13,6 +13,7 @@ internal sealed class ClipTokenizerFiles
         var network = CheckpointFile.ReadSettings(Path.Combine(folder, "config.json"));
 
         Merges = merges;
+        VocabularySize = vocabulary.Size;
         StartId = Special("bos_token", "<|startoftext|>", out var start);
         EndId = Special("eos_token", "<|endoftext|>", out var end);
         PadId = Special("pad_token", end, out var pad);
@@ -48,6 +49,9 @@ internal sealed class ClipTokenizerFiles
     public int PadId { get; }
 
     public int ContextLength { get; }
+
+    /// <summary>Highest id + 1.</summary>
+    public int VocabularySize { get; }
 
     /// <summary>The id of each byte inside a word.</summary>
     public int[] ByteIds { get; } = new int[256];

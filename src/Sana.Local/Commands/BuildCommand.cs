@@ -34,12 +34,14 @@ internal sealed class BuildCommand : Command
 
     private int Run(ParseResult parsed)
     {
-        var report = SanaCheckpoint.Build(parsed.GetRequiredValue(_checkpoint), new BuildOptions
+        var checkpoint = parsed.GetRequiredValue(_checkpoint);
+        var options = new BuildOptions
         {
             Force = parsed.GetValue(_force),
             Variant = parsed.GetValue(_variant),
             Clamp = Enum.Parse<Clamp>(parsed.GetValue(_clamp) ?? "auto", ignoreCase: true),
-        });
+        };
+        var report = ClipCheckpoint.IsIn(checkpoint) ? ClipCheckpoint.Build(checkpoint, options) : SanaCheckpoint.Build(checkpoint, options);
         if (parsed.GetValue(_json))
         {
             Reports.WriteJson(report, Reports.Json.BuildReport);

@@ -27,7 +27,13 @@ internal sealed class InfoCommand : Command
 
     private int Run(ParseResult parsed)
     {
-        var checkpoint = SanaCheckpoint.Describe(parsed.GetRequiredValue(_checkpoint));
+        var folder = parsed.GetRequiredValue(_checkpoint);
+        if (ClipCheckpoint.IsIn(folder))
+        {
+            return Describe(ClipCheckpoint.Describe(folder), parsed.GetValue(_json));
+        }
+
+        var checkpoint = SanaCheckpoint.Describe(folder);
         var memory = Plan(checkpoint, parsed.GetValue(_width) ?? checkpoint.NativePixels, parsed.GetValue(_height) ?? checkpoint.NativePixels);
         if (parsed.GetValue(_json))
         {
@@ -36,6 +42,25 @@ internal sealed class InfoCommand : Command
         }
 
         Write(checkpoint, memory);
+        return ExitCode.Done;
+    }
+
+    private static int Describe(ClipSummary checkpoint, bool json)
+    {
+        if (json)
+        {
+            Reports.WriteJson(new ClipInfoReport(checkpoint), Reports.Json.ClipInfoReport);
+            return ExitCode.Done;
+        }
+
+        Console.WriteLine($"{checkpoint.Name}: CLIP, {checkpoint.ImageSize} pixels, {checkpoint.ContextLength} tokens, embeddings of {checkpoint.ProjectionDim}, {checkpoint.HiddenAct}");
+        Console.WriteLine($"fingerprint {checkpoint.Fingerprint}");
+        foreach (var tower in checkpoint.Towers)
+        {
+            Console.WriteLine($"{tower.Name,-14} {tower.Parameters,16:N0} parameters {tower.MemoryBytes / Mebi,10:N1} MiB while it is loaded, {tower.Layers} layers of {tower.Width}");
+        }
+
+        Console.WriteLine($"{"weights",-14} {checkpoint.Bytes / Mebi,16:N1} MiB {checkpoint.StoredAs} in {string.Join(", ", checkpoint.Files)}");
         return ExitCode.Done;
     }
 

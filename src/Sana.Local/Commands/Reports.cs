@@ -22,6 +22,9 @@ internal sealed record ServeReport(IReadOnlyList<string> Urls, string Place);
 /// <summary>Of <c>sana info</c>.</summary>
 internal sealed record InfoReport(CheckpointSummary Checkpoint, MemoryReport Memory);
 
+/// <summary>Of <c>sana info</c> on a CLIP checkpoint.</summary>
+internal sealed record ClipInfoReport(ClipSummary Checkpoint);
+
 /// <summary>Estimated memory for one image of this size.</summary>
 internal sealed record MemoryReport(int Width, int Height, long PeakBytes, IReadOnlyList<StageMemory> Stages);
 
@@ -63,6 +66,7 @@ internal sealed record DeadReport(string Id, string JobId, string? Reason, strin
 [JsonSerializable(typeof(ErrorReport))]
 [JsonSerializable(typeof(GenerateReport))]
 [JsonSerializable(typeof(InfoReport))]
+[JsonSerializable(typeof(ClipInfoReport))]
 [JsonSerializable(typeof(ServeReport))]
 [JsonSerializable(typeof(BuildReport))]
 [JsonSerializable(typeof(InstanceReport))]
