@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using Sana.Benchmarks.Checkpoints;
+using Sana.Benchmarks.Clip;
 using Sana.Benchmarks.Decoding;
 using Sana.Benchmarks.Denoising;
 using Sana.Benchmarks.Solving;
@@ -21,6 +22,7 @@ internal static class Suite
         new("text", 5, TextBenchmark.Run, "What does a second prompt cost with the instruction cached?"),
         new("decode", 2, DecodeBenchmark.Run, "What do decoding and its tiles cost in time and memory?"),
         new("solvers", 2, SolversBenchmark.Run, "How near does each solver come to the exact solution? Rounds are seeds."),
+        new("clip", 4, ClipBenchmark.Run, "What does preparing an image cost, and what does the scorer add to its networks?"),
         new("build", 3, BuildBenchmark.Run, "What does building the graphs of a full-size checkpoint cost?"),
     ];
 
