@@ -1,6 +1,5 @@
+using System.Diagnostics;
 using System.Globalization;
-using Microsoft.ML.OnnxRuntime;
-using NetVips;
 using Sana.Benchmarks.Checkpoints;
 using Sana.Benchmarks.Measuring;
 using Sana.GraphBuilder;
@@ -28,6 +27,7 @@ internal static class ClipBenchmark
         Prepare(rounds, 1024);
         Prepare(rounds, 512);
         Score(rounds);
+        Distance();
     }
 
     private static void Prepare(int rounds, int size)
@@ -76,6 +76,30 @@ internal static class ClipBenchmark
         Markdown.Table(
             ["score", "time", "a second"],
             ways.Select((way, i) => (string[])[way.Name, $"{race.Ratio(i, i / 2 * 2)}", Number(Batch / race.Seconds(i))]));
+    }
+
+    private static void Distance()
+    {
+        Markdown.Text("Fréchet distance of two sets of 1,000 embeddings, once.");
+        Markdown.Table(
+            ["width", "s to add an embedding", "s for the distance"],
+            new[] { 512, 768 }.Select(width =>
+            {
+                var random = new Random(width);
+                var (first, second) = (new EmbeddingMoments(width), new EmbeddingMoments(width));
+                var row = new float[width];
+                var start = Stopwatch.GetTimestamp();
+                for (var i = 0; i < 2000; i++)
+                {
+                    for (var k = 0; k < width; k++) row[k] = (float)(random.NextDouble() + random.NextDouble() - 1) / (1 + k);
+                    (i % 2 == 0 ? first : second).Add(row);
+                }
+
+                var added = Stopwatch.GetElapsedTime(start).TotalSeconds / 2000;
+                start = Stopwatch.GetTimestamp();
+                FrechetDistance.Between(first, second);
+                return (string[])[$"{width}", added.ToString("0.000000", CultureInfo.InvariantCulture), Number(Stopwatch.GetElapsedTime(start).TotalSeconds)];
+            }));
     }
 
     private static void Write(TempFolder folder)

@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using Sana.Inference.Clip;
 using Sana.Inference.Imaging;
 

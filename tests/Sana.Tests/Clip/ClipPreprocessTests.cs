@@ -23,7 +23,7 @@ public sealed class ClipPreprocessTests
     [Fact]
     public void Black_and_white_stay_in_range()
     {
-        var image = new RgbImage(40, 30, [.. Enumerable.Range(0, 40 * 30 * 3).Select(i => (byte)(i / 3 % 7 < 3 ? 255 : 0))]);
+        var image = new RgbImage(40, 30, [.. Enumerable.Range(0, 40 * 30 * 3).Select(i => (byte)(i / 3 % 40 < 17 ? 255 : 0))]);
 
         var cut = Cut(_preprocess, image, vectors: true);
 

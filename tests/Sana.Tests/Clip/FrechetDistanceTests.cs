@@ -66,10 +66,11 @@ public sealed class FrechetDistanceTests
     [Fact]
     public void Fewer_embeddings_than_numbers_will_do()
     {
-        var rows = Random(seed: 3, count: 5, width: 64);
+        double[] one = [1, 3], other = [2, 0.5];
 
-        Assert.Equal(0, FrechetDistance.Between(Of(rows), Of(rows)), 1e-9);
-        Assert.InRange(FrechetDistance.Between(Of(rows), Of(Random(seed: 4, count: 5, width: 64))), 1, 1000);
+        var distance = FrechetDistance.Between(Of(Wide(Turned(OnAxes(one), 0.7))), Of(Wide(Turned(OnAxes(other), 0.7))));
+
+        Assert.Equal(1 + (2.5 * 2.5), distance, 1e-5);
     }
 
     [Fact]
@@ -127,6 +128,9 @@ public sealed class FrechetDistanceTests
             return row;
         }))];
     }
+
+    // The same numbers in 64 of which the rest are 0: a covariance of rank 2.
+    private static float[][] Wide(float[][] rows) => Array.ConvertAll(rows, row => (float[])[.. new float[31], .. row, .. new float[64 - 31 - row.Length]]);
 
     private static float[][] Turned(float[][] rows, double angle) =>
         Array.ConvertAll(rows, row => (float[])[(float)((Math.Cos(angle) * row[0]) - (Math.Sin(angle) * row[1])), (float)((Math.Sin(angle) * row[0]) + (Math.Cos(angle) * row[1]))]);
