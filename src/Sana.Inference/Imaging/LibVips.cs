@@ -3,7 +3,7 @@ using NetVips;
 namespace Sana.Inference.Imaging;
 
 /// <summary>The one place where the native library's process-wide settings are made.</summary>
-internal static class LibVips
+public static class LibVips
 {
     static LibVips()
     {
@@ -14,6 +14,14 @@ internal static class LibVips
         Cache.Max = 0;
         Cache.MaxMem = 0;
         Cache.MaxFiles = 0;
+
+        // libvips sniffs more than pictures: a text of numbers is a matrix to it, SVG may name other files, and its list of untrusted loaders leaves some of these open.
+        Operation.Block("VipsForeignLoad", true);
+        foreach (var format in new[] { "Jpeg", "Png", "Webp", "Nsgif", "Tiff" })
+            Operation.Block($"VipsForeignLoad{format}", false);
+
+        // What is wrong with an image is in the exception; by default each damaged line would be on the program's error output too.
+        Log.SetLogHandler("VIPS", Enums.LogLevelFlags.Warning, static (_, _, _) => { });
     }
 
     /// <summary>Makes the settings before the first use; later calls cost nothing.</summary>

@@ -4,7 +4,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using System.Text.RegularExpressions;
-using Sana.Inference.Imaging;
+using Sana.Curation.Ingest;
 using Sana.Workflows.Blobs;
 using Sana.Workflows.Contract;
 
@@ -14,7 +14,8 @@ namespace Sana.Workflows.Curation;
 /// <param name="blobs">Where everything goes.</param>
 public sealed partial class CurateSteps(IBlobs blobs)
 {
-    private const long MaxFileBytes = 64 * 1024 * 1024;
+    private static readonly IngestOptions _ingestOptions = new();
+    private static readonly ImageIngest _ingest = new(_ingestOptions);
 
     /// <summary>Adds the steps to those of a host.</summary>
     public WorkflowRegistry Register(WorkflowRegistry registry) => registry
@@ -95,12 +96,12 @@ public sealed partial class CurateSteps(IBlobs blobs)
 
     private static async Task<IndexRecord> Examine(Sana.Curation.Sources.ISourceFiles source, string key, SourceItem item, CancellationToken cancellationToken)
     {
-        if (item.Bytes > MaxFileBytes)
-            return Rejected(null, "too_many_bytes", $"The file has {item.Bytes} bytes; the limit is {MaxFileBytes}.");
+        if (item.Bytes > _ingestOptions.MaxBytes)
+            return Rejected(null, "too_many_bytes", $"The file has {item.Bytes} bytes; the limit is {_ingestOptions.MaxBytes}.");
         if (await Read(source, item.Name, cancellationToken) is not { } bytes)
             return Rejected(null, "gone", "The file was there when the source was listed and is not now.");
-        var sha256 = Convert.ToHexStringLower(SHA256.HashData(bytes));
-        var examined = ImageExam.Examine(bytes);
+        var examined = _ingest.Ingest(bytes, item.Name, cancellationToken);
+        var sha256 = examined.Sha256;
         return examined.Reason is null
             ? new IndexRecord(key, sha256[..32], item.Name, sha256, bytes.Length, "success", null, null, examined.Format, examined.Width, examined.Height)
             : Rejected(sha256, examined.Reason, examined.Message);

@@ -1,0 +1,185 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using NetVips;
+using Sana.Inference.Imaging;
+
+namespace Sana.Curation.Ingest;
+
+/// <summary>
+/// The one place where bytes of strangers are decoded: first bytes, header limits, bounded decode, normal form. Only its normalised files travel on, to captioners, scorers and shards. Any number of
+/// threads may call it at once.
+/// </summary>
+public sealed class ImageIngest
+{
+    // Nothing is guessed, and no line is accepted that the format's own checksums or markers deny: lower levels take cut files, wrong checksums and flipped scans in silence.
+    private const Enums.FailOn Strict = Enums.FailOn.Warning;
+
+    private const int PngCompression = 3;
+
+    private static readonly Dictionary<string, string[]> _endings = new()
+    {
+        ["jpeg"] = [".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp"],
+        ["png"] = [".png", ".apng"],
+        ["webp"] = [".webp"],
+        ["gif"] = [".gif"],
+        ["tiff"] = [".tif", ".tiff"],
+    };
+
+    private static readonly HashSet<string> _imageEndings =
+        [.. _endings.Values.SelectMany(endings => endings), ".bmp", ".heic", ".heif", ".avif", ".svg", ".ico", ".psd", ".jxl", ".jp2", ".pdf", ".txt", ".html", ".json"];
+
+    private readonly IngestOptions _options;
+    private readonly double[] _background;
+
+    /// <summary>Ingest with checked options.</summary>
+    /// <exception cref="CurationException">An option is out of range.</exception>
+    public ImageIngest(IngestOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Check();
+        _options = options;
+        _background = options.BackgroundLevels;
+        LibVips.Configure();
+    }
+
+    /// <summary>Makes of a file its normal form or a reason; what is in it never throws.</summary>
+    /// <param name="bytes">The file.</param>
+    /// <param name="name">What its owner calls it; only its ending is looked at.</param>
+    /// <param name="cancellationToken">Stops the run.</param>
+    /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
+    public IngestedImage Ingest(byte[] bytes, string name, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(bytes);
+        ArgumentNullException.ThrowIfNull(name);
+        cancellationToken.ThrowIfCancellationRequested();
+        var found = new IngestedImage { Sha256 = Convert.ToHexStringLower(SHA256.HashData(bytes)) };
+        if (bytes.Length == 0)
+            return Rejected(found, Reasons.EmptyFile, "The file has no bytes.");
+        if (bytes.Length > _options.MaxBytes)
+            return Rejected(found, Reasons.TooManyBytes, Invariant($"The file has {bytes.Length} bytes; the limit is {_options.MaxBytes}."));
+        var kind = FileKind.Of(bytes, name);
+        if (kind.Format is null)
+        {
+            return kind.IsImage
+                ? Rejected(found, Reasons.UnsupportedFormat, $"The file is {kind.Name}; JPEG, PNG, WebP, GIF and TIFF are read.")
+                : Rejected(found, Reasons.NotAnImage, $"The file is no image by its first bytes but {kind.Name}.");
+        }
+
+        found = found with { Format = kind.Format };
+        if (kind.Format == "png" && PngChunks.Of(bytes).IsCut)
+            return Rejected(found, Reasons.Truncated, "The PNG ends before its end chunk.");
+        try
+        {
+            using var image = Image.NewFromBuffer(bytes, access: Enums.Access.Sequential, failOn: Strict);
+            return Opened(found, image, bytes, name, cancellationToken);
+        }
+        catch (VipsException error)
+        {
+            return Failed(found, bytes, error);
+        }
+    }
+
+    /// <summary>The pixels of a file that <see cref="Ingest"/> wrote.</summary>
+    /// <exception cref="CurationException">It is none.</exception>
+    public static RgbImage Decode(byte[] normalisedFile)
+    {
+        ArgumentNullException.ThrowIfNull(normalisedFile);
+        LibVips.Configure();
+        try
+        {
+            using var image = Image.NewFromBuffer(normalisedFile, access: Enums.Access.Sequential, failOn: Strict);
+            return image is { Bands: 3, Format: Enums.BandFormat.Uchar }
+                ? new RgbImage(image.Width, image.Height, image.WriteToMemory<byte>())
+                : throw new CurationException($"The file has {image.Bands} bands of {image.Format}; a normalised one has three of 8 bits.");
+        }
+        catch (VipsException error)
+        {
+            throw new CurationException($"The normalised file cannot be decoded ({LastLine(error)}); it was damaged after it was written.", error);
+        }
+    }
+
+    private IngestedImage Opened(IngestedImage found, Image image, byte[] bytes, string name, CancellationToken cancellationToken)
+    {
+        found = found with { OriginalWidth = image.Width, OriginalHeight = image.Height, Frames = LoadedHeader.Frames(image, found.Format!, bytes) };
+        var (size, memory) = (Invariant($"{image.Width}×{image.Height}"), LoadedHeader.Memory(image, found.Format!));
+        if ((long)image.Width * image.Height > _options.MaxPixels || Math.Max(image.Width, image.Height) > _options.MaxSide)
+            return Rejected(found, Reasons.TooManyPixels, Invariant($"The image has {size} pixels; the limits are {_options.MaxPixels} in all and {_options.MaxSide} a side."));
+        if (memory > _options.MaxMemory)
+            return Rejected(found, Reasons.TooManyPixels, Invariant($"Decoding {size} pixels of this kind of {found.Format} takes {memory} bytes; the limit is {_options.MaxMemory}."));
+        if (found.Frames > 1 && _options.RejectAnimated)
+            return Rejected(found, Reasons.UnsupportedFormat, Invariant($"The {found.Format} has {found.Frames} frames or pages, and only single images are wanted."));
+
+        using var claim = MemoryGate.Process.Enter(memory, _options.MaxMemory, cancellationToken);
+        using var kill = new KillSwitch(_options.Deadline, cancellationToken);
+        try
+        {
+            return Decoded(found, image, name, kill);
+        }
+        catch (VipsException) when (kill.IsThrown)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            return Rejected(found, Reasons.DecodeTimeout, Invariant($"The image of {size} pixels was not through after {_options.Deadline.TotalSeconds} s."));
+        }
+    }
+
+    private IngestedImage Decoded(IngestedImage found, Image image, string name, KillSwitch kill)
+    {
+        var notes = new List<string>();
+        if (IsMisnamed(name, found.Format!))
+            notes.Add(IngestNotes.ExtFixed);
+        if (found.Frames > 1)
+            notes.Add(found.Format == "tiff" ? IngestNotes.FirstPage : IngestNotes.AnimatedFirstFrame);
+        if (Metadata.IsBroken(image))
+            notes.Add(IngestNotes.ExifIgnored);
+        if (Orientation(image) > 1)
+            notes.Add(IngestNotes.ExifOrientationApplied);
+        using var pipeline = new Normalised(image, _background, notes);
+        if (pipeline.Last is null)
+            return Rejected(found, Reasons.UnsupportedFormat, Invariant($"The {found.Format} has {image.Bands} bands of {image.Format}, which are no colours."));
+        using var pixels = kill.Watch(pipeline.Last, lines => lines.CopyMemory());
+        pipeline.Dispose();
+        image.Dispose(); // the decoder and what it holds: the rest needs the pixels alone
+
+        using var plain = pixels.Copy(xres: 1, yres: 1); // resolution would go into the file
+        using var upright = plain.Autorot();
+        return found with
+        {
+            Width = upright.Width,
+            Height = upright.Height,
+            Phash = Hash(plain),
+            File = kill.Watch(upright, Encode),
+            Notes = notes,
+        };
+    }
+
+    // Shrunk before it is turned: the pixels lie in memory as they came.
+    private static ulong Hash(Image pixels)
+    {
+        using var small = pixels.Resize((double)PerceptualHash.Side / pixels.Width, vscale: (double)PerceptualHash.Side / pixels.Height, kernel: Enums.Kernel.Linear);
+        using var upright = small.Autorot();
+        return PerceptualHash.Of(upright.WriteToMemory<byte>());
+    }
+
+    private byte[] Encode(Image image) => _options.Output == ImageFormat.Png
+        ? image.PngsaveBuffer(compression: PngCompression, filter: Enums.ForeignPngFilter.Paeth, keep: Enums.ForeignKeep.None)
+        : image.JpegsaveBuffer(q: _options.Quality, optimizeCoding: true, subsampleMode: Enums.ForeignSubsample.Off, keep: Enums.ForeignKeep.None);
+
+    private static IngestedImage Failed(IngestedImage found, byte[] bytes, VipsException error) => FileEnd.IsCut(found.Format!, bytes, error.Message)
+        ? Rejected(found, Reasons.Truncated, $"The {found.Format} ends before its last pixel: {LastLine(error)}.")
+        : Rejected(found, Reasons.DecodeError, $"The {found.Format} cannot be decoded: {LastLine(error)}.");
+
+    private static int Orientation(Image image) => image.Contains("orientation") && image.Get("orientation") is int orientation ? orientation : 1;
+
+    private static bool IsMisnamed(string name, string format)
+    {
+        var ending = Path.GetExtension(name.Split('?')[0]).ToLowerInvariant();
+        return _imageEndings.Contains(ending) && !_endings[format].Contains(ending);
+    }
+
+    private static IngestedImage Rejected(IngestedImage found, string reason, string message) => found with { Reason = reason, Message = message };
+
+    private static string LastLine(VipsException error) =>
+        error.Message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).LastOrDefault() ?? "no more is known";
+
+    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}
