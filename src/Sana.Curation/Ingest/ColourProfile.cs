@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using NetVips;
@@ -8,6 +9,7 @@ namespace Sana.Curation.Ingest;
 internal static class ColourProfile
 {
     private const int Remembered = 256;
+    private const int HeaderBytes = 128;
 
     // Rounding in a profile's curves moves sRGB by a level at most; the nearest other space in use (Display P3) moves some of these colours by dozens.
     private const int SameWithin = 1;
@@ -24,8 +26,13 @@ internal static class ColourProfile
             return known;
         if (_known.Count >= Remembered)
             _known.Clear();
-        return _known[key] = Try(profile, colours, like);
+        return _known[key] = IsFor(profile, colours) ? Try(profile, colours, like) : ProfileUse.Broken;
     }
+
+    // The header alone: whole, an ICC profile at all, and of these colours.
+    private static bool IsFor(ReadOnlySpan<byte> profile, int colours) =>
+        profile.Length >= HeaderBytes && BinaryPrimitives.ReadUInt32BigEndian(profile) <= profile.Length && profile[36..].StartsWith("acsp"u8)
+        && profile[16..].StartsWith(colours switch { 1 => "GRAY"u8, 3 => "RGB "u8, _ => "CMYK"u8 });
 
     private static ProfileUse Try(byte[] profile, int colours, Enums.Interpretation like)
     {
@@ -44,9 +51,14 @@ internal static class ColourProfile
         }
     }
 
-    /// <summary>Through the embedded profile, or the one that is named, to 8-bit sRGB.</summary>
-    public static Image ToSrgb(Image image, string? profile = null) =>
-        image.IccTransform("srgb", embedded: profile is null, inputProfile: profile, intent: Enums.Intent.Perceptual, depth: 8);
+    /// <summary>Through the embedded profile to 8-bit sRGB.</summary>
+    /// <remarks>libvips would put a profile of its own in the place of one that it cannot use and say nothing; named here is one that fits no image of these bands, so that it fails.</remarks>
+    /// <exception cref="VipsException">The profile is broken, or of other colours.</exception>
+    public static Image ToSrgb(Image image) => image.IccTransform(
+        "srgb", embedded: true, inputProfile: image.Interpretation == Enums.Interpretation.Cmyk ? "srgb" : "cmyk", intent: Enums.Intent.Perceptual, depth: 8);
+
+    /// <summary>Through common print colours to 8-bit sRGB.</summary>
+    public static Image CmykToSrgb(Image image) => image.IccTransform("srgb", inputProfile: "cmyk", intent: Enums.Intent.Perceptual, depth: 8);
 
     // Five levels of each band in every combination.
     private static byte[] Grid(int colours)

@@ -66,16 +66,19 @@ public sealed class ImageIngest
         }
 
         found = found with { Format = kind.Format };
-        if (kind.Format == "png" && PngChunks.Of(bytes).IsCut)
-            return Rejected(found, Reasons.Truncated, "The PNG ends before its end chunk.");
+        var shell = FileShell.Of(kind.Format, bytes);
+        if (TooManyPixels(shell.Width, shell.Height) is { } tooMany)
+            return Rejected(found with { OriginalWidth = (int)Math.Min(shell.Width, int.MaxValue), OriginalHeight = (int)Math.Min(shell.Height, int.MaxValue) }, Reasons.TooManyPixels, tooMany);
+        if (shell.IsCut)
+            return Rejected(found, Reasons.Truncated, $"The {kind.Format} ends before its end.");
         try
         {
             using var image = Image.NewFromBuffer(bytes, access: Enums.Access.Sequential, failOn: Strict);
-            return Opened(found, image, bytes, name, cancellationToken);
+            return Opened(found, image, shell, name, cancellationToken);
         }
         catch (VipsException error)
         {
-            return Failed(found, bytes, error);
+            return Failed(found, error);
         }
     }
 
@@ -98,12 +101,12 @@ public sealed class ImageIngest
         }
     }
 
-    private IngestedImage Opened(IngestedImage found, Image image, byte[] bytes, string name, CancellationToken cancellationToken)
+    private IngestedImage Opened(IngestedImage found, Image image, FileShell shell, string name, CancellationToken cancellationToken)
     {
-        found = found with { OriginalWidth = image.Width, OriginalHeight = image.Height, Frames = LoadedHeader.Frames(image, found.Format!, bytes) };
+        found = found with { OriginalWidth = image.Width, OriginalHeight = image.Height, Frames = LoadedHeader.Frames(image, shell) };
         var (size, memory) = (Invariant($"{image.Width}×{image.Height}"), LoadedHeader.Memory(image, found.Format!));
-        if ((long)image.Width * image.Height > _options.MaxPixels || Math.Max(image.Width, image.Height) > _options.MaxSide)
-            return Rejected(found, Reasons.TooManyPixels, Invariant($"The image has {size} pixels; the limits are {_options.MaxPixels} in all and {_options.MaxSide} a side."));
+        if (TooManyPixels(image.Width, image.Height) is { } tooMany)
+            return Rejected(found, Reasons.TooManyPixels, tooMany);
         if (memory > _options.MaxMemory)
             return Rejected(found, Reasons.TooManyPixels, Invariant($"Decoding {size} pixels of this kind of {found.Format} takes {memory} bytes; the limit is {_options.MaxMemory}."));
         if (found.Frames > 1 && _options.RejectAnimated)
@@ -113,7 +116,7 @@ public sealed class ImageIngest
         using var kill = new KillSwitch(_options.Deadline, cancellationToken);
         try
         {
-            return Decoded(found, image, name, kill);
+            return Decoded(found, image, shell, name, kill);
         }
         catch (VipsException) when (kill.IsThrown)
         {
@@ -122,7 +125,7 @@ public sealed class ImageIngest
         }
     }
 
-    private IngestedImage Decoded(IngestedImage found, Image image, string name, KillSwitch kill)
+    private IngestedImage Decoded(IngestedImage found, Image image, FileShell shell, string name, KillSwitch kill)
     {
         var notes = new List<string>();
         if (IsMisnamed(name, found.Format!))
@@ -133,6 +136,8 @@ public sealed class ImageIngest
             notes.Add(IngestNotes.ExifIgnored);
         if (Orientation(image) > 1)
             notes.Add(IngestNotes.ExifOrientationApplied);
+        if (shell.HasProfile && !image.Contains("icc-profile-data"))
+            notes.Add(IngestNotes.IccIgnored);
         using var pipeline = new Normalised(image, _background, notes);
         if (pipeline.Last is null)
             return Rejected(found, Reasons.UnsupportedFormat, Invariant($"The {found.Format} has {image.Bands} bands of {image.Format}, which are no colours."));
@@ -160,11 +165,15 @@ public sealed class ImageIngest
         return PerceptualHash.Of(upright.WriteToMemory<byte>());
     }
 
+    private string? TooManyPixels(long width, long height) => width * height > _options.MaxPixels || Math.Max(width, height) > _options.MaxSide
+        ? Invariant($"The image has {width}×{height} pixels; the limits are {_options.MaxPixels} in all and {_options.MaxSide} a side.")
+        : null;
+
     private byte[] Encode(Image image) => _options.Output == ImageFormat.Png
         ? image.PngsaveBuffer(compression: PngCompression, filter: Enums.ForeignPngFilter.Paeth, keep: Enums.ForeignKeep.None)
-        : image.JpegsaveBuffer(q: _options.Quality, optimizeCoding: true, subsampleMode: Enums.ForeignSubsample.Off, keep: Enums.ForeignKeep.None);
+        : image.JpegsaveBuffer(q: _options.Quality, subsampleMode: Enums.ForeignSubsample.Off, keep: Enums.ForeignKeep.None);
 
-    private static IngestedImage Failed(IngestedImage found, byte[] bytes, VipsException error) => FileEnd.IsCut(found.Format!, bytes, error.Message)
+    private static IngestedImage Failed(IngestedImage found, VipsException error) => FileShell.IsBlamed(found.Format!, error.Message)
         ? Rejected(found, Reasons.Truncated, $"The {found.Format} ends before its last pixel: {LastLine(error)}.")
         : Rejected(found, Reasons.DecodeError, $"The {found.Format} cannot be decoded: {LastLine(error)}.");
 

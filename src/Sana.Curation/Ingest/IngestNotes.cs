@@ -21,7 +21,7 @@ public static class IngestNotes
     /// <summary>CMYK without a usable profile: converted as common print colours, which its own may differ from.</summary>
     public const string CmykNaive = "cmyk_naive";
 
-    /// <summary>Transparent pixels show the background.</summary>
+    /// <summary>The image has transparency, which now shows the background.</summary>
     public const string AlphaFlattened = "alpha_flattened";
 
     /// <summary>The image was turned or mirrored as its tag says.</summary>

@@ -15,7 +15,7 @@ internal sealed class Normalised : IDisposable
     public Normalised(Image image, double[] background, List<string> notes)
     {
         var plain = image.Format is Enums.BandFormat.Complex or Enums.BandFormat.Dpcomplex ? null : Colours(image, notes);
-        if (plain is not null && plain.HasAlpha())
+        if (plain is { Bands: 2 or 4 })
         {
             notes.Add(IngestNotes.AlphaFlattened);
             plain = Stage(plain.Flatten(background: background));
@@ -54,10 +54,10 @@ internal sealed class Normalised : IDisposable
         if (image.Interpretation == Enums.Interpretation.Cmyk)
         {
             notes.Add(IngestNotes.CmykNaive);
-            return Stage(ColourProfile.ToSrgb(image, "cmyk"));
+            return Stage(ColourProfile.CmykToSrgb(image));
         }
 
-        return image.Interpretation == Enums.Interpretation.Multiband && image.Bands > 4 ? null : Stage(image.Colourspace(Enums.Interpretation.Srgb));
+        return image.Bands > 4 ? null : Stage(image.Colourspace(Enums.Interpretation.Srgb));
     }
 
     private Image Stage(Image image)

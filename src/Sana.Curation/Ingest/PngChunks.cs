@@ -2,29 +2,32 @@ using System.Buffers.Binary;
 
 namespace Sana.Curation.Ingest;
 
-/// <summary>The chunks of a PNG, walked by their lengths alone.</summary>
-/// <param name="IsCut">Whether the file ends before its end chunk.</param>
-/// <param name="Frames">Frames of an animated PNG; else 1.</param>
-internal readonly record struct PngChunks(bool IsCut, int Frames)
+/// <summary>The chunks of a PNG; one without its end chunk is cut.</summary>
+internal static class PngChunks
 {
-    private const int SignatureBytes = 8;
     private const int AroundData = 12; // length, type, checksum
+    private static readonly byte[] _signature = [0x89, .. "PNG\r\n\x1A\n"u8];
 
-    public static PngChunks Of(ReadOnlySpan<byte> bytes)
+    public static FileShell Walk(ReadOnlySpan<byte> bytes)
     {
-        var frames = 1;
-        for (long at = SignatureBytes; at + AroundData <= bytes.Length;)
+        var shell = new FileShell { Frames = 1 };
+        if (!bytes.StartsWith(_signature))
+            return shell with { IsCut = bytes.Length < _signature.Length };
+        for (long at = _signature.Length; at + AroundData <= bytes.Length;)
         {
             var chunk = bytes[(int)at..];
             var type = chunk[4..8];
             if (type.SequenceEqual("IEND"u8))
-                return new PngChunks(false, frames);
-            var length = BinaryPrimitives.ReadUInt32BigEndian(chunk);
-            if (type.SequenceEqual("acTL"u8) && length == 8 && chunk.Length >= AroundData + 8)
-                frames = (int)Math.Clamp(BinaryPrimitives.ReadUInt32BigEndian(chunk[8..]), 1, int.MaxValue);
-            at += AroundData + length;
+                return shell;
+            if (type.SequenceEqual("IHDR"u8) && chunk.Length >= AroundData + 8)
+                shell = shell with { Width = BinaryPrimitives.ReadUInt32BigEndian(chunk[8..]), Height = BinaryPrimitives.ReadUInt32BigEndian(chunk[12..]) };
+            else if (type.SequenceEqual("acTL"u8) && chunk.Length >= AroundData + 8)
+                shell = shell with { Frames = (int)Math.Clamp(BinaryPrimitives.ReadUInt32BigEndian(chunk[8..]), 1, int.MaxValue) };
+            else if (type.SequenceEqual("iCCP"u8))
+                shell = shell with { HasProfile = true };
+            at += AroundData + BinaryPrimitives.ReadUInt32BigEndian(chunk);
         }
 
-        return new PngChunks(true, frames);
+        return shell with { IsCut = true };
     }
 }
