@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
+using Microsoft.ML.OnnxRuntime;
+using NetVips;
 using Sana.Benchmarks.Checkpoints;
 using Sana.Benchmarks.Measuring;
 using Sana.GraphBuilder;
@@ -127,7 +129,7 @@ internal static class ClipBenchmark
     {
         using var source = Image.NewFromMemory(image.Pixels, image.Width, image.Height, 3, Enums.BandFormat.Uchar);
         using var resized = source.Resize((double)Side / Math.Min(image.Width, image.Height), kernel: Enums.Kernel.Cubic);
-        resized.WriteToMemory();
+        resized.WriteToMemory<byte>();
     }
 
     // Smooth with some noise: what it shows does not change the time.
