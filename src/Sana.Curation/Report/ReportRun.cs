@@ -1,0 +1,53 @@
+using Sana.Curation.Captioning;
+
+namespace Sana.Curation.Report;
+
+/// <summary>What a report says of the run beside its rows: all of it follows from inputs and configuration.</summary>
+public sealed record ReportRun
+{
+    /// <value>The dataset's name.</value>
+    public required string Dataset { get; init; }
+
+    /// <value>The version that the run wrote.</value>
+    public required string Version { get; init; }
+
+    /// <value>Where the images came from.</value>
+    public required string Source { get; init; }
+
+    /// <value>The version that this one adds to; null for the first.</value>
+    public string? ParentVersion { get; init; }
+
+    /// <value>Name and version of the program.</value>
+    public required string ToolVersion { get; init; }
+
+    /// <value>SHA-256 of the canonical configuration; null when nobody said.</value>
+    public string? ConfigSha256 { get; init; }
+
+    /// <value>The captioners in the configuration's order. One that a row names and this does not is shown after them.</value>
+    public IReadOnlyList<CaptionerCard> Captioners { get; init; } = [];
+
+    /// <value>The CLIP checkpoint behind the scores; null when nothing was scored.</value>
+    public string? Scorer { get; init; }
+
+    /// <value>The rule that chose; null when nothing was chosen.</value>
+    public ReportSelection? Selection { get; init; }
+
+    /// <value>Rules for images and captions in words: a name and its limit, such as <c>shortest side</c> and <c>at least 200 px</c>.</value>
+    public IReadOnlyList<ReportFact> Filters { get; init; } = [];
+
+    /// <value>What prices are counted in. Default USD.</value>
+    public string Currency { get; init; } = "USD";
+}
+
+/// <summary>The selection rule as the page words it.</summary>
+/// <param name="Method">power, softmax, max, top-k or proportion.</param>
+/// <param name="Tau">Temperature; null where the method has none.</param>
+/// <param name="Threshold">Score from which a caption takes part in the draw; null for none.</param>
+/// <param name="ImageThreshold">Score below which the image is dropped; null for none.</param>
+/// <param name="Seed">Of the draw.</param>
+public sealed record ReportSelection(string Method, double? Tau, double? Threshold, double? ImageThreshold, long Seed);
+
+/// <summary>One line of a table.</summary>
+/// <param name="Name">What it is.</param>
+/// <param name="Value">Its value in words.</param>
+public sealed record ReportFact(string Name, string Value);

@@ -1,0 +1,22 @@
+using Sana.Curation.Shards;
+
+namespace Sana.Curation.Report;
+
+/// <summary>All that the page is drawn from.</summary>
+internal sealed record ReportView(
+    ReportOptions Options,
+    ReportRun Run,
+    Totals Totals,
+    ReportTimings? Timings,
+    Sample Gallery,
+    SortedDictionary<(string Status, string Reason), Sample> Removed,
+    Dictionary<string, IndexRow> Firsts)
+{
+    public ScoreScale Scale { get; } = ScoreScale.Of(Totals.Captioners.Values.Select(tally => tally.Scores), Run.Selection?.Threshold);
+
+    /// <summary>The original first, then captioners as configured, then those that only rows know.</summary>
+    public IReadOnlyList<CaptionerTally> Captioners { get; } =
+        [.. Totals.Captioners.Values.OrderBy(tally => tally.IsOriginal ? -1 : Place(Run, tally.Label)).ThenBy(tally => tally.Label, StringComparer.Ordinal)];
+
+    private static int Place(ReportRun run, string label) => run.Captioners.TakeWhile(card => card.Label != label).Count();
+}

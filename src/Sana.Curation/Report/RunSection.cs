@@ -1,0 +1,96 @@
+using System.Globalization;
+
+namespace Sana.Curation.Report;
+
+/// <summary>What ran and what came of it: tiles, counts by status and reason, the configuration as a table.</summary>
+internal static class RunSection
+{
+    private static readonly string[] _statuses = ["success", "filtered", "duplicate", "rejected", "failed"];
+
+    public static Html Draw(ReportView view)
+    {
+        var totals = view.Totals;
+        var usable = view.Captioners.Sum(tally => tally.Usable);
+        var asked = view.Captioners.Sum(tally => tally.Asked);
+        return Html.Of($"""
+            <section class="tiles" aria-label="Summary">
+            <article><h2>Images</h2><strong>{Words.Number(totals.Rows)}</strong><small>{Words.Bytes(totals.Bytes)} of source files</small></article>
+            <article><h2>In the shards</h2><strong>{Words.Number(totals.Succeeded)}</strong><small>{Words.Share(totals.Succeeded, totals.Rows)} of all images</small></article>
+            <article><h2>Usable captions</h2><strong>{Words.Number(usable)}</strong><small>{Words.Share(usable, asked)} of {Words.Number(asked)}</small></article>
+            <article><h2>Mean score</h2><strong>{(totals.Chosen.Mean is { } mean ? mean.ToString("0.00", CultureInfo.InvariantCulture) : "–")}</strong><small>CLIP, of chosen captions</small></article>
+            <article><h2>Cost</h2><strong>{Words.Money(totals.Cost, "").TrimEnd()}<em> {view.Run.Currency}</em></strong><small>{(totals.Succeeded > 0 ? $"{Words.Money(1000 * totals.Cost / totals.Succeeded, view.Run.Currency)} per 1,000 kept" : "")}</small></article>
+            </section>
+            <div class="pair" id="run">
+            <section><h2>Outcome</h2>{Bar(totals)}{Reasons(view)}{Notes(totals)}</section>
+            <section><h2>Run</h2>{Facts(view)}</section>
+            </div>
+
+            """);
+    }
+
+    private static Html Bar(Totals totals)
+    {
+        var at = 0.0;
+        var parts = Ordered(totals).Select(status =>
+        {
+            var wide = 1000.0 * status.Count / Math.Max(1, totals.Rows);
+            at += wide;
+            return Html.Of($"""<rect class="{Tone(status.Status)}" x="{at - wide:0.##}" y="0" width="{wide:0.##}" height="12"><title>{status.Status}: {Words.Number(status.Count)}</title></rect>""");
+        });
+        return Html.Of($"""<svg class="stack" viewBox="0 0 1000 12" preserveAspectRatio="none" role="img" aria-label="Share of each status">{Html.Join(parts)}</svg>""");
+    }
+
+    private static Html Reasons(ReportView view)
+    {
+        var rows = Ordered(view.Totals).Select(status => Html.Of($"""
+            <tr class="status"><td><span class="dot {Tone(status.Status)}"></span>{status.Status}</td><td class="num">{Words.Number(status.Count)}</td><td class="num dim">{Words.Share(status.Count, view.Totals.Rows)}</td></tr>
+            {Html.Join(view.Removed.Where(removed => removed.Key.Status == status.Status).OrderByDescending(removed => removed.Value.Offered).Select(removed => Html.Of(
+                $"""<tr><td class="reason"><a href="#{Anchor(removed.Key)}"><code>{removed.Key.Reason}</code></a></td><td class="num">{Words.Number(removed.Value.Offered)}</td><td class="num dim">{Words.Share(removed.Value.Offered, view.Totals.Rows)}</td></tr>""")))}
+            """));
+        return Html.Of($"""<table class="counts"><tbody>{Html.Join(rows)}</tbody></table>""");
+    }
+
+    private static Html Notes(Totals totals) => totals.Notes.Count == 0
+        ? Html.Empty
+        : Html.Of($"""<h3>Mended on the way</h3><p class="pills">{Pills(totals.Notes)}</p>""");
+
+    private static Html Facts(ReportView view)
+    {
+        var (run, rule) = (view.Run, view.Run.Selection);
+        List<ReportFact> facts = [new("Source", run.Source)];
+        if (run.ParentVersion is { } parent)
+            facts.Add(new("Adds to", parent));
+        facts.Add(new("Tool", run.ToolVersion));
+        if (run.ConfigSha256 is { } hash)
+            facts.Add(new("Configuration", hash));
+        facts.Add(new("Scorer", run.Scorer ?? "none"));
+        facts.Add(new("Selection", rule is null ? "none" : Say($"{rule.Method}{(rule.Tau is { } tau ? Say($", tau {tau:0.####}") : "")}, seed {rule.Seed}")));
+        if (rule?.Threshold is { } threshold)
+            facts.Add(new("Draws from score", Say($"{threshold:0.##}; below it the best caption is taken")));
+        if (rule?.ImageThreshold is { } drop)
+            facts.Add(new("Drops images below", Say($"{drop:0.##}")));
+        var captioners = run.Captioners.Select(card => Html.Of($"""<div><dt>Captioner</dt><dd><b>{card.Label}</b> {card.Model}{(card.Revision is null ? "" : " @ " + card.Revision)} <span class="dim">{card.Licence ?? "licence not stated"}</span></dd></div>"""));
+        return Html.Of($"""<dl class="facts">{Html.Join(facts.Select(Line))}{Html.Join(captioners)}{Html.Join(run.Filters.Select(Line))}</dl>""");
+    }
+
+    private static Html Line(ReportFact fact) => Html.Of($"""<div><dt>{PlainText.Cut(fact.Name, 80)}</dt><dd><bdi>{PlainText.Cut(fact.Value, ShownRow.LineLimit)}</bdi></dd></div>""");
+
+    public static Html Pills(SortedDictionary<string, long> counts) =>
+        Html.Join(counts.OrderByDescending(count => count.Value).Select(count => Html.Of($"""<span class="pill"><code>{count.Key}</code> {Words.Number(count.Value)}</span>""")));
+
+    public static string Anchor((string Status, string Reason) kind) => $"{kind.Status}-{kind.Reason}";
+
+    public static string Tone(string status) => status switch
+    {
+        "success" => "good",
+        "rejected" => "bad",
+        "failed" => "warn",
+        "duplicate" => "busy",
+        _ => "plain",
+    };
+
+    private static IEnumerable<(string Status, long Count)> Ordered(Totals totals) =>
+        totals.Statuses.OrderBy(status => (uint)Array.IndexOf(_statuses, status.Key)).Select(status => (status.Key, status.Value));
+
+    private static string Say(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}
