@@ -17,14 +17,14 @@ internal static class CaptionerSection
         return Html.Of($"""
             <div class="captioner">
             <div class="figures">
-            <h3><bdi>{(tally.IsOriginal ? "original" : tally.Label)}</bdi> <small>{(tally.IsOriginal ? "the caption that came with the image" : Model(card, tally))}</small></h3>
+            <h3><bdi>{(tally.IsOriginal ? "original" : tally.Label)}</bdi> <small>{(tally.IsOriginal ? "the caption that came with the image" : card is null ? Model(tally.Model, null, tally.Licence) : Model(card))}</small></h3>
             <dl class="grid">
             {Figure("Usable", Words.Share(tally.Usable, tally.Asked), $"{Words.Number(tally.Usable)} of {Words.Number(tally.Asked)}")}
             {Figure("Chosen", Words.Share(tally.Chosen, view.Totals.Succeeded), Words.Number(tally.Chosen))}
             {Figure("Mean score", scores.Mean is { } mean ? Say($"{mean:0.00}") : "–", scores.Count > 0 ? Say($"{scores.Least:0.#} to {scores.Most:0.#}") : "not scored")}
             {Figure("Mean words", tally.Usable > 0 ? Say($"{(double)tally.Words / tally.Usable:0.0}") : "–", $"{Words.Share(tally.Cut, tally.Usable)} cut by CLIP")}
             {Figure("Tokens", Words.Tokens(tally.OutputTokens), $"of {Words.Tokens(tally.InputTokens)} asked with", tally.IsOriginal)}
-            {Figure("Cost", Words.Money(tally.Cost, view.Run.Currency), $"{Words.Number(tally.Attempts)} requests", tally.IsOriginal)}
+            {Figure("Cost", $"{Words.Money(tally.Cost)} {view.Run.Currency}", $"{Words.Number(tally.Attempts)} requests", tally.IsOriginal)}
             </dl>
             </div>
             {(scores.Count > 0 ? Histogram.Draw(scores, view.Scale, view.Run.Selection?.Threshold, tally.Label) : Html.Empty)}
@@ -33,8 +33,10 @@ internal static class CaptionerSection
             """);
     }
 
-    private static string Model(CaptionerCard? card, CaptionerTally tally) =>
-        string.Join(" · ", new[] { card?.Model ?? tally.Model, card?.Revision, card?.Licence ?? tally.Licence ?? "licence not stated" }.OfType<string>());
+    /// <summary>Model, revision and licence of a configured captioner.</summary>
+    public static string Model(CaptionerCard card) => Model(card.Model, card.Revision, card.Licence);
+
+    private static string Model(string? model, string? revision, string? licence) => string.Join(" · ", new[] { model, revision, licence ?? "licence not stated" }.OfType<string>());
 
     private static Html Figure(string name, string value, string detail, bool isLeftOut = false) => isLeftOut
         ? Html.Empty

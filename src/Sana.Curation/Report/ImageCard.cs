@@ -45,11 +45,12 @@ internal static class ImageCard
     {
         var scale = view.Scale;
         var score = candidate.Score is { } value && double.IsFinite(value) ? value : (double?)null;
-        var window = candidate.WindowScore is { } whole && double.IsFinite(whole) && whole != score ? Html.Of($""" <span title="mean over windows of the whole text">whole text {whole:0.00}</span>""") : Html.Empty;
+        var whole = candidate.WindowScore is { } window && double.IsFinite(window) && window != score ? Html.Of($"""<p class="dim measures">whole text {window:0.00}</p>""") : Html.Empty;
+        var tokens = candidate.ClipTokens is { } count ? Html.Of($"<span>{count:N0} tokens{(candidate.ClipTruncated == true ? Html.Of($""", <em class="cut" title="CLIP saw the beginning only">cut</em>""") : Html.Empty)}</span>") : Html.Empty;
         return Html.Of($"""
-            <p class="scores"><b>{(score is { } known ? known.ToString("0.00", CultureInfo.InvariantCulture) : "no score")}</b>{(candidate.Prob is { } prob && double.IsFinite(prob) ? Html.Of($""" <span>p {Why.Probability(prob)}</span>""") : Html.Empty)}{window}</p>
+            <p class="scores"><b>{(score is { } known ? known.ToString("0.00", CultureInfo.InvariantCulture) : "no score")}</b>{(candidate.Prob is { } prob && double.IsFinite(prob) ? Html.Of($""" <span>p {Why.Probability(prob)}</span>""") : Html.Empty)}</p>
             <meter min="{scale.From:0.##}" max="{scale.To:0.##}" value="{score ?? scale.From:0.##}" aria-label="score"></meter>
-            <p class="dim">{(candidate.ClipTokens is { } tokens ? Html.Of($"<span>{tokens} tokens</span>") : Html.Empty)}{(candidate.ClipTruncated == true ? Html.Of($""" <span class="cut">cut for CLIP</span>""") : Html.Empty)} <span>{candidate.Words} words</span></p>
+            <p class="dim measures">{tokens}<span>{candidate.Words:N0} {(candidate.Words == 1 ? "word" : "words")}</span></p>{whole}
             """);
     }
 

@@ -22,7 +22,7 @@ internal static class PlainText
     /// <summary>For markup, in text and in quoted attributes.</summary>
     public static string Encode(string? text) => string.IsNullOrEmpty(text) ? "" : _encoder.Encode(Visible(text));
 
-    /// <summary>Controls as their pictures, marks that turn or hide text as their numbers, halves of letters as the replacement mark. Line ends and tabs stay: they only end lines.</summary>
+    /// <summary>Controls, and marks that turn or hide text, as their numbers; halves of letters as the replacement mark. Line ends and tabs stay: they only end lines.</summary>
     public static string Visible(string text)
     {
         StringBuilder? shown = null;
@@ -42,10 +42,8 @@ internal static class PlainText
     private static string? Shown(Rune letter) => letter.Value switch
     {
         '\n' or '\r' or '\t' => null,
-        < 0x20 => ((char)(0x2400 + letter.Value)).ToString(),
-        0x7F => "\u2421",
         0x200C or 0x200D => null,      // joiners: letters of several scripts and family emoji are wrong without
-        0xFFFD => "\uFFFD",
+        0xFFFD => "\uFFFD",             // what half of a pair is read as
         _ => Rune.GetUnicodeCategory(letter) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.PrivateUse
             ? string.Create(CultureInfo.InvariantCulture, $"[U+{letter.Value:X4}]")
             : null,

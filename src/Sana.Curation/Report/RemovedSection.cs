@@ -59,5 +59,5 @@ internal sealed class RemovedSection(ReportView view, Pictures pictures, PageWri
 
     private static Html Candidates(IndexRow row) => row.Candidates.Count == 0
         ? Html.Empty
-        : Html.Of($"""<details><summary>{row.Candidates.Count} captions</summary><ul>{Html.Join(row.Candidates.Select(candidate => Html.Of($"""<li><bdi>{candidate.Label}</bdi> {(candidate.Reason is { } reason ? Html.Of($"<code>{reason}</code>") : Html.Of($"{candidate.Score ?? 0:0.00}"))}</li>""")))}</ul></details>""");
+        : Html.Of($"""<details><summary>{row.Candidates.Count} {(row.Candidates.Count == 1 ? "caption" : "captions")}</summary><ul>{Html.Join(row.Candidates.Select(candidate => Html.Of($"""<li><bdi>{candidate.Label}</bdi> {(candidate.Reason is { } reason ? Html.Of($"<code>{reason}</code>") : Html.Of($"{candidate.Score ?? 0:0.00}"))}</li>""")))}</ul></details>""");
 }

@@ -34,20 +34,20 @@ internal static class ReportStyle
         th{font-size:12px;font-weight:500;color:var(--dim);text-align:left;padding:0 14px 8px 0;white-space:nowrap}
         td{padding:8px 14px 8px 0;border-top:1px solid var(--line);vertical-align:middle;overflow-wrap:anywhere}
         th:last-child,td:last-child{padding-right:0}.num{text-align:right;white-space:nowrap}
-        tfoot td{font-weight:600}td.meter{width:30%;min-width:70px}
+        tfoot td{font-weight:600}.scroll td:first-child{overflow-wrap:normal;min-width:76px}td.meter{width:30%;min-width:70px}
         .counts td{border-top:0;padding:3px 14px 3px 0}.counts .status td{border-top:1px solid var(--line);padding:8px 14px 4px 0;font-weight:600}.counts tr:first-child td{border-top:0}.counts .dim{font-weight:400;width:84px}
-        .counts .reason{padding-left:18px}.counts tr:not(.status)+.status td{padding-top:8px}
+        .counts td:last-child,.counts .status td:last-child{padding-right:0}.counts .reason{padding-left:18px}.counts tr:not(.status)+.status td{padding-top:8px}
         section h3+.pills{margin-top:8px}section>h3{margin-top:16px;font-size:14px}
         .facts{margin:0;display:grid;gap:0}.facts div{display:grid;grid-template-columns:150px minmax(0,1fr);gap:14px;padding:7px 0;border-top:1px solid var(--line)}.facts div:first-child{border-top:0;padding-top:0}
-        dt{color:var(--dim);font-size:13px;line-height:1.7}dd{margin:0;overflow-wrap:anywhere}
+        .facts small{display:block}.facts code{font-size:12px}dt{color:var(--dim);font-size:13px;line-height:1.7}dd{margin:0;overflow-wrap:anywhere}
         .grid{margin:12px 0 0;display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:12px 16px}.grid dt{line-height:1.4}.grid dd{font-weight:600;font-size:17px;line-height:1.35}.grid dd.dim{font-weight:400;font-size:12.5px}
         .grid.three{margin:0 0 18px}
         .captioner{display:grid;grid-template-columns:minmax(0,400px) minmax(0,1fr);gap:14px 32px;padding:20px 0;border-top:1px solid var(--line)}.captioner:first-of-type{border-top:0;padding-top:0}.captioner:last-child{padding-bottom:0}
         .wide{grid-column:1/-1;margin:0}
-        .histogram{display:block;width:100%;height:auto;align-self:end}
+        .histogram{display:block;width:calc(100% - 58px);margin:0 14px 0 44px;align-self:end;overflow:visible}
         .histogram text{font-size:12px;fill:var(--dim);font-family:inherit}.histogram .x,.histogram .unit{text-anchor:middle}.histogram .y{text-anchor:end}
-        .histogram .bar{fill:var(--accent)}.histogram .below{fill:var(--plain-fill)}.histogram .bar:hover,.histogram .below:hover{opacity:.7}
-        .histogram .axis{stroke:var(--plain-fill)}.histogram .grid{stroke:var(--line)}.histogram line.threshold{stroke:var(--bad-fill);stroke-width:1.5;stroke-dasharray:4 3}.histogram text.threshold{fill:var(--bad)}.histogram .mean{fill:var(--ink)}
+        .histogram rect{stroke:var(--card);stroke-width:1}.histogram .bar{fill:var(--accent)}.histogram .below{fill:var(--plain-fill)}.histogram .bar:hover,.histogram .below:hover{opacity:.7}
+        .histogram .axis{stroke:var(--plain-fill)}.histogram .grid{stroke:var(--line)}.histogram line.threshold{stroke:var(--bad-fill);stroke-width:1.5;stroke-dasharray:4 3}.histogram text.threshold{fill:var(--bad)}.histogram .mean{fill:var(--ink);overflow:visible}
         meter{display:block;width:100%;height:6px;border:0;border-radius:3px;background:var(--plain-bg);appearance:none;overflow:hidden}
         meter::-webkit-meter-bar{height:6px;border:0;border-radius:3px;background:var(--plain-bg)}meter::-webkit-meter-optimum-value{background:var(--accent);border-radius:3px}meter::-moz-meter-bar{background:var(--accent)}
         code,pre{font:13px/1.5 ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace;overflow-wrap:anywhere}
@@ -59,17 +59,17 @@ internal static class ReportStyle
         .controls{display:flex;gap:10px 18px;flex-wrap:wrap;align-items:center;margin-bottom:14px;font-size:14px;color:var(--dim)}.controls[hidden]{display:none}
         select{font:inherit;color:var(--ink);background:var(--card);border:1px solid var(--line);border-radius:8px;padding:5px 8px;max-width:220px}
         .card{display:grid;grid-template-columns:240px minmax(0,1fr);gap:22px;margin-bottom:14px;overflow:hidden}.card[hidden]{display:none}
-        .card p{margin:0}.image .name{margin-top:10px;font-weight:600;font-size:14px;line-height:1.35;overflow-wrap:anywhere}.image .dim{font-size:13px;display:flex;gap:0 12px;flex-wrap:wrap}.image .pill{margin-top:6px}
+        .card p{margin:0;overflow-wrap:anywhere}.image .name{margin-top:10px;font-weight:600;font-size:14px;line-height:1.35;overflow-wrap:anywhere}.image .dim{font-size:13px;display:flex;gap:0 12px;flex-wrap:wrap}.image .pill{margin-top:6px}
         .thumb{display:block;width:100%;height:auto;border-radius:10px;background:var(--plain-bg)}
         img.thumb{max-height:320px;object-fit:contain}
         .box{aspect-ratio:4/3;display:flex;flex-direction:column;align-items:center;justify-content:center;gap:1px;padding:10px;border:1px dashed var(--plain-fill);background:none;color:var(--dim);font-size:13px;text-align:center;overflow:hidden;overflow-wrap:anywhere}.box svg{width:34px;margin-bottom:4px}.box path,.box circle{fill:none;stroke:var(--plain-fill);stroke-width:1.6}.box small:empty{display:none}
         .why{font-weight:500}.flag{margin-top:6px!important;font-size:13.5px;color:var(--dim)}
         .captions{display:grid;grid-template-columns:repeat(auto-fill,minmax(210px,1fr));gap:12px;margin-top:14px}
         .caption{border:1px solid var(--line);border-radius:10px;padding:12px 14px;min-width:0;overflow:hidden;font-size:14px}.caption.chosen{border-color:var(--accent);background:var(--accent-bg);box-shadow:inset 0 0 0 1px var(--accent)}
-        .caption.refused .text{color:var(--dim);text-decoration:line-through;text-decoration-color:var(--plain-fill)}
-        h4{margin:0 0 4px;font-size:13px;line-height:1.5;font-weight:600;display:flex;justify-content:space-between;align-items:center;gap:8px;overflow-wrap:anywhere}h4 bdi{min-width:0}h4 .pill{flex:none}
+        .caption.refused{border-style:dashed}.caption.refused .text{color:var(--dim)}
+        h4{margin:0 0 4px;min-height:26px;font-size:13px;line-height:1.5;font-weight:600;display:flex;justify-content:space-between;align-items:center;gap:8px;overflow-wrap:anywhere}h4 bdi{min-width:0}h4 .pill{flex:none}
         .scores{display:flex;flex-wrap:wrap;gap:0 12px;align-items:baseline;color:var(--dim);font-size:13px;margin-bottom:5px!important}.scores b{font-size:18px;color:var(--ink);font-weight:650;letter-spacing:-.01em}
-        .caption .dim{font-size:12.5px;margin-top:5px}.caption .dim span{margin-right:8px}.cut{color:var(--warn)}
+        .caption .dim{font-size:12.5px;margin-top:5px}.caption .measures span:not(:last-child)::after{content:" · "}.caption .measures+.measures{margin-top:0}.cut{color:var(--warn);font-style:normal}
         .caption .text{margin-top:9px;line-height:1.5;overflow-wrap:anywhere}.caption .text.dim{font-size:14px}
         details.text summary{list-style:none;color:inherit;font-size:14px}details.text summary::-webkit-details-marker{display:none}details.text span{display:-webkit-box;-webkit-box-orient:vertical;-webkit-line-clamp:12;overflow:hidden}details.text[open] span{display:inline}
         details.text summary::after{content:"whole text";display:block;color:var(--accent);font-size:13px}details.text[open] summary::after{content:"less"}
@@ -81,8 +81,8 @@ internal static class ReportStyle
         figcaption{padding-top:7px;font-size:13px;line-height:1.4;overflow-wrap:anywhere}figcaption b,figcaption>span{display:-webkit-box;-webkit-line-clamp:2;-webkit-box-orient:vertical;overflow:hidden;font-weight:600}figcaption>span{color:var(--dim);-webkit-line-clamp:4;font-weight:400}.twins b+b{font-weight:400}
         figcaption ul{margin:4px 0 0;padding-left:16px}
         footer{display:flex;justify-content:space-between;gap:16px;flex-wrap:wrap;font-size:13px;color:var(--dim);overflow-wrap:anywhere}
-        @media(max-width:980px){.pair,.captioner{grid-template-columns:minmax(0,1fr)}.tiles{grid-template-columns:repeat(2,minmax(0,1fr))}.card{grid-template-columns:180px minmax(0,1fr)}}
-        @media(max-width:620px){main{padding:18px 14px 32px;gap:14px}section,.tiles article,.card,.removed{padding:16px}.tiles,section.open{padding:0}.pair{gap:14px}.tiles{gap:10px}.tiles strong{font-size:24px}header nav{width:100%}.card{grid-template-columns:minmax(0,1fr);gap:14px}.captions{grid-template-columns:minmax(0,1fr)}.facts div{grid-template-columns:minmax(0,1fr);gap:0}.scroll{margin:0 -16px -6px;padding:0 16px}.tilegrid{grid-template-columns:repeat(2,minmax(0,1fr))}.tilegrid.two{grid-template-columns:minmax(0,1fr)}.histogram text{font-size:20px}}
+        @media(max-width:980px){.pair,.captioner{grid-template-columns:minmax(0,1fr)}.tiles{grid-template-columns:repeat(2,minmax(0,1fr))}.tiles article:last-child{grid-column:1/-1}.card{grid-template-columns:180px minmax(0,1fr)}}
+        @media(max-width:620px){main{padding:18px 14px 32px;gap:14px}section,.tiles article,.card,.removed{padding:16px}.tiles,section.open{padding:0}.pair{gap:14px}.tiles{gap:10px}.tiles strong{font-size:24px}header nav{width:100%}.card{grid-template-columns:minmax(0,1fr);gap:14px}.captions{grid-template-columns:minmax(0,1fr)}.facts div{grid-template-columns:minmax(0,1fr);gap:0}.scroll{margin:0 -16px -6px;padding:0 16px}.tilegrid{grid-template-columns:repeat(2,minmax(0,1fr))}.tilegrid.two{grid-template-columns:minmax(0,1fr)}.scroll table{font-size:14px}.scroll th:not(:last-child),.scroll td:not(:last-child){padding-right:10px}.roomy{display:none}}
         @media print{.controls,nav{display:none}.card,.captioner,figure{break-inside:avoid}}
         """;
 

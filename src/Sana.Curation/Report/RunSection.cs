@@ -18,7 +18,7 @@ internal static class RunSection
             <article><h2>In the shards</h2><strong>{Words.Number(totals.Succeeded)}</strong><small>{Words.Share(totals.Succeeded, totals.Rows)} of all images</small></article>
             <article><h2>Usable captions</h2><strong>{Words.Number(usable)}</strong><small>{Words.Share(usable, asked)} of {Words.Number(asked)}</small></article>
             <article><h2>Mean score</h2><strong>{(totals.Chosen.Mean is { } mean ? mean.ToString("0.00", CultureInfo.InvariantCulture) : "–")}</strong><small>CLIP, of chosen captions</small></article>
-            <article><h2>Cost</h2><strong>{Words.Money(totals.Cost, "").TrimEnd()}<em> {view.Run.Currency}</em></strong><small>{(totals.Succeeded > 0 ? $"{Words.Money(1000 * totals.Cost / totals.Succeeded, view.Run.Currency)} per 1,000 kept" : "")}</small></article>
+            <article><h2>Cost</h2><strong>{Words.Money(totals.Cost)}<em> {view.Run.Currency}</em></strong><small>{(totals.Succeeded > 0 ? $"{Words.Money(1000 * totals.Cost / totals.Succeeded)} per 1,000 kept" : "")}</small></article>
             </section>
             <div class="pair" id="run">
             <section><h2>Outcome</h2>{Bar(totals)}{Reasons(view)}{Notes(totals)}</section>
@@ -61,19 +61,19 @@ internal static class RunSection
         if (run.ParentVersion is { } parent)
             facts.Add(new("Adds to", parent));
         facts.Add(new("Tool", run.ToolVersion));
-        if (run.ConfigSha256 is { } hash)
-            facts.Add(new("Configuration", hash));
         facts.Add(new("Scorer", run.Scorer ?? "none"));
         facts.Add(new("Selection", rule is null ? "none" : Say($"{rule.Method}{(rule.Tau is { } tau ? Say($", tau {tau:0.####}") : "")}, seed {rule.Seed}")));
         if (rule?.Threshold is { } threshold)
             facts.Add(new("Draws from score", Say($"{threshold:0.##}; below it the best caption is taken")));
         if (rule?.ImageThreshold is { } drop)
             facts.Add(new("Drops images below", Say($"{drop:0.##}")));
-        var captioners = run.Captioners.Select(card => Html.Of($"""<div><dt>Captioner</dt><dd><b>{card.Label}</b> {card.Model}{(card.Revision is null ? "" : " @ " + card.Revision)} <span class="dim">{card.Licence ?? "licence not stated"}</span></dd></div>"""));
-        return Html.Of($"""<dl class="facts">{Html.Join(facts.Select(Line))}{Html.Join(captioners)}{Html.Join(run.Filters.Select(Line))}</dl>""");
+        var captioners = run.Captioners.Select(card => Html.Of($"""<div><dt>Captioner</dt><dd><bdi>{card.Label}</bdi><small>{CaptionerSection.Model(card)}</small></dd></div>"""));
+        return Html.Of($"""<dl class="facts">{Html.Join(facts.Select(Line))}{Html.Join(captioners)}{Html.Join(run.Filters.Select(Line))}{Hash(run.ConfigSha256)}</dl>""");
     }
 
     private static Html Line(ReportFact fact) => Html.Of($"""<div><dt>{PlainText.Cut(fact.Name, 80)}</dt><dd><bdi>{PlainText.Cut(fact.Value, ShownRow.LineLimit)}</bdi></dd></div>""");
+
+    private static Html Hash(string? hash) => hash is null ? Html.Empty : Html.Of($"""<div><dt>Configuration</dt><dd><code>{PlainText.Cut(hash, 80)}</code></dd></div>""");
 
     public static Html Pills(SortedDictionary<string, long> counts) =>
         Html.Join(counts.OrderByDescending(count => count.Value).Select(count => Html.Of($"""<span class="pill"><code>{count.Key}</code> {Words.Number(count.Value)}</span>""")));

@@ -21,6 +21,7 @@ internal static class ShownRow
         Caption = null,
         Licence = PlainText.Cut(row.Licence, LineLimit),
         Notes = Codes(row.Notes),
+        Concepts = [],
         Candidates = [.. row.Candidates.Where((candidate, place) => place < CandidateLimit || candidate.Label == row.CaptionLabel).Select(Of)],
     };
 

@@ -14,18 +14,19 @@ internal static class Thumbnail
     /// <param name="quality">1…100.</param>
     public static SmallImage? Make(byte[] file, int side, int quality)
     {
-        if (file is not ([0xFF, 0xD8, 0xFF, ..] or [0x89, (byte)'P', (byte)'N', (byte)'G', ..]))
-            return null;
         LibVips.Configure();
         try
         {
-            using (var header = Image.NewFromBuffer(file, access: Enums.Access.Sequential))
+            // Not ThumbnailBuffer: whatever it is told of failing, it gives grey for what a cut file lacks.
+            using var full = file switch
             {
-                if ((long)header.Width * header.Height > MaxPixels)
-                    return null;
-            }
-
-            using var small = Image.ThumbnailBuffer(file, side, height: side, size: Enums.Size.Down, failOn: Enums.FailOn.Error);
+                [0xFF, 0xD8, 0xFF, ..] => Jpeg(file, side),
+                [0x89, (byte)'P', (byte)'N', (byte)'G', ..] => Image.PngloadBuffer(file, access: Enums.Access.Sequential, failOn: Enums.FailOn.Warning),
+                _ => null,
+            };
+            if (full is null || (long)full.Width * full.Height > MaxPixels)
+                return null;
+            using var small = full.ThumbnailImage(side, height: side, size: Enums.Size.Down);
             using var opaque = small.HasAlpha() ? small.Flatten(background: [255, 255, 255]) : small.Copy();
             return new SmallImage(opaque.JpegsaveBuffer(q: quality, optimizeCoding: true, keep: Enums.ForeignKeep.None), opaque.Width, opaque.Height);
         }
@@ -33,6 +34,16 @@ internal static class Thumbnail
         {
             return null;
         }
+    }
+
+    /// <summary>The decoder itself halves a large JPEG, once to three times, as long as twice the side remains for a good resize.</summary>
+    private static Image Jpeg(byte[] file, int side)
+    {
+        using var header = Image.JpegloadBuffer(file, access: Enums.Access.Sequential);
+        var shrink = 8;
+        while (shrink > 1 && Math.Max(header.Width, header.Height) / shrink < 2 * side)
+            shrink /= 2;
+        return Image.JpegloadBuffer(file, shrink: shrink, access: Enums.Access.Sequential, failOn: Enums.FailOn.Warning);
     }
 }
 

@@ -17,8 +17,10 @@ internal static class Why
         var threshold = rule?.Threshold;
         var reach = scored.Count(candidate => threshold is null || candidate.Score >= threshold);
         if (reach == 0)
-            return scored.Count == 1 ? Say($"Taken as the only one with a score; it is below {threshold:0.##}.") : Say($"Taken as the best: none of the {scored.Count} reaches {threshold:0.##}.");
-        var among = threshold is null ? Say($"among {usable.Count} usable {Captions(usable.Count)}") : Say($"among {reach} of {usable.Count} at or above {threshold:0.##}");
+            return scored.Count == 1 ? Say($"Taken as the only one with a score, though below {threshold:0.##}.") : Say($"Taken as the best: none of the {scored.Count} reaches {threshold:0.##}.");
+        if (reach == 1)
+            return usable.Count == 1 ? "Taken as the only usable caption." : threshold is null ? "Taken as the only one with a score." : Say($"Taken as the only one of {usable.Count} at or above {threshold:0.##}.");
+        var among = threshold is null ? Say($"among {reach} usable captions") : Say($"among {reach} of {usable.Count} at or above {threshold:0.##}");
         var tau = rule?.Tau is { } heat ? Say($", tau {heat:0.####}") : "";
         return (row.SelectionMethod ?? rule?.Method) switch
         {
@@ -52,8 +54,6 @@ internal static class Why
         < 1 and >= 0.995 => "> 0.99",
         _ => Say($"= {prob:0.00}"),
     };
-
-    private static string Captions(int count) => count == 1 ? "caption" : "captions";
 
     private static string Say(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

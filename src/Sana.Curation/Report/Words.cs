@@ -39,12 +39,13 @@ internal static class Words
         _ => Say($"{count / 1e9:0.##}G"),
     };
 
-    public static string Money(decimal sum, string currency) => sum switch
+    /// <summary>A sum without its currency: the smaller, the more digits.</summary>
+    public static string Money(decimal sum) => sum switch
     {
-        0 => $"0 {currency}",
-        < 0.0001m => $"< 0.0001 {currency}",
-        < 1 => Say($"{sum:0.00##} {currency}"),
-        _ => Say($"{sum:N2} {currency}"),
+        0 => "0",
+        < 0.0001m => "< 0.0001",
+        < 1 => Say($"{sum:0.00##}"),
+        _ => Say($"{sum:N2}"),
     };
 
     public static string Time(TimeSpan time) => time switch
@@ -60,7 +61,8 @@ internal static class Words
     {
         >= 100 and var rate => Say($"{rate:N0}"),
         >= 1 and var rate => Say($"{rate:0.0}"),
-        var rate => Say($"{rate:0.###}"),
+        >= 0.1 and var rate => Say($"{rate:0.00}"),
+        var rate => Say($"{rate:0.####}"),
     };
 
     /// <summary>The last part of where the image came from.</summary>

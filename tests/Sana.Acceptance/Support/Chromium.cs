@@ -18,11 +18,11 @@ internal static class Chromium
         return png;
     }
 
-    private static async Task<string> Run(params string[] arguments)
+    /// <summary>Starts the browser with a profile of its own; its output must be read, or it stops.</summary>
+    public static Process Start(DirectoryInfo profile, params string[] arguments)
     {
         var program = Names.SelectMany(name => Environment.GetEnvironmentVariable("PATH")!.Split(':').Select(folder => Path.Combine(folder, name))).FirstOrDefault(File.Exists)
             ?? throw new FileNotFoundException("There is no chromium here; run: apt-get update && apt-get install -y chromium");
-        var profile = Directory.CreateTempSubdirectory("chromium-");
         var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true };
         string[] all =
         [
@@ -30,7 +30,13 @@ internal static class Chromium
         ];
         foreach (var argument in all)
             start.ArgumentList.Add(argument);
-        using var browser = Process.Start(start)!;
+        return Process.Start(start)!;
+    }
+
+    private static async Task<string> Run(params string[] arguments)
+    {
+        var profile = Directory.CreateTempSubdirectory("chromium-");
+        using var browser = Start(profile, arguments);
         try
         {
             using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
