@@ -10,8 +10,8 @@ public sealed class ReportBuilder
 {
     private readonly ReportOptions _options;
     private readonly Totals _totals = new();
-    private readonly Sample _gallery;
-    private readonly SortedDictionary<(string Status, string Reason), Sample> _removed = [];
+    private readonly EvenSample _gallery;
+    private readonly SortedDictionary<(string Status, string Reason), EvenSample> _removed = [];
     private readonly Dictionary<string, IndexRow> _firsts = [];
 
     /// <summary>Begins a report.</summary>
@@ -19,7 +19,7 @@ public sealed class ReportBuilder
     public ReportBuilder(ReportOptions? options = null)
     {
         _options = (options ?? new ReportOptions()).Checked();
-        _gallery = new Sample(_options.Images);
+        _gallery = new EvenSample(_options.Images);
     }
 
     /// <summary>Keys of the first images of those duplicates that will be shown, once all rows are added. Give their rows to <see cref="AddFirst"/> in a second pass; without, the page names the key only.</summary>
@@ -36,7 +36,7 @@ public sealed class ReportBuilder
             return;
         var kind = (row.Status, row.Reason ?? "unknown");
         if (!_removed.TryGetValue(kind, out var sample))
-            _removed.Add(kind, sample = new Sample(_options.ImagesPerReason));
+            _removed.Add(kind, sample = new EvenSample(_options.ImagesPerReason));
         sample.Offer(row);
     }
 

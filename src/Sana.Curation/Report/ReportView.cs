@@ -8,8 +8,8 @@ internal sealed record ReportView(
     ReportRun Run,
     Totals Totals,
     ReportTimings? Timings,
-    Sample Gallery,
-    SortedDictionary<(string Status, string Reason), Sample> Removed,
+    EvenSample Gallery,
+    SortedDictionary<(string Status, string Reason), EvenSample> Removed,
     Dictionary<string, IndexRow> Firsts)
 {
     public ScoreScale Scale { get; } = ScoreScale.Of(Totals.Captioners.Values.Select(tally => tally.Scores), Run.Selection?.Threshold);

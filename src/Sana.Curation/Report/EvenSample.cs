@@ -5,7 +5,7 @@ using Sana.Curation.Shards;
 namespace Sana.Curation.Report;
 
 /// <summary>The rows with the smallest hashes of their keys: evenly spread over whatever passes by, and the same ones in whatever order it passes.</summary>
-internal sealed class Sample(int size)
+internal sealed class EvenSample(int size)
 {
     private readonly PriorityQueue<IndexRow, (ulong Hash, string Key)> _kept = new(Comparer<(ulong Hash, string Key)>.Create(Largest));
 

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Sana.Tests.Report;
 
-public sealed class SampleTests
+public sealed class EvenSampleTests
 {
     [Fact]
     public void The_same_rows_are_chosen_in_whatever_order_they_come()
@@ -22,7 +22,7 @@ public sealed class SampleTests
     [Fact]
     public void The_choice_is_spread_over_the_whole_dataset()
     {
-        var sample = new Sample(300);
+        var sample = new EvenSample(300);
         foreach (var row in ReportRows.Make(10_000))
             sample.Offer(row);
 
@@ -45,7 +45,7 @@ public sealed class SampleTests
     [Fact]
     public void Long_texts_are_not_kept()
     {
-        var sample = new Sample(1);
+        var sample = new EvenSample(1);
         sample.Offer(HostileReportRows.Make().First(row => row.Candidates.Any(candidate => candidate.Text?.Length == 100_000)));
 
         var kept = Assert.Single(sample.Rows);
@@ -58,7 +58,7 @@ public sealed class SampleTests
     [Fact]
     public void The_chosen_caption_is_kept_among_very_many()
     {
-        var sample = new Sample(1);
+        var sample = new EvenSample(1);
         var many = Enumerable.Range(0, 500).Select(i => new Candidate { Label = $"model-{i}", Text = "text" });
         sample.Offer(ReportRows.Make(1).First() with { CaptionLabel = "model-499", Candidates = [.. many] });
 
@@ -67,7 +67,7 @@ public sealed class SampleTests
 
     private static List<string> Choose(IEnumerable<IndexRow> rows, int size = 50)
     {
-        var sample = new Sample(size);
+        var sample = new EvenSample(size);
         foreach (var row in rows)
             sample.Offer(row);
         return [.. sample.Rows.Select(row => row.Key)];
