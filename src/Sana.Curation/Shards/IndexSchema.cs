@@ -33,10 +33,39 @@ internal static class IndexSchema
         ItemColumn.Value<Candidate, double>("prob", c => c.Prob),
     ];
 
-    public static IReadOnlyList<IndexColumn<IndexRow>> Columns(ShardSettings settings)
+    /// <summary>What is chosen, by which rule.</summary>
+    private static IReadOnlyList<IndexColumn<IndexRow>> Caption(ShardSettings settings)
     {
         var (selection, scorer) = (settings.Selection, settings.Scorer);
         IndexColumn<IndexRow>[] scored = scorer is null ? [] : [Value<double>($"clip_score__{scorer}", row => row.CaptionScore)];
+        return
+        [
+            Text("caption", row => row.Caption),
+            Text("caption_label", row => row.CaptionLabel),
+            Value<double>("caption_score", row => row.CaptionScore),
+            .. scored,
+            Text("selection_method", row => row.SelectionMethod),
+            Value<double>("selection_tau", row => Selected(row) ? selection.Tau : null),
+            Value<double>("selection_threshold", row => Selected(row) ? selection.Threshold : null),
+            Value<ulong>("selection_seed", row => Selected(row) ? selection.Seed : null),
+            Value<double>("selection_prob", row => row.SelectionProb),
+        ];
+    }
+
+    /// <summary>The columns of a new selection, which joins the index by its key.</summary>
+    public static IReadOnlyList<IndexColumn<IndexRow>> Choice(ShardSettings settings) =>
+    [
+        Text("key", row => row.Key),
+        Text("status", row => row.Status),
+        Text("reason", row => row.Reason),
+        Text("error_message", row => row.ErrorMessage),
+        .. Caption(settings),
+    ];
+
+    /// <summary>All columns.</summary>
+    public static IReadOnlyList<IndexColumn<IndexRow>> All(ShardSettings settings)
+    {
+        var scorer = settings.Scorer;
         return
         [
             Text("key", row => row.Key),
@@ -64,15 +93,7 @@ internal static class IndexSchema
             Text("duplicate_of", row => row.DuplicateOf),
             Text("original", row => row.Original),
             Text("caption_encoding", row => row.CaptionEncoding),
-            Text("caption", row => row.Caption),
-            Text("caption_label", row => row.CaptionLabel),
-            Value<double>("caption_score", row => row.CaptionScore),
-            .. scored,
-            Text("selection_method", row => row.SelectionMethod),
-            Value<double>("selection_tau", row => Selected(row) ? selection.Tau : null),
-            Value<double>("selection_threshold", row => Selected(row) ? selection.Threshold : null),
-            Value<ulong>("selection_seed", row => Selected(row) ? selection.Seed : null),
-            Value<double>("selection_prob", row => row.SelectionProb),
+            .. Caption(settings),
             Value<int>("candidates_expected", row => row.CandidatesExpected),
             Value<int>("candidates_present", row => row.CandidatesPresent),
             Structs("candidates", row => row.Candidates, Candidates(scorer)),

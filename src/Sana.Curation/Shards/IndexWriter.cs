@@ -8,9 +8,8 @@ internal static class IndexWriter
 {
     private const int RowsPerGroup = 10_000;
 
-    public static async Task Write(Stream stream, IReadOnlyList<IndexRow> rows, ShardSettings settings, CancellationToken cancellationToken)
+    public static async Task Write(Stream stream, IReadOnlyList<IndexRow> rows, IReadOnlyList<IndexColumn<IndexRow>> columns, CancellationToken cancellationToken)
     {
-        var columns = IndexSchema.Columns(settings);
         var schema = new ParquetSchema(columns.Select(column => column.Field));
         await using var parquet = await ParquetWriter.CreateAsync(
             schema, stream, new ParquetOptions { CompressionMethod = CompressionMethod.Snappy }, cancellationToken: cancellationToken);

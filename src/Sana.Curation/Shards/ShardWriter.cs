@@ -63,7 +63,7 @@ public sealed class ShardWriter
         }
 
         // 3. The index, with what is not in the tar.
-        await File(names.Parquet, rows.Count, (stream, token) => IndexWriter.Write(stream, rows, _settings, token));
+        await File(names.Parquet, rows.Count, (stream, token) => IndexWriter.Write(stream, rows, IndexSchema.All(_settings), token));
         await File(names.Lines, rows.Count, (stream, token) => WriteLines(stream, rows, token));
 
         // 4. The stats: the shard is complete.

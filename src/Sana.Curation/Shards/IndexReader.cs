@@ -1,0 +1,113 @@
+using System.Runtime.CompilerServices;
+using Parquet;
+using Parquet.Schema;
+
+namespace Sana.Curation.Shards;
+
+/// <summary>Reads of a shard's index what choosing again needs, one group of rows at a time: only these columns are touched.</summary>
+public static class IndexReader
+{
+    // Far above any shard of ours; a damaged file may claim what it likes.
+    private const long MostValues = 50_000_000;
+
+    /// <summary>Rows with key, shard, row, source_uri, status, reason, caption_label, and of the candidates label, text, score and reason. All else has its default.</summary>
+    /// <param name="parquet">A shard's <c>.parquet</c>, seekable.</param>
+    /// <param name="cancellationToken">Stops between groups.</param>
+    /// <exception cref="CurationException">The file is damaged or lacks a column.</exception>
+    public static async IAsyncEnumerable<IndexRow> Read(Stream parquet, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(parquet);
+        await using var reader = await Guarded(() => ParquetReader.CreateAsync(parquet, leaveStreamOpen: true, cancellationToken: cancellationToken));
+        for (var group = 0; group < reader.RowGroupCount; group++)
+        {
+            foreach (var row in await Guarded(() => Group(reader, group, cancellationToken)))
+                yield return row;
+        }
+    }
+
+    private static async Task<IEnumerable<IndexRow>> Group(ParquetReader reader, int index, CancellationToken cancellationToken)
+    {
+        using var group = reader.OpenRowGroupReader(index);
+        Task<IndexLeafValues<ReadOnlyMemory<char>>> Text(params string[] path) => Leaf<ReadOnlyMemory<char>>(path);
+        var (key, source, status) = (await Text("key"), await Text("source_uri"), await Text("status"));
+        var (reason, chosen) = (await Text("reason"), await Text("caption_label"));
+        var (shard, row) = (await Leaf<int>("shard"), await Leaf<int>("row"));
+        var (label, text) = (await Text("candidates", "list", "element", "label"), await Text("candidates", "list", "element", "text"));
+        var (score, against) = (await Leaf<double>("candidates", "list", "element", "score"), await Text("candidates", "list", "element", "reason"));
+        return Rows();
+
+        async Task<IndexLeafValues<T>> Leaf<T>(params string[] path)
+            where T : struct
+        {
+            var field = Array.Find(reader.Schema.DataFields, field => field.Path.Equals(new FieldPath(path)))
+                ?? throw new CurationException($"The index has no column {string.Join('.', path)}; choose again from a dataset that this version wrote.");
+            return await IndexLeafValues<T>.Read(group, field, MostValues, cancellationToken);
+        }
+
+        IEnumerable<IndexRow> Rows()
+        {
+            var labels = new Names();
+            while (key.Next(out var keyText))
+            {
+                yield return new IndexRow
+                {
+                    Key = keyText.ToString(),
+                    SourceUri = Take(source)?.ToString() ?? "",
+                    Status = labels.Of(Take(status)) ?? "",
+                    Reason = labels.Of(Take(reason)),
+                    CaptionLabel = labels.Of(Take(chosen)),
+                    Shard = Take(shard) ?? 0,
+                    Row = Take(row) ?? 0,
+                    Candidates = Candidates(),
+                };
+            }
+
+            // The four columns are fields of one struct, so they repeat at the same places.
+            List<Candidate> Candidates()
+            {
+                var candidates = new List<Candidate>();
+                do
+                {
+                    if (labels.Of(Take(label)) is { } name)
+                        candidates.Add(new Candidate { Label = name, Text = Take(text)?.ToString(), Score = Take(score), Reason = labels.Of(Take(against)) });
+                    else
+                        _ = (Take(text), Take(score), Take(against));
+                }
+                while (label.Repeats);
+                return candidates;
+            }
+        }
+    }
+
+    private static T? Take<T>(IndexLeafValues<T> leaf)
+        where T : struct => leaf.Next(out var value) ? value : null;
+
+    private static async Task<T> Guarded<T>(Func<Task<T>> read)
+    {
+        try
+        {
+            return await read();
+        }
+        catch (Exception e) when (e is not (CurationException or OperationCanceledException))
+        {
+            // The library has no exception type of its own for a damaged file.
+            throw new CurationException($"The index is not readable: {e.Message} Delete it and run the dataset again.", e);
+        }
+    }
+
+    /// <summary>One string for a name however often it comes.</summary>
+    private sealed class Names
+    {
+        private readonly HashSet<string> _known = new(StringComparer.Ordinal);
+
+        public string? Of(ReadOnlyMemory<char>? text)
+        {
+            if (text is not { } letters)
+                return null;
+            var known = _known.GetAlternateLookup<ReadOnlySpan<char>>();
+            if (!known.TryGetValue(letters.Span, out var name))
+                _known.Add(name = letters.ToString());
+            return name;
+        }
+    }
+}
