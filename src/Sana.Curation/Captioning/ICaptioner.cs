@@ -50,6 +50,9 @@ public sealed record CaptionAnswer
     /// <value>Tokens of the answer.</value>
     public int OutputTokens { get; init; }
 
+    /// <value>Whether tokens are our estimate because the endpoint counted none. Default false.</value>
+    public bool TokensEstimated { get; init; }
+
     /// <value>Price of every attempt that was answered, in the configuration's currency.</value>
     public decimal Cost { get; init; }
 

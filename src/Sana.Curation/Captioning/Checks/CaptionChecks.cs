@@ -1,0 +1,97 @@
+using Sana.Curation.Captioning.Config;
+
+namespace Sana.Curation.Captioning.Checks;
+
+/// <summary>
+/// Tells a caption from what language models say instead. Pure: the same answer, rules and prompt give the same result. What stands in quotation marks inside a caption is lettering of the image and
+/// is never held against it.
+/// </summary>
+public static class CaptionChecks
+{
+    /// <summary>Letters of an answer that are looked at; what is longer is cut here first.</summary>
+    private const int Longest = 20_000;
+
+    /// <summary>Words that a text cut by us must keep, whatever the rules say: fewer are no caption.</summary>
+    private const int FewestKept = 8;
+
+    /// <summary>Checks one answer.</summary>
+    /// <param name="raw">The text as it came.</param>
+    /// <param name="finishReason">stop, length, content_filter or null.</param>
+    /// <param name="rules">What is usable.</param>
+    /// <param name="prompt">What was asked, for echoes: the text between the prompt's variables, and the system message.</param>
+    public static CheckedCaption Check(string? raw, string? finishReason, CaptionRules rules, IEnumerable<string> prompt)
+    {
+        ArgumentNullException.ThrowIfNull(rules);
+        ArgumentNullException.ThrowIfNull(prompt);
+        var found = new Findings(raw ?? "");
+        var text = CaptionText.Tidy(raw is { Length: > Longest } ? raw[..Longest] : raw ?? "");
+        var keep = Math.Max(FewestKept, rules.MinWords);
+
+        if (finishReason == "content_filter")
+            return found.Refuse(Reasons.CaptionRefusal, "The endpoint's content filter stopped the answer.");
+        if (text.Length == 0)
+            return found.Refuse(Reasons.CaptionEmpty, "The answer has no letters.");
+        if (!Apply(Mojibake.Mend(text), Reasons.CaptionEncoding, "The text has letters that were lost in a wrong encoding.", found, ref text))
+            return found.Refused!;
+        if (!Apply(CaptionReasoning.Strip(text), Reasons.CaptionReasoning, "The answer is the model's thoughts without a caption after them.", found, ref text))
+            return found.Refused!;
+        if (!Apply(CaptionLeak.Strip(text), Reasons.CaptionLeak, "The text has parts of a chat template, of markup or of JSON that cannot be told from the caption.", found, ref text))
+            return found.Refused!;
+        if (!Apply(PromptEcho.Strip(text, prompt), Reasons.CaptionLeak, "The text repeats the prompt.", found, ref text))
+            return found.Refused!;
+        if (CaptionRefusal.Is(text, rules.RefusalPatterns))
+            return found.Refuse(Reasons.CaptionRefusal, "The model declined to describe the image.");
+
+        var flat = CaptionText.Flat(text);
+        if (CaptionRepetition.FirstRepeat(flat) is { } repeat)
+        {
+            if (CaptionText.Before(flat, repeat, keep) is not { } kept)
+                return found.Refuse(Reasons.CaptionRepetition, $"The text repeats itself after {CaptionText.Words(flat[..repeat])} words; {keep} are needed.");
+            found.Flags.Add(Reasons.CaptionRepetition);
+            flat = kept;
+        }
+        else if (CaptionCut.Is(flat, finishReason))
+        {
+            return found.Refuse(Reasons.CaptionTruncated, "The text ends in the middle of a sentence.") with { Salvage = CaptionCut.Salvage(Opened(flat, rules), keep), Lang = CaptionLanguage.Detect(flat) };
+        }
+
+        return Measured(found, Opened(flat, rules), rules);
+    }
+
+    private static string Opened(string flat, CaptionRules rules) => rules.StripOpener ? CaptionOpener.Strip(flat) : flat;
+
+    private static CheckedCaption Measured(Findings found, string text, CaptionRules rules)
+    {
+        var words = CaptionText.Words(text);
+        if (rules.Language != "any" && CaptionLanguage.Other(text, rules.Language) is { } other)
+            return found.Refuse(Reasons.CaptionLang, $"The text is in {other}; {rules.Language} is asked for.") with { Lang = other };
+        if (words < rules.MinWords || words > rules.MaxWords)
+            return found.Refuse(Reasons.CaptionLength, $"The text has {words} words; {rules.MinWords} to {rules.MaxWords} are usable.");
+        return new CheckedCaption { Raw = found.Raw, Text = text, Flags = found.Flags, Lang = CaptionLanguage.Detect(text), Words = words };
+    }
+
+    private static bool Apply(string? mended, string code, string message, Findings found, ref string text)
+    {
+        if (mended is null || mended.Length == 0)
+        {
+            found.Refused = found.Refuse(code, message);
+            return false;
+        }
+
+        if (mended != text && !found.Flags.Contains(code))
+            found.Flags.Add(code);
+        text = mended;
+        return true;
+    }
+
+    private sealed class Findings(string raw)
+    {
+        public string Raw => raw;
+
+        public List<string> Flags { get; } = [];
+
+        public CheckedCaption? Refused { get; set; }
+
+        public CheckedCaption Refuse(string code, string message) => new() { Raw = raw, Flags = Flags, Reason = code, Message = message };
+    }
+}

@@ -1,0 +1,101 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Sana.Curation.Captioning.Config;
+
+/// <summary>The captioners of a run, read from <c>captioners.json</c>: an object with the list <c>captioners</c>. Comments and trailing commas are allowed.</summary>
+public sealed class CaptionerFile
+{
+    private const int MostBytes = 1_000_000;
+    private const int MostCaptioners = 32;
+
+    private CaptionerFile(IReadOnlyList<CaptionerConfig> captioners)
+    {
+        Captioners = captioners;
+        Canonical = JsonSerializer.Serialize(captioners, ConfigJson.Canonical.IReadOnlyListCaptionerConfig);
+        Sha256 = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Canonical)));
+    }
+
+    /// <value>In the order of the file.</value>
+    public IReadOnlyList<CaptionerConfig> Captioners { get; }
+
+    /// <value>Every setting with its default, as one JSON text for the manifest; without keys and where they are.</value>
+    public string Canonical { get; }
+
+    /// <value>SHA-256 of <see cref="Canonical"/>, lower-case hexadecimal.</value>
+    public string Sha256 { get; }
+
+    /// <summary>Reads a file.</summary>
+    /// <exception cref="CurationException">It cannot be read, or something in it is out of range: the sentence names the place in the file, the value, the limit.</exception>
+    public static CaptionerFile Load(string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        try
+        {
+            if (new FileInfo(path) is { Exists: true, Length: > MostBytes and var length })
+                throw new CurationException($"{path} has {length} bytes; a file of captioners has at most {MostBytes}.");
+            return Parse(File.ReadAllText(path));
+        }
+        catch (CurationException error)
+        {
+            throw new CurationException($"{path}: {error.Message}", error);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            throw new CurationException($"{path} cannot be read: {error.Message}", error);
+        }
+    }
+
+    /// <summary>Reads the text of such a file.</summary>
+    /// <exception cref="CurationException">As for <see cref="Load"/>.</exception>
+    public static CaptionerFile Parse(string json)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        if (json.Length > MostBytes)
+            throw new CurationException($"The file has {json.Length} characters; a file of captioners has at most {MostBytes}.");
+        var file = ConfigPart.Root(json);
+        var parts = file.Objects("captioners", MostCaptioners);
+        file.Close();
+        if (parts.Count == 0)
+            throw new CurationException("captioners is missing or empty; name at least one captioner.");
+        var captioners = parts.ConvertAll(CaptionerReader.Read);
+        if (captioners.CountBy(one => one.Label, StringComparer.OrdinalIgnoreCase).FirstOrDefault(label => label.Value > 1) is { Key: { } twice })
+            throw new CurationException($"captioners has the label \"{twice}\" twice; labels become names of files and differ by more than capitals.");
+        var currencies = captioners.Select(one => one.Price.Currency).Distinct().ToArray();
+        if (currencies.Length > 1)
+            throw new CurationException($"captioners has prices in {string.Join(" and ", currencies)}; a run adds them up, so give all in one currency.");
+        return new CaptionerFile(captioners);
+    }
+}
+
+/// <summary>How settings are written for records and hashes.</summary>
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
+[JsonSerializable(typeof(IReadOnlyList<CaptionerConfig>))]
+[JsonSerializable(typeof(AskSettings))]
+internal sealed partial class ConfigJson : JsonSerializerContext
+{
+    public static ConfigJson Canonical { get; } = new(new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        Converters = { new PromptText(), new JsonStringEnumConverter<CaptionerKind>(JsonNamingPolicy.SnakeCaseLower) },
+    });
+
+    private sealed class PromptText : JsonConverter<PromptTemplate>
+    {
+        public override PromptTemplate Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => Config.PromptTemplate.Parse(reader.GetString()!);
+
+        public override void Write(Utf8JsonWriter writer, PromptTemplate value, JsonSerializerOptions options) => writer.WriteStringValue(value.Text);
+    }
+}
+
+/// <summary>What a caption depends on beside model, prompt and image.</summary>
+internal sealed record AskSettings(string? System, Decoding Decoding, int ImageMaxSide, string? ImageDetail, CaptionRules Rules)
+{
+    public static string Of(CaptionerConfig one) =>
+        JsonSerializer.Serialize(new AskSettings(one.System, one.Decoding, one.ImageMaxSide, one.ImageDetail, one.Rules), ConfigJson.Canonical.AskSettings);
+}
