@@ -1,7 +1,6 @@
 using Microsoft.Extensions.AI;
 using Polly;
 using Sana.Curation.Captioning.Config;
-using Sana.Inference;
 
 namespace Sana.Curation.Captioning.Chat;
 
@@ -76,10 +75,6 @@ public sealed class ChatCaptioner : ICaptioner, IDisposable
         catch (EndpointFault fault)
         {
             return Taken(tally) with { Reason = fault.Reason, Message = fault.Message };
-        }
-        catch (InferenceException error)
-        {
-            return Taken(tally) with { Reason = Reasons.CaptionerRefused, Message = error.Message };
         }
     }
 

@@ -3,7 +3,6 @@ using System.Text.Json;
 using Microsoft.Extensions.AI;
 using OpenAI.Chat;
 using Sana.Curation.Captioning.Config;
-using Sana.Inference.Imaging;
 using ChatMessage = Microsoft.Extensions.AI.ChatMessage;
 
 namespace Sana.Curation.Captioning.Chat;

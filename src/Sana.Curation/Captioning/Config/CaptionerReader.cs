@@ -52,11 +52,14 @@ internal static partial class CaptionerReader
     private static string Label(ConfigPart part)
     {
         var label = part.Needed("label", 64);
-        if (!LabelForm().IsMatch(label))
-            throw part.Refuse("label", $"is \"{label}\"; it has ASCII letters, digits, hyphens and underscores only");
-        if (label.Equals(Candidate.OriginalLabel, StringComparison.OrdinalIgnoreCase) || label.EndsWith("clip_score", StringComparison.OrdinalIgnoreCase))
-            throw part.Refuse("label", $"is \"{label}\", which files of a shard are named by already; choose another");
-        return label;
+        try
+        {
+            return CaptionLabel.Check(label);
+        }
+        catch (CurationException error)
+        {
+            throw part.Refuse("label", $"is \"{label}\": {error.Message.TrimEnd('.')}");
+        }
     }
 
     private static ChatTarget Target(ConfigPart part) => new(
@@ -158,9 +161,6 @@ internal static partial class CaptionerReader
 
         return rules;
     }
-
-    [GeneratedRegex(@"^[A-Za-z0-9_-]{1,64}\z")]
-    private static partial Regex LabelForm();
 
     [GeneratedRegex(@"^[A-Za-z_][A-Za-z0-9_]{0,127}\z")]
     private static partial Regex VariableForm();

@@ -1,9 +1,10 @@
 using NetVips;
+using Sana.Inference.Imaging;
 
-namespace Sana.Inference.Imaging;
+namespace Sana.Curation.Captioning.Chat;
 
 /// <summary>A normalised image made smaller for those who look at it from afar.</summary>
-public static class ImageShrink
+internal static class ImageShrink
 {
     private const int Quality = 92;
 
@@ -13,7 +14,7 @@ public static class ImageShrink
     /// <param name="width">Pixels.</param>
     /// <param name="height">Pixels.</param>
     /// <param name="side">The longer side of the result at most, in pixels.</param>
-    /// <exception cref="InferenceException">The file cannot be decoded.</exception>
+    /// <exception cref="EndpointFault">The file cannot be decoded.</exception>
     public static (ReadOnlyMemory<byte> File, string MediaType) ToSide(ReadOnlyMemory<byte> file, string mediaType, int width, int height, int side)
     {
         if (Math.Max(width, height) <= side)
@@ -26,7 +27,7 @@ public static class ImageShrink
         }
         catch (VipsException error)
         {
-            throw new InferenceException($"The image of {width}×{height} pixels cannot be made smaller: {error.Message.Split('\n')[0]}", error);
+            throw new EndpointFault(Reasons.CaptionerRefused, $"The image of {width}×{height} pixels cannot be made smaller: {error.Message.Split('\n')[0]}", retryable: false);
         }
     }
 }
