@@ -14,7 +14,7 @@ public sealed class CarefulCaptioner
     public const string TokensEstimated = "tokens_estimated";
 
     private readonly ICaptioner _captioner;
-    private readonly CaptionRules _rules;
+    private readonly CaptionerConfig _one;
     private readonly string[] _prompt;
 
     /// <summary>Creates it.</summary>
@@ -24,7 +24,7 @@ public sealed class CarefulCaptioner
     {
         ArgumentNullException.ThrowIfNull(captioner);
         ArgumentNullException.ThrowIfNull(one);
-        (_captioner, _rules) = (captioner, one.Rules);
+        (_captioner, _one) = (captioner, one);
         _prompt = one.System is null ? [.. one.Prompt.Literals] : [.. one.Prompt.Literals, one.System];
     }
 
@@ -40,13 +40,13 @@ public sealed class CarefulCaptioner
         var first = await _captioner.Ask(ask with { Repair = null }, cancellationToken);
         if (first.Reason is not null)
             return Empty(first);
-        var found = Check(first);
+        var found = Check(first, repair: null);
         if (found.Reason is not { } code)
             return Made(first, found, found.Text, found.Flags);
 
         var second = await _captioner.Ask(ask with { Repair = code }, cancellationToken);
         var both = Sum(first, second);
-        var again = second.Reason is null ? Check(second) : null;
+        var again = second.Reason is null ? Check(second, code) : null;
         if (again is { Reason: null })
             return Made(both with { FinishReason = second.FinishReason }, again, again.Text, [code, .. again.Flags.Where(flag => flag != code), Repaired]);
         // No better: the sentences that are whole will do. The later answer has more of them, for it may be longer.
@@ -55,7 +55,8 @@ public sealed class CarefulCaptioner
         return Made(both, found, text: null, found.Flags) with { Reason = code, Message = found.Message };
     }
 
-    private CheckedCaption Check(CaptionAnswer answer) => CaptionChecks.Check(answer.Text, answer.FinishReason, _rules, _prompt);
+    private CheckedCaption Check(CaptionAnswer answer, string? repair) =>
+        CaptionChecks.Check(answer.Text, answer.FinishReason, _one.Rules, [.. _prompt, RepairDecoding.For(_one, repair).Suffix]);
 
     private Candidate Made(CaptionAnswer answer, CheckedCaption found, string? text, IEnumerable<string> flags) => Empty(answer) with
     {

@@ -35,7 +35,8 @@ public sealed class CaptionerFileTests
         Assert.Equal((new Uri("https://vlm.example/v1"), "api-key", "2024-10-21", "VLM_KEY"), (one.Target!.Endpoint, one.Target.Auth, one.Target.ApiVersion, one.Target.Key!.Variable));
         Assert.Equal((new Uri("http://localhost:11434/v1"), "llava", "/run/secrets/vlm"), (one.Fallback!.Endpoint, one.Fallback.Model, one.Fallback.Key!.File));
         Assert.Equal((0.5, 0.9, 300, 7, 1.05), (one.Decoding.Temperature, one.Decoding.TopP, one.Decoding.MaxTokens, one.Decoding.Seed, one.Decoding.RepetitionPenalty));
-        Assert.Equal((["###"], ["chat_template_kwargs", "top_k"]), (one.Decoding.Stop.ToArray(), one.Decoding.Extra.Keys.ToArray()));
+        Assert.Equal(["###"], one.Decoding.Stop);
+        Assert.Equal(["chat_template_kwargs", "top_k"], one.Decoding.Extra.Keys);
         Assert.Equal((16, 600, 100_000, 30d, 5, 1536), (one.Concurrency, one.RequestsPerMinute, one.TokensPerMinute, one.DeadlineSeconds, one.MaxAttempts, one.ImageMaxSide));
         Assert.Equal((0.15m, 0.6m, "EUR", "high", "max_completion_tokens"), (one.Price.PerMillionInput, one.Price.PerMillionOutput, one.Price.Currency, one.ImageDetail, one.MaxTokensField));
         Assert.Equal(("de", 5, 200, true), (one.Rules.Language, one.Rules.MinWords, one.Rules.MaxWords, one.Rules.StripOpener));

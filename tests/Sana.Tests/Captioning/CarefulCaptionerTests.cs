@@ -84,7 +84,8 @@ public sealed class CarefulCaptionerTests
         var candidate = await Caption(server, ask);
 
         Assert.Equal(CaptionServer.Caption("m", Chat.Hash(ask)), candidate.Text);
-        Assert.Equal(([flag], 1), (candidate.Flags.ToArray(), candidate.Attempts));
+        Assert.Equal([flag], candidate.Flags);
+        Assert.Equal(1, candidate.Attempts);
         Assert.NotEqual(candidate.Text, candidate.TextRaw);
     }
 

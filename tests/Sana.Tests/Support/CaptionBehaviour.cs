@@ -19,7 +19,7 @@ internal static class CaptionBehaviour
             Misbehaviour.Refusal => Say(context, "I'm sorry, but I can't assist with describing this image."),
             Misbehaviour.Empty => Say(context, ""),
             Misbehaviour.Cut => Say(context, $"{good} Behind it there is a long row of houses with", "length"),
-            Misbehaviour.Looping => Say(context, "The image shows " + string.Concat(Enumerable.Repeat("a house and a tree and ", 60)), "length"),
+            Misbehaviour.Looping => Say(context, "The image shows " + string.Concat(Enumerable.Repeat("a house and ", 60)), "length"),
             Misbehaviour.Leak => Say(context, $"{good}<|im_end|>\n<|im_start|>user\nWhat else?"),
             Misbehaviour.Reasoning => Say(context, $"<think>The user wants a caption. I see a thing.</think>\n\n{good}"),
             Misbehaviour.Echo => Say(context, Prompt(call)),

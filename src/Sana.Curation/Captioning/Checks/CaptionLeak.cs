@@ -20,7 +20,7 @@ internal static partial class CaptionLeak
         bare = Announcement().Replace(bare, "").Trim();
         bare = Unquoted(bare);
         var outside = CaptionText.WithoutQuotations(bare);
-        return Residue().IsMatch(outside) || outside.StartsWith("{\"", StringComparison.Ordinal) ? null : bare;
+        return Residue().IsMatch(outside) || bare.StartsWith("{\"", StringComparison.Ordinal) ? null : bare;
     }
 
     // A code fence around all of it, a JSON object around the caption, or both.
@@ -63,7 +63,8 @@ internal static partial class CaptionLeak
 
     private static string WithoutMarkup(string text)
     {
-        text = Tags().Replace(text, " ");
+        var quotations = CaptionText.Quotations(text);
+        text = Tags().Replace(text, tag => quotations.Exists(quotation => quotation.Start <= tag.Index && tag.Index < quotation.End) ? tag.Value : " ");
         text = Emphasis().Replace(text, "$1");
         return text.Contains('\n', StringComparison.Ordinal) ? Bullets().Replace(Heading().Replace(text, ""), "").Trim() : text.Trim();
     }

@@ -1,6 +1,6 @@
 using Sana.Curation.Captioning.Config;
 
-namespace Sana.Curation.Captioning.Chat;
+namespace Sana.Curation.Captioning;
 
 /// <summary>How an ask differs from the first one, by the code for which the first answer was refused.</summary>
 /// <param name="Decoding">How the answer is drawn.</param>
