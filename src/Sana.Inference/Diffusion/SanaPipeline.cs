@@ -35,6 +35,9 @@ public sealed class SanaPipeline : IDisposable
     /// <summary>Name of the checkpoint's folder.</summary>
     public string ModelName => _facts.Name;
 
+    /// <summary>What a host without the networks needs to fill in defaults.</summary>
+    internal CheckpointFacts Facts => _facts;
+
     /// <summary>Loads the graphs of a checkpoint folder; weights are mapped from its files.</summary>
     /// <exception cref="InferenceException">A graph is missing or of another version, a tokenizer cannot be read, the device is not there.</exception>
     public static SanaPipeline Load(string checkpoint, PipelineOptions options)

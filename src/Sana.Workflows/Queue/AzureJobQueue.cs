@@ -49,9 +49,7 @@ public sealed class AzureJobQueue : IJobQueue
     /// <inheritdoc/>
     public async Task<bool> Send(JobMessage job, TimeSpan delay = default, CancellationToken cancellationToken = default)
     {
-        var body = job.ToJson();
-        if (Encoding.UTF8.GetByteCount(body) > MaxBodyBytes)
-            body = (await ClaimCheck.Deposit(_blobs, job, cancellationToken)).ToJson();
+        var body = (await ClaimCheck.Fit(_blobs, job, MaxBodyBytes, cancellationToken)).ToJson();
         await Ask("write", () => _queue.SendMessageAsync(Encode(body), delay, Never, cancellationToken));
         return true;
     }
@@ -60,7 +58,14 @@ public sealed class AzureJobQueue : IJobQueue
     public async Task<QueuedJob?> Receive(TimeSpan visibility, CancellationToken cancellationToken = default)
     {
         QueueMessage? message = await Ask("read", () => _queue.ReceiveMessageAsync(visibility, cancellationToken));
-        return message is null ? null : new QueuedJob
+        return message is null ? null : Read(message);
+    }
+
+    /// <summary>A message that somebody else took, such as the Functions host.</summary>
+    public static QueuedJob Read(QueueMessage message)
+    {
+        ArgumentNullException.ThrowIfNull(message);
+        return new QueuedJob
         {
             Id = message.MessageId,
             Receipt = message.PopReceipt,

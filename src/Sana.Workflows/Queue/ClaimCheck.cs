@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using Sana.Workflows.Blobs;
 using Sana.Workflows.Rendering;
@@ -12,8 +13,12 @@ internal static class ClaimCheck
 {
     private const long MaxBytes = 1024 * 1024;
 
+    /// <summary>The job itself when its body fits, else the same with its input in a blob.</summary>
+    public static async Task<JobMessage> Fit(IBlobs blobs, JobMessage job, int maxBodyBytes, CancellationToken cancellationToken) =>
+        Encoding.UTF8.GetByteCount(job.ToJson()) > maxBodyBytes ? await Deposit(blobs, job, cancellationToken) : job;
+
     /// <summary>The same job with its input in a blob.</summary>
-    public static async Task<JobMessage> Deposit(IBlobs blobs, JobMessage job, CancellationToken cancellationToken)
+    private static async Task<JobMessage> Deposit(IBlobs blobs, JobMessage job, CancellationToken cancellationToken)
     {
         var json = JsonSerializer.SerializeToUtf8Bytes(job.Input, JobJson.Readable.JobInput);
         var name = $"work/claims/{Generation.RunJson.Sha256(json)}.json";

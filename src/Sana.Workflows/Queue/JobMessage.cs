@@ -38,6 +38,9 @@ public sealed record JobMessage
     /// <value>How often it was put back by hand after it had failed. Default 0.</value>
     public int Round { get; init; }
 
+    /// <value>How often it was delivered under earlier messages: a queue that cannot delay a returned message gets a new one in its place. Default 0.</value>
+    public int Returned { get; init; }
+
     /// <value>When it was made.</value>
     public DateTimeOffset? CreatedAt { get; init; }
 

@@ -1,0 +1,49 @@
+using Azure.Identity;
+using Azure.Monitor.OpenTelemetry.Exporter;
+using Microsoft.Azure.Functions.Worker.OpenTelemetry;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Trace;
+using Sana.Functions.Durable;
+using Sana.Functions.Http;
+using Sana.Functions.Rendering;
+using Sana.Workflows.Net;
+using Sana.Workflows.Rendering;
+using Sana.Workflows.Telemetry;
+
+namespace Sana.Functions.Hosting;
+
+/// <summary>The services of both roles.</summary>
+internal static class Registration
+{
+    public static IServiceCollection AddSana(this IServiceCollection services, IConfiguration configuration)
+    {
+        var settings = FunctionsSettings.Read(configuration);
+        services.AddSingleton(settings);
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton<EngineSlot>();
+        services.AddSingleton(_ => new GuardedHttp(new UrlRules()));
+        services.AddSingleton(all => new Wiring(cancellation => HostParts.Open(
+            settings, all.GetRequiredService<EngineSlot>(), all.GetRequiredService<GuardedHttp>(), all.GetRequiredService<TimeProvider>(), cancellation)));
+        services.AddSingleton<Door>();
+        services.AddSingleton<Networks>();
+        services.AddSingleton(all => new RendererSource(all.GetRequiredService<Networks>().Load));
+        services.AddSingleton<WarmUp>();
+        services.AddSingleton<RenderDesk>();
+        if (settings.IsGpu && settings.Checkpoint is not null)
+            services.AddHostedService(all => all.GetRequiredService<WarmUp>());
+        return services.AddTelemetry(configuration["APPLICATIONINSIGHTS_CONNECTION_STRING"]);
+    }
+
+    private static IServiceCollection AddTelemetry(this IServiceCollection services, string? connection)
+    {
+        var telemetry = services.AddOpenTelemetry()
+            .WithMetrics(metrics => metrics.AddMeter(SanaTelemetry.Name))
+            .WithTracing(traces => traces.AddSource(SanaTelemetry.Name))
+            .UseFunctionsWorkerDefaults();
+        if (!string.IsNullOrEmpty(connection))
+            telemetry.UseAzureMonitorExporter(monitor => (monitor.ConnectionString, monitor.Credential) = (connection, new DefaultAzureCredential()));
+        return services;
+    }
+}

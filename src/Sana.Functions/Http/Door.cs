@@ -1,0 +1,29 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.DurableTask.Client;
+using Sana.Functions.Durable;
+using Sana.Functions.Hosting;
+using Sana.Workflows;
+using Sana.Workflows.Http;
+
+namespace Sana.Functions.Http;
+
+/// <summary>From a request to the handlers that both hosts share.</summary>
+internal sealed class Door(Wiring wiring, EngineSlot engine)
+{
+    public async Task<IResult> Open(HttpRequest request, DurableTaskClient durable, Func<HostParts, Task<IResult>> handle)
+    {
+        engine.Use(durable);
+        HostParts parts;
+        try
+        {
+            parts = await wiring.Get(request.HttpContext.RequestAborted);
+        }
+        catch (WorkflowException)
+        {
+            // Storage does not answer. The next request tries again.
+            return Answer.For(request, 503);
+        }
+
+        return await handle(parts);
+    }
+}

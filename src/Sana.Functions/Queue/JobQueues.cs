@@ -1,0 +1,32 @@
+using Azure.Core;
+using Azure.Identity;
+using Azure.Messaging.ServiceBus;
+using Azure.Storage.Queues;
+using Sana.Functions.Hosting;
+using Sana.Workflows.Blobs;
+using Sana.Workflows.Queue;
+
+namespace Sana.Functions.Queue;
+
+/// <summary>The queue that an app's settings name; the triggers of the gpu role listen to the same.</summary>
+internal static class JobQueues
+{
+    /// <summary>The queue's name, on either road.</summary>
+    public const string Name = "sana-jobs";
+
+    public static async Task<IJobQueue> Open(FunctionsSettings settings, IBlobs blobs, CancellationToken cancellationToken)
+    {
+        if (settings.Road == "servicebus")
+        {
+            var credential = new DefaultAzureCredential();
+            return new ServiceBusJobQueue(new ServiceBusClient(settings.ServiceBus!, credential), Name, blobs, new QueueDepth(settings.QueueResource, credential));
+        }
+
+        // Bodies go as they are: the queue reads plain text and Base64 alike.
+        var options = new QueueClientOptions { MessageEncoding = QueueMessageEncoding.None, Retry = { Mode = RetryMode.Exponential, MaxRetries = 4 } };
+        var service = settings.HostStorage is { } connection
+            ? new QueueServiceClient(connection, options)
+            : new QueueServiceClient(new Uri($"https://{settings.HostAccount}.queue.core.windows.net"), new DefaultAzureCredential(), options);
+        return await AzureJobQueue.Open(service, Name, blobs, cancellationToken);
+    }
+}

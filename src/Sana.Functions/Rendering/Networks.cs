@@ -1,0 +1,37 @@
+using Sana.Functions.Hosting;
+using Sana.GraphBuilder;
+using Sana.Inference.Diffusion;
+using Sana.Inference.Runtime;
+using Sana.Workflows;
+using Sana.Workflows.Blobs;
+using Sana.Workflows.Generation;
+using Sana.Workflows.Telemetry;
+
+namespace Sana.Functions.Rendering;
+
+/// <summary>Loads the checkpoint of the gpu role; loading again releases what was loaded before.</summary>
+internal sealed class Networks(FunctionsSettings settings, Wiring wiring) : IDisposable
+{
+    private SanaPipeline? _pipeline;
+
+    /// <exception cref="Inference.InferenceException">The device or the weights cannot be used.</exception>
+    public async Task<IRenderer> Load(CancellationToken cancellationToken)
+    {
+        var checkpoint = settings.Checkpoint ?? throw new WorkflowException("Sana__Checkpoint is not set: this app has nothing to render with.");
+        if (settings.Weights is { } weights)
+            await Weights.Fetch(await BlobPlace.Parse(weights).Open(cancellationToken), checkpoint, cancellationToken);
+        Dispose();
+        _pipeline = await Task.Run(
+            () =>
+            {
+                SanaCheckpoint.Build(checkpoint, new BuildOptions());
+                return SanaPipeline.Load(checkpoint, new PipelineOptions { Device = Device.Parse(settings.Device) });
+            },
+            cancellationToken);
+        var parts = await wiring.Get(cancellationToken);
+        await ModelCard.Write(parts.Blobs, _pipeline.Facts, cancellationToken);
+        return new MeasuredRenderer(new PipelineRenderer(_pipeline));
+    }
+
+    public void Dispose() => _pipeline?.Dispose();
+}

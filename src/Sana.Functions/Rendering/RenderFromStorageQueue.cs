@@ -1,0 +1,28 @@
+using Azure.Storage.Queues.Models;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.DurableTask.Client;
+using Sana.Functions.Durable;
+using Sana.Functions.Hosting;
+using Sana.Functions.Queue;
+using Sana.Workflows.Queue;
+using Sana.Workflows.Rendering;
+
+namespace Sana.Functions.Rendering;
+
+/// <summary>The gpu role's trigger on a queue of Azure Storage, where a message that the function ends without an exception is done.</summary>
+internal sealed class RenderFromStorageQueue(RenderDesk desk, Wiring wiring, EngineSlot engine)
+{
+    [Function("RenderFromStorageQueue")]
+    public async Task Run(
+        [QueueTrigger(JobQueues.Name, Connection = "AzureWebJobsStorage")] QueueMessage message, [DurableClient] DurableTaskClient durable, FunctionContext context)
+    {
+        engine.Use(durable);
+        var read = AzureJobQueue.Read(message);
+        var job = new QueuedJob { Id = read.Id, Receipt = read.Receipt, Body = read.Body, Deliveries = read.Deliveries + ReturnedJobs.Of(read.Body), Sent = read.Sent };
+        var verdict = await desk.Judge(job, context.CancellationToken);
+        if (verdict.Kind == VerdictKind.Bury)
+            await (await wiring.Get(context.CancellationToken)).Queue.Bury(job, verdict.Reason!, verdict.Message!, CancellationToken.None);
+        else if (verdict.Kind == VerdictKind.Abandon && !await desk.SendLater(job, verdict.Delay, CancellationToken.None))
+            throw new InvalidOperationException($"Message {job.Id} goes back: {verdict.Message}");
+    }
+}
