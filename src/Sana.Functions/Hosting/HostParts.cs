@@ -11,7 +11,6 @@ using Sana.Workflows.Http;
 using Sana.Workflows.Net;
 using Sana.Workflows.Orchestrations;
 using Sana.Workflows.Queue;
-using Sana.Workflows.Rendering;
 using Sana.Workflows.Requests;
 using Sana.Workflows.Schedules;
 

@@ -16,6 +16,9 @@ internal interface IScenarioHost : IAsyncDisposable
     /// <summary>Kills the process that runs the workflows and starts another. An engine in memory has none.</summary>
     Task Kill();
 
+    /// <summary>Whether the engine has heard of so many ends of steps, be the instance suspended or not.</summary>
+    async Task<bool> HasHeard(string id, int steps) => (await Client.Get(id))!.StepsDone >= steps;
+
     /// <summary>Lets time pass, in leaps, until something has happened.</summary>
     async Task<T> PassTime<T>(Task<T> until)
     {

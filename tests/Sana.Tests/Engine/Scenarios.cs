@@ -107,7 +107,7 @@ internal static class Scenarios
         await Begun(host, 1);
         await host.Client.Suspend("i");
         host.Steps.Open();
-        await host.Eventually(async () => (await host.Client.Get("i"))!.StepsDone == 1);
+        await host.Eventually(() => host.HasHeard("i", 1));
         var seen = $"{(await host.Client.Get("i"))!.Status} after {host.Steps.Begun}";
         await host.Client.Resume("i");
         return $"{seen}, then {Tell(await host.Client.Wait("i"))}";
