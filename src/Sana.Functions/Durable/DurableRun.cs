@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.DurableTask;
+using Sana.Workflows;
 using Sana.Workflows.Contract;
 
 namespace Sana.Functions.Durable;
@@ -13,6 +14,28 @@ internal static class DurableRun
     public static async Task<JsonElement> Of(TaskOrchestrationContext durable, WorkflowBody body)
     {
         var (input, note) = ContinuedInput.Open(durable.GetInput<JsonElement>());
-        return Json.Parse(await body(new DurableWorkflowContext(durable, note), input));
+        try
+        {
+            return Json.Parse(await body(new DurableWorkflowContext(durable, note), input));
+        }
+        catch (WorkflowCanceledException canceled)
+        {
+            throw new CanceledRunException(canceled.Reason);
+        }
+        catch (OperationCanceledException error)
+        {
+            throw new WorkflowException(error.Message, error);
+        }
     }
+}
+
+/// <summary>
+/// A workflow ended because it was asked to. Durable knows only failures, and of those none that is an <see cref="OperationCanceledException"/>: a task that ends so is canceled, not failed.
+/// </summary>
+internal sealed class CanceledRunException(string reason) : Exception(reason)
+{
+    public static readonly string Name = typeof(CanceledRunException).FullName!;
+
+    /// <summary>An error's type in the words of the contract.</summary>
+    public static string ContractName(string errorType) => errorType == Name ? typeof(WorkflowCanceledException).FullName! : errorType;
 }

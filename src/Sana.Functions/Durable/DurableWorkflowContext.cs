@@ -108,7 +108,7 @@ internal sealed class DurableWorkflowContext : IWorkflowContext
         catch (TaskFailedException error)
         {
             Note(_note with { Failed = _note.Failed + 1 });
-            throw new StepFailedException(workflow, error.FailureDetails.ErrorType, error.FailureDetails.ErrorMessage, 1);
+            throw new StepFailedException(workflow, CanceledRunException.ContractName(error.FailureDetails.ErrorType), error.FailureDetails.ErrorMessage, 1);
         }
     }
 

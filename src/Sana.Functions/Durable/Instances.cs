@@ -8,9 +8,6 @@ internal static class Instances
 {
     private const char Child = '/';
 
-    private static readonly string Canceled = typeof(WorkflowCanceledException).FullName!;
-    private static readonly string CanceledWords = new WorkflowCanceledException("").Message;
-
     /// <summary>How ids of an instance's children begin: every workflow names them <c>{parent}/{work}</c>.</summary>
     public static string ChildrenOf(string id) => id + Child;
 
@@ -19,7 +16,7 @@ internal static class Instances
     public static WorkflowInstance Read(OrchestrationMetadata found, string id)
     {
         var (failure, note) = (found.FailureDetails, RunNote.Read(found.SerializedCustomStatus));
-        var isCanceled = found.RuntimeStatus == OrchestrationRuntimeStatus.Failed && failure?.ErrorType == Canceled;
+        var isCanceled = found.RuntimeStatus == OrchestrationRuntimeStatus.Failed && failure?.ErrorType == CanceledRunException.Name;
         var isTerminated = found.RuntimeStatus == OrchestrationRuntimeStatus.Terminated;
         return new WorkflowInstance
         {
@@ -28,8 +25,8 @@ internal static class Instances
             Status = isCanceled ? WorkflowStatus.Canceled : StatusOf(found.RuntimeStatus),
             Input = found.SerializedInput is { } input ? ContinuedInput.Open(Json.Parse(input)).Input : "null",
             Output = found.RuntimeStatus == OrchestrationRuntimeStatus.Completed ? found.SerializedOutput ?? "null" : null,
-            ErrorType = isTerminated ? "Terminated" : failure?.ErrorType,
-            Error = isTerminated ? Reason(found.SerializedOutput) : isCanceled ? failure!.ErrorMessage.Replace(CanceledWords, "", StringComparison.Ordinal) : failure?.ErrorMessage,
+            ErrorType = isTerminated ? "Terminated" : failure is null ? null : CanceledRunException.ContractName(failure.ErrorType),
+            Error = isTerminated ? Reason(found.SerializedOutput) : failure?.ErrorMessage,
             CustomStatus = note.Status is { } status ? Json.Text(status) : null,
             ParentId = IsChild(id) ? id[..id.LastIndexOf(Child)] : null,
             Created = found.CreatedAt.UtcDateTime,

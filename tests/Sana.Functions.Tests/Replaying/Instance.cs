@@ -190,7 +190,8 @@ internal sealed class Instance(ReplayingEngine engine, string name, string id, s
             End(OrchestrationRuntimeStatus.Failed, null, (Error(run).GetType().FullName!, Error(run).Message));
     }
 
-    private static Exception Error(Task run) => run.IsCanceled ? new TaskCanceledException(run) : run.Exception!.InnerException!;
+    // Durable has no end for a task that is canceled instead of failed.
+    private static Exception Error(Task run) => run.IsCanceled ? throw new InvalidOperationException("The orchestration's task was canceled.") : run.Exception!.InnerException!;
 
     private void End(OrchestrationRuntimeStatus status, string? output, (string Type, string Message)? failure)
     {

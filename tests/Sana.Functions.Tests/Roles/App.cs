@@ -1,0 +1,63 @@
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.Extensions.Logging.Abstractions;
+using Sana.Functions.Durable;
+using Sana.Functions.Hosting;
+using Sana.Functions.Http;
+using Sana.Functions.Rendering;
+using Sana.Tests.Support;
+using Sana.Workflows.Generation;
+using Sana.Workflows.Net;
+using Sana.Workflows.Rendering;
+
+namespace Sana.Functions.Tests.Roles;
+
+/// <summary>One deployed app: its settings, the services of its role, and which of its functions are disabled.</summary>
+internal sealed class App : IDisposable
+{
+    private readonly IReadOnlyList<string> _disabled;
+    private readonly GuardedHttp _http = new(new UrlRules());
+
+    public App(string storage, string blobs, string role, IReadOnlyList<string> disabled, IRenderer? renderer = null)
+    {
+        _disabled = disabled;
+        Settings = new FunctionsSettings { Role = role, Blobs = blobs, Road = "storage", HostStorage = storage, Checkpoint = "/weights", CurationSource = storage + ";Container=inbox" };
+        Wiring = new Wiring(cancellation => HostParts.Open(Settings, Engine, _http, TimeProvider.System, cancellation));
+        Source = new RendererSource(_ => Task.FromResult(renderer ?? new FakeRenderer()));
+        Warm = new WarmUp(Source, TimeProvider.System, NullLogger<WarmUp>.Instance);
+        Desk = new RenderDesk(Wiring, Source, Warm, Engine, Settings, TimeProvider.System, NullLogger<RenderDesk>.Instance);
+        Door = new Door(Wiring, Engine);
+    }
+
+    public FunctionsSettings Settings { get; }
+
+    public EngineSlot Engine { get; } = new();
+
+    public Wiring Wiring { get; }
+
+    public RendererSource Source { get; }
+
+    public WarmUp Warm { get; }
+
+    public RenderDesk Desk { get; }
+
+    public Door Door { get; }
+
+    public bool Has(string function) => !_disabled.Contains(function);
+
+    public async Task WarmedUp()
+    {
+        await Warm.StartAsync(CancellationToken.None);
+        await Warm.ExecuteTask!;
+    }
+
+    public void Dispose()
+    {
+        Desk.Dispose();
+        Warm.Dispose();
+        Source.Dispose();
+        Wiring.Dispose();
+        _http.Dispose();
+    }
+
+    internal sealed class Invocation : FunctionContext;
+}

@@ -1,0 +1,34 @@
+using Microsoft.Extensions.Configuration;
+using Sana.Functions.Hosting;
+using Sana.Workflows;
+using Xunit;
+
+namespace Sana.Functions.Tests.Settings;
+
+public sealed class FunctionsSettingsTests
+{
+    [Fact]
+    public void Without_a_word_one_machine_does_everything_on_the_emulator()
+    {
+        var settings = Read(("AzureWebJobsStorage", "UseDevelopmentStorage=true"));
+
+        Assert.True(settings.IsGpu && settings.IsOrchestrator);
+        Assert.Equal(("azurite", "storage", "cpu"), (settings.Blobs, settings.Road, settings.Device));
+    }
+
+    [Theory]
+    [InlineData("Sana:Role", "worker", "Sana__Role is 'worker'; use orchestrator, gpu or both.")]
+    [InlineData("Sana:Road", "rabbit", "Sana__Road is 'rabbit'; use servicebus or storage.")]
+    [InlineData("Sana:Road", "servicebus", "Sana__Road is servicebus: set ServiceBus__fullyQualifiedNamespace too.")]
+    [InlineData("Sana:Role", "gpu", "Sana__Role is gpu: set Sana__Checkpoint to the folder of the weights.")]
+    [InlineData("AzureWebJobsStorage", "", "Sana__Road is storage: set AzureWebJobsStorage or AzureWebJobsStorage__accountName too.")]
+    public void A_setting_that_cannot_be_used_is_named_with_what_would(string name, string value, string sentence)
+    {
+        var error = Assert.Throws<WorkflowException>(() => Read(("AzureWebJobsStorage", "UseDevelopmentStorage=true"), (name, value)));
+
+        Assert.Equal(sentence, error.Message);
+    }
+
+    private static FunctionsSettings Read(params (string Name, string Value)[] values) => FunctionsSettings.Read(
+        new ConfigurationBuilder().AddInMemoryCollection(values.GroupBy(pair => pair.Name).ToDictionary(group => group.Key, group => (string?)group.Last().Value)).Build());
+}
