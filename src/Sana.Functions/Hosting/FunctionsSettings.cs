@@ -45,6 +45,9 @@ public sealed record FunctionsSettings
     /// <value>Setting <c>AzureWebJobsStorage:accountName</c>.</value>
     public string? HostAccount { get; init; }
 
+    /// <value><c>WEBSITE_HOSTNAME</c>, which the platform and Core Tools set: the app's name in URLs. The host hands requests on to this process under a name of its own.</value>
+    public string? Hostname { get; init; }
+
     /// <value>This app renders.</value>
     public bool IsGpu => Role is "gpu" or "both";
 
@@ -73,6 +76,7 @@ public sealed record FunctionsSettings
             ServiceBus = Given(configuration["ServiceBus:fullyQualifiedNamespace"]),
             HostStorage = Given(configuration["AzureWebJobsStorage"]),
             HostAccount = Given(configuration["AzureWebJobsStorage:accountName"]),
+            Hostname = Given(configuration["WEBSITE_HOSTNAME"]),
         };
         settings.Check();
         return settings;

@@ -8,11 +8,13 @@ using Sana.Workflows.Http;
 namespace Sana.Functions.Http;
 
 /// <summary>From a request to the handlers that both hosts share.</summary>
-internal sealed class Door(Wiring wiring, EngineSlot engine)
+internal sealed class Door(Wiring wiring, EngineSlot engine, FunctionsSettings settings)
 {
     public async Task<IResult> Open(HttpRequest request, DurableTaskClient durable, Func<HostParts, Task<IResult>> handle)
     {
         engine.Use(durable);
+        if (settings.Hostname is { } name)
+            (request.Scheme, request.Host) = (name.StartsWith("localhost", StringComparison.Ordinal) ? "http" : "https", new HostString(name));
         HostParts parts;
         try
         {

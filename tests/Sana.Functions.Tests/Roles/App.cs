@@ -20,12 +20,12 @@ internal sealed class App : IDisposable
     public App(string storage, string blobs, string role, IReadOnlyList<string> disabled, IRenderer? renderer = null)
     {
         _disabled = disabled;
-        Settings = new FunctionsSettings { Role = role, Blobs = blobs, Road = "storage", HostStorage = storage, Checkpoint = "/weights", CurationSource = storage + ";Container=inbox" };
+        Settings = new FunctionsSettings { Role = role, Blobs = blobs, Road = "storage", HostStorage = storage, Checkpoint = "/weights", Hostname = "func.example.net", CurationSource = storage + ";Container=inbox" };
         Wiring = new Wiring(cancellation => HostParts.Open(Settings, Engine, _http, TimeProvider.System, cancellation));
         Source = new RendererSource(_ => Task.FromResult(renderer ?? new FakeRenderer()));
         Warm = new WarmUp(Source, TimeProvider.System, NullLogger<WarmUp>.Instance);
         Desk = new RenderDesk(Wiring, Source, Warm, Engine, Settings, TimeProvider.System, NullLogger<RenderDesk>.Instance);
-        Door = new Door(Wiring, Engine);
+        Door = new Door(Wiring, Engine, Settings);
     }
 
     public FunctionsSettings Settings { get; }

@@ -72,6 +72,7 @@ public sealed class TwoRolesTests(OneAzurite azurite) : IAsyncLifetime
         await Pump(async () => (await Job(jobs, id)).GetProperty("status").GetString() == "succeeded");
 
         var url = new Uri((await Job(jobs, id)).GetProperty("images")[0].GetProperty("url").GetString()!);
+        Assert.Equal("https://func.example.net", url.GetLeftPart(UriPartial.Authority));
         var (name, blobs) = (url.AbsolutePath["/v1/blobs/".Length..], new BlobFunctions(_orchestrator.Door));
         Assert.Equal(200, (await Fetched(blobs, name, url.Query)).Status);
         Assert.Equal(401, (await Fetched(blobs, name, "")).Status);
@@ -108,7 +109,7 @@ public sealed class TwoRolesTests(OneAzurite azurite) : IAsyncLifetime
     private static HttpRequest Request(string method, string body)
     {
         var context = new DefaultHttpContext { RequestServices = new ServiceCollection().AddLogging().BuildServiceProvider() };
-        (context.Request.Method, context.Request.Scheme, context.Request.Host, context.Request.ContentType) = (method, "https", new HostString("func.example"), "application/json");
+        (context.Request.Method, context.Request.Scheme, context.Request.Host, context.Request.ContentType) = (method, "http", new HostString("localhost", 41234), "application/json");
         context.Request.Body = new MemoryStream(Encoding.UTF8.GetBytes(body));
         context.Response.Body = new MemoryStream();
         return context.Request;
