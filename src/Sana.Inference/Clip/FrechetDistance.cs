@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Numerics.Tensors;
 
 namespace Sana.Inference.Clip;
@@ -10,7 +11,7 @@ public static class FrechetDistance
 {
     private const int MaxSweeps = 60;
 
-    /// <summary>The distance, 0 or more. Time grows with the cube of the width: a second or two for 768.</summary>
+    /// <summary>The distance, 0 or more. Time grows with the cube of the width: some seconds for 768.</summary>
     /// <exception cref="InferenceException">The widths differ, or a set has fewer than two embeddings.</exception>
     public static double Between(EmbeddingMoments first, EmbeddingMoments second)
     {
@@ -49,26 +50,32 @@ public static class FrechetDistance
     /// <summary>
     /// Turns pairs of rows until all are orthogonal (one-sided Jacobi; Hestenes 1958): the lengths that are left are the singular values.
     /// </summary>
-    internal static void Orthogonalise(double[][] rows)
+    private static void Orthogonalise(double[][] rows)
     {
-        var noise = rows.Sum(row => TensorPrimitives.SumOfSquares<double>(row)) * 1e-30; // squared length of a row that is nothing but rounding
+        var lengths = new double[rows.Length]; // squared; each turn moves some from one to the other
         for (var (sweep, turned) = (0, true); turned && sweep < MaxSweeps; sweep++)
         {
             turned = false;
+            for (var i = 0; i < rows.Length; i++)
+            {
+                lengths[i] = TensorPrimitives.SumOfSquares<double>(rows[i]);
+            }
+
+            var noise = lengths.Sum() * 1e-30; // of a row that is nothing but rounding
             for (var p = 0; p < rows.Length; p++)
             {
                 for (var q = p + 1; q < rows.Length; q++)
                 {
-                    turned |= Turn(rows[p], rows[q], noise);
+                    turned |= lengths[p] > noise && lengths[q] > noise && Turn(rows[p], rows[q], ref lengths[p], ref lengths[q]);
                 }
             }
         }
     }
 
-    private static bool Turn(double[] p, double[] q, double noise)
+    private static bool Turn(double[] p, double[] q, ref double pp, ref double qq)
     {
-        double pp = TensorPrimitives.SumOfSquares<double>(p), qq = TensorPrimitives.SumOfSquares<double>(q), pq = TensorPrimitives.Dot<double>(p, q);
-        if (pp <= noise || qq <= noise || Math.Abs(pq) <= 1e-14 * Math.Sqrt(pp * qq))
+        var pq = TensorPrimitives.Dot<double>(p, q);
+        if (Math.Abs(pq) <= 1e-14 * Math.Sqrt(pp * qq))
         {
             return false;
         }
@@ -76,13 +83,25 @@ public static class FrechetDistance
         var slope = (qq - pp) / (2 * pq);
         var tan = (slope < 0 ? -1 : 1) / (Math.Abs(slope) + Math.Sqrt(1 + (slope * slope)));
         var cos = 1 / Math.Sqrt(1 + (tan * tan));
-        var sin = cos * tan;
-        for (var i = 0; i < p.Length; i++)
+        (pp, qq) = (pp - (tan * pq), qq + (tan * pq));
+        Turn(p, q, cos, cos * tan);
+        return true;
+    }
+
+    private static void Turn(double[] p, double[] q, double cos, double sin)
+    {
+        var i = 0;
+        for (; i + Vector<double>.Count <= p.Length; i += Vector<double>.Count)
+        {
+            var (x, y) = (new Vector<double>(p, i), new Vector<double>(q, i));
+            ((x * cos) - (y * sin)).CopyTo(p, i);
+            ((x * sin) + (y * cos)).CopyTo(q, i);
+        }
+
+        for (; i < p.Length; i++)
         {
             (p[i], q[i]) = ((cos * p[i]) - (sin * q[i]), (sin * p[i]) + (cos * q[i]));
         }
-
-        return true;
     }
 
     private static double Trace(double[][] matrix) => matrix.Select((row, i) => row[i]).Sum();
