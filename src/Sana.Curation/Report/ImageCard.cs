@@ -36,7 +36,7 @@ internal static class ImageCard
         <h4><bdi>{(candidate.Label == Candidate.OriginalLabel ? "original" : candidate.Label)}</bdi>{(isChosen ? Html.Of($"""<span class="pill accent">chosen</span>""") : Html.Empty)}</h4>
         {(candidate.Reason is null ? Scores(candidate, view) : Html.Of($"""<p class="scores"><span class="pill bad"><code>{candidate.Reason}</code></span></p>"""))}
         {Text(candidate.Reason is null ? candidate.Text : candidate.TextRaw ?? candidate.Text)}
-        {(candidate.Message is { Length: > 0 } message ? Html.Of($"""<p class="dim" dir="auto">{message}</p>""") : Html.Empty)}
+        {(candidate.Message is { Length: > 0 } message ? Html.Of($"""<p class="dim message" dir="auto">{message}</p>""") : Html.Empty)}
         {(candidate.Flags.Count == 0 ? Html.Empty : Html.Of($"""<p class="flags">{Html.Join(candidate.Flags.Select(flag => Html.Of($"""<code>{flag}</code> """)))}</p>"""))}
         </div>
         """);

@@ -59,7 +59,7 @@ internal static class ReportStyle
         .controls{display:flex;gap:10px 18px;flex-wrap:wrap;align-items:center;margin-bottom:14px;font-size:14px;color:var(--dim)}.controls[hidden]{display:none}
         select{font:inherit;color:var(--ink);background:var(--card);border:1px solid var(--line);border-radius:8px;padding:5px 8px;max-width:220px}
         .card{display:grid;grid-template-columns:240px minmax(0,1fr);gap:22px;margin-bottom:14px;overflow:hidden}.card[hidden]{display:none}
-        .card p{margin:0;overflow-wrap:anywhere}.image .name{margin-top:10px;font-weight:600;font-size:14px;line-height:1.35;overflow-wrap:anywhere}.image .dim{font-size:13px;display:flex;gap:0 12px;flex-wrap:wrap}.image .pill{margin-top:6px}
+        .card p{margin:0;overflow-wrap:anywhere}.image .name{margin-top:10px;font-weight:600;font-size:14px;line-height:1.35;display:-webkit-box;-webkit-box-orient:vertical;-webkit-line-clamp:3;overflow:hidden}.caption .message{display:-webkit-box;-webkit-box-orient:vertical;-webkit-line-clamp:4;overflow:hidden}.image .dim{font-size:13px;display:flex;gap:0 12px;flex-wrap:wrap}.image .pill{margin-top:6px}
         .thumb{display:block;width:100%;height:auto;border-radius:10px;background:var(--plain-bg)}
         img.thumb{max-height:320px;object-fit:contain}
         .box{aspect-ratio:4/3;display:flex;flex-direction:column;align-items:center;justify-content:center;gap:1px;padding:10px;border:1px dashed var(--plain-fill);background:none;color:var(--dim);font-size:13px;text-align:center;overflow:hidden;overflow-wrap:anywhere}.box svg{width:34px;margin-bottom:4px}.box path,.box circle{fill:none;stroke:var(--plain-fill);stroke-width:1.6}.box small:empty{display:none}

@@ -58,10 +58,10 @@ internal sealed class BrowserPage : IAsyncDisposable
         await Call("Runtime.evaluate", new JsonObject { ["expression"] = "0" });
     }
 
-    /// <summary>Value of an expression, as text.</summary>
+    /// <summary>Value of an expression, which may await, as text.</summary>
     public async Task<string> Evaluate(string expression)
     {
-        var answer = await Call("Runtime.evaluate", new JsonObject { ["expression"] = $"String({expression})", ["returnByValue"] = true });
+        var answer = await Call("Runtime.evaluate", new JsonObject { ["expression"] = $"(async () => String({expression}))()", ["returnByValue"] = true, ["awaitPromise"] = true });
         return answer["result"]!["value"]!.GetValue<string>();
     }
 
