@@ -27,7 +27,7 @@ internal static class CaptionerSection
             {Figure("Cost", $"{Words.Money(tally.Cost)} {view.Run.Currency}", $"{Words.Number(tally.Attempts)} requests", tally.IsOriginal)}
             </dl>
             </div>
-            {(scores.Count > 0 ? Histogram.Draw(scores, view.Scale, view.Run.Selection?.Threshold, tally.Label) : Html.Empty)}
+            {(scores.Count > 0 ? Histogram.Draw(scores, view.Scale, view.Threshold, tally.Label) : Html.Empty)}
             {Codes("Not usable", tally.Reasons)}{Codes("Found by the checks", tally.Flags)}{Prompt(card)}
             </div>
             """);

@@ -1,4 +1,5 @@
 using Sana.Curation.Captioning;
+using Sana.Curation.Selection;
 
 namespace Sana.Curation.Report;
 
@@ -30,7 +31,7 @@ public sealed record ReportRun
     public string? Scorer { get; init; }
 
     /// <value>The rule that chose; null when nothing was chosen.</value>
-    public ReportSelection? Selection { get; init; }
+    public SelectionOptions? Selection { get; init; }
 
     /// <value>Rules for images and captions in words: a name and its limit, such as <c>shortest side</c> and <c>at least 200 px</c>.</value>
     public IReadOnlyList<ReportFact> Filters { get; init; } = [];
@@ -38,14 +39,6 @@ public sealed record ReportRun
     /// <value>What prices are counted in. Default USD.</value>
     public string Currency { get; init; } = "USD";
 }
-
-/// <summary>The selection rule as the page words it.</summary>
-/// <param name="Method">power, softmax, max, top-k or proportion.</param>
-/// <param name="Tau">Temperature; null where the method has none.</param>
-/// <param name="Threshold">Score from which a caption takes part in the draw; null for none.</param>
-/// <param name="ImageThreshold">Score below which the image is dropped; null for none.</param>
-/// <param name="Seed">Of the draw.</param>
-public sealed record ReportSelection(string Method, double? Tau, double? Threshold, double? ImageThreshold, long Seed);
 
 /// <summary>One line of a table.</summary>
 /// <param name="Name">What it is.</param>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Sana.Curation.Selection;
 
 namespace Sana.Curation.Report;
 
@@ -62,14 +63,22 @@ internal static class RunSection
             facts.Add(new("Adds to", parent));
         facts.Add(new("Tool", run.ToolVersion));
         facts.Add(new("Scorer", run.Scorer ?? "none"));
-        facts.Add(new("Selection", rule is null ? "none" : Say($"{rule.Method}{(rule.Tau is { } tau ? Say($", tau {tau:0.####}") : "")}, seed {rule.Seed}")));
-        if (rule?.Threshold is { } threshold)
-            facts.Add(new("Draws from score", Say($"{threshold:0.##}; below it the best caption is taken")));
-        if (rule?.ImageThreshold is { } drop)
-            facts.Add(new("Drops images below", Say($"{drop:0.##}")));
+        facts.Add(new("Selection", rule is null ? "none" : Rule(rule)));
+        if (view.Threshold is { } threshold)
+            facts.Add(new("Draws from score", Say($"{threshold:0.##}; where none reaches it, the best is taken")));
+        if (rule is { ImageThreshold: > 0 })
+            facts.Add(new("Drops images below", Say($"{rule.ImageThreshold:0.##}, by the original caption's score, or the best where that has none")));
         var captioners = run.Captioners.Select(card => Html.Of($"""<div><dt>Captioner</dt><dd><bdi>{card.Label}</bdi><small>{CaptionerSection.Model(card)}</small></dd></div>"""));
         return Html.Of($"""<dl class="facts">{Html.Join(facts.Select(Line))}{Html.Join(captioners)}{Html.Join(run.Filters.Select(Line))}{Hash(run.ConfigSha256)}</dl>""");
     }
+
+    private static string Rule(SelectionOptions options) => options.Rule switch
+    {
+        SelectionRule.Power or SelectionRule.Softmax => Say($"{options.Rule.Name()}, tau {options.Tau:0.####}, seed {options.Seed}"),
+        SelectionRule.TopK => Say($"{options.Rule.Name()}, k {options.K}, seed {options.Seed}"),
+        SelectionRule.Proportion => Say($"{options.Rule.Name()}: {string.Join(", ", options.Proportions.OrderBy(part => part.Key, StringComparer.Ordinal).Select(part => Say($"{part.Key} {part.Value:0.####}")))}, seed {options.Seed}"),
+        _ => options.Rule.Name(),
+    };
 
     private static Html Line(ReportFact fact) => Html.Of($"""<div><dt>{PlainText.Cut(fact.Name, 80)}</dt><dd><bdi>{PlainText.Cut(fact.Value, ShownRow.LineLimit)}</bdi></dd></div>""");
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Sana.Curation.Selection;
 using Sana.Curation.Shards;
 
 namespace Sana.Curation.Report;
@@ -6,37 +7,37 @@ namespace Sana.Curation.Report;
 /// <summary>Why a caption was chosen, in words.</summary>
 internal static class Why
 {
-    public static string Chosen(IndexRow row, ReportSelection? rule)
+    public static string Chosen(IndexRow row, SelectionOptions? options)
     {
         if (row.CaptionLabel is null)
             return row.ErrorMessage ?? "Nothing was chosen.";
-        var usable = row.Candidates.Where(candidate => candidate.Reason is null).ToList();
-        var scored = usable.Where(candidate => candidate.Score is { } score && double.IsFinite(score)).ToList();
+        var usable = row.Candidates.Where(candidate => candidate.IsUsable()).ToList();
+        var method = row.SelectionMethod ?? options?.Rule.Name();
+        if (usable.Count == 1)
+            return "Taken as the only usable caption.";
+        if (method == SelectionRule.Proportion.Name())
+            return $"{Drawn(row)} by the weights of the labels, among {Say($"{usable.Count}")} usable captions.";
+
+        var scored = usable.Where(candidate => CaptionSelector.IsValid(candidate.Score)).ToList();
         if (scored.Count == 0)
-            return "Taken without a score: no caption of this image has one.";
-        var threshold = rule?.Threshold;
-        var reach = scored.Count(candidate => threshold is null || candidate.Score >= threshold);
-        if (reach == 0)
-            return scored.Count == 1 ? Say($"Taken as the only one with a score, though below {threshold:0.##}.") : Say($"Taken as the best: none of the {scored.Count} reaches {threshold:0.##}.");
-        if (reach == 1)
-            return usable.Count == 1 ? "Taken as the only usable caption." : threshold is null ? "Taken as the only one with a score." : Say($"Taken as the only one of {usable.Count} at or above {threshold:0.##}.");
-        var among = threshold is null ? Say($"among {reach} usable captions") : Say($"among {reach} of {usable.Count} at or above {threshold:0.##}");
-        var tau = rule?.Tau is { } heat ? Say($", tau {heat:0.####}") : "";
-        return (row.SelectionMethod ?? rule?.Method) switch
+            return row.CaptionLabel == Candidate.OriginalLabel ? "The original was taken, since no caption has a score." : $"{Drawn(row)}, all alike, since no caption has a score.";
+        if (method == SelectionRule.Max.Name())
+            return Say($"Taken as the best score of {scored.Count}.");
+
+        var threshold = options?.Threshold ?? 0;
+        return scored.Count(candidate => candidate.Score >= threshold) switch
         {
-            "max" => $"Taken as the best score {among}.",
-            "power" => $"{Drawn(row)} by the power rule{tau}, {among}.",
-            "softmax" => $"{Drawn(row)} by softmax{tau}, {among}.",
-            "top-k" => $"{Drawn(row)} from the best by score, {among}.",
-            "proportion" => $"{Drawn(row)} by its captioner's share, {among}.",
-            var other => $"{Drawn(row)} by {other ?? "an unnamed rule"}{tau}, {among}.",
+            0 => scored.Count == 1 ? Say($"Taken as the only one with a score, though below {threshold:0.##}.") : Say($"Taken as the best: none of {scored.Count} reaches {threshold:0.##}."),
+            1 when threshold > 0 => Say($"Taken as the only one of {usable.Count} at or above {threshold:0.##}."),
+            1 => "Taken as the only one with a score.",
+            var reach => $"{Drawn(row)} {Rule(method, options)}, among {(threshold > 0 ? Say($"{reach} of {usable.Count} at or above {threshold:0.##}") : Say($"{reach} captions"))}.",
         };
     }
 
     /// <summary>A sentence when the scores of cut texts and of whole texts put the captions in different order; null when they agree.</summary>
     public static string? Disagreement(IndexRow row)
     {
-        var both = row.Candidates.Where(candidate => candidate is { Reason: null, Score: { } score, WindowScore: { } window } && double.IsFinite(score) && double.IsFinite(window)).ToList();
+        var both = row.Candidates.Where(candidate => candidate.IsUsable() && CaptionSelector.IsValid(candidate.Score) && CaptionSelector.IsValid(candidate.WindowScore)).ToList();
         if (!both.Any(a => both.Any(b => a.Score > b.Score && a.WindowScore < b.WindowScore)))
             return null;
         var (cut, whole) = (both.MaxBy(candidate => candidate.Score)!, both.MaxBy(candidate => candidate.WindowScore)!);
@@ -45,14 +46,24 @@ internal static class Why
             : $"CLIP sees only the beginning of long texts: by its score {cut.Label} is best, by the score over the whole text {whole.Label}.";
     }
 
-    private static string Drawn(IndexRow row) => row.SelectionProb is { } prob && double.IsFinite(prob) ? $"Drawn with p {Probability(prob)}" : "Drawn";
-
     /// <summary><c>= 0.42</c>: two digits, and never a false 0 or 1.</summary>
     public static string Probability(double prob) => prob switch
     {
+        0 or 1 => Say($"= {prob:0}"),
         > 0 and < 0.005 => "< 0.01",
         < 1 and >= 0.995 => "> 0.99",
         _ => Say($"= {prob:0.00}"),
+    };
+
+    private static string Drawn(IndexRow row) => row.SelectionProb is { } prob && double.IsFinite(prob) ? $"Drawn with p {Probability(prob)}" : "Drawn";
+
+    private static string Rule(string? method, SelectionOptions? options) => (method, options) switch
+    {
+        ("power", { } rule) => Say($"by the power rule, tau {rule.Tau:0.####}"),
+        ("softmax", { } rule) => Say($"by softmax, tau {rule.Tau:0.####}"),
+        ("top-k", { } rule) => Say($"from the best {rule.K}"),
+        (null, _) => "by an unnamed rule",
+        _ => $"by {method}",
     };
 
     private static string Say(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

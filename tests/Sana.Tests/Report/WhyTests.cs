@@ -1,4 +1,5 @@
 using Sana.Curation.Report;
+using Sana.Curation.Selection;
 using Sana.Curation.Shards;
 using Xunit;
 
@@ -6,22 +7,22 @@ namespace Sana.Tests.Report;
 
 public sealed class WhyTests
 {
-    private static readonly ReportSelection _power = new("power", 0.1, 25, 22, 42);
+    private static readonly SelectionOptions _power = new() { Tau = 0.1, Threshold = 25, K = 3 };
 
     [Theory]
     [InlineData("power", 0.42, "Drawn with p = 0.42 by the power rule, tau 0.1, among 3 of 4 at or above 25.")]
     [InlineData("softmax", 0.001, "Drawn with p < 0.01 by softmax, tau 0.1, among 3 of 4 at or above 25.")]
-    [InlineData("top-k", 0.999, "Drawn with p > 0.99 from the best by score, among 3 of 4 at or above 25.")]
-    [InlineData("max", 1.0, "Taken as the best score among 3 of 4 at or above 25.")]
-    [InlineData("proportion", null, "Drawn by its captioner's share, among 3 of 4 at or above 25.")]
+    [InlineData("top-k", 0.999, "Drawn with p > 0.99 from the best 3, among 3 of 4 at or above 25.")]
+    [InlineData("max", 1.0, "Taken as the best score of 4.")]
+    [InlineData("proportion", null, "Drawn by the weights of the labels, among 4 usable captions.")]
     public void The_rule_is_told(string method, double? prob, string words) =>
         Assert.Equal(words, Why.Chosen(Row(24, 25, 27, 30) with { SelectionMethod = method, SelectionProb = prob }, _power));
 
     [Fact]
     public void Below_the_threshold_the_best_is_taken()
     {
-        Assert.Equal("Taken as the best: none of the 2 reaches 25.", Why.Chosen(Row(20, 24), _power));
-        Assert.Equal("Taken as the only one with a score, though below 25.", Why.Chosen(Row(20), _power));
+        Assert.Equal("Taken as the best: none of 2 reaches 25.", Why.Chosen(Row(20, 24), _power));
+        Assert.Equal("Taken as the only one with a score, though below 25.", Why.Chosen(Row(20, null), _power));
     }
 
     [Fact]
@@ -34,8 +35,18 @@ public sealed class WhyTests
     [Fact]
     public void Scores_that_are_none_take_no_part()
     {
-        Assert.Equal("Taken without a score: no caption of this image has one.", Why.Chosen(Row(null, double.NaN), _power));
+        Assert.Equal("Drawn with p = 0.50, all alike, since no caption has a score.", Why.Chosen(Row(null, double.NaN) with { SelectionProb = 0.5 }, _power));
         Assert.Equal("Drawn with p = 0.50 by the power rule, tau 0.1, among 2 of 3 at or above 25.", Why.Chosen(Row(null, 26, 26) with { SelectionProb = 0.5 }, _power));
+    }
+
+    [Fact]
+    public void Without_a_threshold_all_with_a_score_take_part()
+    {
+        var all = _power with { Threshold = 0 };
+
+        Assert.Equal("Drawn with p = 1 by the power rule, tau 0.1, among 2 captions.", Why.Chosen(Row(3, 26, null) with { SelectionProb = 1 }, all));
+        Assert.Equal("Taken as the only one with a score.", Why.Chosen(Row(3, null), all));
+        Assert.Equal("Drawn by power, among 2 captions.", Why.Chosen(Row(3, 26), null));
     }
 
     [Fact]

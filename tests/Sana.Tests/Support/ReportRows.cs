@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Sana.Curation.Captioning;
 using Sana.Curation.Report;
+using Sana.Curation.Selection;
 using Sana.Curation.Shards;
 
 namespace Sana.Tests.Support;
@@ -10,8 +11,7 @@ namespace Sana.Tests.Support;
 /// <summary>Rows of a run that never was: seeded, with what captioners and files do in real ones.</summary>
 internal static class ReportRows
 {
-    public const double Threshold = 25;
-    public const double Tau = 0.1;
+    private static readonly CaptionSelector _selector = new(new SelectionOptions { Tau = 0.1, Threshold = 25, ImageThreshold = 22, Seed = 42 });
 
     private static readonly (string Label, double Mean, double Deviation, int Sentences)[] _captioners =
         [("InternVL2-26B", 28.6, 2.4, 4), ("VILA1-5-13B", 27.4, 2.2, 3), ("Qwen2-VL-7B", 29.3, 1.9, 6)];
@@ -33,7 +33,7 @@ internal static class ReportRows
         ToolVersion = "SanaFunctions 0.1.0",
         ConfigSha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         Scorer = "openai/clip-vit-large-patch14",
-        Selection = new ReportSelection("power", Tau, Threshold, 22, 42),
+        Selection = _selector.Options,
         Filters = [new("Shortest side", "at least 200 px"), new("Aspect", "at most 3 : 1"), new("Caption", "5 to 300 words"), new("Looks alike", "up to 4 of 64 bits")],
         Captioners =
         [
@@ -89,8 +89,8 @@ internal static class ReportRows
             3 or 4 => Left(row, "filtered", "too_small", "The shortest side is 120 pixels; the limit is 200.") with { Width = 160, Height = 120, OriginalWidth = 160, OriginalHeight = 120, Format = "gif" },
             5 or 6 when i > 10 => Left(row, "duplicate", "similar_to", "It looks like another image: 3 of 64 bits differ; the limit is 4.") with { DuplicateOf = Key(i - 7) },
             7 when i > 10 => Left(row, "duplicate", "duplicate_of", "The same bytes were seen before.") with { DuplicateOf = Key(i - 9) },
-            8 => Captioned(row, random, failing: true) with { Status = "failed", Reason = "captioner_timeout", ErrorMessage = "VILA1-5-13B did not answer within 120 s.", CaptionLabel = null, Caption = null, CaptionScore = null, SelectionProb = null },
-            9 => Captioned(row, random, shift: -8) with { Status = "filtered", Reason = "image_score", ErrorMessage = "The best caption has a score of 20.1; the limit is 22.", CaptionLabel = null, Caption = null, CaptionScore = null, SelectionProb = null },
+            8 => Left(Captioned(row, random, failing: true), "failed", "captioner_timeout", "VILA1-5-13B did not answer within 120 s.") with { CaptionLabel = null, Caption = null, CaptionScore = null, SelectionProb = null },
+            9 => Captioned(row, random, shift: -8),
             _ => Captioned(row, random),
         };
     }
@@ -99,9 +99,9 @@ internal static class ReportRows
     {
         List<Candidate> made = [];
         if (random.Next(3) > 0)
-            made.Add(Scored(new Candidate { Label = Candidate.OriginalLabel, Text = Pick(_subjects, random).ToLowerInvariant() + ", 2019" }, 25.2, 2.8, shift, random));
+            made.Add(Scored(new Candidate { Label = Candidate.OriginalLabel, Text = Pick(_subjects, random).ToLowerInvariant() + ", 2019" }, 26.6, 2.2, shift, random));
         made.AddRange(_captioners.Select(captioner => Captioner(captioner, shift, failing && captioner.Label.StartsWith('V'), random)));
-        return Select(row with { CandidatesExpected = made.Count, CandidatesPresent = made.Count(candidate => candidate.Reason is null), Candidates = made }, random);
+        return _selector.Choose(row with { CandidatesExpected = made.Count, Candidates = made });
     }
 
     private static Candidate Captioner((string Label, double Mean, double Deviation, int Sentences) captioner, double shift, bool failing, Random random)
@@ -132,26 +132,6 @@ internal static class ReportRows
             ClipTruncated = isCut,
             Score = score,
             WindowScore = isCut ? Math.Round(score - 0.4 + (random.NextDouble() * 0.8) - 0.4, 4) : score,
-        };
-    }
-
-    /// <summary>The power rule, drawn.</summary>
-    private static IndexRow Select(IndexRow row, Random random)
-    {
-        var reach = row.Candidates.Where(candidate => candidate.Score >= Threshold).ToList();
-        var best = row.Candidates.Where(candidate => candidate.Score is not null).MaxBy(candidate => candidate.Score)!;
-        var drawn = reach.Count > 0 ? reach : [best];
-        var weights = drawn.ToDictionary(candidate => candidate.Label, candidate => Math.Exp(Math.Log(candidate.Score!.Value / best.Score!.Value) / Tau));
-        var (sum, at) = (weights.Values.Sum(), random.NextDouble());
-        var chosen = drawn.FirstOrDefault(candidate => (at -= weights[candidate.Label] / sum) <= 0) ?? drawn[^1];
-        return row with
-        {
-            Caption = chosen.Text,
-            CaptionLabel = chosen.Label,
-            CaptionScore = chosen.Score,
-            SelectionMethod = "power",
-            SelectionProb = weights[chosen.Label] / sum,
-            Candidates = [.. row.Candidates.Select(candidate => candidate with { Prob = weights.TryGetValue(candidate.Label, out var weight) ? weight / sum : null })],
         };
     }
 
