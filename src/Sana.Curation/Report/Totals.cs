@@ -11,11 +11,6 @@ internal sealed class Totals
 
     public long Bytes { get; private set; }
 
-    /// <summary>Candidates that there should have been, of rows that have any.</summary>
-    public long Expected { get; private set; }
-
-    public long Present { get; private set; }
-
     public decimal Cost { get; private set; }
 
     public SortedDictionary<string, long> Statuses { get; } = new(StringComparer.Ordinal);
@@ -34,12 +29,6 @@ internal sealed class Totals
         Count(Statuses, row.Status);
         foreach (var note in row.Notes)
             Count(Notes, note);
-        if (row.Candidates.Count > 0)
-        {
-            Expected += row.CandidatesExpected;
-            Present += row.CandidatesPresent;
-        }
-
         foreach (var candidate in row.Candidates)
         {
             Cost += candidate.Cost;

@@ -71,8 +71,5 @@ internal static class Words
     /// <summary>Size of a picture, such as <c>1,024 × 768</c>; empty when nobody knows.</summary>
     public static string Pixels(int? width, int? height) => width is > 0 && height is > 0 ? Say($"{width:N0} × {height:N0}") : "";
 
-    /// <summary>A code with spaces for underscores, for headings.</summary>
-    public static string Plain(string code) => code.Replace('_', ' ');
-
     private static string Say(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }
