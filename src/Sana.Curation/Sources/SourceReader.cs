@@ -1,3 +1,4 @@
+using Sana.Curation.Sources.Manifests;
 using Sana.Curation.Sources.Tars;
 
 namespace Sana.Curation.Sources;
@@ -25,6 +26,7 @@ public static class SourceReader
         IAsyncEnumerable<SourceItem> List(CancellationToken cancellationToken) => path switch
         {
             null => new FolderItems(files, tars).List(cancellationToken),
+            _ when ManifestItems.Reads(path) => new ManifestItems(files, options).List(path, cancellationToken),
             _ when FileNames.Kind(path) == FileKind.Tar => tars.List(path, cancellationToken),
             _ when FileNames.Kind(path) == FileKind.PackedTar => Only(TarItems.Packed(path)),
             _ => Only(new SourceItem { Name = path, File = path }),

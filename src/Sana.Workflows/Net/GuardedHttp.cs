@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Headers;
 using System.Net.Sockets;
 
 namespace Sana.Workflows.Net;
@@ -46,7 +47,16 @@ public sealed class GuardedHttp : IDisposable
     /// <exception cref="BlockedAddressException">The URL, or one that it redirects to, may not be used.</exception>
     /// <exception cref="HttpRequestException">It cannot be read, is not there or is too long.</exception>
     /// <exception cref="TimeoutException">The deadline passed.</exception>
-    public Task<byte[]> Get(string url, int maxBytes, TimeSpan deadline, CancellationToken cancellationToken) => Within(deadline, async token =>
+    public Task<byte[]> Get(string url, int maxBytes, TimeSpan deadline, CancellationToken cancellationToken) => Get(url, maxBytes, deadline, null, cancellationToken);
+
+    /// <summary>Reads what stands at a URL unless its headers forbid it.</summary>
+    /// <param name="url">As it was given.</param>
+    /// <param name="maxBytes">The longest content taken.</param>
+    /// <param name="deadline">For everything: names, connections, redirects and the last byte.</param>
+    /// <param name="look">Sees the headers of the answer before its content is read; what it throws ends the exchange. Null for nothing.</param>
+    /// <param name="cancellationToken">Stops earlier.</param>
+    /// <inheritdoc cref="Get(string, int, TimeSpan, CancellationToken)" path="/exception" />
+    public Task<byte[]> Get(string url, int maxBytes, TimeSpan deadline, Action<HttpResponseHeaders>? look, CancellationToken cancellationToken) => Within(deadline, async token =>
     {
         var next = _rules.Check(url);
         for (var hop = 0; hop <= MaxRedirects; hop++)
@@ -60,6 +70,7 @@ public sealed class GuardedHttp : IDisposable
             }
 
             response.EnsureSuccessStatusCode();
+            look?.Invoke(response.Headers);
             return await ReadUpTo(maxBytes, response.Content, token);
         }
 
@@ -67,7 +78,7 @@ public sealed class GuardedHttp : IDisposable
     }, cancellationToken);
 
     /// <summary>Sends a request once and gives the status of its answer, whose content is not read. Redirects are answers like others.</summary>
-    /// <inheritdoc cref="Get" path="/exception" />
+    /// <inheritdoc cref="Get(string, int, TimeSpan, CancellationToken)" path="/exception" />
     public Task<HttpStatusCode> Post(string url, HttpContent content, IEnumerable<KeyValuePair<string, string>> headers, TimeSpan deadline, CancellationToken cancellationToken) =>
         Within(deadline, async token =>
         {
@@ -130,14 +141,14 @@ public sealed class GuardedHttp : IDisposable
     private static async Task<byte[]> ReadUpTo(int maxBytes, HttpContent content, CancellationToken cancellationToken)
     {
         if (content.Headers.ContentLength > maxBytes)
-            throw new HttpRequestException($"The URL has {content.Headers.ContentLength} bytes; at most {maxBytes} are taken.");
+            throw new HttpRequestException(HttpRequestError.ConfigurationLimitExceeded, $"The URL has {content.Headers.ContentLength} bytes; at most {maxBytes} are taken.");
         await using var stream = await content.ReadAsStreamAsync(cancellationToken);
         using var kept = new MemoryStream();
         var buffer = new byte[16 * 1024];
         while (await stream.ReadAsync(buffer, cancellationToken) is > 0 and var read)
         {
             if (kept.Length + read > maxBytes)
-                throw new HttpRequestException($"The URL has more than {maxBytes} bytes.");
+                throw new HttpRequestException(HttpRequestError.ConfigurationLimitExceeded, $"The URL has more than {maxBytes} bytes.");
             kept.Write(buffer, 0, read);
         }
 
