@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Sana.Curation.Sources;
 using Xunit;
 
 namespace Sana.Tests.Sources;

@@ -91,7 +91,7 @@ public sealed class ManifestTests : IDisposable
         var lines = await _folder.Lines("m.csv", new SourceOptions { MaxRowBytes = 1024 });
 
         Assert.Equal("m.csv#1 bad_row", lines[0]);
-        Assert.InRange(lines.Length, 2900, 2999);
+        Assert.Equal(3001, lines.Length);
         Assert.All(lines[1..], line => Assert.DoesNotContain(' ', line));
     }
 

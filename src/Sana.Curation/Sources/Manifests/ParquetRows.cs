@@ -28,7 +28,13 @@ internal sealed class ParquetRows(Stream stream, int maxValue)
         }
 
         await using var reader = parquet;
-        var fields = reader.Schema.Fields.ToArray();
+        // The schema is put together when it is asked for.
+        if (await Try(() => Task.FromResult(reader.Schema.Fields.ToArray())) is not { } fields)
+        {
+            yield return Whole("The manifest's schema is damaged.");
+            yield break;
+        }
+
         var places = Columns.Places(Array.ConvertAll(fields, field => field.Name));
         if (Unusable(fields, places) is { } unusable)
         {
@@ -80,7 +86,7 @@ internal sealed class ParquetRows(Stream stream, int maxValue)
             var raw = await Try(() => open.ReadRawColumnDataBaseAsync(field, cancellationToken).AsTask());
             if (raw is not null)
                 held.Add(raw);
-            if (raw is null || Cells(raw, (int)rows) is not { } cells)
+            if (raw is null || await Try(() => Task.FromResult(Cells(raw, (int)rows)!)) is not { } cells)
                 return (null, $"its column '{FileNames.Shown(field.Name)}' is damaged");
             columns[column] = cells;
         }

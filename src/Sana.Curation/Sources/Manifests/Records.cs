@@ -20,7 +20,8 @@ internal sealed class Records(Stream stream, int maxBytes, byte? delimiter)
     {
         var (buffer, record, isTooLong) = (new byte[64 * 1024], new MemoryStream(), false);
         int read;
-        while ((read = await stream.ReadAsync(buffer, cancellationToken)) > 0)
+        // Whole buffers: where a record over the limit ends must not hang on how a network cuts its answers.
+        while ((read = await stream.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancellationToken)) > 0)
         {
             for (var at = 0; at < read;)
             {

@@ -40,34 +40,33 @@ internal sealed class TarItems(ISourceFiles files)
             yield break;
         }
 
-        var (sample, key, seen) = (new List<TarEntry>(), "", new HashSet<UInt128>());
+        // What is wrong among a sample's members waits for its end, so that items come in the order of the tar.
+        var (sample, faults, key, seen) = (new List<TarEntry>(), new List<SourceItem>(), "", new HashSet<UInt128>());
         await foreach (var entry in new TarWalk(tar!).Read(cancellationToken))
         {
-            if (entry.Reason is not null)
-            {
-                yield return new SourceItem { Name = $"{file}!{entry.Name}", Reason = entry.Reason, Message = entry.Message };
+            if (entry.Reason is null && IsPassedOver(entry.Name))
                 continue;
-            }
-
-            if (IsPassedOver(entry.Name))
-                continue;
-            if (FileNames.Key(entry.Name) is var next && next != key)
+            var next = entry.Reason is null ? FileNames.Key(entry.Name) : key;
+            if (next != key || faults.Count == MaxSample)
             {
-                foreach (var item in Items(file, key, sample, seen))
+                foreach (var item in Items(file, key, sample, seen).Concat(faults))
                     yield return item;
                 sample.Clear();
+                faults.Clear();
                 key = next;
             }
 
-            if (sample.Any(other => SameMember(other, entry)))
-                yield return Rejected(file, entry, Reasons.DuplicateMember, "A member of this name stands before it in the same sample.");
+            if (entry.Reason is not null)
+                faults.Add(new SourceItem { Name = $"{file}!{entry.Name}", Reason = entry.Reason, Message = entry.Message });
+            else if (sample.Any(other => SameMember(other, entry)))
+                faults.Add(Rejected(file, entry, Reasons.DuplicateMember, "A member of this name stands before it in the same sample."));
             else if (sample.Count == MaxSample)
-                yield return Rejected(file, entry, Reasons.DuplicateMember, $"The sample has more than {MaxSample} members.");
+                faults.Add(Rejected(file, entry, Reasons.DuplicateMember, $"The sample has more than {MaxSample} members."));
             else
                 sample.Add(entry);
         }
 
-        foreach (var item in Items(file, key, sample, seen))
+        foreach (var item in Items(file, key, sample, seen).Concat(faults))
             yield return item;
     }
 
@@ -81,6 +80,7 @@ internal sealed class TarItems(ISourceFiles files)
         var hash = XxHash128.HashToUInt128(MemoryMarshal.AsBytes(key.AsSpan()));
         if (images.Count == 0)
         {
+            // None at all when faults alone were waiting.
             foreach (var entry in sidecars)
             {
                 yield return Rejected(file, entry, Reasons.MissingImage, seen.Contains(hash)
