@@ -4,6 +4,7 @@ using Xunit;
 namespace Sana.Tests.Sources;
 
 /// <summary>Seeded damage to good files: a listing ends soon, in rows with reasons, and in nothing else.</summary>
+[Collection("measured alone")]
 public sealed class DamagedSourcesTests : IDisposable
 {
     private const int Rounds = 300;

@@ -1,5 +1,4 @@
 using System.Text;
-using Sana.Curation;
 using Xunit;
 
 namespace Sana.Tests.Sources;
@@ -119,23 +118,6 @@ public sealed class HostileManifestTests : IDisposable
         Assert.Equal(5000, items.Count);
         Assert.All(items.Index(), pair => Assert.Equal(
             ($"m.parquet#{pair.Index + 1}", $"{pair.Index}.jpg", pair.Index % 3 == 0 ? null : $"c{pair.Index}"), (pair.Item.Name, pair.Item.File, pair.Item.Caption)));
-    }
-
-    [Fact]
-    public async Task One_long_text_that_many_rows_share_is_held_once()
-    {
-        Duck.Write(_folder.File("m.parquet"), "select i || '.jpg' as file, repeat('x', 1000000) as caption from range(3000) t(i)");
-        var (count, before, most) = (0, GC.GetTotalMemory(forceFullCollection: true), 0L);
-
-        await foreach (var item in _folder.Source("m.parquet").List(default))
-        {
-            Assert.Equal([Reasons.CaptionLength], item.Notes);
-            if (++count % 500 == 0)
-                most = Math.Max(most, GC.GetTotalMemory(forceFullCollection: true) - before);
-        }
-
-        Assert.Equal(3000, count);
-        Assert.InRange(most, 0, 64 << 20);
     }
 
     public void Dispose() => _folder.Dispose();

@@ -102,30 +102,7 @@ public sealed class HostileTarTests : IDisposable
         Assert.Equal(Reasons.Truncated, (await source.Fetch(item, default)).Reason);
     }
 
-    [Fact]
-    public async Task Memory_does_not_grow_with_the_tar()
-    {
-        var tar = new TarBytes();
-        for (var at = 0; at < 20_000; at++)
-            tar.Member($"{at:00000}.jpg").Member($"{at:00000}.txt");
-        _folder.Put("small.tar", new TarBytes().Member("a.jpg").Bytes()).Put("big.tar", tar.Bytes());
-        await Count("small.tar");
-        var before = GC.GetTotalMemory(forceFullCollection: true);
-        var (count, most) = (0, 0L);
-        await foreach (var item in _folder.Source("big.tar").List(default))
-        {
-            if (++count % 5000 == 0)
-                most = Math.Max(most, GC.GetTotalMemory(forceFullCollection: true) - before);
-        }
-
-        Assert.Equal(20_000, count);
-        // A key that was seen costs 40 bytes and the room of a growing set.
-        Assert.InRange(most, 0, 20_000 * 150);
-    }
-
     public void Dispose() => _folder.Dispose();
-
-    private async Task<int> Count(string path) => await _folder.Source(path).List(default).CountAsync();
 
     private static TarBytes Many(TarBytes tar)
     {
