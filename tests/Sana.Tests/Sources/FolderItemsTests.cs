@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using Sana.Curation;
 using Sana.Curation.Sources;
-using FolderSource = Sana.Workflows.Curation.FolderSource;
 using Xunit;
+using FolderSource = Sana.Workflows.Curation.FolderSource;
 
 namespace Sana.Tests.Sources;
 
