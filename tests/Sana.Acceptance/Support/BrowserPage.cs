@@ -25,22 +25,17 @@ internal sealed class BrowserPage : IAsyncDisposable
     public static async Task<BrowserPage> Open()
     {
         var profile = Directory.CreateTempSubdirectory("chromium-");
-        var browser = Chromium.Start(profile, "--remote-debugging-port=0", "--hide-scrollbars", "about:blank");
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        string? line;
-        do
-            line = await browser.StandardError.ReadLineAsync(limit.Token) ?? throw new InvalidOperationException("chromium ended before it listened.");
-        while (!line.StartsWith("DevTools listening on ", StringComparison.Ordinal));
-        _ = Task.WhenAll(browser.StandardError.ReadToEndAsync(CancellationToken.None), browser.StandardOutput.ReadToEndAsync(CancellationToken.None));
-        var server = new Uri(line["DevTools listening on ".Length..]);
-        using var http = new HttpClient();
-        var pages = JsonNode.Parse(await http.GetStringAsync($"http://{server.Authority}/json/list", limit.Token))!.AsArray();
-        var socket = new ClientWebSocket();
-        await socket.ConnectAsync(new Uri(pages.First(page => (string?)page!["type"] == "page")!["webSocketDebuggerUrl"]!.GetValue<string>()), limit.Token);
-        var page = new BrowserPage(profile, browser, socket);
-        foreach (var domain in new[] { "Page", "Network", "Runtime", "Log" })
-            await page.Call(domain + ".enable");
-        return page;
+        var page = new BrowserPage(profile, Chromium.Start(profile, "--remote-debugging-port=0", "--hide-scrollbars", "about:blank"), new ClientWebSocket());
+        try
+        {
+            await page.Connect();
+            return page;
+        }
+        catch
+        {
+            await page.DisposeAsync();
+            throw;
+        }
     }
 
     public Task Size(int width, int height, bool isPhone) =>
@@ -78,6 +73,24 @@ internal sealed class BrowserPage : IAsyncDisposable
         await _browser.WaitForExitAsync();
         _browser.Dispose();
         _profile.Delete(recursive: true);
+    }
+
+    private async Task Connect()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        const string Listening = "DevTools listening on ";
+        string line;
+        do
+            line = await _browser.StandardError.ReadLineAsync(limit.Token) ?? throw new InvalidOperationException("chromium ended before it listened.");
+        while (!line.StartsWith(Listening, StringComparison.Ordinal));
+
+        // Nobody reads the rest, but a full pipe would stop the browser.
+        _ = Task.WhenAll(_browser.StandardError.ReadToEndAsync(CancellationToken.None), _browser.StandardOutput.ReadToEndAsync(CancellationToken.None));
+        using var http = new HttpClient();
+        var pages = JsonNode.Parse(await http.GetStringAsync($"http://{new Uri(line[Listening.Length..]).Authority}/json/list", limit.Token))!.AsArray();
+        await _socket.ConnectAsync(new Uri(pages.First(page => (string?)page!["type"] == "page")!["webSocketDebuggerUrl"]!.GetValue<string>()), limit.Token);
+        foreach (var domain in new[] { "Page", "Network", "Runtime", "Log" })
+            await Call(domain + ".enable");
     }
 
     private async Task<JsonNode> Call(string method, JsonObject? parameters = null, string? until = null)
