@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-
 namespace Sana.Curation.Ingest;
 
 /// <summary>What the structure of a file says before a decoder is let near it.</summary>
@@ -11,7 +9,7 @@ internal readonly record struct FileShell
     /// <inheritdoc cref="Width"/>
     public uint Height { get; init; }
 
-    /// <value>Frames that the decoder would not see; else 1.</value>
+    /// <value>Frames or pages, 1 or more.</value>
     public int Frames { get; init; }
 
     /// <value>Whether there is a colour profile, good or not.</value>
@@ -26,16 +24,7 @@ internal readonly record struct FileShell
         "jpeg" => JpegSegments.Walk(bytes),
         "png" => PngChunks.Walk(bytes),
         "gif" => GifBlocks.Walk(bytes),
-        "webp" => new FileShell { Frames = 1, IsCut = BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]) + 8L > bytes.Length },
-        _ => new FileShell { Frames = 1, IsCut = TiffTags.Of(bytes).IsCut },
-    };
-
-    /// <summary>Whether a decoder's complaint is that bytes are missing.</summary>
-    public static bool IsBlamed(string format, string error) => format switch
-    {
-        "jpeg" => error.Contains("premature end of JPEG image", StringComparison.Ordinal),
-        "gif" => error.Contains("end of GIF source data", StringComparison.Ordinal),
-        "tiff" => error.Contains("Read error", StringComparison.Ordinal),
-        _ => false,
+        "webp" => WebpChunks.Walk(bytes),
+        _ => new FileShell { Frames = TiffTags.Pages(bytes), IsCut = TiffTags.Of(bytes).IsCut },
     };
 }

@@ -13,8 +13,11 @@ internal static class GifBlocks
         if (bytes.Length < HeaderBytes)
             return _cut;
         long at = HeaderBytes + PaletteBytes(bytes[10]);
+        var frames = 0;
         while (at < bytes.Length && bytes[(int)at] is Extension or Frame)
         {
+            if (bytes[(int)at] == Frame)
+                frames++;
             if (bytes[(int)at] == Extension)
                 at += 2;
             else if (at + 10 < bytes.Length)
@@ -26,7 +29,7 @@ internal static class GifBlocks
             at++;
         }
 
-        return _cut with { IsCut = at > bytes.Length };
+        return new FileShell { Frames = Math.Max(1, frames), IsCut = at > bytes.Length };
     }
 
     private static int PaletteBytes(byte flags) => (flags & 0x80) == 0 ? 0 : 3 << ((flags & 7) + 1);

@@ -69,16 +69,18 @@ public sealed class ImageIngest
         var shell = FileShell.Of(kind.Format, bytes);
         if (TooManyPixels(shell.Width, shell.Height) is { } tooMany)
             return Rejected(found with { OriginalWidth = (int)Math.Min(shell.Width, int.MaxValue), OriginalHeight = (int)Math.Min(shell.Height, int.MaxValue) }, Reasons.TooManyPixels, tooMany);
+        if (shell.Frames > _options.MaxFrames)
+            return Rejected(found with { Frames = shell.Frames }, Reasons.TooManyPixels, Invariant($"The {kind.Format} has {shell.Frames} frames or pages; the limit is {_options.MaxFrames}."));
         if (shell.IsCut)
             return Rejected(found, Reasons.Truncated, $"The {kind.Format} ends before its end.");
         try
         {
-            using var image = Image.NewFromBuffer(bytes, access: Enums.Access.Sequential, failOn: Strict);
+            using var image = Image.NewFromBuffer(kind.Format == "png" ? PngChunks.WithoutBombs(bytes) : bytes, access: Enums.Access.Sequential, failOn: Strict);
             return Opened(found, image, shell, name, cancellationToken);
         }
-        catch (VipsException error)
+        catch (VipsException)
         {
-            return Failed(found, error);
+            return Undecodable(found);
         }
     }
 
@@ -97,13 +99,13 @@ public sealed class ImageIngest
         }
         catch (VipsException error)
         {
-            throw new CurationException($"The normalised file cannot be decoded ({LastLine(error)}); it was damaged after it was written.", error);
+            throw new CurationException("The normalised file cannot be decoded; it was damaged after it was written.", error);
         }
     }
 
     private IngestedImage Opened(IngestedImage found, Image image, FileShell shell, string name, CancellationToken cancellationToken)
     {
-        found = found with { OriginalWidth = image.Width, OriginalHeight = image.Height, Frames = LoadedHeader.Frames(image, shell) };
+        found = found with { OriginalWidth = image.Width, OriginalHeight = image.Height, Frames = shell.Frames };
         var (size, memory) = (Invariant($"{image.Width}×{image.Height}"), LoadedHeader.Memory(image, found.Format!));
         if (TooManyPixels(image.Width, image.Height) is { } tooMany)
             return Rejected(found, Reasons.TooManyPixels, tooMany);
@@ -118,10 +120,10 @@ public sealed class ImageIngest
         {
             return Decoded(found, image, shell, name, kill);
         }
-        catch (VipsException) when (kill.IsThrown)
+        catch (VipsException)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            return Rejected(found, Reasons.DecodeTimeout, Invariant($"The image of {size} pixels was not through after {_options.Deadline.TotalSeconds} s."));
+            return !kill.IsThrown ? Undecodable(found) : Rejected(found, Reasons.DecodeTimeout, Invariant($"The image of {size} pixels was not through after {_options.Deadline.TotalSeconds} s."));
         }
     }
 
@@ -173,9 +175,9 @@ public sealed class ImageIngest
         ? image.PngsaveBuffer(compression: PngCompression, filter: Enums.ForeignPngFilter.Paeth, keep: Enums.ForeignKeep.None)
         : image.JpegsaveBuffer(q: _options.Quality, subsampleMode: Enums.ForeignSubsample.Off, keep: Enums.ForeignKeep.None);
 
-    private static IngestedImage Failed(IngestedImage found, VipsException error) => FileShell.IsBlamed(found.Format!, error.Message)
-        ? Rejected(found, Reasons.Truncated, $"The {found.Format} ends before its last pixel: {LastLine(error)}.")
-        : Rejected(found, Reasons.DecodeError, $"The {found.Format} cannot be decoded: {LastLine(error)}.");
+    // The exception's text is no help: libvips keeps one for all threads, so it may be of another image, and a row must say the same whenever it is made.
+    private static IngestedImage Undecodable(IngestedImage found) =>
+        Rejected(found, Reasons.DecodeError, $"The {found.Format} cannot be decoded: what is in it breaks the rules of its format.");
 
     private static int Orientation(Image image) => image.Contains("orientation") && image.Get("orientation") is int orientation ? orientation : 1;
 
@@ -186,9 +188,6 @@ public sealed class ImageIngest
     }
 
     private static IngestedImage Rejected(IngestedImage found, string reason, string message) => found with { Reason = reason, Message = message };
-
-    private static string LastLine(VipsException error) =>
-        error.Message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).LastOrDefault() ?? "no more is known";
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

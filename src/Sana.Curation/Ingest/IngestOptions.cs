@@ -15,6 +15,9 @@ public sealed record IngestOptions
     /// <value>Pixels of the longer side, 1…65,500: a JPEG holds no more. Default 65,500.</value>
     public int MaxSide { get; init; } = 65_500;
 
+    /// <value>Frames or pages of a file, 1…100,000. Default 10,000: decoders look at all of them to find the first, and take the square of their number in time.</value>
+    public int MaxFrames { get; init; } = 10_000;
+
     /// <value>
     /// Bytes that decoding may hold at once over all images of the process, 16 MiB…64 GiB, as estimated from each header. Default 640 MiB: 100 megapixels of a photo, 58 of a WebP, which is
     /// decoded as a whole. An image that needs more by itself is refused; one that needs more than is left waits its turn.
@@ -45,6 +48,7 @@ public sealed record IngestOptions
         InRange(nameof(MaxBytes), MaxBytes, 1, 1L << 30, "67108864");
         InRange(nameof(MaxPixels), MaxPixels, 1, 1_000_000_000, "100000000");
         InRange(nameof(MaxSide), MaxSide, 1, 65_500, "65500");
+        InRange(nameof(MaxFrames), MaxFrames, 1, 100_000, "10000");
         InRange(nameof(MaxMemory), MaxMemory, 16L << 20, 64L << 30, "671088640");
         InRange(nameof(Quality), Quality, 50, 100, "95");
         if (Deadline < TimeSpan.FromMilliseconds(10) || Deadline > TimeSpan.FromMinutes(10))

@@ -7,10 +7,6 @@ internal static class LoadedHeader
 {
     private const int NormalisedBytes = 3;
 
-    /// <summary>Frames or pages.</summary>
-    public static int Frames(Image image, FileShell shell) =>
-        image.Contains("n-pages") && image.Get("n-pages") is int pages ? Math.Max(pages, shell.Frames) : shell.Frames;
-
     /// <summary>Bytes that decoding will hold at its peak: the normalised pixels, and what the format's decoder keeps beside them.</summary>
     public static long Memory(Image image, string format) => (long)image.Width * image.Height * (NormalisedBytes + DecoderBytes(image, format));
 

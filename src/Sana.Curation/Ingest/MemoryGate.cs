@@ -13,6 +13,16 @@ internal sealed class MemoryGate
     private readonly LinkedList<Waiter> _waiters = new();
     private long _held;
 
+    /// <summary>How many stand in the queue.</summary>
+    public int Waiting
+    {
+        get
+        {
+            lock (_lock)
+                return _waiters.Count;
+        }
+    }
+
     /// <summary>Waits until the bytes fit under the limit together with what others hold.</summary>
     /// <param name="bytes">At most <paramref name="limit"/>.</param>
     /// <param name="limit">For all, as this caller sees it.</param>

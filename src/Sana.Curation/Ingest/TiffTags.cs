@@ -6,69 +6,130 @@ namespace Sana.Curation.Ingest;
 internal readonly ref struct TiffTags
 {
     private const int EntryBytes = 12;
+    private const int MostPages = 100_001; // counting ends above any limit
+    private const ushort Short = 3;
+    private const ushort StripOffsets = 273;
+    private const ushort StripByteCounts = 279;
+    private const ushort TileOffsets = 324;
+    private const ushort TileByteCounts = 325;
+
+    private readonly ReadOnlySpan<byte> _bytes;
     private readonly ReadOnlySpan<byte> _entries;
     private readonly bool _isBigEndian;
+    private readonly bool _isEarly;
 
-    private TiffTags(ReadOnlySpan<byte> entries, bool isBigEndian, bool isCut, bool isBroken)
+    private TiffTags(ReadOnlySpan<byte> bytes, ReadOnlySpan<byte> entries, bool isBigEndian, bool isEarly)
     {
+        _bytes = bytes;
         _entries = entries;
         _isBigEndian = isBigEndian;
-        IsCut = isCut;
-        IsBroken = isBroken;
+        _isEarly = isEarly;
     }
 
-    /// <summary>Whether the directory lies beyond the last byte.</summary>
-    public bool IsCut { get; }
+    /// <summary>Whether the directory, or pixels that it names, lie beyond the last byte.</summary>
+    public bool IsCut => _isEarly || HasDataBeyond(StripOffsets, StripByteCounts) || HasDataBeyond(TileOffsets, TileByteCounts);
 
     /// <summary>Whether it is no directory, or has values that lie beyond the last byte.</summary>
-    public bool IsBroken { get; }
+    public bool IsBroken
+    {
+        get
+        {
+            for (var at = 0; at < _entries.Length; at += EntryBytes)
+            {
+                var size = BytesOf(Read16(_entries[(at + 2)..])) * Read32(_entries[(at + 4)..]);
+                if (size > 4 && Read32(_entries[(at + 8)..]) + size > _bytes.Length)
+                    return true;
+            }
+
+            return _isEarly || _entries.IsEmpty;
+        }
+    }
+
+    /// <summary>Directories of a file, each of which names the next; where they come back to one of them, the count ends there.</summary>
+    public static int Pages(ReadOnlySpan<byte> bytes)
+    {
+        var seen = new HashSet<long>();
+        if (bytes.Length < 8)
+            return 1;
+        var head = new TiffTags(bytes, [], bytes[0] == 'M', isEarly: false);
+        var at = head.Read32(bytes[4..]);
+        while (at >= 8 && at + 2 <= bytes.Length && seen.Count < MostPages && seen.Add(at))
+        {
+            var next = at + 2 + (EntryBytes * head.Read16(bytes[(int)at..]));
+            at = next + 4 <= bytes.Length ? head.Read32(bytes[(int)next..]) : 0;
+        }
+
+        return Math.Max(1, seen.Count);
+    }
 
     /// <summary>Reads the directory that the header names.</summary>
     public static TiffTags Of(ReadOnlySpan<byte> bytes)
     {
         if (bytes.Length < 8)
-            return new([], false, isCut: true, isBroken: true);
-        var isBigEndian = bytes[0] == 'M';
+            return new(bytes, [], false, isEarly: true);
+        var head = new TiffTags(bytes, [], bytes[0] == 'M', isEarly: false);
         if (bytes[..4] is not ([(byte)'I', (byte)'I', 42, 0] or [(byte)'M', (byte)'M', 0, 42]))
-            return new([], isBigEndian, isCut: false, isBroken: true);
-        var at = Read32(bytes[4..], isBigEndian);
+            return head;
+        var at = head.Read32(bytes[4..]);
         if (at < 8 || at + 2 > bytes.Length)
-            return new([], isBigEndian, isCut: at >= 8, isBroken: true);
-        var count = Read16(bytes[(int)at..], isBigEndian);
+            return new(bytes, [], false, isEarly: at >= 8);
         var from = (int)at + 2;
-        var length = Math.Min(count * EntryBytes, (bytes.Length - from) / EntryBytes * EntryBytes);
-        var entries = bytes.Slice(from, length);
-        var isCut = length < count * EntryBytes;
-        return new(entries, isBigEndian, isCut, isCut || HasValuesBeyond(entries, isBigEndian, bytes.Length));
+        var length = EntryBytes * head.Read16(bytes[(int)at..]);
+        return new(bytes, bytes.Slice(from, Math.Min(length, (bytes.Length - from) / EntryBytes * EntryBytes)), head._isBigEndian, isEarly: from + length > bytes.Length);
     }
 
-    public bool HasTag(ushort tag)
+    public bool HasTag(ushort tag) => EntryOf(tag) >= 0;
+
+    private int EntryOf(ushort tag)
     {
         for (var at = 0; at < _entries.Length; at += EntryBytes)
         {
-            if (Read16(_entries[at..], _isBigEndian) == tag)
-                return true;
+            if (Read16(_entries[at..]) == tag)
+                return at;
         }
 
-        return false;
+        return -1;
     }
 
-    private static bool HasValuesBeyond(ReadOnlySpan<byte> entries, bool isBigEndian, int length)
+    private bool HasDataBeyond(ushort offsets, ushort lengths)
     {
-        for (var at = 0; at < entries.Length; at += EntryBytes)
+        var starts = Values(offsets);
+        var sizes = Values(lengths);
+        for (var i = 0; i < Math.Min(starts.Count, sizes.Count); i++)
         {
-            var bytesOfOne = Read16(entries[(at + 2)..], isBigEndian) switch { 1 or 2 or 6 or 7 => 1, 3 or 8 => 2, 4 or 9 or 11 or 13 => 4, 5 or 10 or 12 => 8, _ => 0 };
-            var size = bytesOfOne * Read32(entries[(at + 4)..], isBigEndian);
-            if (size > 4 && Read32(entries[(at + 8)..], isBigEndian) + size > length)
+            if (starts.At(i, this) + sizes.At(i, this) > _bytes.Length)
                 return true;
         }
 
         return false;
     }
 
-    private static ushort Read16(ReadOnlySpan<byte> bytes, bool isBigEndian) =>
-        isBigEndian ? BinaryPrimitives.ReadUInt16BigEndian(bytes) : BinaryPrimitives.ReadUInt16LittleEndian(bytes);
+    private ValueRun Values(ushort tag)
+    {
+        var entry = EntryOf(tag);
+        if (entry < 0)
+            return default;
+        var ofOne = Read16(_entries[(entry + 2)..]) == Short ? 2 : 4;
+        var count = (int)Math.Min(Read32(_entries[(entry + 4)..]), _bytes.Length / ofOne); // a lie beyond that
+        var place = _entries.Slice(entry + 8, 4);
+        if (ofOne * count <= 4)
+            return new ValueRun(place, ofOne, count);
+        var at = Read32(place);
+        return at + ((long)ofOne * count) > _bytes.Length ? default : new ValueRun(_bytes.Slice((int)at, ofOne * count), ofOne, count);
+    }
 
-    private static long Read32(ReadOnlySpan<byte> bytes, bool isBigEndian) =>
-        isBigEndian ? BinaryPrimitives.ReadUInt32BigEndian(bytes) : BinaryPrimitives.ReadUInt32LittleEndian(bytes);
+    private static int BytesOf(ushort type) => type switch { 1 or 2 or 6 or 7 => 1, Short or 8 => 2, 4 or 9 or 11 or 13 => 4, 5 or 10 or 12 => 8, _ => 0 };
+
+    private ushort Read16(ReadOnlySpan<byte> bytes) => _isBigEndian ? BinaryPrimitives.ReadUInt16BigEndian(bytes) : BinaryPrimitives.ReadUInt16LittleEndian(bytes);
+
+    private long Read32(ReadOnlySpan<byte> bytes) => _isBigEndian ? BinaryPrimitives.ReadUInt32BigEndian(bytes) : BinaryPrimitives.ReadUInt32LittleEndian(bytes);
+
+    private readonly ref struct ValueRun(ReadOnlySpan<byte> bytes, int ofOne, int count)
+    {
+        private readonly ReadOnlySpan<byte> _values = bytes;
+
+        public int Count => count;
+
+        public long At(int index, TiffTags tags) => ofOne == 2 ? tags.Read16(_values[(2 * index)..]) : tags.Read32(_values[(4 * index)..]);
+    }
 }

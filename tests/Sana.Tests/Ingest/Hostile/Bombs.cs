@@ -7,7 +7,7 @@ namespace Sana.Tests.Ingest.Hostile;
 internal static class Bombs
 {
     private const uint Huge = 50_000;
-    private const int Large = 5_000; // 25 megapixels: allowed, and decoded to its end
+    private const int Large = 3_000; // 9 megapixels: allowed, and decoded to its end
 
     public static IEnumerable<HostileFile> All() =>
     [
@@ -22,18 +22,23 @@ internal static class Bombs
         TooMany("1000000x1000000.tif", TiffBytes.File(TiffBytes.Grey(1_000_000, 1_000_000, TiffBytes.HeadBytes(9), 100), 0, new byte[100])),
 
         new("9000-squared-flat.webp", WebpBytes.Flat(9_000, 9_000), "too_many_pixels"), // few pixels enough, and too much memory for a format that is decoded as a whole
-        new("5000-squared-flat.webp", WebpBytes.Flat(Large, Large), null),
-        new("5000-squared-flat.png", FlatPng(0), null),
-        new("5000-squared-interlaced.png", FlatPng(1), null),
-        new("5000-squared-progressive.jpg", Pictures.Save(Flat(), image => image.JpegsaveBuffer(interlace: true, keep: Enums.ForeignKeep.None)), null),
+        new("3000-squared-flat.webp", WebpBytes.Flat(Large, Large), null),
+        new("3000-squared-flat.png", FlatPng(0), null),
+        new("3000-squared-interlaced.png", FlatPng(1), null),
+        new("3000-squared-progressive.jpg", Pictures.Save(Flat(), image => image.JpegsaveBuffer(interlace: true, keep: Enums.ForeignKeep.None)), null),
         new("thousand-scans.jpg", JpegBytes.ManyScans(Pictures.ProgressiveJpeg, 1_000), "decode_error"),
         new("many-comments.jpg", JpegBytes.Insert(Pictures.Jpeg, [.. Enumerable.Repeat(JpegBytes.Segment(JpegBytes.Comment, "x"u8), 20_000)]), null),
         new("fill-bytes.jpg", [.. Pictures.Jpeg[..2], .. Enumerable.Repeat((byte)0xFF, 100_000), .. Pictures.Jpeg[2..]], null),
         new("packed-text.png", PngBytes.Insert(Pictures.Png, PngBytes.Chunk("zTXt", [.. "Comment\0\0"u8, .. PngBytes.PackedZeros(40_000_000)])), null),
+        new("packed-texts.png", PngBytes.Insert(Pictures.Png, [.. Enumerable.Repeat(PngBytes.Chunk("iTXt", [.. "Comment\0\x01\0\0\0"u8, .. PngBytes.PackedZeros(40_000_000)]), 20)]), null),
+        new("packed-profile.png", PngBytes.Insert(Pictures.Png, PngBytes.Chunk("iCCP", [.. "test\0\0"u8, .. PngBytes.Pack(IccBytes.Longer(IccBytes.AdobeRgb, 40_000_000))])), null, "icc_ignored"),
         new("long-text.png", PngBytes.Insert(Pictures.Png, PngBytes.Chunk("tEXt", [.. "Comment\0"u8, .. Enumerable.Repeat((byte)'x', 5_000_000)])), null),
         new("many-texts.png", PngBytes.Insert(Pictures.Png, [.. Enumerable.Repeat(PngBytes.Chunk("tEXt", "Comment\0x"u8), 20_000)]), null),
         new("many-empty-data-chunks.png", EmptyDataChunks(), null),
-        new("many-frames.gif", GifBytes.File(GifBytes.Start(1, 1), [.. Enumerable.Repeat(GifBytes.Frame(), 50_000)]), null, "animated_first_frame"),
+        new("many-frames.gif", GifBytes.File(GifBytes.Start(1, 1), [.. Enumerable.Repeat(GifBytes.Frame(), 9_000)]), null, "animated_first_frame"),
+        TooMany("too-many-frames.gif", GifBytes.File(GifBytes.Start(1, 1), [.. Enumerable.Repeat(GifBytes.Frame(), 200_000)])),
+        TooMany("too-many-frames.webp", WebpBytes.Animated(200_000)), // libwebp looks for each from the first on: hours
+        TooMany("too-many-pages.tif", TiffBytes.Pages(50_000)),
         new("text-behind-the-end.jpg", [.. Pictures.Jpeg, .. Encoding.ASCII.GetBytes(new string('x', 1_000_000))], null),
     ];
 

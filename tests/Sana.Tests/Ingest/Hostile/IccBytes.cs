@@ -14,6 +14,15 @@ internal static class IccBytes
     /// <summary>sRGB's primaries with a plain gamma of 2.2: nearly what is assumed anyway, and not quite.</summary>
     public static byte[] PlainGamma { get; } = Matrix("RGB ", [0.43607, 0.22249, 0.01392], [0.38515, 0.71687, 0.09708], [0.14307, 0.06061, 0.71410], 563);
 
+    /// <summary>The same with so many bytes, zeros behind the tags.</summary>
+    public static byte[] Longer(byte[] profile, int length)
+    {
+        var longer = new byte[length];
+        profile.CopyTo(longer, 0);
+        BinaryPrimitives.WriteInt32BigEndian(longer, length);
+        return longer;
+    }
+
     private static byte[] Matrix(string space, double[] red, double[] green, double[] blue, ushort gamma256)
     {
         (string Name, byte[] Data)[] tags =

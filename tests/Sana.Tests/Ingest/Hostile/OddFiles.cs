@@ -32,7 +32,7 @@ internal static class OddFiles
         Exif("cut-exif.jpg", "MM\0*\0\0\0\x08\0\x05\x01\x12"u8),
         Exif("exif-beyond-the-end.jpg", "MM\0*\0\0\0\x08\0\x01\x01\x0E\0\x02\x7F\xFF\xFF\xFF\x7F\xFF\xFF\xF0\0\0\0\0"u8),
         new("zero-denominator.jpg", JpegBytes.Insert(Pictures.Jpeg, JpegBytes.Segment(JpegBytes.App1, ZeroDenominator())), null),
-        new("looping-exif.jpg", JpegBytes.Insert(Pictures.Jpeg, JpegBytes.Segment(JpegBytes.App1, [.. "Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\x08"u8])), null),
+        Exif("no-entries-exif.jpg", "MM\0*\0\0\0\x08\0\0\0\0\0\x08"u8),
         new("xmp-no-utf8.jpg", JpegBytes.Insert(Pictures.Jpeg, JpegBytes.Segment(JpegBytes.App1, [.. "http://ns.adobe.com/xap/1.0/\0<x:xmpmeta>"u8, 0xFF, 0xFE, 0x80])), null, "exif_ignored"),
         new("xmp-cut.jpg", JpegBytes.Insert(Pictures.Jpeg, JpegBytes.Segment(JpegBytes.App1, "http://ns.adobe.com/xap/1.0/\0<x:xmpmeta><rdf:RDF "u8)), null, "exif_ignored"),
 

@@ -21,6 +21,15 @@ internal static class TiffBytes
     /// <summary>Bytes of header and one directory of so many entries.</summary>
     public static uint HeadBytes(int entries) => (uint)(8 + 2 + (12 * entries) + 4);
 
+    /// <summary>So many pages of one pixel.</summary>
+    public static byte[] Pages(int pages)
+    {
+        var (file, size) = (new MemoryStream(), HeadBytes(9) - 8);
+        for (var page = 0; page < pages; page++)
+            file.Write(File(Grey(1, 1, 8, 1), page == pages - 1 ? 0 : 8 + ((uint)(page + 1) * size)).AsSpan(page == 0 ? 0 : 8));
+        return file.ToArray();
+    }
+
     public static byte[] File((ushort Tag, ushort Type, uint Count, uint Value)[] entries, uint next, params byte[] rest)
     {
         var head = new byte[HeadBytes(entries.Length)];

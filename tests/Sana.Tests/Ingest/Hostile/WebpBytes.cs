@@ -30,6 +30,13 @@ internal static class WebpBytes
         }
     }
 
+    /// <summary>So many frames of one pixel.</summary>
+    public static byte[] Animated(int frames)
+    {
+        var frame = Chunk("ANMF", [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 100, 0, 0, 0, .. Flat(1, 1)[12..]]);
+        return File(Chunk("VP8X", [2, 0, 0, 0, 0, 0, 0, 0, 0, 0]), Chunk("ANIM", new byte[6]), [.. Enumerable.Repeat(frame, frames).SelectMany(bytes => bytes)]);
+    }
+
     public static byte[] Chunk(string type, byte[] data)
     {
         var length = new byte[4];
