@@ -6,6 +6,7 @@ using Sana.Benchmarks.Checkpoints;
 using Sana.Benchmarks.Clip;
 using Sana.Benchmarks.Decoding;
 using Sana.Benchmarks.Denoising;
+using Sana.Benchmarks.Ingest;
 using Sana.Benchmarks.Selection;
 using Sana.Benchmarks.Solving;
 using Sana.Benchmarks.Text;
@@ -24,6 +25,7 @@ internal static class Suite
         new("decode", 2, DecodeBenchmark.Run, "What do decoding and its tiles cost in time and memory?"),
         new("solvers", 2, SolversBenchmark.Run, "How near does each solver come to the exact solution? Rounds are seeds."),
         new("clip", 4, ClipBenchmark.Run, "What does preparing an image cost, and what does the scorer add to its networks?"),
+        new("ingest", 9, IngestBenchmark.Run, "What does ingest add to decoding and encoding?"),
         new("select", 3, SelectBenchmark.Run, "How long does it take to choose a million captions again?"),
         new("build", 3, BuildBenchmark.Run, "What does building the graphs of a full-size checkpoint cost?"),
     ];

@@ -143,28 +143,20 @@ public sealed class ImageIngest
         using var pipeline = new Normalised(image, _background, notes);
         if (pipeline.Last is null)
             return Rejected(found, Reasons.UnsupportedFormat, Invariant($"The {found.Format} has {image.Bands} bands of {image.Format}, which are no colours."));
-        using var pixels = kill.Watch(pipeline.Last, lines => lines.CopyMemory());
+        using var pixels = kill.Watch(pipeline.Last, NativePixels.Of);
+        var orientation = Orientation(image);
         pipeline.Dispose();
         image.Dispose(); // the decoder and what it holds: the rest needs the pixels alone
 
-        using var plain = pixels.Copy(xres: 1, yres: 1); // resolution would go into the file
-        using var upright = plain.Autorot();
+        using var upright = pixels.Upright(orientation);
         return found with
         {
             Width = upright.Width,
             Height = upright.Height,
-            Phash = Hash(plain),
+            Phash = PerceptualHash.Of(pixels.Bytes, pixels.Width, pixels.Height, orientation),
             File = kill.Watch(upright, Encode),
             Notes = notes,
         };
-    }
-
-    // Shrunk before it is turned: the pixels lie in memory as they came.
-    private static ulong Hash(Image pixels)
-    {
-        using var small = pixels.Resize((double)PerceptualHash.Side / pixels.Width, vscale: (double)PerceptualHash.Side / pixels.Height, kernel: Enums.Kernel.Linear);
-        using var upright = small.Autorot();
-        return PerceptualHash.Of(upright.WriteToMemory<byte>());
     }
 
     private string? TooManyPixels(long width, long height) => width * height > _options.MaxPixels || Math.Max(width, height) > _options.MaxSide
@@ -179,7 +171,7 @@ public sealed class ImageIngest
     private static IngestedImage Undecodable(IngestedImage found) =>
         Rejected(found, Reasons.DecodeError, $"The {found.Format} cannot be decoded: what is in it breaks the rules of its format.");
 
-    private static int Orientation(Image image) => image.Contains("orientation") && image.Get("orientation") is int orientation ? orientation : 1;
+    private static int Orientation(Image image) => image.Contains("orientation") && image.Get("orientation") is int and >= 1 and <= 8 and var orientation ? orientation : 1;
 
     private static bool IsMisnamed(string name, string format)
     {

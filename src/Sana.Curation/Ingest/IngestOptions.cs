@@ -9,7 +9,7 @@ public sealed record IngestOptions
     /// <value>Bytes of a file, 1…1 GiB. Default 64 MiB.</value>
     public long MaxBytes { get; init; } = 64L << 20;
 
-    /// <value>Width times height as the header gives them, 1…1,000,000,000. Default 100,000,000.</value>
+    /// <value>Width times height as the header gives them, 1…500,000,000. Default 100,000,000.</value>
     public long MaxPixels { get; init; } = 100_000_000;
 
     /// <value>Pixels of the longer side, 1…65,500: a JPEG holds no more. Default 65,500.</value>
@@ -46,7 +46,7 @@ public sealed record IngestOptions
     public void Check()
     {
         InRange(nameof(MaxBytes), MaxBytes, 1, 1L << 30, "67108864");
-        InRange(nameof(MaxPixels), MaxPixels, 1, 1_000_000_000, "100000000");
+        InRange(nameof(MaxPixels), MaxPixels, 1, 500_000_000, "100000000");
         InRange(nameof(MaxSide), MaxSide, 1, 65_500, "65500");
         InRange(nameof(MaxFrames), MaxFrames, 1, 100_000, "10000");
         InRange(nameof(MaxMemory), MaxMemory, 16L << 20, 64L << 30, "671088640");

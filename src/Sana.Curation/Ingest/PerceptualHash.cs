@@ -8,10 +8,9 @@ namespace Sana.Curation.Ingest;
 /// </summary>
 internal static class PerceptualHash
 {
-    /// <summary>Side of the image that is hashed.</summary>
-    public const int Side = 32;
-
+    private const int Side = 32;
     private const int Low = 8;
+    private const int MostSamples = 8;
 
     // Of 255·32 for the strongest pattern: what is smaller is the rounding of a flat image, and would give it a random hash.
     private const double Nothing = 0.05;
@@ -20,16 +19,20 @@ internal static class PerceptualHash
 
     private static readonly double[][] _waves = [.. Enumerable.Range(0, Low).Select(Wave)];
 
-    /// <summary>Hashes 32×32 pixels of three bytes.</summary>
-    public static ulong Of(ReadOnlySpan<byte> pixels)
+    /// <summary>Hashes pixels of three bytes each as they look upright.</summary>
+    /// <param name="pixels">[height, width, 3].</param>
+    /// <param name="width">Pixels in a row.</param>
+    /// <param name="height">Rows.</param>
+    /// <param name="orientation">How they are stored, 1…8 as EXIF has it.</param>
+    public static ulong Of(ReadOnlySpan<byte> pixels, int width, int height, int orientation)
     {
         Span<double> rows = stackalloc double[Side * Low]; // [u, y]
         for (var y = 0; y < Side; y++)
         {
             for (var x = 0; x < Side; x++)
             {
-                var pixel = pixels.Slice(3 * ((y * Side) + x), 3);
-                var luma = (0.299 * pixel[0]) + (0.587 * pixel[1]) + (0.114 * pixel[2]);
+                var (column, row) = Stored(x, y, orientation);
+                var luma = Luma(pixels, width, Samples(column, width), Samples(row, height));
                 for (var u = 0; u < Low; u++)
                     rows[(u * Side) + y] += luma * _waves[u][x];
             }
@@ -59,6 +62,48 @@ internal static class PerceptualHash
 
     /// <summary>Whether a hash says anything: of flat images and plain ramps, that have few frequencies, it does not.</summary>
     public static bool IsTelling(ulong hash) => BitOperations.PopCount(hash) >= FewestBits;
+
+    private static (int Column, int Row) Stored(int x, int y, int orientation)
+    {
+        const int Last = Side - 1;
+        return orientation switch
+        {
+            2 => (Last - x, y),
+            3 => (Last - x, Last - y),
+            4 => (x, Last - y),
+            5 => (y, x),
+            6 => (y, Last - x),
+            7 => (Last - y, Last - x),
+            8 => (Last - y, x),
+            _ => (x, y),
+        };
+    }
+
+    // Of the pixels in a cell of the 32, at most eight a side, even over it: their mean is that of all but for the grain.
+    private static (int From, int Length, int Count) Samples(int cell, int length)
+    {
+        var from = (int)((long)cell * length / Side);
+        var size = Math.Max(1, (int)((cell + 1L) * length / Side) - from);
+        return (from, size, Math.Min(size, MostSamples));
+    }
+
+    private static double Luma(ReadOnlySpan<byte> pixels, int width, (int From, int Length, int Count) columns, (int From, int Length, int Count) rows)
+    {
+        var (red, green, blue) = (0, 0, 0);
+        for (var i = 0; i < rows.Count; i++)
+        {
+            var line = (long)(rows.From + ((((2 * i) + 1) * rows.Length) / (2 * rows.Count))) * width;
+            for (var j = 0; j < columns.Count; j++)
+            {
+                var pixel = pixels.Slice((int)(3 * (line + columns.From + ((((2 * j) + 1) * columns.Length) / (2 * columns.Count)))), 3);
+                red += pixel[0];
+                green += pixel[1];
+                blue += pixel[2];
+            }
+        }
+
+        return ((0.299 * red) + (0.587 * green) + (0.114 * blue)) / (rows.Count * columns.Count);
+    }
 
     // DCT-II, orthonormal.
     private static double[] Wave(int frequency) =>
