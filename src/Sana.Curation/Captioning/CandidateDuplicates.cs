@@ -6,7 +6,10 @@ namespace Sana.Curation.Captioning;
 /// <summary>Captions that several captioners gave alike: drawn among, they would weigh double.</summary>
 public static class CandidateDuplicates
 {
-    /// <summary>The candidates in their order; each usable one with the words of an earlier usable one gets the reason <c>candidate_duplicate</c>. Capitals, punctuation and spaces do not count.</summary>
+    /// <summary>
+    /// The candidates in their order; each usable one with the words of an earlier usable one gets the reason <c>candidate_duplicate</c>. Capitals,
+    /// punctuation and spaces do not count.
+    /// </summary>
     public static IReadOnlyList<Candidate> Mark(IReadOnlyList<Candidate> candidates)
     {
         ArgumentNullException.ThrowIfNull(candidates);
@@ -15,13 +18,22 @@ public static class CandidateDuplicates
         foreach (var candidate in candidates)
         {
             if (candidate is { Reason: null, Text: { } text } && !first.TryAdd(Words(text), candidate.Label))
-                marked.Add(candidate with { Text = null, Words = 0, TextRaw = candidate.TextRaw ?? text, Reason = Reasons.CandidateDuplicate, Message = $"{first[Words(text)]} gave the same caption." });
+                marked.Add(Duplicate(candidate, text, of: first[Words(text)]));
             else
                 marked.Add(candidate);
         }
 
         return marked;
     }
+
+    private static Candidate Duplicate(Candidate candidate, string text, string of) => candidate with
+    {
+        Text = null,
+        Words = 0,
+        TextRaw = candidate.TextRaw ?? text,
+        Reason = Reasons.CandidateDuplicate,
+        Message = $"{of} gave the same caption.",
+    };
 
     private static string Words(string text) => string.Join(' ', CaptionText.Split(text).Select(word => word.Letters)) is { Length: > 0 } words ? words : text;
 }

@@ -45,7 +45,8 @@ public sealed record CaptionerReport
     public static IReadOnlyList<CaptionerReport> Of(IEnumerable<Candidate> candidates)
     {
         ArgumentNullException.ThrowIfNull(candidates);
-        return [.. candidates.Where(candidate => candidate.Label != Candidate.OriginalLabel).GroupBy(candidate => candidate.Label).OrderBy(group => group.Key, StringComparer.Ordinal).Select(Of)];
+        var captioners = candidates.Where(candidate => candidate.Label != Candidate.OriginalLabel).GroupBy(candidate => candidate.Label);
+        return [.. captioners.OrderBy(group => group.Key, StringComparer.Ordinal).Select(Of)];
     }
 
     /// <summary>The reports of several parts as one for each captioner.</summary>

@@ -14,12 +14,16 @@ internal sealed record RepairDecoding(Decoding Decoding, string Suffix = "", dou
     {
         var plain = one.Decoding;
         // The same draw again would give the same answer.
-        var other = plain with { Temperature = Math.Min(2, Math.Max(0.6, plain.Temperature + 0.3)), Seed = plain.Seed is { } seed ? (seed + 1) & int.MaxValue : null };
+        var other = plain with
+        {
+            Temperature = Math.Min(2, Math.Max(0.6, plain.Temperature + 0.3)),
+            Seed = plain.Seed is { } seed ? (seed + 1) & int.MaxValue : null,
+        };
         return repair switch
         {
             null => new(plain),
             Reasons.CaptionTruncated => new(plain with { MaxTokens = Math.Min(MostTokens, 2 * plain.MaxTokens) }),
-            Reasons.CaptionRepetition => new(other with { RepetitionPenalty = plain.RepetitionPenalty is { } penalty ? Math.Min(2, penalty + 0.1) : null }, FrequencyPenalty: 0.5),
+            Reasons.CaptionRepetition => new(other with { RepetitionPenalty = plain.RepetitionPenalty is { } penalty ? Math.Min(2, penalty + 0.1) : null }, "", 0.5),
             Reasons.CaptionRefusal => new(other, "\nDescribe only what can be seen. Do not say who anybody is."),
             Reasons.CaptionLang when one.Rules.Language == "en" => new(other, "\nAnswer in English."),
             Reasons.CaptionLang => new(other, $"\nAnswer in the language with the ISO 639-1 code {one.Rules.Language}."),

@@ -48,6 +48,8 @@ internal static class BadCaptions
             "It seems that you forgot to attach the image.",
             "It looks like the image didn't load. Could you try again?",
             "The image you provided could not be loaded.",
+            "The image was not provided.",
+            "The image is missing.",
             "Please upload the image so that I can describe it.",
             "Could you please provide an image?",
             "Your request was flagged by our safety system.",

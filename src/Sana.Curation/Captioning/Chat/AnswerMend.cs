@@ -4,7 +4,8 @@ using System.Text.Json.Nodes;
 namespace Sana.Curation.Captioning.Chat;
 
 /// <summary>
-/// The body of a chat answer as the client library can read it. The library knows OpenAI's finish reasons and roles alone and throws at any other, so a good caption of a server with words of its own
+/// The body of a chat answer as the client library can read it. The library knows OpenAI's finish reasons and roles alone and throws at any other, so a good
+/// caption of a server with words of its own
 /// (<c>eos_token</c>, <c>stop_sequence</c>, an empty text) would be lost.
 /// </summary>
 internal static class AnswerMend
@@ -74,8 +75,8 @@ internal static class AnswerMend
         _ => "",
     };
 
-    private static JsonObject? Usage(JsonObject? usage) => Count(usage?["prompt_tokens"]) is not { } input || Count(usage?["completion_tokens"]) is not { } output ? null
-        : new JsonObject { ["prompt_tokens"] = input, ["completion_tokens"] = output, ["total_tokens"] = input + (long)output };
+    private static JsonObject? Usage(JsonObject? usage) =>
+        Count(usage?["prompt_tokens"]) is not { } input || Count(usage?["completion_tokens"]) is not { } output ? null : new JsonObject { ["prompt_tokens"] = input, ["completion_tokens"] = output, ["total_tokens"] = input + (long)output };
 
     private static int? Count(JsonNode? node) => node is JsonValue value && value.TryGetValue<int>(out var count) && count >= 0 ? count : null;
 }

@@ -8,7 +8,10 @@ using Sana.Curation.Captioning.Config;
 
 namespace Sana.Curation.Captioning.Chat;
 
-/// <summary>The chat client for an endpoint and the connections under it, which the client does not close, with nothing of its own in the way: no retries, no timeout, no logs. Polly has all of that.</summary>
+/// <summary>
+/// The chat client for an endpoint and the connections under it, which the client does not close, with nothing of its own in the way: no retries, no timeout,
+/// no logs. Polly has all of that.
+/// </summary>
 internal static class ChatClients
 {
     public static (IChatClient Client, IDisposable Connections) Create(ChatTarget target, string? key, TimeProvider time)

@@ -25,7 +25,8 @@ internal sealed class ChatEndpoint(IChatClient client, IDisposable connections, 
         }
         catch (TimeoutRejectedException)
         {
-            throw new EndpointFault(Reasons.CaptionerTimeout, string.Create(CultureInfo.InvariantCulture, $"No answer within {one.DeadlineSeconds} s, {tally.Attempts} requests sent."), retryable: true);
+            var sentence = string.Create(CultureInfo.InvariantCulture, $"No answer within {one.DeadlineSeconds} s, {tally.Attempts} requests sent.");
+            throw new EndpointFault(Reasons.CaptionerTimeout, sentence, retryable: true);
         }
         catch (BrokenCircuitException)
         {

@@ -7,7 +7,9 @@ using ChatMessage = Microsoft.Extensions.AI.ChatMessage;
 
 namespace Sana.Curation.Captioning.Chat;
 
-/// <summary>One ask as messages and options. The image is part of the message: an endpoint that fetched addresses would see what we see, and from where.</summary>
+/// <summary>
+/// One ask as messages and options. The image is part of the message: an endpoint that fetched addresses would see what we see, and from where.
+/// </summary>
 internal sealed class ChatQuestion
 {
     // About what a vision encoder makes of a patch of 28×28 pixels; only budgets lean on it, and only until the endpoint has counted.

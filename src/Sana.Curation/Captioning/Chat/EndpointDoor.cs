@@ -3,7 +3,8 @@ using System.Net;
 namespace Sana.Curation.Captioning.Chat;
 
 /// <summary>
-/// What stands between the client library and an endpoint: lets the key in, lets no answer through that is too big, is no chat answer or is a failure (these leave as
+/// What stands between the client library and an endpoint: lets the key in, lets no answer through that is too big, is no chat answer or is a failure (these
+/// leave as
 /// <see cref="EndpointFault"/>), and mends what servers do to answers that the library refuses to read.
 /// </summary>
 internal sealed class EndpointDoor(string? key, string auth, string? apiVersion, TimeProvider time, HttpMessageHandler inner) : DelegatingHandler(inner)
@@ -25,7 +26,8 @@ internal sealed class EndpointDoor(string? key, string auth, string? apiVersion,
         }
         catch (HttpRequestException error)
         {
-            throw new EndpointFault(Reasons.CaptionerUnavailable, $"The endpoint {request.RequestUri!.Authority} cannot be reached: {EndpointMessage.Plain(error.Message, key)}", retryable: true);
+            var sentence = $"The endpoint {request.RequestUri!.Authority} cannot be reached: {EndpointMessage.Plain(error.Message, key)}";
+            throw new EndpointFault(Reasons.CaptionerUnavailable, sentence, retryable: true);
         }
     }
 

@@ -23,11 +23,13 @@ internal static class ImageShrink
         try
         {
             using var small = Image.ThumbnailBuffer(file.ToArray(), side, height: side, size: Enums.Size.Down, failOn: Enums.FailOn.Warning);
-            return (mediaType == "image/png" ? small.PngsaveBuffer(keep: Enums.ForeignKeep.None) : small.JpegsaveBuffer(q: Quality, keep: Enums.ForeignKeep.None), mediaType);
+            var isPng = mediaType == "image/png";
+            return (isPng ? small.PngsaveBuffer(keep: Enums.ForeignKeep.None) : small.JpegsaveBuffer(q: Quality, keep: Enums.ForeignKeep.None), mediaType);
         }
         catch (VipsException error)
         {
-            throw new EndpointFault(Reasons.CaptionerRefused, $"The image of {width}×{height} pixels cannot be made smaller: {error.Message.Split('\n')[0]}", retryable: false);
+            var sentence = $"The image of {width}×{height} pixels cannot be made smaller: {error.Message.Split('\n')[0]}";
+            throw new EndpointFault(Reasons.CaptionerRefused, sentence, retryable: false);
         }
     }
 }

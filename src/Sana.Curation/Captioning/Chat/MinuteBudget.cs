@@ -1,7 +1,8 @@
 namespace Sana.Curation.Captioning.Chat;
 
 /// <summary>
-/// So much a minute, evenly: whoever takes reserves a stretch of time and waits until it begins. System.Threading.RateLimiting's token bucket does not do here: it takes nothing back when the estimate of
+/// So much a minute, evenly: whoever takes reserves a stretch of time and waits until it begins. System.Threading.RateLimiting's token bucket does not do
+/// here: it takes nothing back when the estimate of
 /// an ask turns out wrong, cannot go below zero, and keeps its own clock.
 /// </summary>
 internal sealed class MinuteBudget(double perMinute, TimeProvider time)

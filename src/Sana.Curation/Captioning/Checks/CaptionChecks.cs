@@ -3,7 +3,8 @@ using Sana.Curation.Captioning.Config;
 namespace Sana.Curation.Captioning.Checks;
 
 /// <summary>
-/// Tells a caption from what language models say instead. Pure: the same answer, rules and prompt give the same result. What stands in quotation marks inside a caption is lettering of the image and
+/// Tells a caption from what language models say instead. Pure: the same answer, rules and prompt give the same result. What stands in quotation marks inside
+/// a caption is lettering of the image and
 /// is never held against it.
 /// </summary>
 public static class CaptionChecks
@@ -35,7 +36,7 @@ public static class CaptionChecks
             return found.Refused!;
         if (!Apply(CaptionReasoning.Strip(text), Reasons.CaptionReasoning, "The answer is the model's thoughts without a caption after them.", found, ref text))
             return found.Refused!;
-        if (!Apply(CaptionLeak.Strip(text), Reasons.CaptionLeak, "The text has parts of a chat template, of markup or of JSON that cannot be told from the caption.", found, ref text))
+        if (!Apply(CaptionLeak.Strip(text), Reasons.CaptionLeak, "Parts of a chat template, of markup or of JSON cannot be told from the caption.", found, ref text))
             return found.Refused!;
         if (!Apply(PromptEcho.Strip(text, prompt), Reasons.CaptionLeak, "The text repeats the prompt.", found, ref text))
             return found.Refused!;
@@ -52,7 +53,11 @@ public static class CaptionChecks
         }
         else if (CaptionCut.Is(flat, finishReason))
         {
-            return found.Refuse(Reasons.CaptionTruncated, "The text ends in the middle of a sentence.") with { Salvage = CaptionCut.Salvage(Opened(flat, rules), keep), Lang = CaptionLanguage.Detect(flat) };
+            return found.Refuse(Reasons.CaptionTruncated, "The text ends in the middle of a sentence.") with
+            {
+                Salvage = CaptionCut.Salvage(Opened(flat, rules), keep),
+                Lang = CaptionLanguage.Detect(flat),
+            };
         }
 
         return Measured(found, Opened(flat, rules), rules);

@@ -6,7 +6,9 @@ internal static class CaptionCut
     private const int LongText = 20;
     private const string Ends = ".!?…。！？»”’\"')]」』~";
 
-    /// <summary>Whether a text is cut: the endpoint says so, or a long text of full sentences ends in half a one. Lists and short captions go without a stop.</summary>
+    /// <summary>
+    /// Whether a text is cut: the endpoint says so, or a long text of full sentences ends in half a one. Lists and short captions go without a stop.
+    /// </summary>
     public static bool Is(string text, string? finishReason)
     {
         if (finishReason == "length")

@@ -1,7 +1,8 @@
 namespace Sana.Curation.Captioning.Checks;
 
 /// <summary>
-/// Which language a caption is in: by its script, and for Latin letters by the commonest words. A page instead of a package, because the one .NET detector that mirrors have brings 70 MB of models for
+/// Which language a caption is in: by its script, and for Latin letters by the commonest words. A page instead of a package, because the one .NET detector
+/// that mirrors have brings 70 MB of models for
 /// 75 languages, and the question here is only whether a captioner of English strayed. In doubt it says nothing.
 /// </summary>
 public static class CaptionLanguage
@@ -12,8 +13,10 @@ public static class CaptionLanguage
 
     private static readonly (string Code, HashSet<string> Words)[] _latin =
     [
-        ("en", Words("the of and a an in on with is are to at by from it its his her their there this that which while has have as for into near over under behind front standing sitting wearing man woman")),
-        ("de", Words("der die das und ein eine einer einem einen ist sind mit auf im von zu den dem des auch nicht sich vor hinter neben für am beim steht sitzt")),
+        ("en", Words("the of and a an in on with is are to at by from it its his her their there this that which "
+            + "while has have as for into near over under behind front standing sitting wearing man woman")),
+        ("de", Words("der die das und ein eine einer einem einen ist sind mit auf im von zu den dem des auch nicht sich vor hinter neben "
+            + "für am beim steht sitzt")),
         ("fr", Words("le la les et un une des du de dans est sont avec sur pour au aux qui que en par ses son sa devant derrière il elle")),
         ("es", Words("el la los las y un una unos de del en con es está están por para su sus que se lo al sobre junto hay")),
         ("it", Words("il lo la gli le e un una di del della dei con su sul nella nel è sono per che si al alla davanti accanto")),

@@ -3,7 +3,9 @@ using System.Text.RegularExpressions;
 
 namespace Sana.Curation.Captioning.Checks;
 
-/// <summary>What belongs to the chat and not to the caption: tokens of its template, names of speakers, markup, JSON, a polite word before the answer.</summary>
+/// <summary>
+/// What belongs to the chat and not to the caption: tokens of its template, names of speakers, markup, JSON, a polite word before the answer.
+/// </summary>
 internal static partial class CaptionLeak
 {
     private static readonly string[] _captionFields = ["caption", "description", "detailed_caption", "image_description", "text", "answer"];
@@ -76,13 +78,16 @@ internal static partial class CaptionLeak
     private static partial Regex Fence();
 
     [GeneratedRegex("""
-        \A(?:\s*(?:<s>|<bos>|<unk>|<pad>|<\|im_start\|>\s*(?:assistant|user|system)?|<\|begin_of_text\|>|<start_of_turn>\s*(?:model|user)?|<\|start_header_id\|>\w*<\|end_header_id\|>
-        |\[/?INST\]|<</?SYS>>|</?img>|<image>|<\|(?:image_pad|vision_start|vision_end|assistant|user|image_\d+|im_end|eot_id|endoftext)\|>|</s>|(?:\#\#\#\s*)?(?:ASSISTANT|Assistant|GPT|Response)\s*:))+
+        \A(?:\s*(?:<s>|<bos>|<unk>|<pad>|<\|im_start\|>\s*(?:assistant|user|system)?|<\|begin_of_text\|>|<start_of_turn>\s*(?:model|user)?|<\
+          |start_header_id\|>\w*<\|end_header_id\|>
+        |\[/?INST\]|<</?SYS>>|</?img>|<image>|<\|(?:image_pad|vision_start|vision_end|assistant|user|image_\d+|im_end|eot_id|endoftext)\|>|</s>
+          |(?:\#\#\#\s*)?(?:ASSISTANT|Assistant|GPT|Response)\s*:))+
         """, RegexOptions.IgnorePatternWhitespace)]
     private static partial Regex Leading();
 
     [GeneratedRegex("""
-        <\|(?:im_end|im_start|eot_id|eom_id|end|endoftext|end_of_text|return|assistant_end|start_header_id)\|>|</s>|<s>|<eos>|<end_of_turn>|<start_of_turn>|<｜end▁of▁sentence｜>|\[/?INST\]
+        <\|(?:im_end|im_start|eot_id|eom_id|end|endoftext|end_of_text|return|assistant_end|start_header_id)\|>|</s>|<s>|<eos>|<end_of_turn>
+          |<start_of_turn>|<｜end▁of▁sentence｜>|\[/?INST\]
         """, RegexOptions.IgnorePatternWhitespace)]
     private static partial Regex End();
 
@@ -103,12 +108,14 @@ internal static partial class CaptionLeak
 
     [GeneratedRegex("""
         \A(?:(?:sure|certainly|of\ course|absolutely|okay)[!,.]\s*)?
-        (?:here(?:'s|’s|\ is)\ (?:a|an|the|your|my)\ [^:\n.]{0,80}:\s*|(?:image\ |detailed\ |long\ |short\ )*(?:caption|description)\s*:\s*|(?:output|answer)\s*:\s*|(?<=[!.]\s*))
+        (?:here(?:'s|’s|\ is)\ (?:a|an|the|your|my)\ [^:\n.]{0,80}:\s*|(?:image\ |detailed\ |long\ |short\ )*(?:caption|description)\s*:\s*|(?:output
+          |answer)\s*:\s*|(?<=[!.]\s*))
         """, RegexOptions.IgnorePatternWhitespace | RegexOptions.IgnoreCase)]
     private static partial Regex Announcement();
 
     [GeneratedRegex("""
-        <\|[^|>\s]{1,40}\|>|<｜[^｜>]{1,40}｜>|\[/?INST\]|<</?SYS>>|</?s>|<(?:bos|eos|pad|unk|image|img|start_of_turn|end_of_turn)>|<0x[0-9A-Fa-f]{2}>|<extra_id_\d+>|<unused\d+>|```
+        <\|[^|>\s]{1,40}\|>|<｜[^｜>]{1,40}｜>|\[/?INST\]|<</?SYS>>|</?s>|<(?:bos|eos|pad|unk|image|img|start_of_turn|end_of_turn)>|<0x[0-9A-Fa-f]{2}>
+          |<extra_id_\d+>|<unused\d+>|```
         """, RegexOptions.IgnorePatternWhitespace)]
     private static partial Regex Residue();
 }

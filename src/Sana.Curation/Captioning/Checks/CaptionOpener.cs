@@ -14,7 +14,8 @@ internal static partial class CaptionOpener
 
     [GeneratedRegex("""
         \A(?:in\ (?:the|this)\ (?:image|picture|photo|photograph|scene),?\ (?:we\ (?:can\ )?see\ |there\ (?:is|are)\ |we\ have\ )?
-        |(?:the|this)\ (?:image|picture|photo|photograph|scene|illustration)\ (?:depicts|shows|features|displays|captures|presents|portrays|showcases|contains|illustrates|is\ of|appears\ to\ (?:show|depict))\ )
+        |(?:the|this)\ (?:image|picture|photo|photograph|scene|illustration)\ (?:depicts|shows|features|displays|captures|presents|portrays|showcases
+          |contains|illustrates|is\ of|appears\ to\ (?:show|depict))\ )
         """, RegexOptions.IgnorePatternWhitespace | RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex Opener();
 }

@@ -5,7 +5,8 @@ using System.Text.RegularExpressions;
 namespace Sana.Curation.Captioning.Checks;
 
 /// <summary>
-/// Texts that turn in a circle. Four signs, each with room for what people write: a run of the same words, the same sentence again, mostly the same four-word sequences, and bytes that shrink to less
+/// Texts that turn in a circle. Four signs, each with room for what people write: a run of the same words, the same sentence again, mostly the same four-word
+/// sequences, and bytes that shrink to less
 /// than a quarter. Lettering in quotation marks may repeat itself.
 /// </summary>
 internal static partial class CaptionRepetition
@@ -26,7 +27,8 @@ internal static partial class CaptionRepetition
         return places.Where(place => place is not null).Min();
     }
 
-    private static int? Letters(string text) => SameLetters().Match(text) is { Success: true } run ? run.Index + run.Groups[1].Length + run.Groups[2].Length : null;
+    private static int? Letters(string text) =>
+        SameLetters().Match(text) is { Success: true } run ? run.Index + run.Groups[1].Length + run.Groups[2].Length : null;
 
     // Words that follow themselves: how often it takes to be a loop falls with their number.
     private static int? Run(List<Word> words, List<(int Start, int End)> quotations)
@@ -75,7 +77,8 @@ internal static partial class CaptionRepetition
         return null;
     }
 
-    private static int? Grams(List<Word> words) => words.Count >= FewestWordsForGrams && FirstGram(words, out var share) is { } place && share > MostRepeatedGrams ? place : null;
+    private static int? Grams(List<Word> words) =>
+        words.Count >= FewestWordsForGrams && FirstGram(words, out var share) is { } place && share > MostRepeatedGrams ? place : null;
 
     private static int? Deflated(string text, List<Word> words)
     {
@@ -105,7 +108,8 @@ internal static partial class CaptionRepetition
         return first;
     }
 
-    private static bool Quoted(List<(int Start, int End)> quotations, int start, int end) => quotations.Exists(quotation => quotation.Start <= start && end <= quotation.End + 1);
+    private static bool Quoted(List<(int Start, int End)> quotations, int start, int end) =>
+        quotations.Exists(quotation => quotation.Start <= start && end <= quotation.End + 1);
 
     [GeneratedRegex(@"(\S)\1{19}|(\S{2,8}?)\2{7}")]
     private static partial Regex SameLetters();

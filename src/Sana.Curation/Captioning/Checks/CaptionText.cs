@@ -11,7 +11,10 @@ internal readonly record struct Word(int Start, int End, string Letters);
 internal static partial class CaptionText
 {
     private const int LongestQuotation = 600;
-    private static readonly HashSet<string> _abbreviations = new(StringComparer.OrdinalIgnoreCase) { "mr", "mrs", "ms", "dr", "st", "no", "vs", "approx", "e.g", "i.e", "etc", "jr", "sr", "prof", "fig", "ft" };
+    private static readonly HashSet<string> _abbreviations = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "mr", "mrs", "ms", "dr", "st", "no", "vs", "approx", "e.g", "i.e", "etc", "jr", "sr", "prof", "fig", "ft",
+    };
 
     /// <summary>Unicode form C without controls, marks of direction and space around; lines are kept.</summary>
     public static string Tidy(string text)
@@ -67,7 +70,10 @@ internal static partial class CaptionText
         }
     }
 
-    /// <summary>What stands before a place, to its last full sentence if that has enough words, else to the last word that does not wait for another; null when neither has enough.</summary>
+    /// <summary>
+    /// What stands before a place, to its last full sentence if that has enough words, else to the last word that does not wait for another; null when
+    /// neither has enough.
+    /// </summary>
     public static string? Before(string text, int place, int words)
     {
         var head = text[..place];
@@ -95,7 +101,7 @@ internal static partial class CaptionText
 
     /// <summary>Where quotations stand, marks included. A mark without a partner quotes nothing.</summary>
     public static List<(int Start, int End)> Quotations(string text) =>
-        [.. Quotation().Matches(text).Where(quotation => quotation.Length <= LongestQuotation).Select(quotation => (quotation.Index, quotation.Index + quotation.Length))];
+        [.. Quotation().Matches(text).Where(mark => mark.Length <= LongestQuotation).Select(mark => (mark.Index, mark.Index + mark.Length))];
 
     private static bool IsIdeograph(char letter) => letter is (>= '\u3040' and <= '\u30ff') or (>= '\u3400' and <= '\u9fff') or (>= '\uf900' and <= '\ufaff');
 

@@ -12,7 +12,8 @@ public sealed record CheckedCaption
     /// <value>Codes of what was found and mended, in the order of the checks.</value>
     public IReadOnlyList<string> Flags { get; init; } = [];
 
-    /// <value>caption_empty, caption_refusal, caption_truncated, caption_repetition, caption_leak, caption_reasoning, caption_lang, caption_length or caption_encoding; null for a usable text.</value>
+    /// <value>caption_empty, caption_refusal, caption_truncated, caption_repetition, caption_leak, caption_reasoning, caption_lang, caption_length or
+    /// caption_encoding; null for a usable text.</value>
     public string? Reason { get; init; }
 
     /// <value>One sentence to <see cref="Reason"/>.</value>

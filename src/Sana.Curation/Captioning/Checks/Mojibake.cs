@@ -6,7 +6,8 @@ namespace Sana.Curation.Captioning.Checks;
 /// <summary>UTF-8 that somebody read as Windows-1252 (<c>cafÃ©</c>), and letters that are lost.</summary>
 internal static partial class Mojibake
 {
-    private static readonly Encoding _windows = CodePagesEncodingProvider.Instance.GetEncoding(1252, EncoderFallback.ExceptionFallback, DecoderFallback.ExceptionFallback)!;
+    private static readonly Encoding _windows =
+        CodePagesEncodingProvider.Instance.GetEncoding(1252, EncoderFallback.ExceptionFallback, DecoderFallback.ExceptionFallback)!;
     private static readonly UTF8Encoding _strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>The text, mended where that can be undone; null when letters are lost.</summary>

@@ -11,7 +11,8 @@ internal static class PromptEcho
     /// <summary>The text without the prompt before it; null when the prompt stands elsewhere in it, empty when there is nothing else.</summary>
     public static string? Strip(string text, IEnumerable<string> prompt)
     {
-        var asked = prompt.SelectMany(piece => piece.Split('\n')).Select(line => CaptionText.Split(line)).Where(words => words.Count >= FewestWords && words.Sum(word => word.Letters.Length) >= FewestLetters).ToList();
+        var lines = prompt.SelectMany(piece => piece.Split('\n')).Select(CaptionText.Split);
+        var asked = lines.Where(words => words.Count >= FewestWords && words.Sum(word => word.Letters.Length) >= FewestLetters).ToList();
         if (asked.Count == 0)
             return text;
         var rest = text;

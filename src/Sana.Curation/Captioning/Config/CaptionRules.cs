@@ -3,7 +3,8 @@ namespace Sana.Curation.Captioning.Config;
 /// <summary>What a usable caption must be like.</summary>
 public sealed record CaptionRules
 {
-    /// <value>ISO 639-1 code of the language that captions are in, one of those that <see cref="Checks.CaptionLanguage"/> tells apart; <c>any</c> lets every one pass. Default <c>en</c>.</value>
+    /// <value>ISO 639-1 code of the language that captions are in, one of those that <see cref="Checks.CaptionLanguage"/> tells apart; <c>any</c> lets every
+    /// one pass. Default <c>en</c>.</value>
     public string Language { get; init; } = "en";
 
     /// <value>Words at least, 1…1,000. Default 3. Also what a caption cut at its first repeat or last full sentence must keep, but never less than 8.</value>

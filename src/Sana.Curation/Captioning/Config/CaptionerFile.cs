@@ -6,7 +6,9 @@ using System.Text.Json.Serialization;
 
 namespace Sana.Curation.Captioning.Config;
 
-/// <summary>The captioners of a run, read from <c>captioners.json</c>: an object with the list <c>captioners</c>. Comments and trailing commas are allowed.</summary>
+/// <summary>
+/// The captioners of a run, read from <c>captioners.json</c>: an object with the list <c>captioners</c>. Comments and trailing commas are allowed.
+/// </summary>
 public sealed class CaptionerFile
 {
     private const int MostBytes = 1_000_000;
@@ -29,7 +31,8 @@ public sealed class CaptionerFile
     public string Sha256 { get; }
 
     /// <summary>Reads a file.</summary>
-    /// <exception cref="CurationException">It cannot be read, or something in it is out of range: the sentence names the place in the file, the value, the limit.</exception>
+    /// <exception cref="CurationException">It cannot be read, or something in it is out of range: the sentence names the place in the file, the value, the
+    /// limit.</exception>
     public static CaptionerFile Load(string path)
     {
         ArgumentNullException.ThrowIfNull(path);

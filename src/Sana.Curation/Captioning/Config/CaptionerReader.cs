@@ -9,7 +9,10 @@ internal static partial class CaptionerReader
 {
     private const int LongestPrompt = 8000;
     private const int LongestAddress = 2000;
-    private static readonly string[] _owned = ["model", "messages", "stream", "n", "temperature", "top_p", "max_tokens", "max_completion_tokens", "seed", "stop", "repetition_penalty"];
+    private static readonly string[] _owned =
+    [
+        "model", "messages", "stream", "n", "temperature", "top_p", "max_tokens", "max_completion_tokens", "seed", "stop", "repetition_penalty",
+    ];
 
     public static CaptionerConfig Read(ConfigPart part)
     {
@@ -73,7 +76,12 @@ internal static partial class CaptionerReader
     {
         if (part.Object("fallback") is not { } other)
             return null;
-        var target = new ChatTarget(Endpoint(other), other.Text("model") ?? first.Model, other.Choice("auth", "bearer", "bearer", "api-key"), other.Text("api_version", 40)) { Key = Key(other) };
+        var target = new ChatTarget(
+            Endpoint(other),
+            other.Text("model") ?? first.Model,
+            other.Choice("auth", "bearer", "bearer", "api-key"),
+            other.Text("api_version", 40))
+        { Key = Key(other) };
         other.Close();
         return target;
     }
@@ -96,7 +104,7 @@ internal static partial class CaptionerReader
         if (variable is not null && file is not null)
             throw part.Refuse("api_key_env", "and api_key_file are both there; keep one");
         if (variable is not null && !VariableForm().IsMatch(variable))
-            throw part.Refuse("api_key_env", "is no name of an environment variable (letters, digits and underscores, at most 128); if it is the key itself, take it out and change it");
+            throw part.Refuse("api_key_env", "is no name of an environment variable (letters, digits, underscores); a key itself may not stand here");
         return variable is null && file is null ? null : new KeyReference(variable, file);
     }
 
@@ -136,7 +144,10 @@ internal static partial class CaptionerReader
 
     private static TokenPrice ReadPrice(ConfigPart part)
     {
-        var price = new TokenPrice((decimal)(part.Number("per_million_input", 0, 1e6) ?? 0), (decimal)(part.Number("per_million_output", 0, 1e6) ?? 0), part.Text("currency", 3) ?? "USD");
+        var price = new TokenPrice(
+            (decimal)(part.Number("per_million_input", 0, 1e6) ?? 0),
+            (decimal)(part.Number("per_million_output", 0, 1e6) ?? 0),
+            part.Text("currency", 3) ?? "USD");
         part.Close();
         return CurrencyForm().IsMatch(price.Currency) ? price : throw part.Refuse("currency", $"is \"{price.Currency}\"; it is three capital letters such as USD");
     }
@@ -156,7 +167,7 @@ internal static partial class CaptionerReader
         foreach (var pattern in rules.RefusalPatterns)
         {
             if (!CaptionRefusal.IsPattern(pattern))
-                throw part.Refuse("refusal_patterns", $"has \"{ConfigPart.Shorten(pattern)}\", which is no regular expression without back-references and look-arounds");
+                throw part.Refuse("refusal_patterns", $"has \"{ConfigPart.Shorten(pattern)}\", no regular expression without back-references and look-arounds");
         }
 
         return rules;

@@ -3,18 +3,28 @@ using System.Text.Json;
 
 namespace Sana.Curation.Captioning.Config;
 
-/// <summary>An object of a configuration file that knows its path, so that every refusal can name it, and what was asked of it, so that a misspelt field is refused instead of ignored.</summary>
+/// <summary>
+/// An object of a configuration file that knows its path, so that every refusal can name it, and what was asked of it, so that a misspelt field is refused
+/// instead of ignored.
+/// </summary>
 internal sealed class ConfigPart(string path, JsonElement element)
 {
     private static readonly string[] _secret = ["key", "token", "secret", "password", "authorization", "credential"];
+    private static readonly JsonDocumentOptions _lenient = new()
+    {
+        AllowTrailingCommas = true,
+        CommentHandling = JsonCommentHandling.Skip,
+        AllowDuplicateProperties = false,
+        MaxDepth = 16,
+    };
+
     private readonly HashSet<string> _known = [];
 
     public static ConfigPart Root(string json)
     {
         try
         {
-            var options = new JsonDocumentOptions { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip, AllowDuplicateProperties = false, MaxDepth = 16 };
-            using var document = JsonDocument.Parse(json, options);
+            using var document = JsonDocument.Parse(json, _lenient);
             return Of("the file", document.RootElement.Clone());
         }
         catch (JsonException error)
@@ -80,7 +90,8 @@ internal sealed class ConfigPart(string path, JsonElement element)
             return [];
         if (list.GetArrayLength() > most)
             throw Refuse(name, $"has {list.GetArrayLength()} entries; the limit is {most}");
-        return [.. list.EnumerateArray().Select((item, i) => item.ValueKind == JsonValueKind.String && item.GetString() is { Length: > 0 } text && text.Length <= longest ? text
+        return [.. list.EnumerateArray().Select((item, i) =>
+            item.ValueKind == JsonValueKind.String && item.GetString() is { Length: > 0 } text && text.Length <= longest ? text
             : throw Refuse($"{name}[{i}]", $"is not a text of 1 to {longest} characters"))];
     }
 

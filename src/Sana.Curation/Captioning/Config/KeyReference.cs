@@ -18,7 +18,7 @@ public sealed record KeyReference(string? Variable, string? File)
             : (FirstLine(), $"The file {File}");
         key = key?.Trim();
         if (string.IsNullOrEmpty(key))
-            throw new CurationException($"{place}, which should hold the key of captioner {label}, is missing or empty; set it, or take the reference out where the endpoint needs no key.");
+            throw new CurationException($"{place}, which should hold the key of captioner {label}, is missing or empty; set it, or name none.");
         if (key.Length > Longest || key.Any(letter => letter is < '!' or > '~'))
             throw new CurationException($"{place} holds no key for captioner {label}: a key has 1 to {Longest} visible ASCII characters.");
         return key;
