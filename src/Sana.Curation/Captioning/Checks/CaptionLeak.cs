@@ -78,9 +78,9 @@ internal static partial class CaptionLeak
     private static partial Regex Fence();
 
     [GeneratedRegex("""
-        \A(?:\s*(?:<s>|<bos>|<unk>|<pad>|<\|im_start\|>\s*(?:assistant|user|system)?|<\|begin_of_text\|>|<start_of_turn>\s*(?:model|user)?|<\
-          |start_header_id\|>\w*<\|end_header_id\|>
-        |\[/?INST\]|<</?SYS>>|</?img>|<image>|<\|(?:image_pad|vision_start|vision_end|assistant|user|image_\d+|im_end|eot_id|endoftext)\|>|</s>
+        \A(?:\s*(?:<s>|<bos>|<unk>|<pad>|</s>|</?img>|<image>|\[/?INST\]|<</?SYS>>
+          |<\|im_start\|>\s*(?:assistant|user|system)?|<start_of_turn>\s*(?:model|user)?|<\|start_header_id\|>\w*<\|end_header_id\|>
+          |<\|(?:begin_of_text|image_pad|vision_start|vision_end|assistant|user|image_\d+|im_end|eot_id|endoftext)\|>
           |(?:\#\#\#\s*)?(?:ASSISTANT|Assistant|GPT|Response)\s*:))+
         """, RegexOptions.IgnorePatternWhitespace)]
     private static partial Regex Leading();
