@@ -10,6 +10,7 @@ namespace Sana.Curation;
 [JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(SourceItem))]
 [JsonSerializable(typeof(IndexRow))]
+[JsonSerializable(typeof(Candidate))]
 [JsonSerializable(typeof(ShardStats))]
 public sealed partial class CurationJson : JsonSerializerContext
 {

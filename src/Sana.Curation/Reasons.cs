@@ -38,6 +38,8 @@ public static class Reasons
     public const string DuplicateOf = "duplicate_of";
     public const string SimilarTo = "similar_to";
 
+    public const string Known = "known";
+
     // Captions
     public const string CaptionEmpty = "caption_empty";
     public const string CaptionRefusal = "caption_refusal";

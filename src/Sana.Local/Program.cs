@@ -1,11 +1,12 @@
 using System.CommandLine;
 using Sana.Local.Commands;
 
-var root = new RootCommand("Sana on one machine: text to images from a Hugging Face checkpoint folder, resumable, into a folder or a blob container.")
+var root = new RootCommand("Sana on one machine: images of a folder or container to captioned, scored training shards, and text to images; resumable, into a folder or a blob container.")
 {
     new BuildCommand(),
     new InfoCommand(),
     new GenerateCommand(),
+    new CurateCommand(),
     new RunCommand(),
     new StatusCommand(),
     new ResumeCommand(),

@@ -55,26 +55,71 @@ public sealed record GenerateSummary(string RunId, string Manifest, long Succeed
 /// <summary>What a running instance shows: items done of all.</summary>
 public sealed record RunStatus(string RunId, string Stage, long Done, long Total, long Failed);
 
-/// <summary>Starts a curation run over a folder or container of images.</summary>
-/// <param name="Source">A folder of this machine or a place of blobs, as on the command line; never one with a key in it, for the history keeps it.</param>
-/// <param name="Dataset">The dataset's name, a-z, 0-9 and hyphens.</param>
+/// <summary>Starts a curation run, see <see cref="Curation.CurationSubmission"/>.</summary>
+/// <param name="Job">Name of the blob that holds the source and the options.</param>
+/// <param name="Dataset">The dataset's name.</param>
 /// <param name="Version">The dataset's version, such as <c>v1</c>.</param>
-/// <param name="ItemsPerShard">1…10,000.</param>
-/// <param name="Pace">How the work is spread.</param>
+/// <param name="Pace">How the work is spread; its deadline is for batches only.</param>
+/// <param name="Retry">Null does all that is missing; else what failed for certain reasons is done again.</param>
 /// <param name="Cursor">Where a continued run goes on; null at the start.</param>
-public sealed record CurateRequest(string Source, string Dataset, string Version, int ItemsPerShard, Pace Pace, CurateCursor? Cursor = null);
+public sealed record CurateRequest(string Job, string Dataset, string Version, Pace Pace, RetryOrder? Retry = null, CurateCursor? Cursor = null);
+
+/// <summary>What listing a source gave: shards of items under <c>work/datasets/{name}/{version}/</c>, and who captions and scores them.</summary>
+public sealed record DatasetPlan(int Shards, long Items, IReadOnlyList<string> Captioners, bool IsScored);
+
+/// <summary>What a curation run is at: images of every shard, duplicates over all shards, captions and shards, the end.</summary>
+public enum CurateStage
+{
+    /// <summary>Reading and normalising images.</summary>
+    Ingest,
+
+    /// <summary>Linking images that are there twice.</summary>
+    Link,
+
+    /// <summary>Captions, scores, selection, shards.</summary>
+    Caption,
+
+    /// <summary>Manifest and report.</summary>
+    Close,
+}
 
 /// <summary>Where a curation run stands.</summary>
-public sealed record CurateCursor(ShardPlan Plan, int Shard, ItemCounts Done);
-
-/// <summary>What listing a source gave: shards of item names under <c>work/datasets/{name}/{version}/</c>.</summary>
-public sealed record ShardPlan(int Shards, long Items);
+public sealed record CurateCursor(DatasetPlan Plan, CurateStage Stage, int Shard, ItemCounts Done)
+{
+    /// <summary>After so many more shards of a stage; past the last one the next stage begins.</summary>
+    public CurateCursor After(int shards, ItemCounts done) => Shard + shards < Plan.Shards
+        ? this with { Shard = Shard + shards, Done = done }
+        : new CurateCursor(Plan, Stage + 1, 0, ItemCounts.None);
+}
 
 /// <summary>One shard of a dataset to work on.</summary>
-public sealed record ShardTicket(string Source, string Dataset, string Version, int Shard);
+public sealed record ShardTicket(string Job, int Shards, int Shard, RetryOrder? Retry);
 
-/// <summary>Closes a curation run: the manifest over all shards.</summary>
-public sealed record CloseDataset(string Dataset, string Version, int Shards);
+/// <summary>One shard to be captioned by one model.</summary>
+public sealed record CaptionTicket(ShardTicket Shard, string Label);
+
+/// <summary>All shards of a dataset.</summary>
+public sealed record DatasetTicket(string Job, int Shards);
 
 /// <summary>What a curation run came to.</summary>
-public sealed record CurateSummary(string Dataset, string Version, string Manifest, long Succeeded, long Rejected, IReadOnlyDictionary<string, long> Reasons);
+/// <param name="Dataset">The dataset's name.</param>
+/// <param name="Version">Its version.</param>
+/// <param name="Manifest">Name of the manifest.</param>
+/// <param name="Report">Name of the report.</param>
+/// <param name="Succeeded">Images in the shards.</param>
+/// <param name="Failed">Images without a usable caption or score; a retry may cure them.</param>
+/// <param name="Rejected">Images that cannot be used.</param>
+/// <param name="Statuses">How often each status occurs, duplicates, filtered and known ones among them.</param>
+/// <param name="Reasons">How often each reason code occurs.</param>
+/// <param name="Spent">What all captions cost, those of earlier runs that were found again included.</param>
+public sealed record CurateSummary(
+    string Dataset,
+    string Version,
+    string Manifest,
+    string Report,
+    long Succeeded,
+    long Failed,
+    long Rejected,
+    IReadOnlyDictionary<string, long> Statuses,
+    IReadOnlyDictionary<string, long> Reasons,
+    Curation.Usage Spent);

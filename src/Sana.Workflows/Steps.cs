@@ -24,11 +24,23 @@ public static class Steps
     public static readonly Step<CloseRun, GenerateSummary> CloseRun = new("generate.close");
 
     /// <summary>Lists a source and writes its shards' item lists.</summary>
-    public static readonly Step<CurateRequest, ShardPlan> PlanShards = new("curate.plan");
+    public static readonly Step<CurateRequest, DatasetPlan> PlanDataset = new("curate.plan");
 
-    /// <summary>Examines every image of a shard and writes its index.</summary>
-    public static readonly Step<ShardTicket, ItemCounts> ExamineShard = new("curate.examine");
+    /// <summary>Reads, normalises and filters the images of a shard.</summary>
+    public static readonly Step<ShardTicket, ItemCounts> IngestShard = new("curate.ingest");
 
-    /// <summary>Writes the dataset's manifest.</summary>
-    public static readonly Step<CloseDataset, CurateSummary> CloseDataset = new("curate.close");
+    /// <summary>Links images that are there twice, over all shards.</summary>
+    public static readonly Step<DatasetTicket, ItemCounts> LinkDuplicates = new("curate.link");
+
+    /// <summary>Asks one captioner about the images of a shard.</summary>
+    public static readonly Step<CaptionTicket, ItemCounts> CaptionShard = new("curate.caption");
+
+    /// <summary>Scores every caption of a shard.</summary>
+    public static readonly Step<ShardTicket, ItemCounts> ScoreShard = new("curate.score");
+
+    /// <summary>Selects captions and writes the shard.</summary>
+    public static readonly Step<ShardTicket, ItemCounts> WriteShard = new("curate.write");
+
+    /// <summary>Writes the dataset's index, manifest and report.</summary>
+    public static readonly Step<DatasetTicket, CurateSummary> CloseDataset = new("curate.close");
 }

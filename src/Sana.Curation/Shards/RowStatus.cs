@@ -15,6 +15,9 @@ public static class RowStatus
     /// <summary>Another image has its bytes or its looks.</summary>
     public const string Duplicate = "duplicate";
 
+    /// <summary>An earlier version of the dataset has it.</summary>
+    public const string Known = "known";
+
     /// <summary>Captions or scores are missing; a retry may cure it.</summary>
     public const string Failed = "failed";
 }

@@ -53,7 +53,7 @@ internal static class Accept
     public static Option<T?> Number<T>(string name, string description, T least, T most)
         where T : struct, INumber<T>
     {
-        var kind = typeof(T) == typeof(float) ? "a number" : string.Create(CultureInfo.InvariantCulture, $"a whole number, {least}…{most}");
+        var kind = typeof(T) == typeof(float) || typeof(T) == typeof(double) || typeof(T) == typeof(decimal) ? "a number" : string.Create(CultureInfo.InvariantCulture, $"a whole number, {least}…{most}");
         return new Option<T?>(name)
         {
             Description = description,

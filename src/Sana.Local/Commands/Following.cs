@@ -50,11 +50,15 @@ internal static class Following
 
     private static RunStatus? Progress(WorkflowInstance instance) => instance.CustomStatus is null ? null : WorkflowJson.Read<RunStatus>(instance.CustomStatus);
 
+    // What a rule left out, or an earlier version has, is not lost.
+    private static (long Good, long Lost) CuratedCounts(CurateSummary summary) =>
+        (summary.Statuses.Values.Sum() - summary.Failed - summary.Rejected, summary.Failed + summary.Rejected);
+
     private static int Verdict(WorkflowInstance instance)
     {
         var (good, lost) = instance.Workflow == Jobs.Generate.Name && instance.ReadOutput<GenerateSummary>() is { } run
             ? (run.Succeeded, run.Failed + run.Rejected)
-            : (instance.ReadOutput<CurateSummary>().Succeeded, instance.ReadOutput<CurateSummary>().Rejected);
+            : CuratedCounts(instance.ReadOutput<CurateSummary>());
         return (good, lost) switch
         {
             (_, 0) => ExitCode.Done,

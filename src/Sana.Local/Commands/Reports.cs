@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Sana.GraphBuilder;
 using Sana.Workflows.Contract;
+using Sana.Workflows.Curation;
 
 namespace Sana.Local.Commands;
 
@@ -73,6 +74,7 @@ internal sealed record DeadReport(string Id, string JobId, string? Reason, strin
 [JsonSerializable(typeof(StatusReport))]
 [JsonSerializable(typeof(SteerReport))]
 [JsonSerializable(typeof(QueueReport))]
+[JsonSerializable(typeof(CurationEstimate))]
 internal sealed partial class Reports : JsonSerializerContext
 {
     public static Reports Json { get; } = new(new JsonSerializerOptions

@@ -31,8 +31,8 @@ internal sealed class SteerCommand : Command
 
     public static SteerCommand Retry() => new(
         "retry",
-        "Make again what failed in a finished generation run; sana resume follows it.",
-        "Reason codes with commas between, such as nan,oom,timeout: only what failed for these is made again.",
+        "Do again what failed in a finished run; sana resume follows it.",
+        "Reason codes with commas between, such as nan,oom,timeout or captioner_timeout,budget: only what failed for these is done again.",
         reasonRequired: true);
 
     private async Task<int> Run(ParseResult parsed, CancellationToken cancellationToken)

@@ -23,9 +23,9 @@ public sealed class LocalHost : IAsyncDisposable
     private readonly SqliteEngine _engine;
     private readonly Task _work;
     private readonly Task _orders;
-    private readonly IDisposable _owned;
+    private readonly IDisposable[] _owned;
 
-    private LocalHost(IBlobs blobs, IJobQueue queue, SqliteEngine engine, RendererSource source, IDisposable owned, LocalOptions options)
+    private LocalHost(IBlobs blobs, IJobQueue queue, SqliteEngine engine, RendererSource source, IDisposable[] owned, LocalOptions options)
     {
         (Blobs, Queue, _engine, _source, _owned) = (blobs, queue, engine, source, owned);
         Results = new JobResults(blobs);
@@ -77,13 +77,15 @@ public sealed class LocalHost : IAsyncDisposable
         blobs = options.WrapBlobs?.Invoke(blobs) ?? blobs;
         var queue = await QueuePlace.Open(options.Queue, data, blobs, options.Clock, cancellationToken);
         var source = new RendererSource(load);
+        var tools = new LocalTools(options);
+        var curation = new CurateSteps(blobs, tools.Lend());
         try
         {
             var registry = new WorkflowRegistry()
                 .Add(Jobs.Generate, () => new GenerateImages())
                 .Add(Jobs.Curate, () => new CurateDataset());
             new GenerateSteps(blobs, queue, source.Get, options.Clock).Register(registry);
-            new CurateSteps(blobs).Register(registry);
+            curation.Register(registry);
             SqliteEngine? engine = null;
             options.Register?.Invoke(registry, new LocalParts(blobs, queue, () => engine ?? throw new WorkflowException("The engine is being opened; try again.")));
             engine = SqliteEngine.Open(
@@ -97,13 +99,13 @@ public sealed class LocalHost : IAsyncDisposable
                 registry);
             // The folder is ours: who held a message is dead.
             (queue as SqliteJobQueue)?.ReleaseAll();
-            return new LocalHost(blobs, queue, engine, source, owned, options);
+            return new LocalHost(blobs, queue, engine, source, [curation, tools, owned], options);
         }
         catch
         {
             (queue as IDisposable)?.Dispose();
             source.Dispose();
-            owned.Dispose();
+            Release([curation, tools, owned]);
             throw;
         }
     }
@@ -116,9 +118,15 @@ public sealed class LocalHost : IAsyncDisposable
         await _orders;
         await _engine.DisposeAsync();
         (Queue as IDisposable)?.Dispose();
-        _owned.Dispose();
+        Release(_owned);
         _source.Dispose();
         _drain.Dispose();
+    }
+
+    private static void Release(IDisposable[] owned)
+    {
+        foreach (var one in owned)
+            one.Dispose();
     }
 
     private static async Task Failed(Task work)

@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Sana.Workflows.Blobs;
@@ -31,6 +32,9 @@ public sealed record LocalOptions
 
     /// <value>How the worker treats its messages; its device is taken from <see cref="Device"/>.</value>
     public RenderWorkerOptions Worker { get; init; } = new();
+
+    /// <value>Networks that downloads of a manifest's URLs may reach although they are not public. Default none.</value>
+    public IReadOnlyList<IPNetwork> DownloadNetworks { get; init; } = [];
 
     /// <value>Put around the blobs before anything uses them, to watch what is written. Default nothing.</value>
     public Func<IBlobs, IBlobs>? WrapBlobs { get; init; }

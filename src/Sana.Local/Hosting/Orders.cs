@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Sana.Local.Engine;
 using Sana.Workflows.Contract;
+using Sana.Workflows.Curation;
 using Sana.Workflows.Generation;
 
 namespace Sana.Local.Hosting;
@@ -67,7 +68,7 @@ internal static class Orders
                 "cancel" => await client.Cancel(order.Id, order.Reasons is [var reason, ..] ? reason : "sana cancel"),
                 "suspend" => await client.Suspend(order.Id),
                 "resume" => await client.Resume(order.Id),
-                "retry" => await Submission.Retry(client, order.Id, order.Reasons),
+                "retry" => await Submission.Retry(client, order.Id, order.Reasons) || await CurationSubmission.Retry(client, order.Id, order.Reasons),
                 _ => false,
             };
             var answer = Path.ChangeExtension(path, ".answer");

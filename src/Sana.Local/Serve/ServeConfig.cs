@@ -33,6 +33,9 @@ internal sealed record ServeConfig
     /// <value>Folders or places that curation may read, by the name under which the API asks for them.</value>
     public IReadOnlyDictionary<string, string> Sources { get; init; } = new Dictionary<string, string>();
 
+    /// <value>How datasets are made. Default: nobody captions.</value>
+    public ServeCuration Curation { get; init; } = new();
+
     /// <value>Names of this server in requests; others are refused. Default the loopback names, or any beyond loopback.</value>
     public IReadOnlyList<string> Hosts { get; init; } = [];
 
@@ -71,13 +74,14 @@ internal sealed record ServeConfig
     {
         _ = SecretKeys();
         _ = UrlRules();
+        _ = Curation.DownloadNetworks();
         foreach (var run in Schedules)
             run.Check();
         if (Schedules.GroupBy(run => run.Schedule.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new WorkflowException($"sana.json has two schedules '{twice.Key}'; give each a name of its own.");
     }
 
-    private static IPNetwork Network(string text) => IPNetwork.TryParse(text, out var network)
+    internal static IPNetwork Network(string text) => IPNetwork.TryParse(text, out var network)
         ? network
-        : throw new WorkflowException($"'{text}' in webhook_networks of sana.json is not a network such as 10.1.0.0/16.");
+        : throw new WorkflowException($"'{text}' of sana.json is not a network such as 10.1.0.0/16.");
 }

@@ -65,7 +65,7 @@ internal sealed class Server : IAsyncDisposable
                 Register = (registry, parts) =>
                 {
                     new JobSteps(parts.Blobs, parts.Queue, http, options.Config.SecretKeys(), TimeProvider.System).AddTo(registry, parts.Client);
-                    new ScheduleSteps(parts.Blobs, options.Config.Sources, options.Device).AddTo(registry, parts.Client);
+                    new ScheduleSteps(parts.Blobs, options.Config.Sources, curation, options.Device).AddTo(registry, parts.Client);
                 },
             },
             cancellationToken);
@@ -81,6 +81,7 @@ internal sealed class Server : IAsyncDisposable
                 Urls = options.Config.UrlRules(),
                 WebhookSecrets = [.. options.Config.WebhookSecrets.Keys],
                 Sources = options.Config.Sources,
+                Curation = curation,
                 Worker = () => host.Worker.State,
                 Rendering = () => host.Handler.Current,
                 Renderer = () => seen.Renderer,

@@ -1,31 +1,47 @@
-using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Sana.Curation.Captioning;
+using Sana.Curation.Ingest;
+using Sana.Curation.Selection;
+using Sana.Curation.Shards;
+using Sana.Curation.Sources;
 
 namespace Sana.Workflows.Curation;
 
-/// <summary>The names of a dataset's blobs.</summary>
-internal sealed record DatasetNames(string Dataset, string Version)
-{
-    public string Config => $"datasets/{Dataset}/{Version}/config.json";
+/// <summary>One line of a shard's captions: what one captioner said of one image.</summary>
+internal sealed record CaptionLine(int Row, Candidate Candidate);
 
-    public string Manifest => $"datasets/{Dataset}/{Version}/manifest.json";
+/// <summary>One line of a shard's scores: what CLIP says of one image and its captions.</summary>
+internal sealed record ScoreLine(int Row, IReadOnlyList<TextScore> Texts, IReadOnlyList<ConceptScore> Concepts);
 
-    public string Index(int shard) => string.Create(CultureInfo.InvariantCulture, $"datasets/{Dataset}/{Version}/index/{shard:00000}.jsonl");
+/// <summary>The score of one text.</summary>
+internal sealed record TextScore(string Text, double Score, double WindowScore, int Tokens, bool Truncated);
 
-    public string Items(int shard) => string.Create(CultureInfo.InvariantCulture, $"work/datasets/{Dataset}/{Version}/{shard:00000}.jsonl");
-}
+/// <summary>Seconds of one stage of one shard, apart from what must be the same each time.</summary>
+internal sealed record StageTiming(double Seconds, long Items, long Asked);
 
-/// <summary><c>config.json</c>: what a dataset's version stands for.</summary>
-internal sealed record DatasetConfig(string Schema, string Source, int ItemsPerShard, long Items, string ItemsSha256);
+/// <summary><c>config.json</c>: what a dataset's version stands for. The same version made from other files or in another way is refused. What says nothing of the result, such as endpoints and budgets, is not in it.</summary>
+internal sealed record DatasetConfig(
+    string Schema,
+    string Source,
+    string? Since,
+    int ItemsPerShard,
+    int? Sample,
+    long Items,
+    string ItemsSha256,
+    SourceOptions Reading,
+    IngestOptions Ingest,
+    FilterRules Filters,
+    DuplicateOptions Duplicates,
+    IReadOnlyList<CaptionerCard> Captioners,
+    ScorerCard? Scorer,
+    IReadOnlyList<Concept> Concepts,
+    SelectionOptions Selection,
+    double MaxFailures);
 
-/// <summary>One line of a shard's item list.</summary>
-internal sealed record SourceItem(string Name, long Bytes);
-
-/// <summary>One line of <c>index/*.jsonl</c>: a file of the source, kept or not.</summary>
-internal sealed record IndexRecord(
-    string Key, string? Uid, string SourceUri, string? Sha256, long Bytes, string Status, string? Reason, string? ErrorMessage, string? Format, int? Width, int? Height);
+/// <summary>The CLIP checkpoint behind scores.</summary>
+internal sealed record ScorerCard(string Name, string Fingerprint);
 
 /// <summary><c>manifest.json</c>, written last: its presence says that the dataset is complete.</summary>
 internal sealed record DatasetManifest(
@@ -35,22 +51,29 @@ internal sealed record DatasetManifest(
     string Tool,
     string ConfigSha256,
     DatasetConfig Config,
-    IReadOnlyDictionary<string, long> Status,
+    string? ParentManifestSha256,
+    IReadOnlyDictionary<string, long> Statuses,
     IReadOnlyDictionary<string, long> Reasons,
-    IReadOnlyList<IndexList> Index);
+    Usage Spent,
+    HashChain Chain,
+    IReadOnlyList<ShardStats> Shards,
+    IReadOnlyList<ShardFile> Files);
 
-internal sealed record IndexList(string Name, string Sha256, long Bytes, int Rows);
-
-[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata, UseStringEnumConverter = true)]
+[JsonSerializable(typeof(CaptionLine))]
+[JsonSerializable(typeof(ScoreLine))]
+[JsonSerializable(typeof(StageTiming))]
+[JsonSerializable(typeof(Usage))]
 [JsonSerializable(typeof(DatasetConfig))]
-[JsonSerializable(typeof(SourceItem))]
-[JsonSerializable(typeof(IndexRecord))]
 [JsonSerializable(typeof(DatasetManifest))]
+[JsonSerializable(typeof(CurationJob))]
+[JsonSerializable(typeof(IngestOptions))]
 internal sealed partial class CurateJson : JsonSerializerContext
 {
     public static CurateJson Readable { get; } = new(new JsonSerializerOptions
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     });
 }

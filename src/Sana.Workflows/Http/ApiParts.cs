@@ -1,5 +1,6 @@
 using Sana.Workflows.Blobs;
 using Sana.Workflows.Contract;
+using Sana.Workflows.Curation;
 using Sana.Workflows.Generation;
 using Sana.Workflows.Net;
 using Sana.Workflows.Queue;
@@ -30,6 +31,9 @@ public sealed record ApiParts
 
     /// <value>Places that a curation run may read, by the name under which requests ask for them. Default none.</value>
     public IReadOnlyDictionary<string, string> Sources { get; init; } = new Dictionary<string, string>();
+
+    /// <value>How datasets are made: captioners, scorer, rules. Default: nobody captions.</value>
+    public CurationSettings Curation { get; init; } = new();
 
     /// <value>The worker's state where it runs in this process. Default unknown, and then jobs are accepted.</value>
     public Func<WorkerState>? Worker { get; init; }

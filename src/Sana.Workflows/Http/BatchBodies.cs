@@ -34,7 +34,13 @@ public sealed record BatchSettings(
 /// <param name="Source">Name of a source that the server's configuration lists.</param>
 /// <param name="Version">1…32 of a-z, 0-9, dots and hyphens. Default v1. The same name and version is the same run.</param>
 /// <param name="ItemsPerShard">1…10,000. Default 1,000.</param>
-public sealed record CurationRequest(string Source, string Version = "v1", int ItemsPerShard = 1000);
+/// <param name="Since">A finished version: what it and those before it hold is left out. Default none.</param>
+/// <param name="Sample">Only so many items, spread over the source. Default all.</param>
+/// <param name="Tau">Temperature of the selection. Default the server's.</param>
+/// <param name="Threshold">Score from which a caption takes part in the draw. Default the server's.</param>
+/// <param name="Seed">Of the draw. Default the server's.</param>
+public sealed record CurationRequest(
+    string Source, string Version = "v1", int ItemsPerShard = 1000, string? Since = null, int? Sample = null, double? Tau = null, double? Threshold = null, ulong? Seed = null);
 
 /// <summary>A batch or a curation run as it stands.</summary>
 public sealed record RunView
@@ -62,6 +68,9 @@ public sealed record RunView
 
     /// <value>Name of the manifest, once it has ended.</value>
     public string? Manifest { get; init; }
+
+    /// <value>Name of the report page of a dataset, once it has ended.</value>
+    public string? Report { get; init; }
 
     /// <value>Why it could not go on.</value>
     public string? Error { get; init; }

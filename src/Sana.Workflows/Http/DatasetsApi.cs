@@ -20,13 +20,14 @@ public sealed partial class DatasetsApi(ApiParts parts)
             throw ApiFault.Invalid("source", $"The server has no source of this name; it has {Listed()}.");
         if (asked.ItemsPerShard is < 1 or > 10_000)
             throw ApiFault.Invalid("items_per_shard", $"items_per_shard {asked.ItemsPerShard} is not in 1…10000.");
-        var start = new CurateRequest(place, name, asked.Version, asked.ItemsPerShard, new Pace());
-        CurateSteps.Check(start); // a key in a place must not reach the history
-        var outcome = await parts.Workflows.Start(Jobs.Curate, start, Instance(name, asked.Version));
-        var there = WorkflowJson.Read<CurateRequest>(outcome.Instance.Input);
-        return there.Source == start.Source && there.ItemsPerShard == start.ItemsPerShard
-            ? Show(request, name, asked.Version, outcome.Instance)
-            : throw ApiFault.Conflict("This version of the dataset was made from another source or with other shards; take a new version.");
+        if (asked.Since is { } since)
+            Check("since", since);
+        var job = new CurationJob(place, name, asked.Version, asked.Since, Settings(asked));
+        var there = await parts.Workflows.Get(CurationSubmission.InstanceId(name, asked.Version));
+        if (there is not null && CurationSubmission.JobOf(there) != await CurationSubmission.Write(parts.Blobs, job, request.HttpContext.RequestAborted))
+            throw ApiFault.Conflict("This version of the dataset was made from another source or with other settings; take a new version.");
+        var outcome = await CurationSubmission.Start(parts.Workflows, parts.Blobs, job, CurationSubmission.Pace, request.HttpContext.RequestAborted);
+        return Show(request, name, asked.Version, outcome.Instance);
     });
 
     /// <summary><c>GET /v1/datasets/{name}/runs/{version}</c>.</summary>
@@ -38,11 +39,23 @@ public sealed partial class DatasetsApi(ApiParts parts)
             ? Show(request, name, version, await Find(name, version))
             : throw ApiFault.Conflict("The run has ended and cannot be canceled."));
 
+    private CurationSettings Settings(CurationRequest asked) => parts.Curation with
+    {
+        ItemsPerShard = asked.ItemsPerShard,
+        Sample = asked.Sample,
+        Selection = parts.Curation.Selection with
+        {
+            Tau = asked.Tau ?? parts.Curation.Selection.Tau,
+            Threshold = asked.Threshold ?? parts.Curation.Selection.Threshold,
+            Seed = asked.Seed ?? parts.Curation.Selection.Seed,
+        },
+    };
+
     private async Task<WorkflowInstance> Find(string name, string version)
     {
         Check("name", name);
         Check("version", version);
-        return await parts.Workflows.Get(Instance(name, version)) ?? throw ApiFault.NotFound($"There is no run {version} of dataset {name}.");
+        return await parts.Workflows.Get(CurationSubmission.InstanceId(name, version)) ?? throw ApiFault.NotFound($"There is no run {version} of dataset {name}.");
     }
 
     private static IResult Show(HttpRequest request, string name, string version, WorkflowInstance instance)
@@ -64,8 +77,6 @@ public sealed partial class DatasetsApi(ApiParts parts)
         if (!Word().IsMatch(text))
             throw ApiFault.BadRequest(field, $"The {field} takes a-z, 0-9 and single hyphens or dots inside, 1…64 characters.");
     }
-
-    private static string Instance(string name, string version) => $"dataset-{name}@{version}";
 
     [GeneratedRegex(@"^(?=.{1,64}\z)[a-z0-9]+([.-][a-z0-9]+)*\z", RegexOptions.CultureInvariant)]
     private static partial Regex Word();

@@ -11,8 +11,9 @@ namespace Sana.Workflows.Schedules;
 /// <summary>The steps of schedules, and how the schedules of a configuration become instances.</summary>
 /// <param name="blobs">Where prompts go.</param>
 /// <param name="sources">Places that curation may read, by name.</param>
+/// <param name="curation">How datasets are made.</param>
 /// <param name="device">What the worker runs on, for the records of a run.</param>
-public sealed class ScheduleSteps(IBlobs blobs, IReadOnlyDictionary<string, string> sources, string device)
+public sealed class ScheduleSteps(IBlobs blobs, IReadOnlyDictionary<string, string> sources, CurationSettings curation, string device)
 {
     /// <summary>Adds the workflow and its steps.</summary>
     /// <param name="registry">Where to.</param>
@@ -58,9 +59,9 @@ public sealed class ScheduleSteps(IBlobs blobs, IReadOnlyDictionary<string, stri
 
         var curate = tick.Run.Curate!;
         var place = sources.GetValueOrDefault(curate.Source) ?? throw new WorkflowException($"sana.json has no source '{curate.Source}'.");
-        var start = new CurateRequest(place, curate.Dataset, curate.Version, curate.ItemsPerShard, new Pace());
-        CurateSteps.Check(start); // a key in a place must not reach the history
-        return (await client.Start(Jobs.Curate, start, $"dataset-{id}")).Instance.Id;
+        var (version, since) = curate.Version is { } fixedVersion ? (fixedVersion, null) : await CurationSubmission.NextVersion(blobs, curate.Dataset, cancellationToken);
+        var job = new CurationJob(place, curate.Dataset, version, since, curation with { ItemsPerShard = curate.ItemsPerShard });
+        return (await CurationSubmission.Start(client, blobs, job, CurationSubmission.Pace, cancellationToken)).Instance.Id;
     }
 
     private async Task<string> Generate(IWorkflowClient client, string id, ScheduledGeneration asked, CancellationToken cancellationToken)

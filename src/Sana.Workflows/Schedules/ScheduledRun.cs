@@ -33,9 +33,9 @@ public sealed record ScheduledGeneration(string Prompts, int Images = 1, int? St
 /// <summary>A curation run by the clock.</summary>
 /// <param name="Source">A name of <c>sources</c>.</param>
 /// <param name="Dataset">The dataset's name.</param>
-/// <param name="Version">Default <c>v1</c>: each tick goes on with the same version.</param>
+/// <param name="Version">The same version at each tick. Default: each tick makes the next one, of what is new since the last.</param>
 /// <param name="ItemsPerShard">1…10,000. Default 1,000.</param>
-public sealed record ScheduledCuration(string Source, string Dataset, string Version = "v1", int ItemsPerShard = 1000);
+public sealed record ScheduledCuration(string Source, string Dataset, string? Version = null, int ItemsPerShard = 1000);
 
 /// <summary>One tick of a schedule.</summary>
 /// <param name="Run">Whose.</param>

@@ -32,6 +32,12 @@ public static class SanaTelemetry
 
     internal static Histogram<double> ModelLoad { get; } = Meter.CreateHistogram("sana.model.load.duration", "s", "Reading the checkpoint into the runtime.", advice: JobSeconds);
 
+    internal static Counter<long> CaptionsGenerated { get; } = Meter.CreateCounter<long>("sana.captions.generated", "{caption}", "Answers of captioners.");
+
+    internal static Counter<long> CaptionsRejected { get; } = Meter.CreateCounter<long>("sana.captions.rejected", "{caption}", "Answers that cannot be used, by what was found.");
+
+    internal static Counter<long> Items { get; } = Meter.CreateCounter<long>("sana.items", "{image}", "Images of datasets, by what became of them.");
+
     /// <summary>Shows the depth of the queue as whoever watches it last counted.</summary>
     public static void Observe(Func<long> queued, Func<long> running)
     {

@@ -1,4 +1,7 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Time.Testing;
+using Sana.Curation.Captioning;
+using Sana.Inference.Clip;
 using Sana.Local.Engine;
 using Sana.Local.Queue;
 using Sana.Tests.Support;
@@ -18,6 +21,7 @@ internal abstract class JobHost : IAsyncDisposable
 {
     private readonly TempFolder _folder = new();
     private JobHandler? _handler;
+    private CurateSteps? _curation;
 
     protected JobHost()
     {
@@ -39,6 +43,12 @@ internal abstract class JobHost : IAsyncDisposable
     public RendererSource Source { get; }
 
     public RenderWorkerOptions Options { get; init; } = new();
+
+    /// <summary>What each captioner says of an image when it is asked for the n-th time, by label.</summary>
+    public Dictionary<string, Func<CaptionAsk, int, CaptionAnswer>> Answers { get; } = [];
+
+    /// <summary>Those that a run has made.</summary>
+    public ConcurrentDictionary<string, FakeCaptioner> Captioners { get; } = new();
 
     public string File(string name) => _folder.File(name);
 
@@ -79,7 +89,13 @@ internal abstract class JobHost : IAsyncDisposable
     public WorkflowRegistry Registry()
     {
         var registry = new WorkflowRegistry().Add(Jobs.Generate, () => new GenerateImages()).Add(Jobs.Curate, () => new CurateDataset());
-        new CurateSteps(Blobs).Register(registry);
+        _curation = new CurateSteps(Blobs, new CurationTools
+        {
+            Captioner = (config, _) => Task.FromResult<ICaptioner>(Captioners[config.Label] = new FakeCaptioner(config, (ask, times) => Answers[config.Label](ask, times))),
+            Scorer = (checkpoint, _) => Task.Run(() => ClipScorer.Load(checkpoint, new ClipOptions())),
+            Clock = Clock,
+        });
+        _curation.Register(registry);
         return new GenerateSteps(Blobs, Queue, Source.Get, Clock).Register(registry);
     }
 
@@ -87,6 +103,7 @@ internal abstract class JobHost : IAsyncDisposable
     {
         Queue.Dispose();
         Source.Dispose();
+        _curation?.Dispose();
         _folder.Dispose();
         return ValueTask.CompletedTask;
     }

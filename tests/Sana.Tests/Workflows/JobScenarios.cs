@@ -131,36 +131,6 @@ internal static class JobScenarios
         return $"{end.Status} {end.Error}";
     }
 
-    private static async Task<string> Curated(JobHost host)
-    {
-        var source = host.File("source");
-        Directory.CreateDirectory(Path.Combine(source, "Sub Folder"));
-        var picture = ImageCodec.Encode(new RgbImage(40, 24, [.. Enumerable.Range(0, 40 * 24 * 3).Select(i => (byte)i)]), ImageFormat.Png);
-        File.WriteAllBytes(Path.Combine(source, "A.PNG"), picture);
-        File.WriteAllBytes(Path.Combine(source, "Sub Folder", "ü.jpg"), picture);
-        File.WriteAllBytes(Path.Combine(source, "z.webp"), ImageCodec.Encode(new RgbImage(8, 8, new byte[192]), ImageFormat.Webp));
-        File.WriteAllBytes(Path.Combine(source, "cut.png"), picture[..(picture.Length / 2)]);
-        File.WriteAllBytes(Path.Combine(source, "empty.png"), []);
-        File.WriteAllText(Path.Combine(source, "page.jpg"), "<html>not here</html>");
-        await host.Client.Start(Jobs.Curate, new CurateRequest(source, "pets", "v1", 4, new Pace()), "c");
-        var end = await host.Client.Wait("c");
-        var summary = end.ReadOutput<CurateSummary>();
-        return $"{end.Status} {summary.Succeeded}/{summary.Rejected}, bad: {string.Join(' ', summary.Reasons.Select(reason => $"{reason.Key} {reason.Value}"))}";
-    }
-
-    private static async Task<string> ManyShards(JobHost host)
-    {
-        var source = Directory.CreateDirectory(host.File("source")).FullName;
-        var picture = ImageCodec.Encode(new RgbImage(8, 8, new byte[192]), ImageFormat.Png);
-        for (var i = 0; i < 40; i++)
-            File.WriteAllBytes(Path.Combine(source, $"{i}.png"), picture);
-        await host.Client.Start(Jobs.Curate, new CurateRequest(source, "pets", "v1", 3, new Pace(InFlight: 4)), "c");
-        var end = await host.Client.Wait("c");
-        var summary = end.ReadOutput<CurateSummary>();
-        var indexes = (await Tree.Of(host.Blobs, "datasets/pets/v1/index/")).Split('\n');
-        return $"{end.Status} {summary.Succeeded}/{summary.Rejected}, {indexes.Length} indexes";
-    }
-
     private static async Task<string> Id(JobHost host) => (await host.Client.List(new())).Single().Id;
 
     private static string Tell(Sana.Workflows.Contract.WorkflowInstance end, bool reasons = true)

@@ -1,0 +1,13 @@
+using System.Text.Json;
+using Sana.Workflows.Blobs;
+
+namespace Sana.Workflows.Curation;
+
+/// <summary>Seconds of stages, kept under <c>timings/</c>: apart from everything that must come out the same each time.</summary>
+internal sealed class StageClock(IBlobs blobs, TimeProvider time)
+{
+    public long Start() => time.GetTimestamp();
+
+    public Task Record(long start, string name, long items, long asked, CancellationToken cancellationToken) =>
+        blobs.Put(name, JsonSerializer.SerializeToUtf8Bytes(new StageTiming(time.GetElapsedTime(start).TotalSeconds, items, asked), CurateJson.Readable.StageTiming), cancellationToken);
+}

@@ -1,0 +1,209 @@
+using System.Globalization;
+using Sana.Curation;
+using Sana.Curation.Captioning;
+using Sana.Inference.Imaging;
+using Sana.Tests.Support;
+using Sana.Workflows;
+using Sana.Workflows.Contract;
+using Sana.Workflows.Curation;
+using Xunit;
+
+namespace Sana.Tests.Workflows;
+
+/// <summary>The scenarios of curation, part of the table of <see cref="JobScenarios"/>.</summary>
+internal static class CurationScenarios
+{
+    private const string TwoCaptioners = """
+        {"captioners": [
+          {"label": "Plain", "endpoint": "http://127.0.0.1:9/v1", "model": "plain-1b", "prompt": "Describe the image."},
+          {"label": "Rich-2", "endpoint": "http://127.0.0.1:9/v1", "model": "rich-2b", "prompt": "Describe the image."}
+        ]}
+        """;
+
+    public static readonly JobScenario[] All =
+    [
+        new("A source is curated file by file", FileByFile, "Completed, duplicate 1 rejected 3 success 2, duplicate_of 1 empty_file 1 not_an_image 1 truncated 1"),
+        new("A source is cut into shards", ManyShards, "Completed, success 40, 14 tars, 4 runs"),
+        new("Every captioner and the original have their say", AllHaveTheirSay, "Completed, success 6, asks 6+6, candidates 3/3, scored 18"),
+        new("A captioner that is down leaves the others", OneIsDown, "Completed, success 6, candidates 2/3"),
+        new("A retry asks again only what failed for its reasons", Retried, "Completed, success 5 failed 1, retried empty: 0 asks, retried captioner_timeout: 2 asks, success 6"),
+        new("A budget stops captions, and a retry under a greater one finishes them", Budgeted, "asks 3, success 3 failed 3, then asks 3 more, success 6, spent 0.06"),
+        new("A run of a finished version pays nothing", Twice, "asks 12, again 0, same tree"),
+        new("The next version takes what is new", NextVersion, "v1 success 6, again v1, v2 known 6 success 2 since v1"),
+        new("A version stands for its settings", OtherSettings, "Failed curate.plan: was made with other settings; give it another version."),
+        new("An empty source fails", Empty, "Failed curate.plan: give a folder or container with images, a tar or a manifest."),
+    ];
+
+    private static async Task<string> FileByFile(JobHost host)
+    {
+        var source = host.File("source");
+        Directory.CreateDirectory(Path.Combine(source, "Sub Folder"));
+        File.WriteAllBytes(Path.Combine(source, "A.PNG"), Picture(1));
+        File.WriteAllBytes(Path.Combine(source, "Sub Folder", "ü.jpg"), Picture(1));
+        File.WriteAllBytes(Path.Combine(source, "z.webp"), ImageCodec.Encode(Noise(2), ImageFormat.Webp));
+        File.WriteAllBytes(Path.Combine(source, "cut.png"), Picture(3)[..1000]);
+        File.WriteAllBytes(Path.Combine(source, "empty.png"), []);
+        File.WriteAllText(Path.Combine(source, "page.jpg"), "<html>not here</html>");
+        foreach (var image in (string[])["A", "Sub Folder/ü", "z"])
+            File.WriteAllText(Path.Combine(source, image + ".txt"), "what it shows");
+
+        var end = await Run(host, Job(host, new CurationSettings { ItemsPerShard = 4 }));
+        return $"{end.Status}, {Statuses(end)}, {Told(end.ReadOutput<CurateSummary>().Reasons)}";
+    }
+
+    private static async Task<string> ManyShards(JobHost host)
+    {
+        Pictures(host, 40);
+        var end = await Run(host, Job(host, new CurationSettings { ItemsPerShard = 3 }));
+        var tars = (await Tree.Of(host.Blobs, "datasets/pets/v1/shards/")).Split('\n').Count(line => line.Contains(".tar", StringComparison.Ordinal));
+        return $"{end.Status}, {Statuses(end)}, {tars} tars, {end.Runs} runs";
+    }
+
+    private static async Task<string> AllHaveTheirSay(JobHost host)
+    {
+        Pictures(host, 6);
+        Honest(host);
+        var end = await Run(host, Job(host, Captioned with { Clip = Clip.Checkpoint }));
+        var rows = await Rows(host, "v1");
+        return $"{end.Status}, {Statuses(end)}, asks {Asks(host)}, candidates {rows[0].CandidatesPresent}/{rows[0].CandidatesExpected}, "
+            + $"scored {rows.Sum(row => row.Candidates.Count(candidate => candidate.Score is not null))}";
+    }
+
+    private static async Task<string> OneIsDown(JobHost host)
+    {
+        Pictures(host, 6);
+        Honest(host);
+        host.Answers["Plain"] = (_, _) => FakeCaptioner.Silent(Reasons.CaptionerUnavailable);
+        var end = await Run(host, Job(host, Captioned));
+        var rows = await Rows(host, "v1");
+        Assert.All(rows, row => Assert.Equal(Reasons.CaptionerUnavailable, row.Candidates.Single(candidate => candidate.Label == "Plain").Reason));
+        return $"{end.Status}, {Statuses(end)}, candidates {rows[0].CandidatesPresent}/{rows[0].CandidatesExpected}";
+    }
+
+    private static async Task<string> Retried(JobHost host)
+    {
+        Pictures(host, 6, captions: false);
+        var bad = Path.Combine(host.File("source"), "03.png");
+        var isDown = true;
+        Func<CaptionAsk, int, CaptionAnswer> moody = (ask, _) => isDown && ask.Width == 43 ? FakeCaptioner.Silent(Reasons.CaptionerTimeout) : FakeCaptioner.Said(FakeCaptioner.Of(ask));
+        File.WriteAllBytes(bad, Picture(3, width: 43));
+        host.Answers["Plain"] = host.Answers["Rich-2"] = moody;
+        var first = await Run(host, Job(host, Captioned));
+        isDown = false;
+        var before = Total(host);
+        Assert.True(await CurationSubmission.Retry(host.Client, first.Id, ["caption_empty"]));
+        await host.Work(first.Id);
+        var empty = Total(host) - before;
+        Assert.True(await CurationSubmission.Retry(host.Client, first.Id, ["captioner_timeout"]));
+        var second = await host.Work(first.Id);
+        return $"{first.Status}, {Statuses(first, "success", "failed")}, retried empty: {empty} asks, retried captioner_timeout: {Total(host) - before} asks, {Statuses(second)}";
+    }
+
+    private static async Task<string> Budgeted(JobHost host)
+    {
+        Pictures(host, 6, captions: false);
+        Honest(host);
+        var one = TwoCaptioners.Replace("""{"label": "Plain", "endpoint": "http://127.0.0.1:9/v1", "model": "plain-1b", "prompt": "Describe the image."},""", "", StringComparison.Ordinal)
+            .Replace("\"Describe the image.\"", "\"Describe the image.\", \"concurrency\": 1", StringComparison.Ordinal);
+        var settings = new CurationSettings { Captioners = one, Budget = new Budget(0.03m) };
+        var first = await Run(host, Job(host, settings));
+        var asks = Total(host);
+
+        var started = await CurationSubmission.Start(host.Client, host.Blobs, Job(host, settings with { Budget = new Budget(1m) }), CurationSubmission.Pace, default);
+        await host.Work(started.Instance.Id);
+        await CurationSubmission.Retry(host.Client, started.Instance.Id, ["budget"]);
+        var second = await host.Work(started.Instance.Id);
+        return $"asks {asks}, {Statuses(first, "success", "failed")}, then asks {Total(host)} more, {Statuses(second)}, spent {second.ReadOutput<CurateSummary>().Spent.Cost.ToString(CultureInfo.InvariantCulture)}";
+    }
+
+    private static async Task<string> Twice(JobHost host)
+    {
+        Pictures(host, 6);
+        Honest(host);
+        var job = Job(host, Captioned with { Clip = Clip.Checkpoint });
+        var end = await Run(host, job);
+        var (asks, tree) = (Total(host), await Tree.Of(host.Blobs, "datasets/pets/v1/shards/"));
+        await host.Client.Purge(end.Id);
+        await Run(host, job);
+        Assert.Equal(tree, await Tree.Of(host.Blobs, "datasets/pets/v1/shards/"));
+        return $"asks {asks}, again {Total(host) - asks}, same tree";
+    }
+
+    private static async Task<string> NextVersion(JobHost host)
+    {
+        Pictures(host, 6);
+        var job = Job(host, new CurationSettings());
+        var first = await Run(host, await CurationSubmission.Next(host.Blobs, job, default));
+        var again = await CurationSubmission.Next(host.Blobs, job, default);
+        Pictures(host, 8);
+        var next = await CurationSubmission.Next(host.Blobs, job, default);
+        var second = await Run(host, next);
+        return $"v1 {Statuses(first)}, again {again.Version}, {next.Version} {Statuses(second)} since {next.Since}";
+    }
+
+    private static async Task<string> OtherSettings(JobHost host)
+    {
+        Pictures(host, 2);
+        await Run(host, Job(host, new CurationSettings()));
+        return Sentence(await Run(host, Job(host, new CurationSettings { MaxFailures = 0.5 })));
+    }
+
+    private static async Task<string> Empty(JobHost host)
+    {
+        Directory.CreateDirectory(host.File("source"));
+        return Sentence(await Run(host, Job(host, new CurationSettings())));
+    }
+
+    private static CurationSettings Captioned => new() { Captioners = TwoCaptioners };
+
+    private static CurationJob Job(JobHost host, CurationSettings settings) => new(host.File("source"), "pets", "v1", null, settings);
+
+    private static async Task<WorkflowInstance> Run(JobHost host, CurationJob job)
+    {
+        var started = await CurationSubmission.Start(host.Client, host.Blobs, job, CurationSubmission.Pace, default);
+        return await host.Work(started.Instance.Id);
+    }
+
+    private static void Honest(JobHost host)
+    {
+        host.Answers["Plain"] = (ask, _) => FakeCaptioner.Said(FakeCaptioner.Of(ask));
+        host.Answers["Rich-2"] = (ask, _) => FakeCaptioner.Said(FakeCaptioner.Of(ask).Replace("small", "rather small", StringComparison.Ordinal));
+    }
+
+    private static void Pictures(JobHost host, int count, bool captions = true)
+    {
+        var source = Directory.CreateDirectory(host.File("source")).FullName;
+        for (var i = 0; i < count; i++)
+        {
+            File.WriteAllBytes(Path.Combine(source, string.Create(CultureInfo.InvariantCulture, $"{i:00}.png")), Picture(i));
+            if (captions)
+                File.WriteAllText(Path.Combine(source, string.Create(CultureInfo.InvariantCulture, $"{i:00}.txt")), $"picture number {i}");
+        }
+    }
+
+    private static byte[] Picture(int seed, int width = 40) => ImageCodec.Encode(Noise(seed, width), ImageFormat.Png);
+
+    private static RgbImage Noise(int seed, int width = 40)
+    {
+        var pixels = new byte[3 * width * 32];
+        new Random(seed).NextBytes(pixels);
+        return new RgbImage(width, 32, pixels);
+    }
+
+    private static async Task<List<Sana.Curation.Shards.IndexRow>> Rows(JobHost host, string version) =>
+        await host.Blobs.ReadLines($"datasets/pets/{version}/shards/00000.jsonl", CurationJson.Lines.IndexRow, default);
+
+    private static int Total(JobHost host) => host.Captioners.Values.Sum(captioner => captioner.Asks);
+
+    private static string Asks(JobHost host) => string.Join('+', host.Captioners.OrderBy(one => one.Key, StringComparer.Ordinal).Select(one => one.Value.Asks));
+
+    private static string Statuses(WorkflowInstance end, params string[] order)
+    {
+        var statuses = end.Output is null ? throw new InvalidOperationException(end.Error) : end.ReadOutput<CurateSummary>().Statuses;
+        return order.Length == 0 ? Told(statuses) : Told(statuses.OrderBy(status => Array.IndexOf(order, status.Key)));
+    }
+
+    private static string Told(IEnumerable<KeyValuePair<string, long>> counts) => string.Join(' ', counts.Select(count => $"{count.Key} {count.Value}"));
+
+    private static string Sentence(WorkflowInstance end) => $"{end.Status} curate.plan: {end.Error![(end.Error!.Contains("was made", StringComparison.Ordinal) ? end.Error.IndexOf("was made", StringComparison.Ordinal) : end.Error.IndexOf("give a", StringComparison.Ordinal))..]}";
+}
