@@ -7,6 +7,8 @@ var root = new RootCommand("Sana on one machine: images of a folder or container
     new InfoCommand(),
     new GenerateCommand(),
     new CurateCommand(),
+    new SelectCommand(),
+    new ValidateCommand(),
     new RunCommand(),
     new StatusCommand(),
     new ResumeCommand(),

@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using Sana.Curation.Shards.Validation;
 using Sana.GraphBuilder;
 using Sana.Workflows.Contract;
 using Sana.Workflows.Curation;
@@ -75,6 +76,8 @@ internal sealed record DeadReport(string Id, string JobId, string? Reason, strin
 [JsonSerializable(typeof(SteerReport))]
 [JsonSerializable(typeof(QueueReport))]
 [JsonSerializable(typeof(CurationEstimate))]
+[JsonSerializable(typeof(SelectionSummary))]
+[JsonSerializable(typeof(LoaderReport))]
 internal sealed partial class Reports : JsonSerializerContext
 {
     public static Reports Json { get; } = new(new JsonSerializerOptions

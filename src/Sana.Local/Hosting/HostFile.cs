@@ -27,6 +27,9 @@ internal sealed record HostFile(string? Blobs, string? Checkpoint, string Device
         return complete;
     }
 
+    /// <summary>Where the outputs of a data folder go.</summary>
+    public static string Place(string data) => Read(Path.Combine(data, "host.json"))?.Blobs ?? Path.Combine(data, "blobs");
+
     private static HostFile? Read(string path)
     {
         try

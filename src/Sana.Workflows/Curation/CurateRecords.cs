@@ -67,6 +67,7 @@ internal sealed record DatasetManifest(
 [JsonSerializable(typeof(DatasetConfig))]
 [JsonSerializable(typeof(DatasetManifest))]
 [JsonSerializable(typeof(CurationJob))]
+[JsonSerializable(typeof(SelectionSummary))]
 [JsonSerializable(typeof(IngestOptions))]
 internal sealed partial class CurateJson : JsonSerializerContext
 {

@@ -15,6 +15,8 @@ internal sealed record DatasetNames(string Dataset, string Version)
 
     public string Stats => $"{Root}/stats.json";
 
+    public string Selection(string label) => $"{Root}/selections/{label}.json";
+
     public string Report => $"{Root}/report.html";
 
     /// <summary>Hashes of everything that this version and those before it hold, 16 bytes each, sorted.</summary>

@@ -63,7 +63,7 @@ internal static class CurationScenarios
     {
         Pictures(host, 6);
         Honest(host);
-        var end = await Run(host, Job(host, Captioned with { Clip = Clip.Checkpoint }));
+        var end = await Run(host, Job(host, Captioned with { Clip = host.Clip() }));
         var rows = await Rows(host, "v1");
         return $"{end.Status}, {Statuses(end)}, asks {Asks(host)}, candidates {rows[0].CandidatesPresent}/{rows[0].CandidatesExpected}, "
             + $"scored {rows.Sum(row => row.Candidates.Count(candidate => candidate.Score is not null))}";
@@ -120,7 +120,7 @@ internal static class CurationScenarios
     {
         Pictures(host, 6);
         Honest(host);
-        var job = Job(host, Captioned with { Clip = Clip.Checkpoint });
+        var job = Job(host, Captioned with { Clip = host.Clip() });
         var end = await Run(host, job);
         var (asks, tree) = (Total(host), await Tree.Of(host.Blobs, "datasets/pets/v1/shards/"));
         await host.Client.Purge(end.Id);

@@ -22,6 +22,7 @@ internal abstract class JobHost : IAsyncDisposable
     private readonly TempFolder _folder = new();
     private JobHandler? _handler;
     private CurateSteps? _curation;
+    private BuiltClip? _clip;
 
     protected JobHost()
     {
@@ -51,6 +52,14 @@ internal abstract class JobHost : IAsyncDisposable
     public ConcurrentDictionary<string, FakeCaptioner> Captioners { get; } = new();
 
     public string File(string name) => _folder.File(name);
+
+    /// <summary>Folder of the small CLIP checkpoint, built.</summary>
+    public string Clip()
+    {
+        if (_clip is null)
+            (_clip = new BuiltClip()).Build();
+        return _clip.Folder;
+    }
 
     public JobHandler Handler => _handler ??= new JobHandler(Blobs, Client, Source, Queue.Name, Options, Clock);
 
@@ -104,6 +113,7 @@ internal abstract class JobHost : IAsyncDisposable
         Queue.Dispose();
         Source.Dispose();
         _curation?.Dispose();
+        _clip?.Dispose();
         _folder.Dispose();
         return ValueTask.CompletedTask;
     }
