@@ -1,6 +1,5 @@
 using Sana.Curation.Captioning;
 using Sana.Curation.Captioning.Chat;
-using Sana.Curation.Captioning.Config;
 using Sana.GraphBuilder;
 using Sana.Inference.Clip;
 using Sana.Inference.Runtime;
@@ -16,9 +15,7 @@ internal sealed class LocalTools(LocalOptions options) : IDisposable
 
     public CurationTools Lend() => new()
     {
-        Captioner = (config, cancellationToken) => config.Kind == CaptionerKind.Onnx
-            ? Task.Run<ICaptioner>(() => Local(config), cancellationToken)
-            : Task.FromResult<ICaptioner>(ChatCaptioner.Create(config, options.Clock)),
+        Captioner = (config, cancellationToken) => Task.FromResult<ICaptioner>(ChatCaptioner.Create(config, options.Clock)),
         Scorer = (checkpoint, cancellationToken) => Task.Run(() => Scorer(checkpoint), cancellationToken),
         Download = new GuardedDownload(_http, new DownloadOptions()),
         Clock = options.Clock,
@@ -30,11 +27,5 @@ internal sealed class LocalTools(LocalOptions options) : IDisposable
     {
         ClipCheckpoint.Build(checkpoint, new BuildOptions());
         return ClipScorer.Load(checkpoint, new ClipOptions { Device = Device.Parse(options.Device) });
-    }
-
-    private OnnxCaptioner Local(CaptionerConfig config)
-    {
-        CaptionerCheckpoint.Build(config.Checkpoint!, new BuildOptions());
-        return OnnxCaptioner.Load(config, Device.Parse(options.Device));
     }
 }

@@ -49,6 +49,7 @@ internal sealed class Server : IAsyncDisposable
 
     public static async Task<Server> Start(ServerOptions options, CancellationToken cancellationToken)
     {
+        var curation = options.Config.Curation.Settings();
         var http = new GuardedHttp(options.Config.UrlRules());
         var seen = new Seen();
         var host = await LocalHost.Open(
@@ -59,6 +60,7 @@ internal sealed class Server : IAsyncDisposable
                 Checkpoint = options.Checkpoint,
                 Queue = options.Queue,
                 Device = options.Device,
+                DownloadNetworks = options.Config.Curation.DownloadNetworks(),
                 Logging = options.Logging,
                 WrapBlobs = blobs => seen.Blobs = new WatchedBlobs(blobs, TimeProvider.System),
                 WrapRenderer = renderer => seen.Renderer = new MeasuredRenderer(renderer),
