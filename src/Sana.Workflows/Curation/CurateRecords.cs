@@ -19,7 +19,7 @@ internal sealed record ScoreLine(int Row, IReadOnlyList<TextScore> Texts, IReadO
 internal sealed record TextScore(string Text, double Score, double WindowScore, int Tokens, bool Truncated);
 
 /// <summary>Seconds of one stage of one shard, apart from what must be the same each time.</summary>
-internal sealed record StageTiming(double Seconds, long Items, long Asked);
+internal sealed record StageTiming(DateTimeOffset Started, double Seconds, long Items, long Asked);
 
 /// <summary><c>config.json</c>: what a dataset's version stands for. The same version made from other files or in another way is refused. What says nothing of the result, such as endpoints and budgets, is not in it.</summary>
 internal sealed record DatasetConfig(

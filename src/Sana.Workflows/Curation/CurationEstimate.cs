@@ -38,6 +38,6 @@ public sealed record CurationEstimate(long Items, long Sampled, double Usable, l
             (long)(made.Spent.Asked * scale),
             (long)(made.Spent.Tokens * scale),
             Math.Round(made.Spent.Cost * (decimal)scale, 4),
-            Math.Round(timings.Elapsed.TotalSeconds * scale, 1));
+            Math.Round(timings.Stages.Sum(stage => stage.Busy.TotalSeconds) * scale, 1));
     }
 }

@@ -9,7 +9,7 @@ internal sealed class DatasetTimings(IBlobs blobs, TimeProvider time)
 {
     public async Task<ReportTimings> Of(DatasetNames names, int shards, IReadOnlyList<string> labels, CancellationToken cancellationToken)
     {
-        var (stages, asked) = (new List<StageTime>(), 0L);
+        var (stages, asked, first, last) = (new List<StageTime>(), 0L, DateTimeOffset.MaxValue, DateTimeOffset.MinValue);
         foreach (var stage in (string[])["ingest", .. labels.Select(label => $"caption-{label}"), "score", "write"])
         {
             var (seconds, items) = (0.0, 0L);
@@ -19,6 +19,8 @@ internal sealed class DatasetTimings(IBlobs blobs, TimeProvider time)
                     continue;
                 var timing = JsonSerializer.Deserialize(bytes, CurateJson.Readable.StageTiming)!;
                 (seconds, items, asked) = (seconds + timing.Seconds, items + timing.Items, asked + timing.Asked);
+                var ended = timing.Started.AddSeconds(timing.Seconds);
+                (first, last) = (timing.Started < first ? timing.Started : first, ended > last ? ended : last);
             }
 
             if (items > 0)
@@ -28,7 +30,7 @@ internal sealed class DatasetTimings(IBlobs blobs, TimeProvider time)
         return new ReportTimings
         {
             Finished = time.GetUtcNow(),
-            Elapsed = TimeSpan.FromSeconds(stages.Sum(stage => stage.Busy.TotalSeconds)),
+            Elapsed = stages.Count == 0 ? TimeSpan.Zero : last - first,
             Images = stages.Count == 0 ? 0 : stages[0].Items,
             Captions = asked,
             Stages = stages,

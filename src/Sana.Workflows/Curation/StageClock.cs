@@ -6,8 +6,8 @@ namespace Sana.Workflows.Curation;
 /// <summary>Seconds of stages, kept under <c>timings/</c>: apart from everything that must come out the same each time.</summary>
 internal sealed class StageClock(IBlobs blobs, TimeProvider time)
 {
-    public long Start() => time.GetTimestamp();
+    public DateTimeOffset Start() => time.GetUtcNow();
 
-    public Task Record(long start, string name, long items, long asked, CancellationToken cancellationToken) =>
-        blobs.Put(name, JsonSerializer.SerializeToUtf8Bytes(new StageTiming(time.GetElapsedTime(start).TotalSeconds, items, asked), CurateJson.Readable.StageTiming), cancellationToken);
+    public Task Record(DateTimeOffset start, string name, long items, long asked, CancellationToken cancellationToken) =>
+        blobs.Put(name, JsonSerializer.SerializeToUtf8Bytes(new StageTiming(start, (time.GetUtcNow() - start).TotalSeconds, items, asked), CurateJson.Readable.StageTiming), cancellationToken);
 }

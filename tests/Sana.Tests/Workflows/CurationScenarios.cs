@@ -66,7 +66,7 @@ internal static class CurationScenarios
         var end = await Run(host, Job(host, Captioned with { Clip = host.Clip() }));
         var rows = await Rows(host, "v1");
         return $"{end.Status}, {Statuses(end)}, asks {Asks(host)}, candidates {rows[0].CandidatesPresent}/{rows[0].CandidatesExpected}, "
-            + $"scored {rows.Sum(row => row.Candidates.Count(candidate => candidate.Score is not null))}";
+            + $"scored {rows.Sum(row => row.Candidates.Count(candidate => candidate.ClipTokens is not null))}";
     }
 
     private static async Task<string> OneIsDown(JobHost host)

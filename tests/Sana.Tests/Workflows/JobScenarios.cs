@@ -27,8 +27,7 @@ internal static class JobScenarios
         new("Silence is answered by another message and at last by giving up", Silence, "Completed 0/1/0 timeout 1, 2 sends"),
         new("A canceled run's messages are dropped", Canceled, "Canceled, dropped canceled"),
         new("A run without prompts fails", Empty, "Failed generate.plan failed after 6 attempts: There are no prompts: every line is blank."),
-        new("A source is examined file by file", Curated, "Completed 3/3, bad: empty_file 1 not_an_image 1 truncated 1"),
-        new("A source is cut into shards", ManyShards, "Completed 40/0, 14 indexes"),
+        .. CurationScenarios.All,
     ];
 
     public static GenerateJob Job(string prompts = Prompts, int batch = 2) => new()

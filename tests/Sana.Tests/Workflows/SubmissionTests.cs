@@ -41,10 +41,10 @@ public sealed class SubmissionTests : IDisposable
     [Theory]
     [InlineData("AccountName=a;AccountKey=c2VjcmV0", "v1", 10, "The source holds a key")]
     [InlineData("https://a.blob.core.windows.net/c?sv=1&sig=abc", "v1", 10, "The source holds a key")]
-    [InlineData("photos", "../v1", 10, "Dataset and version take")]
+    [InlineData("photos", "../v1", 10, "'../v1' is not a dataset's name or version")]
     [InlineData("photos", "v1", 0, "A shard of 0 items is outside")]
     [InlineData("photos", "v1", 10_001, "A shard of 10001 items is outside")]
     public void What_must_not_be_kept_is_refused_before_it_is(string source, string version, int items, string why) =>
         Assert.StartsWith(
-            why, Assert.Throws<WorkflowException>(() => CurateSteps.Check(new CurateRequest(source, "pets", version, items, new Pace()))).Message, StringComparison.Ordinal);
+            why, Assert.Throws<WorkflowException>(() => CurationSubmission.Check(new CurationJob(source, "pets", version, null, new CurationSettings { ItemsPerShard = items }))).Message, StringComparison.Ordinal);
 }
