@@ -46,8 +46,8 @@ public sealed record ClipSummary(
     }
 }
 
-/// <summary>One tower of a CLIP checkpoint.</summary>
-/// <param name="Name"><c>vision_model</c> or <c>text_model</c>.</param>
+/// <summary>One tower of a CLIP checkpoint, or one half of a captioner.</summary>
+/// <param name="Name"><c>vision_model</c> or <c>text_model</c>; <c>encoder</c> or <c>decoder</c>.</param>
 /// <param name="Layers">Of its transformer.</param>
 /// <param name="Width">Of a token.</param>
 /// <param name="Parameters">Numbers in its tensors, projection included.</param>

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using Sana.GraphBuilder.Configs;
 using Sana.GraphBuilder.Safetensors;
 
@@ -8,9 +7,6 @@ namespace Sana.GraphBuilder.Checkpoint;
 /// <summary>A CLIP checkpoint folder as published: configs read and checked, headers of the weights read and checked against them.</summary>
 internal sealed class ClipFiles
 {
-    // vocab.json and tokenizer.json have one and two megabytes.
-    private const long MaxTokenizerBytes = 128 * 1024 * 1024;
-
     private ClipFiles(string folder, BuildOptions options)
     {
         Folder = Path.GetFullPath(folder);
@@ -25,8 +21,9 @@ internal sealed class ClipFiles
         CheckOptions(options);
         Weights = Weights.Open(Folder, "model", options.Variant);
         Weights.Holds(ClipTensors.Of(Config));
+        var tokenizer = Checkpoint.Fingerprint.OfThoseThere(Folder, "vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json");
         Fingerprint = Checkpoint.Fingerprint.Of(
-            $"sana.graph/{SanaGraphs.Version} clip {TokenizerHash()}", [PathOf("config.json"), PathOf("preprocessor_config.json")], Weights);
+            $"sana.graph/{SanaGraphs.Version} clip {tokenizer}", [PathOf("config.json"), PathOf("preprocessor_config.json")], Weights);
     }
 
     public string Folder { get; }
@@ -79,14 +76,6 @@ internal sealed class ClipFiles
             throw new CheckpointException(
                 $"{Folder} has its weights as pytorch_model.bin alone; fetch model.safetensors as well, or write it with transformers' save_pretrained.");
         }
-    }
-
-    // Which of these files there are differs; what is missing, their reader says.
-    private string TokenizerHash()
-    {
-        string[] files = ["vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"];
-        var hashes = files.Where(file => File.Exists(PathOf(file))).Select(file => Convert.ToHexStringLower(SHA256.HashData(RegularFile.ReadAll(PathOf(file), MaxTokenizerBytes))));
-        return string.Join(' ', hashes);
     }
 
     private static string Invariant(IFormattable number) => number.ToString(null, CultureInfo.InvariantCulture);

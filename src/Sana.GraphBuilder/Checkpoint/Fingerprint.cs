@@ -8,6 +8,9 @@ namespace Sana.GraphBuilder.Checkpoint;
 /// <summary>SHA-256 over what a checkpoint's results depend on: configs, and names, lengths, headers and a sample of the weights.</summary>
 internal static class Fingerprint
 {
+    // The largest published tokenizer has 33 megabytes.
+    private const long MaxTokenizerBytes = 128 * 1024 * 1024;
+
     /// <param name="built">Kind and version of the graphs, and what else they were built with.</param>
     /// <param name="configs">Full paths; each is a small JSON file.</param>
     /// <param name="weights">One for each network.</param>
@@ -35,4 +38,13 @@ internal static class Fingerprint
 
         void Add(string text) => hash.AppendData(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
     }
+
+    /// <summary>Hashes of those files that are there, for a checkpoint whose tokenizer comes in several forms; what is missing, its reader says.</summary>
+    /// <param name="folder">Of the checkpoint.</param>
+    /// <param name="files">Names in it.</param>
+    /// <exception cref="CheckpointException">A file cannot be read, or is larger than any tokenizer.</exception>
+    public static string OfThoseThere(string folder, params IEnumerable<string> files) => string.Join(' ', files
+        .Select(file => Path.Combine(folder, file))
+        .Where(File.Exists)
+        .Select(file => Convert.ToHexStringLower(SHA256.HashData(RegularFile.ReadAll(file, MaxTokenizerBytes)))));
 }

@@ -57,6 +57,9 @@ internal sealed class JsonConfig
     /// <summary>Whether the value is a nested object.</summary>
     public bool HasSection(string key) => Find(key)?.ValueKind == JsonValueKind.Object;
 
+    /// <summary>Whether the value is this word; any other value, or none, is no error.</summary>
+    public bool Says(string key, string word) => Find(key) is { ValueKind: JsonValueKind.String } value && value.ValueEquals(word);
+
     public int Integer(string key, int from, int to, int? missing = null)
     {
         if (Find(key) is not { } value)
@@ -125,6 +128,10 @@ internal sealed class JsonConfig
 
     public int[] Integers(string key, int from, int to, int minCount, int maxCount) =>
         Integers(Find(key) ?? throw Missing(key), key, from, to, minCount, maxCount);
+
+    /// <summary>A whole number, or a list of 1 to <paramref name="most"/> of them.</summary>
+    public int[] OneOrMore(string key, int from, int to, int most, int? missing) =>
+        Find(key) is { ValueKind: JsonValueKind.Array } list ? Integers(list, key, from, to, 1, most) : [Integer(key, from, to, missing)];
 
     /// <summary>For each of <paramref name="count"/> stages a list of at most four whole numbers.</summary>
     public int[][] IntegerLists(string key, int from, int to, int count)

@@ -16,7 +16,7 @@ internal sealed class ClipModel(Graph g, ClipConfig config)
     public Value EmbedImages(Value pixels)
     {
         var tower = config.Vision;
-        var patches = g.Conv(pixels, "vision_model.embeddings.patch_embedding", bias: false, stride: config.PatchSize); // [b, d, side, side]
+        var patches = g.Patches(pixels, "vision_model.embeddings.patch_embedding", config.PatchSize, bias: false); // [b, d, side, side]
         patches = g.Transpose(g.Reshape(patches, patches[0], patches[1], patches[2] * patches[3]), 0, 2, 1); // [b, side², d]
         g.Path = "vision_model.embeddings";
         var first = g.Expand(g.Reshape(g.Weight("vision_model.embeddings.class_embedding"), 1, 1, patches[2]), patches[0], 1, patches[2]);

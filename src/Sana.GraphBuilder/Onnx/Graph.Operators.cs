@@ -29,6 +29,15 @@ internal sealed partial class Graph
 
     public Value Gelu(Value x) => Same("Gelu", x);
 
+    /// <summary>An activation by the name that a config gives it.</summary>
+    public Value Activation(Value x, string name) => name switch
+    {
+        "gelu" => Gelu(x),
+        "gelu_new" or "gelu_pytorch_tanh" => GeluTanh(x),
+        "relu" => Relu(x),
+        _ => throw new ArgumentOutOfRangeException(nameof(name), name, null),
+    };
+
     public Value Softmax(Value x) => Same("Softmax", x, ("axis", -1L));
 
     public Value Cast(Value x, ElementType type) => x.Type == type ? x : Node("Cast", [x], type, x.Shape, ("to", (long)type));
@@ -51,10 +60,25 @@ internal sealed partial class Graph
     {
         var weight = Weight($"{path}.weight");
         Check(x[-1] == weight[1], $"Linear {path} [{weight[0]}, {weight[1]}] of {x}");
-        var rows = x.Shape[..^1].Aggregate((Dim)1, (product, d) => product * d);
-        Value[] inputs = bias ? [Reshape(x, rows, x[-1]), weight, Weight($"{path}.bias")] : [Reshape(x, rows, x[-1]), weight];
-        var product = Node("Gemm", path, inputs, x.Type, [rows, weight[0]], [("transB", 1L)]);
-        return Reshape(product, [.. x.Shape[..^1], weight[0]]);
+        return Product(x, path, weight, weight[0], bias, ("transB", 1L));
+    }
+
+    /// <summary>x · weight + bias over the last axis, the weight as GPT-2 stores it: [in, out].</summary>
+    public Value Conv1D(Value x, string path)
+    {
+        var weight = Weight($"{path}.weight");
+        Check(x[-1] == weight[0], $"Conv1D {path} [{weight[0]}, {weight[1]}] of {x}");
+        return Product(x, path, weight, weight[1], bias: true);
+    }
+
+    /// <summary>Each square patch of an image [batch, channels, height, width] to a pixel of the output; what is left over at the right and the bottom is dropped.</summary>
+    public Value Patches(Value x, string path, long size, bool bias = true)
+    {
+        var weight = Weight($"{path}.weight"); // [out, in, size, size]
+        Check(x.Rank == 4 && x[1] == weight[1] && weight[2] == size && weight[3] == size, $"Patches {path} [{string.Join(", ", weight.Shape)}] of {x}");
+        Value[] inputs = bias ? [x, weight, Weight($"{path}.bias")] : [x, weight];
+        var sides = new[] { size, size };
+        return Node("Conv", path, inputs, x.Type, [x[0], weight[0], x[2].Factor / size, x[3].Factor / size], [("kernel_shape", sides), ("strides", sides)]);
     }
 
     /// <summary>Convolution of [batch, channels, height, width], padded so that odd kernels keep the size at stride 1.</summary>
@@ -193,6 +217,14 @@ internal sealed partial class Graph
         }
 
         return shape;
+    }
+
+    private Value Product(Value x, string path, Value weight, Dim width, bool bias, params (string Name, object Value)[] attributes)
+    {
+        var rows = x.Shape[..^1].Aggregate((Dim)1, (product, d) => product * d);
+        Value[] inputs = bias ? [Reshape(x, rows, x[-1]), weight, Weight($"{path}.bias")] : [Reshape(x, rows, x[-1]), weight];
+        var product = Node("Gemm", path, inputs, x.Type, [rows, width], attributes);
+        return Reshape(product, [.. x.Shape[..^1], width]);
     }
 
     private Value LayerNorm(Value x, float epsilon, Value[] parameters)

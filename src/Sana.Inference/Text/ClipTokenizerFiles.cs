@@ -23,7 +23,7 @@ internal sealed class ClipTokenizerFiles
 
         for (var value = 0; value < 256; value++)
         {
-            var letter = Letter(value).ToString();
+            var letter = ByteLetters.Letter(value).ToString();
             ByteIds[value] = vocabulary.TryGetId(letter, out var inner) ? inner : unknownId;
             LastByteIds[value] = vocabulary.TryGetId(letter + WordEnd, out var last) ? last : unknownId;
         }
@@ -105,9 +105,4 @@ internal sealed class ClipTokenizerFiles
         if (value < 2 || value != Math.Floor(value)) throw length.Refuse($"is {value}, not a whole number of at least 2");
         return value <= MaxContext ? (int)value : null;
     }
-
-    /// <summary>GPT-2's letter for a byte: itself where it prints, else the next unused letter from U+0100 on.</summary>
-    private static char Letter(int value) => Prints(value) ? (char)value : (char)(256 + Enumerable.Range(0, value).Count(other => !Prints(other)));
-
-    private static bool Prints(int value) => value is (>= 33 and <= 126) or (>= 161 and <= 172) or >= 174;
 }

@@ -11,7 +11,7 @@ internal static class Accept
 
     public static Argument<string> Checkpoint()
     {
-        var checkpoint = new Argument<string>("checkpoint") { Description = "Folder of a checkpoint: of Sana in diffusers layout (it holds model_index.json), or of CLIP (config.json)." };
+        var checkpoint = new Argument<string>("checkpoint") { Description = "Folder of a checkpoint: of Sana in diffusers layout (it holds model_index.json), of CLIP or of a captioner (config.json)." };
         checkpoint.Validators.Add(result => Exists(result.GetValueOrDefault<string>(), result.AddError));
         return checkpoint;
     }

@@ -41,7 +41,9 @@ internal sealed class BuildCommand : Command
             Variant = parsed.GetValue(_variant),
             Clamp = Enum.Parse<Clamp>(parsed.GetValue(_clamp) ?? "auto", ignoreCase: true),
         };
-        var report = ClipCheckpoint.IsIn(checkpoint) ? ClipCheckpoint.Build(checkpoint, options) : SanaCheckpoint.Build(checkpoint, options);
+        var report = CaptionerCheckpoint.IsIn(checkpoint) ? CaptionerCheckpoint.Build(checkpoint, options)
+            : ClipCheckpoint.IsIn(checkpoint) ? ClipCheckpoint.Build(checkpoint, options)
+            : SanaCheckpoint.Build(checkpoint, options);
         if (parsed.GetValue(_json))
         {
             Reports.WriteJson(report, Reports.Json.BuildReport);

@@ -28,6 +28,11 @@ internal sealed class InfoCommand : Command
     private int Run(ParseResult parsed)
     {
         var folder = parsed.GetRequiredValue(_checkpoint);
+        if (CaptionerCheckpoint.IsIn(folder))
+        {
+            return Describe(CaptionerCheckpoint.Describe(folder), parsed.GetValue(_json));
+        }
+
         if (ClipCheckpoint.IsIn(folder))
         {
             return Describe(ClipCheckpoint.Describe(folder), parsed.GetValue(_json));
@@ -55,13 +60,32 @@ internal sealed class InfoCommand : Command
 
         Console.WriteLine($"{checkpoint.Name}: CLIP, {checkpoint.ImageSize} pixels, {checkpoint.ContextLength} tokens, embeddings of {checkpoint.ProjectionDim}, {checkpoint.HiddenAct}");
         Console.WriteLine($"fingerprint {checkpoint.Fingerprint}");
-        foreach (var tower in checkpoint.Towers)
+        Write(checkpoint.Towers, checkpoint.Bytes, checkpoint.StoredAs, checkpoint.Files);
+        return ExitCode.Done;
+    }
+
+    private static int Describe(CaptionerSummary checkpoint, bool json)
+    {
+        if (json)
         {
-            Console.WriteLine($"{tower.Name,-14} {tower.Parameters,16:N0} parameters {tower.MemoryBytes / Mebi,10:N1} MiB while it is loaded, {tower.Layers} layers of {tower.Width}");
+            Reports.WriteJson(new CaptionerInfoReport(checkpoint), Reports.Json.CaptionerInfoReport);
+            return ExitCode.Done;
         }
 
-        Console.WriteLine($"{"weights",-14} {checkpoint.Bytes / Mebi,16:N1} MiB {checkpoint.StoredAs} in {string.Join(", ", checkpoint.Files)}");
+        Console.WriteLine($"{checkpoint.Name}: captioner, {checkpoint.ImageSize} pixels, captions of at most {checkpoint.MaxTokens} tokens out of {checkpoint.VocabSize}");
+        Console.WriteLine($"fingerprint {checkpoint.Fingerprint}");
+        Write(checkpoint.Networks, checkpoint.Bytes, checkpoint.StoredAs, checkpoint.Files);
         return ExitCode.Done;
+    }
+
+    private static void Write(IReadOnlyList<TowerSummary> networks, long bytes, string storedAs, IReadOnlyList<string> files)
+    {
+        foreach (var network in networks)
+        {
+            Console.WriteLine($"{network.Name,-14} {network.Parameters,16:N0} parameters {network.MemoryBytes / Mebi,10:N1} MiB while it is loaded, {network.Layers} layers of {network.Width}");
+        }
+
+        Console.WriteLine($"{"weights",-14} {bytes / Mebi,16:N1} MiB {storedAs} in {string.Join(", ", files)}");
     }
 
     private static MemoryReport Plan(CheckpointSummary checkpoint, int width, int height)

@@ -27,6 +27,9 @@ internal sealed record InfoReport(CheckpointSummary Checkpoint, MemoryReport Mem
 /// <summary>Of <c>sana info</c> on a CLIP checkpoint.</summary>
 internal sealed record ClipInfoReport(ClipSummary Checkpoint);
 
+/// <summary>Of <c>sana info</c> on a captioner's checkpoint.</summary>
+internal sealed record CaptionerInfoReport(CaptionerSummary Checkpoint);
+
 /// <summary>Estimated memory for one image of this size.</summary>
 internal sealed record MemoryReport(int Width, int Height, long PeakBytes, IReadOnlyList<StageMemory> Stages);
 
@@ -69,6 +72,7 @@ internal sealed record DeadReport(string Id, string JobId, string? Reason, strin
 [JsonSerializable(typeof(GenerateReport))]
 [JsonSerializable(typeof(InfoReport))]
 [JsonSerializable(typeof(ClipInfoReport))]
+[JsonSerializable(typeof(CaptionerInfoReport))]
 [JsonSerializable(typeof(ServeReport))]
 [JsonSerializable(typeof(BuildReport))]
 [JsonSerializable(typeof(InstanceReport))]

@@ -10,7 +10,7 @@ internal static class FloatBicubic
     /// <summary>Planes [3, side, side] of a square image's shorter side resized to <paramref name="side"/>.</summary>
     public static float[] Resize(RgbImage image, int side)
     {
-        var (columns, rows) = (new ResampleWeights(image.Width, side, 0, side), new ResampleWeights(image.Height, side, 0, side));
+        var (columns, rows) = (new ResampleWeights(image.Width, side, 0, side, PilFilter.Bicubic), new ResampleWeights(image.Height, side, 0, side, PilFilter.Bicubic));
         var planes = new float[3 * side * side];
         var (line, between) = (new float[image.Width], new float[image.Height * side]);
         var (across, down) = (Floats(columns), Floats(rows));

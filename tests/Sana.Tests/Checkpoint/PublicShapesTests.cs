@@ -47,6 +47,13 @@ public sealed class PublicShapesTests : IDisposable
     public void Clip_vit_large_patch14() =>
         Holds("Clip-ViT-L-14", ClipTensors.Of(ClipConfig.Load(Write(PublicConfigs.ClipVitL14))), 427_616_513);
 
+    /// <summary>nlpconnect/vit-gpt2-image-captioning has 239,195,904 with the pooler, which no caption needs.</summary>
+    [Fact]
+    public void Vit_gpt2() => Holds(
+        "VitGpt2",
+        CaptionerTensors.Of(CaptionerConfig.Load(Write(PublicConfigs.VitGpt2), _folder.File("generation_config.json")), new TokenTables("decoder.transformer.wte", "decoder.transformer.wte")),
+        239_195_904 - ((768 * 768) + 768));
+
     private static void Holds(string name, IEnumerable<ExpectedTensor> tensors, long parameters)
     {
         var list = tensors.ToArray();

@@ -41,8 +41,8 @@ public sealed class ClipPreprocessTests
     {
         var image = Noise(width, height, seed: 3);
         var (resizedWidth, resizedHeight, left, top) = _preprocess.Layout(width, height);
-        var columns = new ResampleWeights(width, resizedWidth, left, Side);
-        var rows = new ResampleWeights(height, resizedHeight, top, Side);
+        var columns = new ResampleWeights(width, resizedWidth, left, Side, PilFilter.Bicubic);
+        var rows = new ResampleWeights(height, resizedHeight, top, Side, PilFilter.Bicubic);
         byte[] between, expected = new byte[_preprocess.Length + 1];
         if (first)
         {

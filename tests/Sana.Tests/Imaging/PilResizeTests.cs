@@ -4,14 +4,14 @@ using Xunit;
 
 namespace Sana.Tests.Imaging;
 
-/// <summary>Held to what Pillow 9.4 made of the same pixels: the first digits of SHA-256 over its bytes.</summary>
+/// <summary>Held to what Pillow 9.4 made of the same pixels: the first digits of SHA-256 over its bytes. (17×40 in two calls, rows first, as it does since 13.)</summary>
 public sealed class PilResizeTests
 {
     [Theory]
     [InlineData(100, 75, 32, 32, 2, "67ba11bcfb08d1ed")]
     [InlineData(100, 75, 32, 32, 3, "4753e3361420a1b4")]
-    [InlineData(17, 40, 32, 32, 2, "a511f02df27cbca9")]
-    [InlineData(17, 40, 32, 32, 3, "8d569b663654c610")]
+    [InlineData(17, 40, 32, 32, 2, "c5142286e9a4b680")]
+    [InlineData(17, 40, 32, 32, 3, "9f233ff0f6e10df5")]
     [InlineData(64, 64, 24, 64, 2, "6677cd0f7be05eff")]
     [InlineData(64, 64, 24, 64, 3, "ddc5e0276a020058")]
     [InlineData(64, 64, 64, 24, 2, "edd2934e0dfe5bb2")]
@@ -23,18 +23,13 @@ public sealed class PilResizeTests
     [InlineData(1, 1, 8, 8, 2, "e7d063da3ba19545")]
     public void Every_byte_is_the_reference_s(int width, int height, int toWidth, int toHeight, int filter, string expected)
     {
-        var resized = PilResize.Resize(Pattern(width, height), toWidth, toHeight, (PilFilter)filter);
+        foreach (var vectors in new[] { true, false })
+        {
+            var resized = new byte[(3 * toWidth * toHeight) + 1];
+            PilResize.Cut(Pattern(width, height), (toWidth, toHeight), (0, 0), (toWidth, toHeight), (PilFilter)filter, resized, vectors);
 
-        Assert.Equal((toWidth, toHeight), (resized.Width, resized.Height));
-        Assert.Equal(expected, Convert.ToHexStringLower(SHA256.HashData(resized.Pixels))[..16]);
-    }
-
-    [Fact]
-    public void An_image_of_that_size_is_left_alone()
-    {
-        var image = Pattern(5, 4);
-
-        Assert.Same(image, PilResize.Resize(image, 5, 4, PilFilter.Bicubic));
+            Assert.Equal(expected, Convert.ToHexStringLower(SHA256.HashData(resized.AsSpan(0, resized.Length - 1)))[..16]);
+        }
     }
 
     private static RgbImage Pattern(int width, int height)

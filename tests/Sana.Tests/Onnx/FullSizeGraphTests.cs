@@ -97,6 +97,20 @@ public sealed class FullSizeGraphTests : IDisposable
         Approve.Text($"Contract-clip_text-{model}", Contract(text));
     }
 
+    [Fact]
+    public void Captioner()
+    {
+        var config = CaptionerConfig.Load(FullSizeCheckpoint.Config(_folder, PublicConfigs.VitGpt2), _folder.File("generation_config.json"));
+        var tables = new TokenTables("decoder.transformer.wte", "decoder.transformer.wte");
+        var weights = FullSizeCheckpoint.Weights(_folder, "captioner", CaptionerTensors.Of(config, tables));
+        var (encoder, decoder) = (CaptionerGraphs.Encoder(config, tables, weights), CaptionerGraphs.Decoder(config, tables, weights));
+
+        Infers(encoder);
+        Infers(decoder);
+        Approve.Text("Contract-captioner_encoder", Contract(encoder));
+        Approve.Text("Contract-captioner_decoder", Contract(decoder));
+    }
+
     // With numbers for the symbols of the inputs, so that the declared arithmetic of open axes is held to the runtime's.
     private static void Infers(Graph graph)
     {

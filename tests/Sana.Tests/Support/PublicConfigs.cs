@@ -35,6 +35,22 @@ internal static class PublicConfigs
         }
         """;
 
+    public const string VitGpt2 = """
+        {
+          "architectures": ["VisionEncoderDecoderModel"], "model_type": "vision-encoder-decoder", "is_encoder_decoder": true, "tie_word_embeddings": false,
+          "bos_token_id": 50256, "decoder_start_token_id": 50256, "eos_token_id": 50256, "pad_token_id": 50256,
+          "encoder": {
+            "model_type": "vit", "hidden_act": "gelu", "hidden_size": 768, "image_size": 224, "intermediate_size": 3072, "layer_norm_eps": 1e-12, "num_attention_heads": 12,
+            "num_channels": 3, "num_hidden_layers": 12, "patch_size": 16, "qkv_bias": true
+          },
+          "decoder": {
+            "model_type": "gpt2", "activation_function": "gelu_new", "add_cross_attention": true, "cross_attention_hidden_size": null, "is_decoder": true, "layer_norm_epsilon": 1e-05,
+            "max_length": 20, "n_ctx": 1024, "n_embd": 768, "n_head": 12, "n_inner": null, "n_layer": 12, "n_positions": 1024, "reorder_and_upcast_attn": false,
+            "scale_attn_by_inverse_layer_idx": false, "scale_attn_weights": true, "tie_word_embeddings": true, "vocab_size": 50257
+          }
+        }
+        """;
+
     /// <summary>transformer/config.json by the name of the model.</summary>
     public static readonly IReadOnlyDictionary<string, string> SanaTransformers = new Dictionary<string, string>
     {

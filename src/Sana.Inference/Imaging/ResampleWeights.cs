@@ -1,23 +1,25 @@
-namespace Sana.Inference.Clip;
+namespace Sana.Inference.Imaging;
 
 /// <summary>
-/// PIL's bicubic along one axis (a = −0.5, widened by the scale when shrinking), as weights in 22-bit fixed point for a stretch of the target. Integers add up to the same in any order,
+/// PIL's filter along one axis (widened by the scale when shrinking), as weights in 22-bit fixed point for a stretch of the target. Integers add up to the same in any order,
 /// so a pass over them may be laid out as the processor likes it and still give PIL's bits.
 /// </summary>
 internal sealed class ResampleWeights
 {
     public const int Bits = 22;
-    private const double Support = 2;
 
     /// <param name="source">Pixels of the source along this axis.</param>
     /// <param name="resized">Pixels that they become.</param>
     /// <param name="start">First of those that are wanted.</param>
     /// <param name="count">How many are wanted.</param>
-    public ResampleWeights(int source, long resized, long start, int count)
+    /// <param name="filter">Which.</param>
+    public ResampleWeights(int source, long resized, long start, int count, PilFilter filter)
     {
+        var weigh = filter == PilFilter.Bicubic ? (Func<double, double>)Cubic : Triangle;
         var scale = (double)source / resized;
         var widened = Math.Max(scale, 1);
-        Taps = ((int)Math.Ceiling(Support * widened) * 2) + 1;
+        var support = (filter == PilFilter.Bicubic ? 2 : 1) * widened;
+        Taps = ((int)Math.Ceiling(support) * 2) + 1;
         First = new int[count];
         Used = new int[count];
         Values = new int[count * Taps];
@@ -25,10 +27,10 @@ internal sealed class ResampleWeights
         for (var i = 0; i < count; i++)
         {
             var center = (start + i + 0.5) * scale;
-            var first = Math.Max(0, (int)(center - (Support * widened) + 0.5));
-            var end = Math.Min(source, (int)(center + (Support * widened) + 0.5));
+            var first = Math.Max(0, (int)(center - support + 0.5));
+            var end = Math.Min(source, (int)(center + support + 0.5));
             (First[i], Used[i]) = (first, end - first);
-            Fill(exact.AsSpan(0, end - first), first, center, 1 / widened, Values.AsSpan(i * Taps));
+            Fill(weigh, exact.AsSpan(0, end - first), first, center, 1 / widened, Values.AsSpan(i * Taps));
         }
     }
 
@@ -49,12 +51,12 @@ internal sealed class ResampleWeights
 
     public ReadOnlySpan<int> Of(int target) => Values.AsSpan(target * Taps, Used[target]);
 
-    private static void Fill(Span<double> exact, int first, double center, double narrow, Span<int> weights)
+    private static void Fill(Func<double, double> weigh, Span<double> exact, int first, double center, double narrow, Span<int> weights)
     {
         var sum = 0d;
         for (var i = 0; i < exact.Length; i++)
         {
-            exact[i] = Cubic((i + first - center + 0.5) * narrow);
+            exact[i] = weigh((i + first - center + 0.5) * narrow);
             sum += exact[i];
         }
 
@@ -64,6 +66,8 @@ internal sealed class ResampleWeights
             weights[i] = (int)(weight + (weight < 0 ? -0.5 : 0.5));
         }
     }
+
+    private static double Triangle(double x) => Math.Max(0, 1 - Math.Abs(x));
 
     private static double Cubic(double x)
     {

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
-namespace Sana.Inference.Clip;
+namespace Sana.Inference.Imaging;
 
 /// <summary>The two passes of PIL's resize over interleaved 8-bit RGB, each rounded to 8 bit. On processors with AVX2 they run in vectors, elsewhere in plain code, with the same bits.</summary>
 internal static class ResamplePasses

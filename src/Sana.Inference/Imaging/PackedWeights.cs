@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
-namespace Sana.Inference.Clip;
+namespace Sana.Inference.Imaging;
 
 /// <summary>
 /// Weights of the horizontal pass, laid out for a product of 16-bit pairs: a weight of 24 bits is split into high · 2¹¹ + low, four pixels are taken at a time, and their sums are put together

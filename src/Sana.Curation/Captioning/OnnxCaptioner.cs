@@ -1,0 +1,171 @@
+using System.Diagnostics;
+using System.IO.Hashing;
+using System.Text;
+using System.Text.Json.Nodes;
+using System.Threading.Channels;
+using Sana.Curation.Ingest;
+using Sana.Curation.Shards;
+using Sana.Inference;
+using Sana.Inference.Captioning;
+using Sana.Inference.Imaging;
+
+namespace Sana.Curation.Captioning;
+
+/// <summary>A captioner that runs here, on ONNX Runtime. What is asked while a batch runs makes up the next one, so several images share each pass over the weights.</summary>
+public sealed class OnnxCaptioner : ICaptioner, IAsyncDisposable
+{
+    private readonly CaptionNetwork _network;
+    private readonly OnnxCaptionerOptions _options;
+    private readonly Channel<Question> _questions = Channel.CreateUnbounded<Question>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Task _worker;
+
+    private OnnxCaptioner(CaptionNetwork network, OnnxCaptionerOptions options)
+    {
+        (_network, _options) = (network, options);
+        var first = network.Resolve(options.Generation);
+        _ = network.Resolve(Mended(""));
+        Card = new CaptionerCard(
+            CaptionLabel.Check(options.Label), network.Name, network.Fingerprint[..16], options.Licence, Prompt: "", Encoding.UTF8.GetString(CanonicalJson.Bytes(Decoding(first))), options.BatchSize);
+        _worker = Task.Run(Work);
+    }
+
+    /// <inheritdoc/>
+    public CaptionerCard Card { get; }
+
+    /// <summary>Loads a checkpoint whose graphs have been built.</summary>
+    /// <param name="checkpoint">The folder of the checkpoint.</param>
+    /// <param name="options">Label, batch, decoding.</param>
+    /// <exception cref="CurationException">The label is not allowed.</exception>
+    /// <exception cref="InferenceException">The checkpoint cannot be loaded, or an option is out of range.</exception>
+    public static OnnxCaptioner Load(string checkpoint, OnnxCaptionerOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var network = CaptionNetwork.Load(checkpoint, new CaptionerOptions { Device = options.Device, Threads = options.Threads, BatchSize = options.BatchSize });
+        try
+        {
+            return new OnnxCaptioner(network, options);
+        }
+        catch
+        {
+            network.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<CaptionAnswer> Ask(CaptionAsk ask, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(ask);
+        var started = Stopwatch.GetTimestamp();
+        Question question;
+        try
+        {
+            var image = await Task.Run(() => ImageIngest.Decode(ask.Image.ToArray()), cancellationToken);
+            question = new Question(image, ask.Repair is null ? _options.Generation : Mended(ask.Repair), cancellationToken);
+        }
+        catch (CurationException error)
+        {
+            return new CaptionAnswer { Reason = Reasons.BadAnswer, Message = error.Message };
+        }
+
+        if (!_questions.Writer.TryWrite(question))
+            return Unavailable("The captioner has been closed.");
+        var answer = await question.Answer.Task.WaitAsync(cancellationToken);
+        cancellationToken.ThrowIfCancellationRequested(); // what a stopped run ended is no answer
+        return answer with { LatencyMs = Stopwatch.GetElapsedTime(started).TotalMilliseconds };
+    }
+
+    /// <summary>Ends the batch that runs; what waits is answered as unavailable.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (!_questions.Writer.TryComplete())
+            return;
+        await _stop.CancelAsync();
+        await _worker;
+        _network.Dispose();
+        _stop.Dispose();
+    }
+
+    // Asked again the network would say the same: another draw for each reason, and what it said once is less likely.
+    private GenerationOptions Mended(string reason) => _options.Generation with
+    {
+        Temperature = _options.RepairTemperature,
+        TopP = _options.RepairTopP,
+        RepetitionPenalty = _options.RepairRepetitionPenalty,
+        Seed = _options.Generation.Seed ^ XxHash3.HashToUInt64(Encoding.UTF8.GetBytes(reason)),
+    };
+
+    private async Task Work()
+    {
+        var batch = new List<Question>(_options.BatchSize);
+        while (await _questions.Reader.WaitToReadAsync())
+        {
+            while (batch.Count < _options.BatchSize && _questions.Reader.TryRead(out var question))
+            {
+                if (!question.Cancellation.IsCancellationRequested)
+                    batch.Add(question);
+            }
+
+            foreach (var alike in batch.GroupBy(question => question.Options))
+                Answer([.. alike]);
+            batch.Clear();
+        }
+    }
+
+    private void Answer(Question[] questions)
+    {
+        // A run that is stopped takes its batch along; questions of several runs wait for each other.
+        var token = questions.Select(question => question.Cancellation).Distinct().Count() == 1 ? questions[0].Cancellation : default;
+        using var stopped = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, token);
+        try
+        {
+            var captions = _network.Generate(Array.ConvertAll(questions, question => question.Image), questions[0].Options, stopped.Token);
+            for (var i = 0; i < questions.Length; i++)
+                questions[i].Answer.TrySetResult(Of(captions[i]));
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            Settle(questions, question => question.TrySetResult(Unavailable("The captioner has been closed.")));
+        }
+        catch (OperationCanceledException)
+        {
+            Settle(questions, question => question.TrySetCanceled(token));
+        }
+        catch (InferenceException error)
+        {
+            Settle(questions, question => question.TrySetResult(Unavailable(error.Message)));
+        }
+#pragma warning disable CA1031 // Whatever it is, it belongs to those who asked: without it they would wait for ever.
+        catch (Exception error)
+#pragma warning restore CA1031
+        {
+            Settle(questions, question => question.TrySetException(error));
+        }
+    }
+
+    private static void Settle(Question[] questions, Action<TaskCompletionSource<CaptionAnswer>> settle) => Array.ForEach(questions, question => settle(question.Answer));
+
+    private static CaptionAnswer Of(GeneratedCaption caption) => caption.Failure is { } failure
+        ? new CaptionAnswer { Reason = Reasons.BadAnswer, Message = failure, OutputTokens = caption.Tokens, Attempts = 1 }
+        : new CaptionAnswer { Text = caption.Text, FinishReason = caption.FinishReason, OutputTokens = caption.Tokens, Attempts = 1 };
+
+    private static CaptionAnswer Unavailable(string message) => new() { Reason = Reasons.CaptionerUnavailable, Message = message };
+
+    private JsonObject Decoding(GenerationOptions first) => new()
+    {
+        ["max_tokens"] = first.MaxTokens,
+        ["temperature"] = first.Temperature,
+        ["top_p"] = first.TopP,
+        ["repetition_penalty"] = first.RepetitionPenalty,
+        ["seed"] = first.Seed,
+        ["repair_temperature"] = _options.RepairTemperature,
+        ["repair_top_p"] = _options.RepairTopP,
+        ["repair_repetition_penalty"] = _options.RepairRepetitionPenalty,
+    };
+
+    private sealed record Question(RgbImage Image, GenerationOptions Options, CancellationToken Cancellation)
+    {
+        public TaskCompletionSource<CaptionAnswer> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}

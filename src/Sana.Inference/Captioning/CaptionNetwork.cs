@@ -1,0 +1,181 @@
+using System.Buffers;
+using Microsoft.ML.OnnxRuntime;
+using Sana.Inference.Imaging;
+using Sana.Inference.Runtime;
+using Sana.Inference.Text;
+
+namespace Sana.Inference.Captioning;
+
+/// <summary>
+/// Says what images show, by a checkpoint of a vision encoder and a text decoder whose graphs <c>sana build</c> has made. The encoder runs once an image, the decoder once a token with its
+/// keys and values kept. Any number of threads may use one; the networks are shared by all of them.
+/// </summary>
+public sealed class CaptionNetwork : IDisposable
+{
+    private const string Pixels = "pixel_values";
+
+    private readonly Network _encoder;
+    private readonly CaptionDecoder _decoder;
+    private readonly Gpt2Vocabulary _vocabulary;
+    private readonly CaptionerFacts _facts;
+    private readonly CaptionerOptions _options;
+
+    private CaptionNetwork(Network encoder, CaptionDecoder decoder, Gpt2Vocabulary vocabulary, CaptionerFacts facts, CaptionerOptions options) =>
+        (_encoder, _decoder, _vocabulary, _facts, _options) = (encoder, decoder, vocabulary, facts, options);
+
+    /// <summary>Name of the checkpoint: its folder's, or <c>owner/name</c> in the Hugging Face cache.</summary>
+    public string Name => _facts.Name;
+
+    /// <summary>SHA-256 over the checkpoint's configs, its vocabulary and the headers, lengths and a sample of its weights, lower-case hex.</summary>
+    public string Fingerprint => _facts.Fingerprint;
+
+    /// <summary>Longest caption in tokens unless somebody asks for another.</summary>
+    public int MaxTokens => _facts.MaxTokens;
+
+    /// <summary>Loads the graphs of a checkpoint folder; weights are mapped from its files.</summary>
+    /// <param name="checkpoint">The folder of the checkpoint.</param>
+    /// <param name="options">Device, threads, batch.</param>
+    /// <exception cref="InferenceException">A graph is missing or of another version, the vocabulary cannot be read or does not fit, the device is not there, an option is out of range.</exception>
+    public static CaptionNetwork Load(string checkpoint, CaptionerOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(checkpoint);
+        ArgumentNullException.ThrowIfNull(options);
+        options.Check();
+        var network = new NetworkOptions(options.Device, options.Threads, KeepMemory: true);
+        var vocabulary = Gpt2Vocabulary.Load(checkpoint);
+        var decoder = CaptionDecoder.Load(Path.Combine(checkpoint, "decoder_model.onnx"), network);
+        Network? encoder = null;
+        try
+        {
+            encoder = Network.Load(Path.Combine(checkpoint, "encoder_model.onnx"), network, [Pixels, .. decoder.Cross]);
+            var facts = CaptionerFacts.From(decoder.Metadata);
+            CheckFit(checkpoint, facts, CaptionerFacts.From(encoder.Metadata), vocabulary);
+            return new CaptionNetwork(encoder, decoder, vocabulary, facts, options);
+        }
+        catch
+        {
+            decoder.Dispose();
+            encoder?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>One caption for each image, in order; an image for which the network gives no numbers has a failure instead.</summary>
+    /// <param name="images">Any sizes.</param>
+    /// <param name="options">How tokens are chosen.</param>
+    /// <param name="cancellationToken">Stops between two nodes of the network.</param>
+    /// <exception cref="InferenceException">An option is out of range, or an image has not as many bytes as its size implies.</exception>
+    public IReadOnlyList<GeneratedCaption> Generate(IReadOnlyList<RgbImage> images, GenerationOptions options, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(images);
+        ArgumentNullException.ThrowIfNull(options);
+        var resolved = options.Resolve(_facts);
+        foreach (var image in images) Check(image);
+        return [.. images.Chunk(_options.BatchSize).SelectMany(batch => Caption(batch, resolved, cancellationToken))];
+    }
+
+    /// <summary>Checks options without running anything, and fills in what the checkpoint decides.</summary>
+    /// <exception cref="InferenceException">An option is out of range.</exception>
+    public GenerationOptions Resolve(GenerationOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return options.Resolve(_facts);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _encoder.Dispose();
+        _decoder.Dispose();
+    }
+
+    /// <summary>Logits of the token that follows these.</summary>
+    /// <param name="image">What is captioned.</param>
+    /// <param name="ids">Without the start token.</param>
+    /// <param name="kept">Token by token, as captions are made, or else all in one run, where nothing is kept from one to the next.</param>
+    internal FloatTensor LogitsAfter(RgbImage image, IReadOnlyList<int> ids, bool kept = false)
+    {
+        long[] all = [_facts.StartId, .. ids.Select(id => (long)id)];
+        using var memory = _decoder.Begin(Encode([image], default));
+        return (kept ? all.Chunk(1) : [all]).Select(some => _decoder.Next(memory, some, default)).Last();
+    }
+
+    private GeneratedCaption[] Caption(RgbImage[] images, GenerationOptions options, CancellationToken cancellationToken)
+    {
+        var drafts = Array.ConvertAll(images, image => new CaptionDraft(new TokenChoice(image, _facts.VocabularySize, options), options.MaxTokens!.Value, _facts.EndIds));
+        var open = drafts;
+        using var memory = _decoder.Begin(Encode(images, cancellationToken));
+        var ids = Array.ConvertAll(open, _ => (long)_facts.StartId);
+        while (true)
+        {
+            var logits = _decoder.Next(memory, ids, cancellationToken);
+            for (var row = 0; row < open.Length; row++)
+            {
+                open[row].Take(logits.Data.AsSpan(row * _facts.VocabularySize, _facts.VocabularySize));
+            }
+
+            // Captions that have ended cost nothing more: the others go on without them.
+            var rows = Enumerable.Range(0, open.Length).Where(row => !open[row].HasEnded).ToArray();
+            if (rows.Length == 0)
+            {
+                return Array.ConvertAll(drafts, draft => draft.Finished(_vocabulary, [_facts.StartId, .. _facts.EndIds], Name));
+            }
+
+            if (rows.Length < open.Length)
+            {
+                memory.Keep(rows);
+                open = Array.ConvertAll(rows, row => open[row]);
+            }
+
+            ids = Array.ConvertAll(open, draft => (long)draft.Last);
+        }
+    }
+
+    private IDisposableReadOnlyCollection<OrtValue> Encode(RgbImage[] images, CancellationToken cancellationToken)
+    {
+        var (side, length) = (_facts.Side, 3 * _facts.Side * _facts.Side);
+        var pixels = ArrayPool<float>.Shared.Rent(images.Length * length);
+        try
+        {
+            var parallel = new ParallelOptions { MaxDegreeOfParallelism = _options.Threads == 0 ? -1 : _options.Threads, CancellationToken = cancellationToken };
+            Parallel.For(0, images.Length, parallel, i => Prepare(images[i], pixels.AsSpan(i * length, length)));
+            using var input = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, pixels.AsMemory(0, images.Length * length), [images.Length, 3, side, side]);
+            return _encoder.Run([(Pixels, input)], [.. _decoder.Cross], cancellationToken);
+        }
+        finally
+        {
+            ArrayPool<float>.Shared.Return(pixels);
+        }
+    }
+
+    // The whole image becomes the square; nothing is cut.
+    private void Prepare(RgbImage image, Span<float> planes)
+    {
+        var side = _facts.Side;
+        var bytes = ArrayPool<byte>.Shared.Rent((3 * side * side) + 1);
+        PilResize.Cut(image, (side, side), (0, 0), (side, side), _facts.Filter, bytes);
+        _facts.Levels.Write(bytes.AsSpan(0, 3 * side * side), planes);
+        ArrayPool<byte>.Shared.Return(bytes);
+    }
+
+    private static void Check(RgbImage image)
+    {
+        if (image.Width < 1 || image.Height < 1 || image.Pixels.Length != 3L * image.Width * image.Height)
+        {
+            throw new InferenceException($"An image of {image.Width}×{image.Height} pixels needs {3L * image.Width * image.Height} bytes and has {image.Pixels.Length}.");
+        }
+    }
+
+    private static void CheckFit(string checkpoint, CaptionerFacts decoder, CaptionerFacts encoder, Gpt2Vocabulary vocabulary)
+    {
+        if (decoder.Fingerprint != encoder.Fingerprint)
+        {
+            throw new InferenceException($"The two graphs of {checkpoint} are of different checkpoints; run `sana build --force` on it.");
+        }
+
+        if (vocabulary.Size > decoder.VocabularySize)
+        {
+            throw new InferenceException($"The vocabulary of {checkpoint} has {vocabulary.Size} ids, its decoder {decoder.VocabularySize}; use the one that belongs to it.");
+        }
+    }
+}
