@@ -3,6 +3,7 @@ using Microsoft.DurableTask.Client;
 using Sana.Functions.Durable;
 using Sana.Functions.Hosting;
 using Sana.Workflows.Contract;
+using Sana.Workflows.Curation;
 using Sana.Workflows.Schedules;
 
 namespace Sana.Functions;
@@ -17,7 +18,7 @@ internal sealed class CurateOnSchedule(Wiring wiring, EngineSlot engine, Functio
     {
         engine.Use(durable);
         var host = await wiring.Get(context.CancellationToken);
-        var running = await engine.List(new InstanceQuery { IdPrefix = $"dataset-{Schedule}-", Statuses = [WorkflowStatus.Running, WorkflowStatus.Suspended], Limit = 1 });
+        var running = await engine.List(new InstanceQuery { IdPrefix = CurationSubmission.InstanceId(settings.CurationDataset, ""), Statuses = [WorkflowStatus.Running, WorkflowStatus.Suspended], Limit = 1 });
         // The host remembers when the tick was due; the first one ever has only now.
         var due = timer.ScheduleStatus is { Last.Year: > 2000 } status ? status.Last.ToUniversalTime() : clock.GetUtcNow().UtcDateTime;
         var run = new ScheduledRun(new Schedule { Name = Schedule, Cron = settings.CurationCron }, Curate: new ScheduledCuration(Schedule, settings.CurationDataset));

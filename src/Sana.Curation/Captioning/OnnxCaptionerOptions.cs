@@ -1,3 +1,4 @@
+using Sana.Curation.Captioning.Config;
 using Sana.Inference.Captioning;
 using Sana.Inference.Runtime;
 
@@ -6,6 +7,30 @@ namespace Sana.Curation.Captioning;
 /// <summary>How a captioner runs here.</summary>
 public sealed record OnnxCaptionerOptions
 {
+    /// <summary>What a configuration asks for.</summary>
+    /// <param name="config">Of the kind <c>onnx</c>; its decoding holds where it says more than the checkpoint.</param>
+    /// <param name="device">Where the networks run.</param>
+    public static OnnxCaptionerOptions Of(CaptionerConfig config, Device device)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        return new OnnxCaptionerOptions
+        {
+            Label = config.Label,
+            Licence = config.Licence,
+            Device = device,
+            BatchSize = config.Concurrency,
+            Generation = new GenerationOptions
+            {
+                // What endpoints are given by default says nothing of a network's own limit.
+                MaxTokens = config.Decoding.MaxTokens == new Decoding().MaxTokens ? null : config.Decoding.MaxTokens,
+                Temperature = config.Decoding.Temperature,
+                TopP = config.Decoding.TopP ?? 1,
+                RepetitionPenalty = config.Decoding.RepetitionPenalty ?? 1,
+                Seed = (ulong)(config.Decoding.Seed ?? 0),
+            },
+        };
+    }
+
     /// <value>Its id in shards and sidecars: ASCII letters, digits, hyphens and underscores, no dots, 1…64.</value>
     public required string Label { get; init; }
 

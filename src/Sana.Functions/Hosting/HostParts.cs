@@ -42,13 +42,15 @@ internal sealed record HostParts(IBlobs Blobs, IJobQueue Queue, WorkflowRegistry
         var sources = new Dictionary<string, string>();
         if (settings.CurationSource is { } source)
             sources.Add("inbox", source);
-        return new HostParts(blobs, queue, Fill(new WorkflowRegistry(), settings, blobs, queue, sources, http, () => engine, clock), new ApiParts
+        var curation = await blobs.Read(CurationConfig.Blob, cancellationToken) is { } config ? CurationConfig.Parse(config).Settings() : new CurationSettings();
+        return new HostParts(blobs, queue, Fill(new WorkflowRegistry(), settings, blobs, queue, sources, curation, http, () => engine, clock), new ApiParts
         {
             Workflows = engine,
             Queue = queue,
             Blobs = blobs,
             Links = new SignedLinks(await Key(blobs, cancellationToken), clock),
             Sources = sources,
+            Curation = curation,
             Device = settings.Device,
             Clock = clock,
         });
@@ -56,13 +58,21 @@ internal sealed record HostParts(IBlobs Blobs, IJobQueue Queue, WorkflowRegistry
 
     /// <summary>Every workflow and step of the project, as the local host adds them.</summary>
     internal static WorkflowRegistry Fill(
-        WorkflowRegistry registry, FunctionsSettings settings, IBlobs blobs, IJobQueue queue, IReadOnlyDictionary<string, string> sources, GuardedHttp http, Func<IWorkflowClient> client, TimeProvider clock)
+        WorkflowRegistry registry,
+        FunctionsSettings settings,
+        IBlobs blobs,
+        IJobQueue queue,
+        IReadOnlyDictionary<string, string> sources,
+        CurationSettings curation,
+        GuardedHttp http,
+        Func<IWorkflowClient> client,
+        TimeProvider clock)
     {
         registry.Add(Workflows.Jobs.Generate, () => new GenerateImages()).Add(Workflows.Jobs.Curate, () => new CurateDataset());
         new GenerateSteps(blobs, queue, cancellation => ModelCard.Read(blobs, cancellation), clock).Register(registry);
-        new CurateSteps(blobs).Register(registry);
+        new CurateSteps(blobs, CurationParts.Lend(settings, http, clock)).Register(registry);
         new JobSteps(blobs, queue, http, new Dictionary<string, byte[]>(), clock).AddTo(registry, client);
-        new ScheduleSteps(blobs, sources, settings.Device).AddTo(registry, client);
+        new ScheduleSteps(blobs, sources, curation, settings.Device).AddTo(registry, client);
         return registry;
     }
 

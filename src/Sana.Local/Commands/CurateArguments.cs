@@ -49,7 +49,7 @@ internal sealed class CurateArguments
     {
         var settings = new CurationSettings
         {
-            Captioners = parsed.GetValue(_captioners) is { } file ? Captioners(file) : null,
+            Captioners = parsed.GetValue(_captioners) is { } file ? CaptionerFile.Read(file) : null,
             Clip = parsed.GetValue(_clip) is { } clip ? Folder(clip) : null,
             Selection = _selection.Read(parsed, new SelectionOptions()),
             Filters = FilterRules.Preset(parsed.GetValue(_filters) ?? "none"),
@@ -69,12 +69,6 @@ internal sealed class CurateArguments
     /// <exception cref="WrongUseException">A network cannot be read.</exception>
     public IReadOnlyList<IPNetwork> Networks(ParseResult parsed) => [.. (parsed.GetValue(_networks) ?? []).Select(text =>
         IPNetwork.TryParse(text, out var network) ? network : throw new WrongUseException($"'{text}' is not a network such as 10.1.0.0/16."))];
-
-    private static string Captioners(string file)
-    {
-        CaptionerFile.Load(file);
-        return File.ReadAllText(file);
-    }
 
     private static string Folder(string folder) => Directory.Exists(folder)
         ? Path.GetFullPath(folder)

@@ -1,5 +1,6 @@
 using Sana.Curation.Captioning;
 using Sana.Curation.Captioning.Chat;
+using Sana.Curation.Captioning.Config;
 using Sana.GraphBuilder;
 using Sana.Inference.Clip;
 using Sana.Inference.Runtime;
@@ -15,13 +16,21 @@ internal sealed class LocalTools(LocalOptions options) : IDisposable
 
     public CurationTools Lend() => new()
     {
-        Captioner = (config, cancellationToken) => Task.FromResult<ICaptioner>(ChatCaptioner.Create(config, options.Clock)),
+        Captioner = (config, cancellationToken) => config.Kind == CaptionerKind.Onnx
+            ? Task.Run<ICaptioner>(() => Network(config), cancellationToken)
+            : Task.FromResult<ICaptioner>(ChatCaptioner.Create(config, options.Clock)),
         Scorer = (checkpoint, cancellationToken) => Task.Run(() => Scorer(checkpoint), cancellationToken),
         Download = new GuardedDownload(_http, new DownloadOptions()),
         Clock = options.Clock,
     };
 
     public void Dispose() => _http.Dispose();
+
+    private OnnxCaptioner Network(CaptionerConfig config)
+    {
+        CaptionerCheckpoint.Build(config.Checkpoint!, new BuildOptions());
+        return OnnxCaptioner.Load(config.Checkpoint!, OnnxCaptionerOptions.Of(config, Device.Parse(options.Device)));
+    }
 
     private ClipScorer Scorer(string checkpoint)
     {

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Sana.Workflows;
+using Sana.Workflows.Curation;
 using Sana.Workflows.Net;
 using Sana.Workflows.Schedules;
 using Sana.Workflows.Webhooks;
@@ -34,7 +35,7 @@ internal sealed record ServeConfig
     public IReadOnlyDictionary<string, string> Sources { get; init; } = new Dictionary<string, string>();
 
     /// <value>How datasets are made. Default: nobody captions.</value>
-    public ServeCuration Curation { get; init; } = new();
+    public CurationConfig Curation { get; init; } = new();
 
     /// <value>Names of this server in requests; others are refused. Default the loopback names, or any beyond loopback.</value>
     public IReadOnlyList<string> Hosts { get; init; } = [];
@@ -81,7 +82,7 @@ internal sealed record ServeConfig
             throw new WorkflowException($"sana.json has two schedules '{twice.Key}'; give each a name of its own.");
     }
 
-    internal static IPNetwork Network(string text) => IPNetwork.TryParse(text, out var network)
+    private static IPNetwork Network(string text) => IPNetwork.TryParse(text, out var network)
         ? network
-        : throw new WorkflowException($"'{text}' of sana.json is not a network such as 10.1.0.0/16.");
+        : throw new WorkflowException($"'{text}' in webhook_networks of sana.json is not a network such as 10.1.0.0/16.");
 }

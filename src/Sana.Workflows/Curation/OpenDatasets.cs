@@ -207,6 +207,7 @@ internal sealed class OpenCaptioner(ICaptioner captioner, CaptionerConfig config
     {
         _slots.Dispose();
         (captioner as IDisposable)?.Dispose();
+        (captioner as IAsyncDisposable)?.DisposeAsync().AsTask().GetAwaiter().GetResult();
     }
 
     // A readable part of a name; the hash keeps apart what reads alike.

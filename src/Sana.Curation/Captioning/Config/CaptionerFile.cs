@@ -31,16 +31,21 @@ public sealed class CaptionerFile
     public string Sha256 { get; }
 
     /// <summary>Reads a file.</summary>
-    /// <exception cref="CurationException">It cannot be read, or something in it is out of range: the sentence names the place in the file, the value, the
-    /// limit.</exception>
-    public static CaptionerFile Load(string path)
+    /// <exception cref="CurationException">It cannot be read, or something in it is out of range: the sentence names the place in the file, the value, the limit.</exception>
+    public static CaptionerFile Load(string path) => Parse(Read(path));
+
+    /// <summary>The text of a file that was found to be good.</summary>
+    /// <exception cref="CurationException">As for <see cref="Load"/>.</exception>
+    public static string Read(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
         try
         {
             if (new FileInfo(path) is { Exists: true, Length: > MostBytes and var length })
                 throw new CurationException($"{path} has {length} bytes; a file of captioners has at most {MostBytes}.");
-            return Parse(File.ReadAllText(path));
+            var text = File.ReadAllText(path);
+            Parse(text);
+            return text;
         }
         catch (CurationException error)
         {

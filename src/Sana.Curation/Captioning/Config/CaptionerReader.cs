@@ -36,7 +36,7 @@ internal static partial class CaptionerReader
             Licence = part.Text("licence"),
             Prompt = Prompt(part),
             System = part.Text("system", LongestPrompt),
-            Decoding = part.Object("decoding") is { } decoding ? ReadDecoding(decoding) : new Decoding(),
+            Decoding = part.Object("decoding") is { } decoding ? ReadDecoding(decoding) : new Decoding { Temperature = kind == CaptionerKind.Onnx ? 0 : new Decoding().Temperature },
             Concurrency = part.Integer("concurrency", 1, 256) ?? 4,
             RequestsPerMinute = part.Integer("requests_per_minute", 1, 1_000_000),
             TokensPerMinute = part.Integer("tokens_per_minute", 1000, 1_000_000_000),
