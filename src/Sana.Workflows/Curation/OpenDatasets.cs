@@ -148,20 +148,13 @@ internal sealed class OpenDataset : IDisposable
         ConfigSha256 = configSha256,
         Captioners = [.. Captioners.Select(captioner => captioner.Card)],
         Scorer = Scorer?.Name,
-        Selection = Selected(Settings.Selection),
+        Selection = Settings.Selection,
         Filters = FilterFacts.Of(Settings),
         Currency = Captioners.Count > 0 ? Captioners[0].Currency : "USD",
     };
 
     /// <summary>The normalised image of a file: other limits or another form are other names.</summary>
     public string ImageName(string sha256) => SharedNames.Image(IngestId, sha256, Settings.Ingest.Output.Extension());
-
-    private static ReportSelection Selected(SelectionOptions options) => new(
-        options.Rule.Name(),
-        options.Rule is SelectionRule.Power or SelectionRule.Softmax ? options.Tau : null,
-        options.Rule is SelectionRule.Power or SelectionRule.Softmax or SelectionRule.TopK ? options.Threshold : null,
-        options.ImageThreshold > 0 ? options.ImageThreshold : null,
-        options.Seed);
 
     private string IngestId => field ??= Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(Settings.Ingest, CurateJson.Readable.IngestOptions)))[..16];
 

@@ -1,5 +1,4 @@
 using System.Numerics.Tensors;
-using Sana.Inference.Clip;
 using Sana.Inference.Imaging;
 
 namespace Sana.Benchmarks.Clip;
