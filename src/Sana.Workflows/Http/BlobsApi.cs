@@ -13,7 +13,7 @@ public sealed class BlobsApi(ApiParts parts)
     private static readonly string[] Open = ["runs/", "jobs/", "results/", "datasets/"];
 
     // A blob's content is data: a browser that opens one runs nothing and guesses nothing.
-    private const string Policy = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
+    private const string Policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox";
 
     /// <summary><c>GET /v1/blobs/{name}</c>.</summary>
     public Task<IResult> Get(HttpRequest request, string name) => Answer.To(request, async () =>
