@@ -6,4 +6,4 @@ cd "$(dirname "$0")/.."
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 dotnet build tests/Sana.Functions.Durable -c Release
 # The engine in memory runs as many activities at once as it believes to have processors, and looks for more twice a second.
-DOTNET_PROCESSOR_COUNT=256 dotnet artifacts/bin/Sana.Functions.Durable/release/Sana.Functions.Tests.dll
+Logging__LogLevel__Default=None DOTNET_PROCESSOR_COUNT=256 dotnet artifacts/bin/Sana.Functions.Durable/release/Sana.Functions.Tests.dll
