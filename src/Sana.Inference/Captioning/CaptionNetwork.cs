@@ -97,7 +97,13 @@ public sealed class CaptionNetwork : IDisposable
     {
         long[] all = [_facts.StartId, .. ids.Select(id => (long)id)];
         using var memory = _decoder.Begin(Encode([image], default));
-        return (kept ? all.Chunk(1) : [all]).Select(some => _decoder.Next(memory, some, default)).Last();
+        var logits = default(FloatTensor);
+        foreach (var some in all.Chunk(kept ? 1 : all.Length))
+        {
+            logits = _decoder.Next(memory, some, default);
+        }
+
+        return logits;
     }
 
     private GeneratedCaption[] Caption(RgbImage[] images, GenerationOptions options, CancellationToken cancellationToken)
