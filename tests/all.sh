@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up what the tests need and runs them all: packages, build, format, tests. The same for people and for CI.
-# Needs the .NET 10 SDK and Node 20 or newer; installs the rest from package registries into the checkout, and Chromium from Debian where it is missing.
+# Needs the .NET 10 SDK and Node 20 or newer; installs the rest from package registries into the checkout, and from Debian Chromium and some photographs where they are missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
@@ -9,13 +9,17 @@ log=artifacts/tests.log
 step() { printf '\n== %s\n' "$*"; }
 
 # Tests that this machine cannot run, each with its reason; any other skipped test fails the run.
-allowed_skips='A_file_without_read_permission_is_refused|A_read_only_folder_is_refused_with_the_fix' # root reads and writes everything
+allowed_skips='A_file_without_read_permission_is_refused|A_read_only_folder_is_refused_with_the_fix|A_file_that_may_not_be_read_is_unreadable' # root reads and writes everything
 [ "$(id -u)" = 0 ] || allowed_skips='^$'
 
 step "Packages of the tests"
 npm ci --prefix tests/packages --no-fund --no-audit --loglevel=error
-if ! command -v chromium >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null
+photographs=artifacts/photographs
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v chromium >/dev/null && [ -d $photographs/usr ]; }; then
+  apt-get update -qq
+  command -v chromium >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null
+  # Unpacked and not installed: only the pictures are wanted.
+  [ -d $photographs/usr ] || (mkdir -p $photographs && cd $photographs && apt-get download -qq tuxpaint-stamps-default 2>/dev/null && dpkg -x ./*.deb . && rm ./*.deb)
 fi
 
 step "Build, warnings as errors"
