@@ -5,7 +5,9 @@ using NetVips;
 
 namespace Sana.Curation.Ingest;
 
-/// <summary>What an embedded ICC profile is good for, found by converting a few colours through it; remembered, since a dataset has few profiles and many images.</summary>
+/// <summary>
+/// What an embedded ICC profile is good for, found by converting a few colours through it; remembered, since a dataset has few profiles and many images.
+/// </summary>
 internal static class ColourProfile
 {
     private const int Remembered = 256;
@@ -43,7 +45,8 @@ internal static class ColourProfile
             using var tagged = bare.Copy(interpretation: like).Mutate(image => image.Set(GValue.BlobType, "icc-profile-data", profile));
             using var converted = ToSrgb(tagged);
             var levels = converted.WriteToMemory<byte>();
-            return colours == 3 && levels.Length == grid.Length && levels.Zip(grid, (a, b) => Math.Abs(a - b)).Max() <= SameWithin ? ProfileUse.IsSrgb : ProfileUse.Converts;
+            var isSame = colours == 3 && levels.Length == grid.Length && levels.Zip(grid, (a, b) => Math.Abs(a - b)).Max() <= SameWithin;
+            return isSame ? ProfileUse.IsSrgb : ProfileUse.Converts;
         }
         catch (VipsException)
         {
@@ -52,7 +55,8 @@ internal static class ColourProfile
     }
 
     /// <summary>Through the embedded profile to 8-bit sRGB.</summary>
-    /// <remarks>libvips would put a profile of its own in the place of one that it cannot use and say nothing; named here is one that fits no image of these bands, so that it fails.</remarks>
+    /// <remarks>libvips would put a profile of its own in the place of one that it cannot use and say nothing; named here is one that fits no image of these
+    /// bands, so that it fails.</remarks>
     /// <exception cref="VipsException">The profile is broken, or of other colours.</exception>
     public static Image ToSrgb(Image image) => image.IccTransform(
         "srgb", embedded: true, inputProfile: image.Interpretation == Enums.Interpretation.Cmyk ? "srgb" : "cmyk", intent: Enums.Intent.Perceptual, depth: 8);
@@ -64,7 +68,9 @@ internal static class ColourProfile
     private static byte[] Grid(int colours)
     {
         var count = (int)Math.Pow(5, colours);
-        return [.. from index in Enumerable.Range(0, count) from band in Enumerable.Range(0, colours) select (byte)((index / (int)Math.Pow(5, band) % 5) * 63.75)];
+        return [.. from index in Enumerable.Range(0, count)
+                   from band in Enumerable.Range(0, colours)
+                   select (byte)((index / (int)Math.Pow(5, band) % 5) * 63.75)];
     }
 }
 

@@ -3,10 +3,15 @@ namespace Sana.Curation.Ingest;
 /// <summary>What counts as having been seen before.</summary>
 public sealed record DuplicateOptions
 {
-    /// <value>Bits in which perceptual hashes of similar images may differ, 0…11; null finds equal bytes only. Default 3: what is saved again or scaled stays within, and from 4 on a search takes ten times as long.</value>
+    /// <value>
+    /// Bits in which perceptual hashes of similar images may differ, 0…11; null finds equal bytes only. Default 3: what is saved again or scaled stays
+    /// within, and from 4 on a search takes ten times as long.
+    /// </value>
     public int? MaxDistance { get; init; } = 3;
 
-    /// <value>An image that comes more often than this, equal or similar, is no picture of anything but a placeholder; 1 or more, null never suspects. Default 100.</value>
+    /// <value>
+    /// An image that comes more often than this, equal or similar, is no picture of anything but a placeholder; 1 or more, null never suspects. Default 100.
+    /// </value>
     public int? PlaceholderAfter { get; init; } = 100;
 
     /// <summary>Checks every value.</summary>

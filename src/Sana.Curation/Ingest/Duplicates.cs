@@ -4,7 +4,8 @@ using System.Globalization;
 namespace Sana.Curation.Ingest;
 
 /// <summary>
-/// Finds what a dataset has twice, row after row; the order of the rows decides which one counts as the first. Takes some 60 bytes of memory a row, and the key's bytes where a key is not the beginning
+/// Finds what a dataset has twice, row after row; the order of the rows decides which one counts as the first. Takes some 60 bytes of memory a row, and the
+/// key's bytes where a key is not the beginning
 /// of its hash. Not for several threads at once.
 /// </summary>
 public sealed class Duplicates
@@ -25,7 +26,10 @@ public sealed class Duplicates
         _similar = options.MaxDistance is { } distance ? new PhashIndex(_rows, distance) : null;
     }
 
-    /// <summary>First images that came so often that they are placeholders, in order of their rows: the verdicts on the later ones said so, and on these it came too late.</summary>
+    /// <summary>
+    /// First images that came so often that they are placeholders, in order of their rows: the verdicts on the later ones said so, and on these it came too
+    /// late.
+    /// </summary>
     public IEnumerable<DuplicateVerdict> SuspectedFirsts
     {
         get
@@ -66,10 +70,12 @@ public sealed class Duplicates
         var key = _rows.Key(first);
         return times > _options.PlaceholderAfter ? new DuplicateVerdict(Reasons.PlaceholderSuspect, key, Seen(times))
             : reason == Reasons.DuplicateOf ? new DuplicateVerdict(reason, key, $"The file has the same bytes as {key}.")
-            : new DuplicateVerdict(reason, key, string.Create(CultureInfo.InvariantCulture, $"The image looks like {key}: their hashes differ in at most {_options.MaxDistance} bits."));
+            : new DuplicateVerdict(reason, key, Invariant($"The image looks like {key}: their hashes differ in at most {_options.MaxDistance} bits."));
     }
 
-    private static string Seen(int times) => string.Create(CultureInfo.InvariantCulture, $"The image was seen {times} times so far, more than a picture of something would be.");
+    private static string Seen(int times) => Invariant($"The image was seen {times} times so far, more than a picture of something would be.");
+
+    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }
 
 /// <summary>What a row is like.</summary>

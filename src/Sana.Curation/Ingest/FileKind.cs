@@ -10,7 +10,8 @@ internal readonly record struct FileKind(string? Format, string Name, bool IsIma
 {
     private const int Lookahead = 4096;
 
-    private static readonly string[] _rawEndings = [".3fr", ".arw", ".cr2", ".dng", ".dcr", ".erf", ".iiq", ".kdc", ".mef", ".mos", ".nef", ".nrw", ".pef", ".sr2", ".srw"];
+    private static readonly string[] _rawEndings =
+        [".3fr", ".arw", ".cr2", ".dng", ".dcr", ".erf", ".iiq", ".kdc", ".mef", ".mos", ".nef", ".nrw", ".pef", ".sr2", ".srw"];
 
     /// <summary>Looks at the first bytes; the name only tells camera raws from TIFF, whose signature they share.</summary>
     public static FileKind Of(ReadOnlySpan<byte> bytes, string name) => Decoded(bytes) is { } format
@@ -56,7 +57,8 @@ internal readonly record struct FileKind(string? Format, string Name, bool IsIma
     private static string? Boxed(ReadOnlySpan<byte> bytes) => bytes.Length < 12 ? null : bytes[8..12] switch
     {
         [(byte)'a', (byte)'v', (byte)'i', (byte)'f' or (byte)'s'] => "AVIF",
-        [(byte)'h', (byte)'e', (byte)'i' or (byte)'v', (byte)'c' or (byte)'x' or (byte)'m' or (byte)'s'] or [(byte)'m', (byte)'i', (byte)'f', (byte)'1'] => "HEIC",
+        [(byte)'h', (byte)'e', (byte)'i' or (byte)'v', (byte)'c' or (byte)'x' or (byte)'m' or (byte)'s'] => "HEIC",
+        [(byte)'m', (byte)'i', (byte)'f', (byte)'1'] => "HEIC",
         [(byte)'c', (byte)'r', (byte)'x', (byte)' '] => "camera raw",
         _ => null,
     };

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Globalization;
 using System.Numerics;
 
@@ -10,7 +9,10 @@ public sealed record FilterRules
     /// <summary>Keeps everything.</summary>
     public static FilterRules None { get; } = new();
 
-    /// <summary>The basic filter of DataComp without its language test: sides of at least 200 pixels, at most three times as long as wide, captions of more than two words and five characters.</summary>
+    /// <summary>
+    /// The basic filter of DataComp without its language test: sides of at least 200 pixels, at most three times as long as wide, captions of more than two
+    /// words and five characters.
+    /// </summary>
     public static FilterRules DataCompBasic { get; } = new() { MinSide = 200, MaxAspect = 3, MinWords = 3, MinCharacters = 6 };
 
     /// <value>Pixels of the shorter side, 1 or more.</value>
@@ -81,7 +83,11 @@ public sealed record FilterRules
         if (shorter < MinSide)
             return Of(Reasons.TooSmall, $"The image has {image.Width}×{image.Height} pixels; the shorter side must have {MinSide}.");
         if (longer > MaxAspect * shorter)
-            return Of(Reasons.Aspect, $"The image has {image.Width}×{image.Height} pixels, {(double)longer / shorter:0.##} to 1; the limit is {MaxAspect} to 1.");
+        {
+            var aspect = (double)longer / shorter;
+            return Of(Reasons.Aspect, $"The image has {image.Width}×{image.Height} pixels, {aspect:0.##} to 1; the limit is {MaxAspect} to 1.");
+        }
+
         if (area < MinArea)
             return Of(Reasons.Area, $"The image has {area} pixels; {MinArea} is the least.");
         return area > MaxArea ? Of(Reasons.Area, $"The image has {area} pixels; {MaxArea} is the most.") : null;
@@ -101,9 +107,13 @@ public sealed record FilterRules
     }
 
     // Hashes of flat images are alike without being of one picture, so for those the bytes decide.
-    private bool IsPlaceholder(string hash, IngestedImage image) => hash.Length == 64
-        ? hash.Equals(image.Sha256, StringComparison.OrdinalIgnoreCase)
-        : PerceptualHash.IsTelling(image.Phash) && BitOperations.PopCount(BinaryPrimitives.ReadUInt64BigEndian(Convert.FromHexString(hash)) ^ image.Phash) <= PlaceholderDistance;
+    private bool IsPlaceholder(string hash, IngestedImage image)
+    {
+        if (hash.Length == 64)
+            return hash.Equals(image.Sha256, StringComparison.OrdinalIgnoreCase);
+        var look = ulong.Parse(hash, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+        return PerceptualHash.IsTelling(image.Phash) && BitOperations.PopCount(look ^ image.Phash) <= PlaceholderDistance;
+    }
 
     private static void Positive(string name, long? value)
     {

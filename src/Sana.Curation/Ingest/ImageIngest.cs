@@ -6,12 +6,14 @@ using Sana.Inference.Imaging;
 namespace Sana.Curation.Ingest;
 
 /// <summary>
-/// The one place where bytes of strangers are decoded: first bytes, header limits, bounded decode, normal form. Only its normalised files travel on, to captioners, scorers and shards. Any number of
+/// The one place where bytes of strangers are decoded: first bytes, header limits, bounded decode, normal form. Only its normalised files travel on, to
+/// captioners, scorers and shards. Any number of
 /// threads may call it at once.
 /// </summary>
 public sealed class ImageIngest
 {
-    // Nothing is guessed, and no line is accepted that the format's own checksums or markers deny: lower levels take cut files, wrong checksums and flipped scans in silence.
+    // Nothing is guessed, and no line is accepted that the format's own checksums or markers deny: lower levels take cut files, wrong checksums and flipped
+    // scans in silence.
     private const Enums.FailOn Strict = Enums.FailOn.Warning;
 
     private const int PngCompression = 3;
@@ -26,7 +28,10 @@ public sealed class ImageIngest
     };
 
     private static readonly HashSet<string> _imageEndings =
-        [.. _endings.Values.SelectMany(endings => endings), ".bmp", ".heic", ".heif", ".avif", ".svg", ".ico", ".psd", ".jxl", ".jp2", ".pdf", ".txt", ".html", ".json"];
+    [
+        .. _endings.Values.SelectMany(endings => endings),
+        ".bmp", ".heic", ".heif", ".avif", ".svg", ".ico", ".psd", ".jxl", ".jp2", ".pdf", ".txt", ".html", ".json",
+    ];
 
     private readonly IngestOptions _options;
     private readonly double[] _background;
@@ -68,14 +73,16 @@ public sealed class ImageIngest
         found = found with { Format = kind.Format };
         var shell = FileShell.Of(kind.Format, bytes);
         if (TooManyPixels(shell.Width, shell.Height) is { } tooMany)
-            return Rejected(found with { OriginalWidth = (int)Math.Min(shell.Width, int.MaxValue), OriginalHeight = (int)Math.Min(shell.Height, int.MaxValue) }, Reasons.TooManyPixels, tooMany);
+            return Rejected(found, Reasons.TooManyPixels, tooMany);
+        found = found with { Frames = shell.Frames };
         if (shell.Frames > _options.MaxFrames)
-            return Rejected(found with { Frames = shell.Frames }, Reasons.TooManyPixels, Invariant($"The {kind.Format} has {shell.Frames} frames or pages; the limit is {_options.MaxFrames}."));
+            return Rejected(found, Reasons.TooManyPixels, Invariant($"The {kind.Format} has {shell.Frames} frames or pages; the limit is {_options.MaxFrames}."));
         if (shell.IsCut)
             return Rejected(found, Reasons.Truncated, $"The {kind.Format} ends before its end.");
         try
         {
-            using var image = Image.NewFromBuffer(kind.Format == "png" ? PngChunks.WithoutBombs(bytes) : bytes, access: Enums.Access.Sequential, failOn: Strict);
+            var opened = kind.Format == "png" ? PngChunks.WithoutBombs(bytes) : bytes;
+            using var image = Image.NewFromBuffer(opened, access: Enums.Access.Sequential, failOn: Strict);
             return Opened(found, image, shell, name, cancellationToken);
         }
         catch (VipsException)
@@ -105,14 +112,18 @@ public sealed class ImageIngest
 
     private IngestedImage Opened(IngestedImage found, Image image, FileShell shell, string name, CancellationToken cancellationToken)
     {
-        found = found with { OriginalWidth = image.Width, OriginalHeight = image.Height, Frames = shell.Frames };
+        found = found with { OriginalWidth = image.Width, OriginalHeight = image.Height };
         var (size, memory) = (Invariant($"{image.Width}×{image.Height}"), LoadedHeader.Memory(image, found.Format!));
         if (TooManyPixels(image.Width, image.Height) is { } tooMany)
             return Rejected(found, Reasons.TooManyPixels, tooMany);
         if (memory > _options.MaxMemory)
-            return Rejected(found, Reasons.TooManyPixels, Invariant($"Decoding {size} pixels of this kind of {found.Format} takes {memory} bytes; the limit is {_options.MaxMemory}."));
+        {
+            var message = Invariant($"Decoding {size} pixels of this kind of {found.Format} takes {memory} bytes; the limit is {_options.MaxMemory}.");
+            return Rejected(found, Reasons.TooManyPixels, message);
+        }
+
         if (found.Frames > 1 && _options.RejectAnimated)
-            return Rejected(found, Reasons.UnsupportedFormat, Invariant($"The {found.Format} has {found.Frames} frames or pages, and only single images are wanted."));
+            return Rejected(found, Reasons.UnsupportedFormat, Invariant($"The {found.Format} has {found.Frames} frames or pages; single images are wanted."));
 
         using var claim = MemoryGate.Process.Enter(memory, _options.MaxMemory, cancellationToken);
         using var kill = new KillSwitch(_options.Deadline, cancellationToken);
@@ -123,7 +134,8 @@ public sealed class ImageIngest
         catch (VipsException)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            return !kill.IsThrown ? Undecodable(found) : Rejected(found, Reasons.DecodeTimeout, Invariant($"The image of {size} pixels was not through after {_options.Deadline.TotalSeconds} s."));
+            var late = Invariant($"The image of {size} pixels was not through after {_options.Deadline.TotalSeconds} s.");
+            return kill.IsThrown ? Rejected(found, Reasons.DecodeTimeout, late) : Undecodable(found);
         }
     }
 
@@ -142,7 +154,7 @@ public sealed class ImageIngest
             notes.Add(IngestNotes.IccIgnored);
         using var pipeline = new Normalised(image, _background, notes);
         if (pipeline.Last is null)
-            return Rejected(found, Reasons.UnsupportedFormat, Invariant($"The {found.Format} has {image.Bands} bands of {image.Format}, which are no colours."));
+            return Rejected(found, Reasons.UnsupportedFormat, Invariant($"The {found.Format} has {image.Bands} bands of {image.Format}: no colours."));
         using var pixels = kill.Watch(pipeline.Last, NativePixels.Of);
         var orientation = Orientation(image);
         pipeline.Dispose();
@@ -171,7 +183,8 @@ public sealed class ImageIngest
     private static IngestedImage Undecodable(IngestedImage found) =>
         Rejected(found, Reasons.DecodeError, $"The {found.Format} cannot be decoded: what is in it breaks the rules of its format.");
 
-    private static int Orientation(Image image) => image.Contains("orientation") && image.Get("orientation") is int and >= 1 and <= 8 and var orientation ? orientation : 1;
+    private static int Orientation(Image image) =>
+        image.Contains("orientation") && image.Get("orientation") is int and >= 1 and <= 8 and var orientation ? orientation : 1;
 
     private static bool IsMisnamed(string name, string format)
     {

@@ -15,16 +15,22 @@ public sealed record IngestOptions
     /// <value>Pixels of the longer side, 1…65,500: a JPEG holds no more. Default 65,500.</value>
     public int MaxSide { get; init; } = 65_500;
 
-    /// <value>Frames or pages of a file, 1…100,000. Default 10,000: decoders look at all of them to find the first, and take the square of their number in time.</value>
+    /// <value>
+    /// Frames or pages of a file, 1…100,000. Default 10,000: decoders look at all of them to find the first, and take the square of their number in time.
+    /// </value>
     public int MaxFrames { get; init; } = 10_000;
 
     /// <value>
-    /// Bytes that decoding may hold at once over all images of the process, 16 MiB…64 GiB, as estimated from each header. Default 640 MiB: 100 megapixels of a photo, 58 of a WebP, which is
+    /// Bytes that decoding may hold at once over all images of the process, 16 MiB…64 GiB, as estimated from each header. Default 640 MiB: 100 megapixels of
+    /// a photo, 58 of a WebP, which is
     /// decoded as a whole. An image that needs more by itself is refused; one that needs more than is left waits its turn.
     /// </value>
     public long MaxMemory { get; init; } = 640L << 20;
 
-    /// <value>From the first decoded line to the written file, 10 ms…10 minutes. Default 10 s. Formats that are decoded as a whole (WebP, interlaced PNG) stop only when they are through, 2 to 4 s at these limits.</value>
+    /// <value>
+    /// From the first decoded line to the written file, 10 ms…10 minutes. Default 10 s. Formats that are decoded as a whole (WebP, interlaced PNG) stop only
+    /// when they are through, 2 to 4 s at these limits.
+    /// </value>
     public TimeSpan Deadline { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <value>Whether files of more than one frame or page are refused instead of giving their first. Default false.</value>
@@ -55,7 +61,7 @@ public sealed record IngestOptions
             throw new CurationException($"{nameof(Deadline)} {Deadline} is outside 10 ms…10 minutes; use 00:00:10.");
         if (Output is not (ImageFormat.Jpeg or ImageFormat.Png))
             throw new CurationException($"{nameof(Output)} {Output} is not possible: training shards hold Jpeg or Png.");
-        if (Background is not ['#', _, _, _, _, _, _] || !int.TryParse(Background.AsSpan(1), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out _))
+        if (Background is not ['#', _, _, _, _, _, _] || !Background.Skip(1).All(char.IsAsciiHexDigit))
             throw new CurationException($"{nameof(Background)} '{Background}' is no colour; write it as #ffffff.");
     }
 

@@ -36,6 +36,9 @@ public sealed record IngestedImage
     /// <value>The normalised file: 8-bit sRGB, upright, no metadata.</value>
     public byte[]? File { get; init; }
 
-    /// <value>Codes of what was done: <c>ext_fixed</c>, <c>animated_first_frame</c>, <c>icc_converted</c>, <c>alpha_flattened</c>, <c>exif_orientation_applied</c>, <c>exif_ignored</c>.</value>
+    /// <value>
+    /// Codes of what was done: <c>ext_fixed</c>, <c>animated_first_frame</c>, <c>icc_converted</c>, <c>alpha_flattened</c>, <c>exif_orientation_applied</c>,
+    /// <c>exif_ignored</c>.
+    /// </value>
     public IReadOnlyList<string> Notes { get; init; } = [];
 }

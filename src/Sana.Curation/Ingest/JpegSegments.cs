@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 
 namespace Sana.Curation.Ingest;
 
-/// <summary>The segments of a JPEG up to its first scan. One without an end marker behind it is cut: zeros that fill a file up are pixels to a decoder.</summary>
+/// <summary>
+/// The segments of a JPEG up to its first scan. One without an end marker behind it is cut: zeros that fill a file up are pixels to a decoder.
+/// </summary>
 internal static class JpegSegments
 {
     private const byte StartOfScan = 0xDA;

@@ -1,7 +1,8 @@
 namespace Sana.Curation.Ingest;
 
 /// <summary>
-/// Bounds the memory of all decodes that run at once in this process, in order of arrival: a large image is not overtaken for ever by small ones. Native memory is the process's, so the gate is too,
+/// Bounds the memory of all decodes that run at once in this process, in order of arrival: a large image is not overtaken for ever by small ones. Native
+/// memory is the process's, so the gate is too,
 /// whatever limit each caller brings.
 /// </summary>
 internal sealed class MemoryGate

@@ -2,7 +2,10 @@ using NetVips;
 
 namespace Sana.Curation.Ingest;
 
-/// <summary>The way of any image to 8-bit sRGB in three bands: a pipeline that pixels are pulled through. Its stages hold the decoder and what it holds, so they are given back with it.</summary>
+/// <summary>
+/// The way of any image to 8-bit sRGB in three bands: a pipeline that pixels are pulled through. Its stages hold the decoder and what it holds, so they are
+/// given back with it.
+/// </summary>
 internal sealed class Normalised : IDisposable
 {
     private const string Profile = "icc-profile-data";

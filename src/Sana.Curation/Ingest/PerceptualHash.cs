@@ -3,7 +3,8 @@ using System.Numerics;
 namespace Sana.Curation.Ingest;
 
 /// <summary>
-/// The 64-bit DCT hash of Zauner (Implementation and Benchmarking of Perceptual Image Hash Functions, 2010) in the form that the field compares with: 32×32 luma, its 8×8 lowest frequencies, a bit
+/// The 64-bit DCT hash of Zauner (Implementation and Benchmarking of Perceptual Image Hash Functions, 2010) in the form that the field compares with: 32×32
+/// luma, its 8×8 lowest frequencies, a bit
 /// each for those above their median, first row first, highest bit first.
 /// </summary>
 internal static class PerceptualHash
@@ -107,5 +108,8 @@ internal static class PerceptualHash
 
     // DCT-II, orthonormal.
     private static double[] Wave(int frequency) =>
-        [.. Enumerable.Range(0, Side).Select(x => Math.Sqrt((frequency == 0 ? 1.0 : 2.0) / Side) * Math.Cos(Math.PI * ((2 * x) + 1) * frequency / (2.0 * Side)))];
+    [
+        .. from x in Enumerable.Range(0, Side)
+           select Math.Sqrt((frequency == 0 ? 1.0 : 2.0) / Side) * Math.Cos(Math.PI * ((2 * x) + 1) * frequency / (2.0 * Side)),
+    ];
 }

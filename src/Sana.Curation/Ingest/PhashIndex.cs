@@ -4,7 +4,8 @@ using System.Runtime.CompilerServices;
 namespace Sana.Curation.Ingest;
 
 /// <summary>
-/// Rows by what they look like: multi-index hashing (Norouzi, Punjani, Fleet, 2012). Of two hashes that differ in at most d bits, one of four quarters differs in at most d/4, so a search looks only
+/// Rows by what they look like: multi-index hashing (Norouzi, Punjani, Fleet, 2012). Of two hashes that differ in at most d bits, one of four quarters
+/// differs in at most d/4, so a search looks only
 /// where a quarter is that near.
 /// </summary>
 internal sealed class PhashIndex

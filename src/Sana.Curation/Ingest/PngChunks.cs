@@ -33,7 +33,10 @@ internal static class PngChunks
         return shell with { IsCut = true };
     }
 
-    /// <summary>A file that <see cref="Walk"/> found whole, without texts and profiles of absurd size: both are packed a thousand to one, and libpng unpacks and keeps them.</summary>
+    /// <summary>
+    /// A file that <see cref="Walk"/> found whole, without texts and profiles of absurd size: both are packed a thousand to one, and libpng unpacks and keeps
+    /// them.
+    /// </summary>
     public static byte[] WithoutBombs(byte[] bytes)
     {
         if (!bytes.AsSpan().StartsWith(_signature))

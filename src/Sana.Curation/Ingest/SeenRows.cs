@@ -30,7 +30,8 @@ internal sealed class SeenRows
     {
         if (Count == _blocks.Count << BlockBits)
             _blocks.Add(new Row[1 << BlockBits]);
-        this[Count] = new Row { High = high, Low = low, Phash = phash, KeyAt = key == HashKey(high, low) ? KeyOfHash : Keep(key), TimesOrFirst = first >= 0 ? ~first : 1 };
+        var keyAt = key == HashKey(high, low) ? KeyOfHash : Keep(key);
+        this[Count] = new Row { High = high, Low = low, Phash = phash, KeyAt = keyAt, TimesOrFirst = first >= 0 ? ~first : 1 };
         return Count++;
     }
 

@@ -75,7 +75,8 @@ internal readonly ref struct TiffTags
             return new(bytes, [], false, isEarly: at >= 8);
         var from = (int)at + 2;
         var length = EntryBytes * head.Read16(bytes[(int)at..]);
-        return new(bytes, bytes.Slice(from, Math.Min(length, (bytes.Length - from) / EntryBytes * EntryBytes)), head._isBigEndian, isEarly: from + length > bytes.Length);
+        var there = Math.Min(length, (bytes.Length - from) / EntryBytes * EntryBytes);
+        return new(bytes, bytes.Slice(from, there), head._isBigEndian, isEarly: there < length);
     }
 
     public bool HasTag(ushort tag) => EntryOf(tag) >= 0;
@@ -120,9 +121,11 @@ internal readonly ref struct TiffTags
 
     private static int BytesOf(ushort type) => type switch { 1 or 2 or 6 or 7 => 1, Short or 8 => 2, 4 or 9 or 11 or 13 => 4, 5 or 10 or 12 => 8, _ => 0 };
 
-    private ushort Read16(ReadOnlySpan<byte> bytes) => _isBigEndian ? BinaryPrimitives.ReadUInt16BigEndian(bytes) : BinaryPrimitives.ReadUInt16LittleEndian(bytes);
+    private ushort Read16(ReadOnlySpan<byte> bytes) =>
+        _isBigEndian ? BinaryPrimitives.ReadUInt16BigEndian(bytes) : BinaryPrimitives.ReadUInt16LittleEndian(bytes);
 
-    private long Read32(ReadOnlySpan<byte> bytes) => _isBigEndian ? BinaryPrimitives.ReadUInt32BigEndian(bytes) : BinaryPrimitives.ReadUInt32LittleEndian(bytes);
+    private long Read32(ReadOnlySpan<byte> bytes) =>
+        _isBigEndian ? BinaryPrimitives.ReadUInt32BigEndian(bytes) : BinaryPrimitives.ReadUInt32LittleEndian(bytes);
 
     private readonly ref struct ValueRun(ReadOnlySpan<byte> bytes, int ofOne, int count)
     {

@@ -16,7 +16,8 @@ public static partial class LibVips
         Cache.MaxMem = 0;
         Cache.MaxFiles = 0;
 
-        // libvips sniffs more than pictures: a text of numbers is a matrix to it, SVG may name other files, and its list of untrusted loaders leaves some of these open.
+        // libvips sniffs more than pictures: a text of numbers is a matrix to it, SVG may name other files, and its list of untrusted loaders leaves some of
+        // these open.
         Operation.Block("VipsForeignLoad", true);
         foreach (var format in new[] { "Jpeg", "Png", "Webp", "Nsgif", "Tiff" })
             Operation.Block($"VipsForeignLoad{format}", false);
@@ -27,7 +28,8 @@ public static partial class LibVips
         Log.SetLogHandler("VIPS", Enums.LogLevelFlags.Warning, static (_, _, _) => { });
     }
 
-    // The C library raises the size from which blocks go back to the system by what was freed before, and blocks below it stay with the thread that had them. Eight threads that decode large and small
+    // The C library raises the size from which blocks go back to the system by what was freed before, and blocks below it stay with the thread that had them.
+    // Eight threads that decode large and small
     // images in turn kept 500 MB so; with a fixed size 70 MB.
     private static void ReturnLargeBlocks()
     {

@@ -5,7 +5,9 @@ using Sana.Curation.Ingest;
 
 namespace Sana.Benchmarks.Ingest;
 
-/// <summary>Ingest on one thread against the decode and encode within it: what hashing, limits, normal form and the perceptual hash cost beside these.</summary>
+/// <summary>
+/// Ingest on one thread against the decode and encode within it: what hashing, limits, normal form and the perceptual hash cost beside these.
+/// </summary>
 internal static class IngestBenchmark
 {
     private const int Batch = 8;

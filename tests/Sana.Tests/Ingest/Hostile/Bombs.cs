@@ -54,7 +54,8 @@ internal static class Bombs
 
     private static byte[] FlatPng(byte interlace)
     {
-        // Seven passes have their own line ends, so a few bytes more than plain lines: surplus zeros are more data than needed, which libpng reports; count them exactly.
+        // Seven passes have their own line ends, so a few bytes more than plain lines: surplus zeros are more data than needed, which libpng reports; count
+        // them exactly.
         long bytes = interlace == 0 ? Large * (1L + (3 * Large)) : Passes().Sum(pass => pass.Rows * (1L + (3 * pass.Columns)));
         return PngBytes.File(PngBytes.Header(Large, Large, 8, 2, interlace), PngBytes.Chunk("IDAT", PngBytes.PackedZeros(bytes)), PngBytes.End);
     }

@@ -1,7 +1,8 @@
 namespace Sana.Tests.Ingest.Hostile;
 
 /// <summary>
-/// A folder of what strangers send: damage, disguise, bombs, and odd pictures that are good all the same. Made afresh, the same bytes each time; no file of it is kept.
+/// A folder of what strangers send: damage, disguise, bombs, and odd pictures that are good all the same. Made afresh, the same bytes each time; no file of
+/// it is kept.
 /// </summary>
 internal static class HostileImages
 {
@@ -17,7 +18,9 @@ internal static class HostileImages
             File.WriteAllBytes(Path.Combine(folder, file.Name), file.Bytes);
     }
 
-    /// <summary>A JPEG that begins well and goes on with zeros up to a length; the file system stores a few kilobytes of it. Too many bytes for any limit below that.</summary>
+    /// <summary>
+    /// A JPEG that begins well and goes on with zeros up to a length; the file system stores a few kilobytes of it. Too many bytes for any limit below that.
+    /// </summary>
     public static void WriteSparseJpeg(string path, long length)
     {
         using var file = File.Create(path);
