@@ -17,7 +17,7 @@ internal sealed class CurateArguments
     private readonly Option<string?> _clip = new("--clip") { Description = "Folder of a CLIP checkpoint in Hugging Face layout. Default: captions are not scored.", HelpName = "folder" };
     private readonly SelectionArguments _selection = new();
     private readonly Option<string?> _filters = new("--filters") { Description = "none, or datacomp-basic: sides of 200 px, at most 3 to 1, captions of 3 words. Default: none." };
-    private readonly Option<int?> _distance = Accept.Number("--similar", "Bits in which perceptual hashes of images that count as one may differ, 0…11; -1 takes equal bytes only. Default: 4.", -1, 11);
+    private readonly Option<int?> _distance = Accept.Number("--similar", "Bits in which perceptual hashes of images that count as one may differ, 0…11; -1 takes equal bytes only. Default: 3.", -1, 11);
     private readonly Option<string?> _format = new("--format") { Description = "jpeg (quality 95, no chroma subsampling) or png: the form of all images of the dataset. Default: jpeg." };
     private readonly Option<int?> _items = Accept.Number("--items", "Files of one shard, 1…10000. Default: 1000.", 1, 10_000);
     private readonly Option<int?> _sample = Accept.Number("--sample", "Only so many items, spread evenly over the source, 1 or more. Default: all.", 1, int.MaxValue);

@@ -89,12 +89,14 @@ internal static class StatusMarkup
         if (shown.Progress is { } reported)
             shown = shown with { Progress = reported with { Done = Math.Clamp(view.Settled(reported.RunId), reported.Done, Math.Max(reported.Done, reported.Total)) } };
         var progress = shown.Progress is { Total: > 0 } at ? Html.Of($"""<progress max="{at.Total}" value="{at.Done}"></progress><small>{at.Done:N0} of {at.Total:N0} · {at.Stage}</small>""")
-            : run.IsFinished ? Html.Of($"""<small>{run.Error ?? Reasons(shown.Reasons)}</small>""") : Html.Of($"<small>planning</small>");
+            : run.IsFinished ? Html.Of($"""<small>{run.Error ?? Reasons(shown.Reasons)}</small>{ReportLink(shown.Report)}""") : Html.Of($"<small>planning</small>");
         return Html.Of($"""
             <tr><td><code>{run.Id}</code></td><td>{Pill(shown.Status, Tone(shown.Status))}</td><td class="progress">{progress}</td>
             {Number(shown.Succeeded ?? (shown.Progress?.Done - shown.Progress?.Failed))}{Number(shown.Failed ?? shown.Progress?.Failed)}{Number(shown.Rejected)}{Times(run, now)}</tr>
             """);
     }
+
+    private static Html ReportLink(string? report) => report is null ? Html.Empty : Html.Of($""" <a href="/v1/blobs/{report}">report</a>""");
 
     private static Html JobRow(WorkflowInstance job, DateTime now)
     {

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http;
+using Sana.Curation;
 using Sana.Workflows.Contract;
 using Sana.Workflows.Curation;
 
@@ -22,7 +23,7 @@ public sealed partial class DatasetsApi(ApiParts parts)
             throw ApiFault.Invalid("items_per_shard", $"items_per_shard {asked.ItemsPerShard} is not in 1…10000.");
         if (asked.Since is { } since)
             Check("since", since);
-        var job = new CurationJob(place, name, asked.Version, asked.Since, Settings(asked));
+        var job = Checked(new CurationJob(place, name, asked.Version, asked.Since, Settings(asked)));
         var there = await parts.Workflows.Get(CurationSubmission.InstanceId(name, asked.Version));
         if (there is not null && CurationSubmission.JobOf(there) != await CurationSubmission.Write(parts.Blobs, job, request.HttpContext.RequestAborted))
             throw ApiFault.Conflict("This version of the dataset was made from another source or with other settings; take a new version.");
@@ -38,6 +39,19 @@ public sealed partial class DatasetsApi(ApiParts parts)
         await parts.Workflows.Cancel((await Find(name, version)).Id, "canceled by request")
             ? Show(request, name, version, await Find(name, version))
             : throw ApiFault.Conflict("The run has ended and cannot be canceled."));
+
+    private static CurationJob Checked(CurationJob job)
+    {
+        try
+        {
+            CurationSubmission.Check(job);
+            return job;
+        }
+        catch (Exception error) when (error is WorkflowException or CurationException)
+        {
+            throw ApiFault.Invalid("settings", error.Message);
+        }
+    }
 
     private CurationSettings Settings(CurationRequest asked) => parts.Curation with
     {
