@@ -70,7 +70,7 @@ public sealed class CaptionNetwork : IDisposable
         ArgumentNullException.ThrowIfNull(images);
         ArgumentNullException.ThrowIfNull(options);
         var resolved = options.Resolve(_facts);
-        foreach (var image in images) Check(image);
+        foreach (var image in images) image.Check();
         return [.. images.Chunk(_options.BatchSize).SelectMany(batch => Caption(batch, resolved, cancellationToken))];
     }
 
@@ -162,14 +162,6 @@ public sealed class CaptionNetwork : IDisposable
         PilResize.Cut(image, (side, side), (0, 0), (side, side), _facts.Filter, bytes);
         _facts.Levels.Write(bytes.AsSpan(0, 3 * side * side), planes);
         ArrayPool<byte>.Shared.Return(bytes);
-    }
-
-    private static void Check(RgbImage image)
-    {
-        if (image.Width < 1 || image.Height < 1 || image.Pixels.Length != 3L * image.Width * image.Height)
-        {
-            throw new InferenceException($"An image of {image.Width}×{image.Height} pixels needs {3L * image.Width * image.Height} bytes and has {image.Pixels.Length}.");
-        }
     }
 
     private static void CheckFit(string checkpoint, CaptionerFacts decoder, CaptionerFacts encoder, Gpt2Vocabulary vocabulary)

@@ -25,15 +25,6 @@ internal sealed class ClipPreprocess
     /// <summary>Values of one image: [3, crop, crop].</summary>
     public int Length => 3 * _crop * _crop;
 
-    /// <exception cref="InferenceException">The image has not as many bytes as its size implies.</exception>
-    public static void Check(RgbImage image)
-    {
-        if (image.Width < 1 || image.Height < 1 || image.Pixels.Length != 3L * image.Width * image.Height)
-        {
-            throw new InferenceException($"An image of {image.Width}×{image.Height} pixels needs {3L * image.Width * image.Height} bytes and has {image.Pixels.Length}.");
-        }
-    }
-
     /// <summary>Writes the normalised planes.</summary>
     /// <param name="image">Any size.</param>
     /// <param name="planes">[3, crop, crop].</param>

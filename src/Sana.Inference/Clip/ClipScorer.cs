@@ -74,7 +74,7 @@ public sealed class ClipScorer : IDisposable
     public float[][] EmbedImages(IReadOnlyList<RgbImage> images, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(images);
-        foreach (var image in images) ClipPreprocess.Check(image);
+        foreach (var image in images) image.Check();
         return [.. images.Chunk(_options.BatchSize).SelectMany(batch => RunImages(batch, cancellationToken))];
     }
 

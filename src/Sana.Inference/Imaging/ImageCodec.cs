@@ -68,10 +68,7 @@ public static class ImageCodec
             throw new InferenceException($"Quality {quality} is outside 1…100; 90 is the default.");
         }
 
-        if (image.Width < 1 || image.Height < 1 || image.Pixels.Length != 3L * image.Width * image.Height)
-        {
-            throw new InferenceException($"An image of {image.Width}×{image.Height} pixels needs {3L * image.Width * image.Height} bytes and has {image.Pixels.Length}.");
-        }
+        image.Check();
     }
 
     // PNG's plain text chunk is Latin-1. JSON can say the rest in escapes, and outside ASCII a JSON text has letters only within its strings.
