@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using Sana.Benchmarks.Checkpoints;
 using Sana.Benchmarks.Clip;
+using Sana.Benchmarks.Curation;
 using Sana.Benchmarks.Decoding;
 using Sana.Benchmarks.Denoising;
 using Sana.Benchmarks.Ingest;
@@ -26,6 +27,7 @@ internal static class Suite
         new("solvers", 2, SolversBenchmark.Run, "How near does each solver come to the exact solution? Rounds are seeds."),
         new("clip", 4, ClipBenchmark.Run, "What does preparing an image cost, and what does the scorer add to its networks?"),
         new("ingest", 9, IngestBenchmark.Run, "What does ingest add to decoding and encoding?"),
+        new("curate", 2, CurateBenchmark.Run, "Does the memory of a curation grow with its images? Rounds are powers of ten from 1,000."),
         new("select", 3, SelectBenchmark.Run, "How long does it take to choose a million captions again?"),
         new("build", 3, BuildBenchmark.Run, "What does building the graphs of a full-size checkpoint cost?"),
     ];

@@ -88,7 +88,12 @@ internal sealed class IngestStep(IBlobs blobs, OpenDatasets datasets, StageClock
         {
             return row with
             {
-                Sha256 = hash, Uid = hash[..32], Bytes = bytes.Length, Status = RowStatus.Known, Reason = Reasons.Known, ErrorMessage = $"Version {dataset.Job.Since} or one before it has this image.",
+                Sha256 = hash,
+                Uid = hash[..32],
+                Bytes = bytes.Length,
+                Status = RowStatus.Known,
+                Reason = Reasons.Known,
+                ErrorMessage = $"Version {dataset.Job.Since} or one before it has this image.",
             };
         }
 
