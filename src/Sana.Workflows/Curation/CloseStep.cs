@@ -17,9 +17,9 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
         var shards = new List<ShardStats>();
         for (var shard = 0; shard < ticket.Shards; shard++)
             shards.Add(ShardStats.Parse(await Existing($"{names.Shards}/{new ShardNames(shard).Stats}", cancellationToken)));
-        spending.Forget(names);
+        spending.Forget(names, dataset.Settings.Budget);
         var purse = await spending.Of(names, dataset.Settings.Budget, ticket.Shards, dataset.Labels, cancellationToken);
-        spending.Forget(names);
+        spending.Forget(names, dataset.Settings.Budget);
 
         // 1. What a loader opens, and what the next version leaves out.
         var report = new ReportBuilder();

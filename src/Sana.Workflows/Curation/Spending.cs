@@ -29,13 +29,13 @@ public sealed record Usage(long Asked, long Tokens, decimal Cost)
 /// </summary>
 internal sealed class Spending(IBlobs blobs)
 {
-    private readonly ConcurrentDictionary<DatasetNames, Task<Purse>> _purses = new();
+    private readonly ConcurrentDictionary<(DatasetNames, Budget), Task<Purse>> _purses = new();
 
     public Task<Purse> Of(DatasetNames names, Budget budget, int shards, IReadOnlyList<string> labels, CancellationToken cancellationToken) =>
-        _purses.GetOrAdd(names, _ => Open(names, budget, shards, labels, cancellationToken));
+        _purses.GetOrAdd((names, budget), _ => Open(names, budget, shards, labels, cancellationToken));
 
     /// <summary>The next run of this dataset counts anew from what is written.</summary>
-    public void Forget(DatasetNames names) => _purses.TryRemove(names, out _);
+    public void Forget(DatasetNames names, Budget budget) => _purses.TryRemove((names, budget), out _);
 
     private async Task<Purse> Open(DatasetNames names, Budget budget, int shards, IReadOnlyList<string> labels, CancellationToken cancellationToken)
     {
@@ -55,7 +55,7 @@ internal sealed class Spending(IBlobs blobs)
         }
         catch
         {
-            Forget(names);
+            Forget(names, budget);
             throw;
         }
     }

@@ -143,6 +143,8 @@ internal sealed class PlainContext : IWorkflowContext
 
     public void Cancel(string reason)
     {
+        if (Snapshot.IsFinished)
+            return;
         Resume();
         var cancel = _cancel;
         _cancel = new TaskCompletionSource<string>();

@@ -35,9 +35,12 @@ internal sealed class PlainEngine(WorkflowRegistry registry, TimeProvider clock)
     {
         if (Unfinished(id) is not { } instance)
             return false;
-        foreach (var child in _instances.Values.Where(other => other.Snapshot.ParentId == id).ToList())
+        // The parent first: it is to hear of the cancel itself, and not of a child that ended by it.
+        var children = _instances.Values.Where(other => other.Snapshot.ParentId == id).ToList();
+        var done = await instance.Do(() => instance.Cancel(reason));
+        foreach (var child in children)
             await Cancel(child.InstanceId, reason);
-        return await instance.Do(() => instance.Cancel(reason));
+        return done;
     }
 
     public async Task<bool> Suspend(string id) => Unfinished(id) is { } instance && await instance.Do(instance.Suspend);
