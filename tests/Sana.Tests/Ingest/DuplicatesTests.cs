@@ -6,6 +6,7 @@ using Xunit;
 
 namespace Sana.Tests.Ingest;
 
+[Collection("measured alone")]
 public sealed class DuplicatesTests
 {
     private const ulong Look = 0x0F0F_3C3C_55AA_9966;
