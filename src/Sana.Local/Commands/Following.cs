@@ -25,7 +25,11 @@ internal static class Following
                 Console.Error.WriteLine(shown = line);
         }
 
-        return Tell(await end, json);
+        var ended = await end;
+        var exit = Tell(ended, json);
+        if (exit != ExitCode.Done)
+            Console.Error.WriteLine($"sana: {Shortfall(ended)}".ReplaceLineEndings(" "));
+        return exit;
     }
 
     /// <summary>One line for people.</summary>
@@ -46,6 +50,19 @@ internal static class Following
             WorkflowStatus.Running or WorkflowStatus.Suspended => ExitCode.Done,
             _ => ExitCode.Failed,
         };
+    }
+
+    /// <summary>Why the exit code is not 0, in one sentence.</summary>
+    private static string Shortfall(WorkflowInstance instance)
+    {
+        if (instance.Status != WorkflowStatus.Completed)
+            return instance.Error ?? $"{instance.Id} was ended before its time; sana resume goes on.";
+        var (failed, rejected, reasons, place) = instance.Workflow == Jobs.Generate.Name && instance.ReadOutput<GenerateSummary>() is { } run
+            ? (run.Failed, run.Rejected, run.Reasons, $"runs/{run.RunId}/outcomes/")
+            : Curated(instance.ReadOutput<CurateSummary>());
+        return $"{failed} images failed and {rejected} were left out ({string.Join(", ", reasons.Select(reason => $"{reason.Key} {reason.Value}"))}); see {place}.";
+
+        static (long, long, IReadOnlyDictionary<string, long>, string) Curated(CurateSummary made) => (made.Failed, made.Rejected, made.Reasons, made.Report);
     }
 
     private static RunStatus? Progress(WorkflowInstance instance) => instance.CustomStatus is null ? null : WorkflowJson.Read<RunStatus>(instance.CustomStatus);

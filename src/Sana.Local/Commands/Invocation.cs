@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
+using Sana.Curation;
 using Sana.GraphBuilder;
 using Sana.Inference;
 using Sana.Local.Engine;
@@ -50,7 +51,7 @@ internal static class Invocation
         {
             return Fail(error, ExitCode.WrongUse, json);
         }
-        catch (Exception error) when (error is CheckpointException or InferenceException or WorkflowException or EngineException)
+        catch (Exception error) when (error is CheckpointException or InferenceException or CurationException or WorkflowException or EngineException)
         {
             return Fail(error, ExitCode.Failed, json);
         }

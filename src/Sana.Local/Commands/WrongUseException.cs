@@ -1,3 +1,4 @@
+using Sana.Curation;
 using Sana.Inference;
 using Sana.Workflows;
 
@@ -13,7 +14,7 @@ internal sealed class WrongUseException(string message, Exception? innerExceptio
         {
             return read();
         }
-        catch (Exception error) when (error is WorkflowException or InferenceException)
+        catch (Exception error) when (error is WorkflowException or CurationException or InferenceException)
         {
             throw new WrongUseException(error.Message, error);
         }

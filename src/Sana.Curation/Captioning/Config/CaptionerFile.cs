@@ -41,8 +41,11 @@ public sealed class CaptionerFile
         ArgumentNullException.ThrowIfNull(path);
         try
         {
-            if (new FileInfo(path) is { Exists: true, Length: > MostBytes and var length })
-                throw new CurationException($"{path} has {length} bytes; a file of captioners has at most {MostBytes}.");
+            // Pipes and devices say 0 too, and reading one may never end; a link has a length of its own.
+            var file = new FileInfo(path);
+            var length = ((FileInfo?)file.ResolveLinkTarget(returnFinalTarget: true) ?? file).Length;
+            if (length is 0 or > MostBytes)
+                throw new CurationException(length == 0 ? "The file is empty or not a plain file." : $"The file has {length} bytes; a file of captioners has at most {MostBytes}.");
             var text = File.ReadAllText(path);
             Parse(text);
             return text;
