@@ -20,8 +20,9 @@ public sealed record SourceOptions
     /// <value>Encoding of captions that are not UTF-8, such as <c>windows-1252</c> or <c>shift_jis</c>. Default none: such a caption is left out and noted.</value>
     public string? FallbackEncoding { get; init; }
 
+    /// <summary>Refuses what cannot be used.</summary>
     /// <exception cref="CurationException">A value is outside its range, or nobody knows the encoding.</exception>
-    internal void Check()
+    public void Check()
     {
         InRange(nameof(MaxFileBytes), MaxFileBytes, 1, 1 << 30);
         InRange(nameof(MaxSidecarBytes), MaxSidecarBytes, 1, 64 << 20);

@@ -62,6 +62,7 @@ public sealed record CurationSettings
     /// <exception cref="Sana.Curation.CurationException">So is one of a part.</exception>
     public void Check()
     {
+        Reading.Check();
         Ingest.Check();
         Filters.Check();
         Duplicates.Check();

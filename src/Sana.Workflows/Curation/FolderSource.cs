@@ -8,7 +8,11 @@ namespace Sana.Workflows.Curation;
 /// <summary>Plain files under a folder; links, pipes and devices left out. Hidden files and folders are nobody's images.</summary>
 internal sealed class FolderSource : ISourceFiles
 {
-    private static readonly EnumerationOptions _options = new() { AttributesToSkip = FileAttributes.Hidden | FileAttributes.System | FileAttributes.ReparsePoint };
+    private const FileAttributes Skipped = FileAttributes.Hidden | FileAttributes.System | FileAttributes.ReparsePoint;
+
+    // A folder that may not be read is nobody's images, unless it is the source itself.
+    private static readonly EnumerationOptions _top = new() { AttributesToSkip = Skipped, IgnoreInaccessible = false };
+    private static readonly EnumerationOptions _below = new() { AttributesToSkip = Skipped };
 
     private readonly string _root;
 
@@ -87,7 +91,7 @@ internal sealed class FolderSource : ISourceFiles
         var path = new DirectoryInfo(Path.Combine(_root, folder));
         try
         {
-            return [.. path.EnumerateFileSystemInfos("*", _options)
+            return [.. path.EnumerateFileSystemInfos("*", folder.Length == 0 ? _top : _below)
                 .Select(item => item is FileInfo ? (Name: folder + item.Name, Bytes: PlainFile.Size(item.FullName)) : (Name: folder + item.Name + '/', Bytes: null))
                 .Where(item => item.Bytes is not null || item.Name.EndsWith('/'))
                 .OrderBy(item => item.Name, StringComparer.Ordinal)];

@@ -25,7 +25,7 @@ internal sealed class KnownHashes
         if (names is null)
             return None;
         var bytes = await blobs.Read(names.Hashes, cancellationToken)
-            ?? throw new WorkflowException($"{names.Dataset} {names.Version} in {blobs.Place} is not finished, so nothing can be said to be new since it; finish it first or leave --since out.");
+            ?? throw new UnusableJobException($"{names.Dataset} {names.Version} in {blobs.Place} is not finished, so nothing can be said to be new since it; finish it first or leave --since out.");
         var hashes = new UInt128[bytes.Length / Size];
         for (var i = 0; i < hashes.Length; i++)
             hashes[i] = BinaryPrimitives.ReadUInt128BigEndian(bytes.AsSpan(i * Size));

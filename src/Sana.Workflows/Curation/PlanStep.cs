@@ -25,7 +25,7 @@ internal sealed class PlanStep(IBlobs blobs, OpenDatasets datasets)
         }
 
         if (items == 0)
-            throw new WorkflowException($"There is nothing in the source '{dataset.Job.Source}'; give a folder or container with images, a tar or a manifest.");
+            throw new UnusableJobException($"There is nothing in the source '{dataset.Job.Source}'; give a folder or container with images, a tar or a manifest.");
         await Claim(dataset, items, Convert.ToHexStringLower(hash.GetHashAndReset()), cancellationToken);
         return new DatasetPlan(shards, items, dataset.Labels, dataset.Scorer is not null);
     }
@@ -40,6 +40,6 @@ internal sealed class PlanStep(IBlobs blobs, OpenDatasets datasets)
             return;
         var claimed = JsonSerializer.Deserialize(there, CurateJson.Readable.DatasetConfig)!;
         var how = (claimed.Source, claimed.ItemsSha256) == (config.Source, config.ItemsSha256) ? "with other settings" : "from other files";
-        throw new WorkflowException($"Dataset {dataset.Job.Dataset} {dataset.Job.Version} in {blobs.Place} was made {how}; give it another version.");
+        throw new UnusableJobException($"Dataset {dataset.Job.Dataset} {dataset.Job.Version} in {blobs.Place} was made {how}; give it another version.");
     }
 }

@@ -19,7 +19,7 @@ internal sealed record SourcePlace(ISourceFiles Files, string? Path)
     public static void RefuseKeys(string text)
     {
         if (_keys.Any(key => text.Contains(key, StringComparison.OrdinalIgnoreCase)))
-            throw new WorkflowException("The source holds a key, and a run's history keeps it; sign in and give the container's https address without one.");
+            throw new UnusableJobException("The source holds a key, and a run's history keeps it; sign in and give the container's https address without one.");
     }
 
     /// <exception cref="WorkflowException">The text names no place, or nothing is there.</exception>
@@ -27,7 +27,7 @@ internal sealed record SourcePlace(ISourceFiles Files, string? Path)
     public static async Task<SourcePlace> Open(string text, CancellationToken cancellationToken)
     {
         if (string.IsNullOrWhiteSpace(text) || text.Contains('\0', StringComparison.Ordinal))
-            throw new WorkflowException("The source is empty; give a folder, a file, or a container's https address.");
+            throw new UnusableJobException("The source is empty; give a folder, a file, or a container's https address.");
         RefuseKeys(text);
         if (text.StartsWith("azurite", StringComparison.Ordinal) && (text.Length == "azurite".Length || text["azurite".Length] == ':'))
         {
@@ -64,14 +64,14 @@ internal sealed record SourcePlace(ISourceFiles Files, string? Path)
         if (Directory.Exists(path))
             return new SourcePlace(FolderSource.Open(path), null);
         if (PlainFile.Size(path) is null)
-            throw new WorkflowException($"There is no source folder or plain file '{text}'; check the path.");
+            throw new UnusableJobException($"There is no source folder or plain file '{text}'; check the path.");
         return new SourcePlace(FolderSource.Open(System.IO.Path.GetDirectoryName(path)!), System.IO.Path.GetFileName(path));
     }
 
     private static Task<SourcePlace> FromAddress(string text, CancellationToken cancellationToken)
     {
         if (!Uri.TryCreate(text, UriKind.Absolute, out var address) || address.Scheme != "https" || address.UserInfo.Length > 0)
-            throw new WorkflowException("The source address is not https://account.blob.core.windows.net/container[/prefix]; for the emulator write azurite:container.");
+            throw new UnusableJobException("The source address is not https://account.blob.core.windows.net/container[/prefix]; for the emulator write azurite:container.");
         var parts = new BlobUriBuilder(address);
         var prefix = parts.BlobName;
         BlobPlace.CheckContainer(parts.BlobContainerName);

@@ -115,6 +115,73 @@ public sealed class HostileSourcesTests : IDisposable
         Assert.Equal(lines.Order(StringComparer.Ordinal), _curated.Rows().Select(Line).Order(StringComparer.Ordinal));
     }
 
+    [Theory]
+    [InlineData("/dev/zero", "no source folder or plain file '/dev/zero'")]
+    [InlineData("/dev/null", "no source folder or plain file '/dev/null'")]
+    [InlineData("pipe", "no source folder or plain file")]
+    [InlineData("nowhere", "no source folder or plain file 'nowhere'")]
+    [InlineData("empty", "nothing in the source")]
+    [InlineData("", "The source is empty")]
+    [InlineData("https://user:word@example.com/x", "not https://account.blob.core.windows.net")]
+    public async Task What_is_no_source_is_said_at_once(string source, string fragment)
+    {
+        using var pipe = Process.Start("mkfifo", [_folder.File("pipe")]);
+        await pipe.WaitForExitAsync();
+        Directory.CreateDirectory(_folder.File("empty"));
+
+        var run = await SanaProgram.Run(Arguments(Path.Exists(_folder.File(source)) && source.Length > 0 ? _folder.File(source) : source));
+
+        Assert.Contains(fragment, run.Error, StringComparison.Ordinal);
+        Assert.Contains("after 1 attempt", run.Error, StringComparison.Ordinal);
+        Assert.Equal(1, run.ExitCode);
+        AssertNoCrash(run);
+    }
+
+    [Theory]
+    [InlineData(2, "'klingon' is no encoding", "--fallback-encoding", "klingon")]
+    [InlineData(2, "tau NaN", "--tau", "nan")]
+    [InlineData(2, "'x' is not a concept", "--concept", "x")]
+    [InlineData(2, "no CLIP checkpoint folder", "--clip", "nowhere")]
+    [InlineData(1, "config.json does not exist", "--clip", "/proc/self")]
+    [InlineData(1, "finish it first or leave --since out", "--since", "nope")]
+    public async Task What_cannot_be_used_is_said_at_once(int exitCode, string fragment, params string[] arguments)
+    {
+        await File.WriteAllBytesAsync(Path.Combine(_source, "a.jpg"), Pictures.Jpeg);
+
+        var run = await SanaProgram.Run([.. Arguments(_source), .. arguments]);
+
+        Assert.Contains(fragment, run.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("6 attempts", run.Error, StringComparison.Ordinal);
+        Assert.Equal(exitCode, run.ExitCode);
+        AssertNoCrash(run);
+    }
+
+    [Theory]
+    [InlineData("/dev/zero", "empty or not a plain file")]
+    [InlineData("/dev/null", "empty or not a plain file")]
+    [InlineData("pipe", "empty or not a plain file")]
+    [InlineData("nowhere", "cannot be read")]
+    [InlineData("source", "cannot be read")]
+    [InlineData("huge", "at most 1000000")]
+    [InlineData("deep", "not JSON")]
+    [InlineData("zeros", "not JSON")]
+    [InlineData("list", "the file")]
+    public async Task Hostile_captioners_are_wrong_use(string name, string fragment)
+    {
+        using var pipe = Process.Start("mkfifo", [_folder.File("pipe")]);
+        await pipe.WaitForExitAsync();
+        await File.WriteAllBytesAsync(_folder.File("huge"), new byte[1_000_001]);
+        await File.WriteAllTextAsync(_folder.File("deep"), "{\"captioners\":" + new string('[', 900_000));
+        await File.WriteAllBytesAsync(_folder.File("zeros"), new byte[100]);
+        await File.WriteAllTextAsync(_folder.File("list"), "[]");
+
+        var run = await SanaProgram.Run([.. Arguments(_source), "--captioners", _folder.File(name)]);
+
+        Assert.Contains(fragment, run.Error, StringComparison.Ordinal);
+        Assert.Equal(2, run.ExitCode);
+        AssertNoCrash(run);
+    }
+
     private string[] Arguments(string source) =>
         ["curate", source, "--dataset", "hostile", "--data", _folder.File("data"), "--out", _folder.File("out"), "--items", "50", "--similar", "-1", "--json"];
 
@@ -122,8 +189,7 @@ public sealed class HostileSourcesTests : IDisposable
     {
         if (file.Reason is null)
         {
-            // Most good ones are the same picture in other clothes.
-            Assert.Contains((row.Status, row.Reason), new[] { ("success", null), ("duplicate", "duplicate_of") });
+            Assert.True(IsGood(row), $"{row.SourceUri}: {row.Status} {row.Reason} {row.ErrorMessage}");
             Assert.Equal((file.Name, string.Join(' ', file.Notes.Order())), (row.SourceUri, string.Join(' ', row.Notes.Order())));
             return;
         }
@@ -145,7 +211,7 @@ public sealed class HostileSourcesTests : IDisposable
             ("huge.txt", new byte[3_000_000], ["bad_sidecar"]),
             ("deep.json", Encoding.ASCII.GetBytes(new string('[', 900_000)), ["bad_sidecar"]),
             ("cut.json", "{\"caption\":"u8.ToArray(), ["bad_sidecar"]),
-            ("type.json", "{\"caption\":[42]}"u8.ToArray(), ["bad_sidecar"]),
+            ("type.json", "{\"caption\":[42]}"u8.ToArray(), []),
             ("marks.txt", "a\u0000 \u202Ecat"u8.ToArray(), []),
             ("empty.txt", [], []),
         ];
@@ -171,11 +237,14 @@ public sealed class HostileSourcesTests : IDisposable
     {
         var at = row.SourceUri.LastIndexOf('@');
         var name = at > 0 && row.SourceUri[(at + 1)..].All(char.IsAsciiDigit) ? row.SourceUri[..(at + 1)] : row.SourceUri;
-        if (row.Status is "success" or "duplicate")
+        if (IsGood(row))
             return name;
         Assert.False(string.IsNullOrWhiteSpace(row.ErrorMessage));
         return $"{name} {row.Reason}";
     }
+
+    // Most good ones are the same picture in other clothes, or have nobody who captions them.
+    private static bool IsGood(IndexRow row) => (row.Status, row.Reason) is ("success", null) or ("duplicate", "duplicate_of") or ("filtered", "no_caption");
 
     private static void AssertNoCrash(Finished run)
     {
