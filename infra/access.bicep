@@ -9,6 +9,7 @@ param bus string
 param scheduler string
 param registry string
 param insights string
+param vault string
 param durable string
 param road string
 
@@ -23,6 +24,8 @@ var roles = {
   durable: '0ad04412-c4d5-4796-b79c-f76d14c8d402'
   metrics: '3913510d-42f4-4e42-8a64-420c390055eb'
   pull: '7f951dda-4ed3-4680-a7ca-43fe172d538d'
+  secretReader: '4633458b-17de-408a-b874-0445c86b69e6'
+  secretOfficer: 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7'
 }
 
 var apps = [orchestratorId, gpuId]
@@ -55,6 +58,7 @@ resource journal 'Microsoft.DurableTask/schedulers@2025-11-01' existing = if (!e
 
 resource images 'Microsoft.ContainerRegistry/registries@2025-04-01' existing = { name: registry }
 resource telemetry 'Microsoft.Insights/components@2020-02-02' existing = { name: insights }
+resource keys 'Microsoft.KeyVault/vaults@2023-07-01' existing = if (!empty(vault)) { name: vault }
 
 // The Functions host: packages, leases, keys of the API.
 resource hostBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for app in apps: {
@@ -89,10 +93,24 @@ resource source 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   properties: { principalId: orchestratorId, principalType: 'ServicePrincipal', roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.blobReader) }
 }
 
-resource networks 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+// Sana's for the gpu app; CLIP's and captioners' for the orchestrator.
+resource networks 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for app in apps: {
   scope: data::blobs::weights
-  name: guid(data::blobs::weights.id, gpuId, roles.blobReader)
-  properties: { principalId: gpuId, principalType: 'ServicePrincipal', roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.blobReader) }
+  name: guid(data::blobs::weights.id, app, roles.blobReader)
+  properties: { principalId: app, principalType: 'ServicePrincipal', roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.blobReader) }
+}]
+
+resource captionerKeys 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(vault)) {
+  scope: keys
+  name: guid(keys.id, orchestratorId, roles.secretReader)
+  properties: { principalId: orchestratorId, principalType: 'ServicePrincipal', roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.secretReader) }
+}
+
+// Puts the keys there.
+resource keyKeeper 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(vault) && !empty(operatorId)) {
+  scope: keys
+  name: guid(keys.id, operatorId, roles.secretOfficer)
+  properties: { principalId: operatorId, roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.secretOfficer) }
 }
 
 resource send 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (road == 'servicebus') {

@@ -63,7 +63,8 @@ resource app 'Microsoft.App/containerApps@2025-07-01' = {
           name: 'gpu'
           image: empty(image) ? 'mcr.microsoft.com/k8se/quickstart-functions:latest' : image
           resources: { cpu: machine.cpu, memory: machine.memory }
-          env: map(items(settings), setting => { name: setting.key, value: string(setting.value) })
+          // The image that stands in before the first deployment listens where ours does only when it is told.
+          env: map(items(union(settings, { ASPNETCORE_URLS: 'http://+:8080' })), setting => { name: setting.key, value: string(setting.value) })
           volumeMounts: [{ volumeName: 'weights', mountPath: '/weights' }]
           // A replica may take minutes to fetch and load its networks; it is not restarted for that, only kept out of rotation.
           probes: empty(image)

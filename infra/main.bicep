@@ -47,6 +47,9 @@ param curationDataset string = ''
 @description('When, as NCRONTAB, UTC.')
 param curationCron string = '0 0 2 * * *'
 
+@description('Environment variables that captioners name as api_key_env, with commas between: each is read from a secret of the key vault. Empty for no vault.')
+param captionerKeys string = ''
+
 @description('Puts both apps into a virtual network and closes the storage accounts to others.')
 param useNetwork bool = false
 
@@ -57,10 +60,15 @@ param alertEmail string = ''
 @description('Monthly budget of the resource group in the currency of the subscription; alerts at 50, 80 and 100 %.')
 param monthlyBudget int = 200
 
-@description('First day of the budget; the default is the month of the deployment.')
-param budgetStart string = utcNow('yyyy-MM-01')
+@description('First day of the budget, which may not change: azd keeps that of the first deployment.')
+param budgetStart string = ''
+
+@description('The month of this deployment.')
+param month string = utcNow('yyyy-MM-01')
 
 var tags = { 'azd-env-name': environmentName }
+var keys = empty(captionerKeys) ? [] : map(split(captionerKeys, ','), key => trim(key))
+var start = empty(budgetStart) ? month : budgetStart
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 
 resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
@@ -104,6 +112,11 @@ module scheduler 'scheduler.bicep' = if (durable == 'scheduler') {
   params: { location: location, token: token, tags: tags }
 }
 
+module vault 'vault.bicep' = if (!empty(captionerKeys)) {
+  scope: group
+  params: { location: location, token: token, tags: tags }
+}
+
 module registry 'registry.bicep' = {
   scope: group
   params: { location: location, token: token, tags: tags }
@@ -121,6 +134,7 @@ module access 'access.bicep' = {
     scheduler: durable == 'scheduler' ? scheduler!.outputs.name : ''
     registry: registry.outputs.name
     insights: watch.outputs.insights
+    vault: empty(captionerKeys) ? '' : vault!.outputs.name
     durable: durable
     road: road
   }
@@ -141,6 +155,8 @@ module settings 'settings.bicep' = {
     road: road
     curationDataset: curationDataset
     curationCron: curationCron
+    captionerKeys: keys
+    vault: empty(captionerKeys) ? '' : vault!.outputs.name
   }
 }
 
@@ -188,12 +204,14 @@ module alerts 'alerts.bicep' = {
     insights: watch.outputs.insights
     gpuApp: gpuApp.outputs.name
     monthlyBudget: monthlyBudget
-    budgetStart: budgetStart
+    budgetStart: start
   }
 }
 
 output AZURE_CONTAINER_REGISTRY_ENDPOINT string = registry.outputs.endpoint
 output AZURE_RESOURCE_GROUP string = group.name
+output SANA_BUDGET_START string = start
 output SANA_DATA_ACCOUNT string = storage.outputs.data
 output SANA_URL string = orchestrator.outputs.url
+output SANA_VAULT string = empty(captionerKeys) ? '' : vault!.outputs.name
 output SANA_WEIGHTS string = '${storage.outputs.blobEndpoint}weights/${checkpoint}'

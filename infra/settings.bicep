@@ -13,6 +13,10 @@ param road string
 param curationDataset string
 param curationCron string
 
+@description('Names of captioners\' keys; the key vault holds a secret for each.')
+param captionerKeys string[]
+param vault string
+
 @description('Triggers of the orchestrator; the gpu app has none of them.')
 var orchestratorFunctions = [
   'CurateDataset'
@@ -77,6 +81,13 @@ func jobs(clientId string, bus string, road string) object => road == 'servicebu
     }
   : {}
 
+// A reference, not a secret: the platform reads it with the app's identity. Names of secrets have hyphens for underscores.
+func keys(names string[], vault string) object => toObject(
+  names,
+  name => name,
+  name => '@Microsoft.KeyVault(VaultName=${vault};SecretName=${toLower(replace(name, '_', '-'))})'
+)
+
 func disabled(names string[]) object => toObject(names, name => 'AzureWebJobs__${name}__Disabled', name => 'true')
 
 output orchestrator object = union(
@@ -88,11 +99,13 @@ output orchestrator object = union(
     Sana__Blobs: '${blobEndpoint}sana'
     Sana__CurationDataset: curationDataset
     Sana__CurationSource: '${blobEndpoint}inbox'
+    Sana__CurationWeights: '${blobEndpoint}weights'
     Sana__Device: 'cuda'
     Sana__QueueResource: resourceId('Microsoft.ServiceBus/namespaces/queues', bus, 'sana-jobs')
     Sana__Road: road
     Sana__Role: 'orchestrator'
   },
+  keys(captionerKeys, vault),
   disabled(disabledHere)
 )
 

@@ -1,23 +1,94 @@
+using Sana.Curation;
 using Sana.Curation.Captioning;
 using Sana.Curation.Captioning.Chat;
 using Sana.Curation.Captioning.Config;
+using Sana.Functions.Rendering;
+using Sana.GraphBuilder;
 using Sana.Inference.Clip;
 using Sana.Inference.Runtime;
+using Sana.Workflows;
+using Sana.Workflows.Blobs;
 using Sana.Workflows.Curation;
 using Sana.Workflows.Net;
 
 namespace Sana.Functions.Hosting;
 
-/// <summary>What an app lends to curation: captioners over HTTP, and networks whose graphs were built before they were mounted.</summary>
-internal static class CurationParts
+/// <summary>What an app lends to curation: captioners over HTTP, guarded downloads, and networks whose folders are fetched and whose graphs are built when they are missing.</summary>
+internal sealed class CurationParts(FunctionsSettings settings, TimeProvider clock)
 {
-    public static CurationTools Lend(FunctionsSettings settings, GuardedHttp http, TimeProvider clock) => new()
+    private static readonly SemaphoreSlim _oneFetch = new(1);
+
+    // Orchestrators have no GPU, whatever the app that renders has.
+    private Device Here => Device.Parse(settings.IsGpu ? settings.Device : "cpu");
+
+    /// <summary>The configuration of an app; the default where it has none.</summary>
+    /// <exception cref="WorkflowException">It cannot be used.</exception>
+    public static async Task<CurationConfig> Read(IBlobs blobs, CancellationToken cancellationToken) =>
+        await blobs.Read(CurationConfig.Blob, cancellationToken) is { } json ? CurationConfig.Parse(json) : new CurationConfig();
+
+    /// <summary>The settings of its runs.</summary>
+    /// <exception cref="WorkflowException">A value cannot be used.</exception>
+    public static CurationSettings Settings(CurationConfig config)
     {
-        Captioner = (config, cancellationToken) => config.Kind == CaptionerKind.Onnx
-            ? Task.Run<ICaptioner>(() => OnnxCaptioner.Load(config.Checkpoint!, OnnxCaptionerOptions.Of(config, Device.Parse(settings.Device))), cancellationToken)
-            : Task.FromResult<ICaptioner>(ChatCaptioner.Create(config, clock)),
-        Scorer = (checkpoint, cancellationToken) => Task.Run(() => ClipScorer.Load(checkpoint, new ClipOptions { Device = Device.Parse(settings.Device) }), cancellationToken),
-        Download = new GuardedDownload(http, new DownloadOptions()),
+        try
+        {
+            return config.Settings();
+        }
+        catch (CurationException error)
+        {
+            throw new WorkflowException($"{CurationConfig.Blob} cannot be used: {error.Message}", error);
+        }
+    }
+
+    public CurationTools Lend(CurationConfig config) => new()
+    {
+        Captioner = async (captioner, cancellationToken) => captioner.Kind == CaptionerKind.Onnx
+            ? await Network(captioner, cancellationToken)
+            : ChatCaptioner.Create(captioner, clock),
+        Scorer = Scorer,
+        Download = new GuardedDownload(new GuardedHttp(new UrlRules { Networks = config.DownloadNetworks() }), new DownloadOptions()),
         Clock = clock,
     };
+
+    /// <summary>What a network's folder lacks comes from the folder of its name among the weights of curation.</summary>
+    private async Task Bring(string folder, CancellationToken cancellationToken)
+    {
+        if (settings.CurationWeights is not { } weights)
+            return;
+        var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(folder));
+        await _oneFetch.WaitAsync(cancellationToken);
+        try
+        {
+            await Weights.Fetch(await BlobPlace.Parse($"{weights}/{name}").Open(cancellationToken), folder, cancellationToken);
+        }
+        finally
+        {
+            _oneFetch.Release();
+        }
+    }
+
+    private async Task<ICaptioner> Network(CaptionerConfig config, CancellationToken cancellationToken)
+    {
+        var folder = config.Checkpoint!;
+        await Bring(folder, cancellationToken);
+        return await Task.Run(
+            () =>
+            {
+                CaptionerCheckpoint.Build(folder, new BuildOptions());
+                return OnnxCaptioner.Load(folder, OnnxCaptionerOptions.Of(config, Here));
+            },
+            cancellationToken);
+    }
+
+    private async Task<ClipScorer> Scorer(string folder, CancellationToken cancellationToken)
+    {
+        await Bring(folder, cancellationToken);
+        return await Task.Run(
+            () =>
+            {
+                ClipCheckpoint.Build(folder, new BuildOptions());
+                return ClipScorer.Load(folder, new ClipOptions { Device = Here });
+            },
+            cancellationToken);
+    }
 }

@@ -30,6 +30,9 @@ public sealed record FunctionsSettings
     /// <value>Of the orchestrator: the dataset that it curates them into. Default <c>inbox</c>.</value>
     public string CurationDataset { get; init; } = "inbox";
 
+    /// <value>Of the orchestrator: the place of blobs whose folders hold networks of curation, CLIP and captioners. Default none: their folders are there.</value>
+    public string? CurationWeights { get; init; }
+
     /// <value>Of the orchestrator: resource id of the Service Bus queue, by which its length is asked.</value>
     public string? QueueResource { get; init; }
 
@@ -71,6 +74,7 @@ public sealed record FunctionsSettings
             Weights = Given(section["Weights"]),
             CurationSource = Given(section["CurationSource"]),
             CurationDataset = Given(section["CurationDataset"]) ?? plain.CurationDataset,
+            CurationWeights = Given(section["CurationWeights"]),
             QueueResource = Given(section["QueueResource"]),
             CurationCron = configuration["CurationCron"] ?? plain.CurationCron,
             ServiceBus = Given(configuration["ServiceBus:fullyQualifiedNamespace"]),

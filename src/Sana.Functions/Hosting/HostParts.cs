@@ -42,8 +42,11 @@ internal sealed record HostParts(IBlobs Blobs, IJobQueue Queue, WorkflowRegistry
         var sources = new Dictionary<string, string>();
         if (settings.CurationSource is { } source)
             sources.Add("inbox", source);
-        var curation = await blobs.Read(CurationConfig.Blob, cancellationToken) is { } config ? CurationConfig.Parse(config).Settings() : new CurationSettings();
-        return new HostParts(blobs, queue, Fill(new WorkflowRegistry(), settings, blobs, queue, sources, curation, http, () => engine, clock), new ApiParts
+        // What the gpu app does not do cannot stop it.
+        var config = settings.IsOrchestrator ? await CurationParts.Read(blobs, cancellationToken) : new CurationConfig();
+        var curation = CurationParts.Settings(config);
+        var lent = new CurationParts(settings, clock).Lend(config);
+        return new HostParts(blobs, queue, Fill(new WorkflowRegistry(), settings, blobs, queue, sources, curation, lent, http, () => engine, clock), new ApiParts
         {
             Workflows = engine,
             Queue = queue,
@@ -64,13 +67,14 @@ internal sealed record HostParts(IBlobs Blobs, IJobQueue Queue, WorkflowRegistry
         IJobQueue queue,
         IReadOnlyDictionary<string, string> sources,
         CurationSettings curation,
+        CurationTools lent,
         GuardedHttp http,
         Func<IWorkflowClient> client,
         TimeProvider clock)
     {
         registry.Add(Workflows.Jobs.Generate, () => new GenerateImages()).Add(Workflows.Jobs.Curate, () => new CurateDataset());
         new GenerateSteps(blobs, queue, cancellation => ModelCard.Read(blobs, cancellation), clock).Register(registry);
-        new CurateSteps(blobs, CurationParts.Lend(settings, http, clock)).Register(registry);
+        new CurateSteps(blobs, lent).Register(registry);
         new JobSteps(blobs, queue, http, new Dictionary<string, byte[]>(), clock).AddTo(registry, client);
         new ScheduleSteps(blobs, sources, curation, settings.Device).AddTo(registry, client);
         return registry;

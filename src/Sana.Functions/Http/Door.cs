@@ -2,7 +2,6 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.DurableTask.Client;
 using Sana.Functions.Durable;
 using Sana.Functions.Hosting;
-using Sana.Workflows;
 using Sana.Workflows.Http;
 
 namespace Sana.Functions.Http;
@@ -15,17 +14,7 @@ internal sealed class Door(Wiring wiring, EngineSlot engine, FunctionsSettings s
         engine.Use(durable);
         if (settings.Hostname is { } name)
             (request.Scheme, request.Host) = (name.StartsWith("localhost", StringComparison.Ordinal) ? "http" : "https", new HostString(name));
-        HostParts parts;
-        try
-        {
-            parts = await wiring.Get(request.HttpContext.RequestAborted);
-        }
-        catch (WorkflowException)
-        {
-            // Storage does not answer. The next request tries again.
-            return Answer.For(request, 503);
-        }
-
-        return await handle(parts);
+        // Storage that does not answer, or a configuration that cannot be used, is told. The next request tries again.
+        return await Answer.To(request, async () => await handle(await wiring.Get(request.HttpContext.RequestAborted)));
     }
 }

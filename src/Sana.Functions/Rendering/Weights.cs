@@ -2,7 +2,7 @@ using Sana.Workflows.Blobs;
 
 namespace Sana.Functions.Rendering;
 
-/// <summary>Fills the checkpoint's folder from blobs. Files that are there with their length are left alone, so a replica that restarts on the same disk loads at once.</summary>
+/// <summary>Fills a checkpoint's folder from blobs. Files that are there with their length are left alone, so a replica that restarts on the same disk loads at once.</summary>
 internal static class Weights
 {
     public static async Task Fetch(IBlobs from, string folder, CancellationToken cancellationToken)

@@ -13,12 +13,14 @@ public sealed partial class AccessTests
         "tableContributor on storageAccounts(hostStorage) for apps if (durable=storage)",
         "blobContributor on storageAccounts/blobServices/containers(dataStorage/default/sana) for apps",
         "blobReader on storageAccounts/blobServices/containers(dataStorage/default/inbox) for orchestratorId",
-        "blobReader on storageAccounts/blobServices/containers(dataStorage/default/weights) for gpuId",
+        "blobReader on storageAccounts/blobServices/containers(dataStorage/default/weights) for apps",
         "busSender on namespaces/queues(bus/sana-jobs) for orchestratorId if (road=servicebus)",
         "busOwner on namespaces/queues(bus/sana-jobs) for gpuId if (road=servicebus)",
         "durable on schedulers/taskHubs(scheduler/sana) for apps if (durable=scheduler)",
         "metrics on components(insights) for apps",
         "pull on registries(registry) for gpuId",
+        "secretReader on vaults(vault) for orchestratorId if (vault given)",
+        "secretOfficer on vaults(vault) for operatorId if (vault and operatorId given)",
         "blobContributor on storageAccounts(dataStorage) for operatorId if (operatorId given)",
     ];
 
@@ -40,6 +42,8 @@ public sealed partial class AccessTests
         Assert.Equal("0ad04412-c4d5-4796-b79c-f76d14c8d402", roles.GetProperty("durable").GetString());
         Assert.Equal("3913510d-42f4-4e42-8a64-420c390055eb", roles.GetProperty("metrics").GetString());
         Assert.Equal("7f951dda-4ed3-4680-a7ca-43fe172d538d", roles.GetProperty("pull").GetString());
+        Assert.Equal("4633458b-17de-408a-b874-0445c86b69e6", roles.GetProperty("secretReader").GetString());
+        Assert.Equal("b86a8fe4-44ce-4948-aee5-eccb2c155cd7", roles.GetProperty("secretOfficer").GetString());
     }
 
     private static string Tell(Resource assignment)
@@ -52,8 +56,8 @@ public sealed partial class AccessTests
         return $"{role} on {scope.Groups[1].Value}({names}) for {whom}{condition}";
     }
 
-    private static string Condition(string text) => text.StartsWith("[not(empty(", StringComparison.Ordinal)
-        ? $"{Parameter().Match(text).Groups[1].Value} given"
+    private static string Condition(string text) => text.Contains("not(empty(", StringComparison.Ordinal)
+        ? $"{string.Join(" and ", Parameter().Matches(text).Select(match => match.Groups[1].Value))} given"
         : string.Join(" or ", Equality().Matches(text).Select(match => $"{match.Groups[1].Value}={match.Groups[2].Value}"));
 
     [GeneratedRegex(@"variables\('roles'\)\.(\w+)")]

@@ -62,6 +62,15 @@ public sealed class SafetyTests
     public void No_secret_is_read_or_handed_on(string word) => Assert.DoesNotContain(word, Template.Main.Text, StringComparison.OrdinalIgnoreCase);
 
     [Fact]
+    public void Keys_of_captioners_are_references_that_the_app_reads_with_its_own_identity()
+    {
+        Assert.True(Template.Main.Only("Microsoft.KeyVault/vaults").Bool("properties.enableRbacAuthorization"));
+        Assert.Empty(Template.Main.All("Microsoft.KeyVault/vaults/secrets"));
+        Assert.Contains("'@Microsoft.KeyVault(VaultName={0};SecretName={1})'", Template.Main.Text, StringComparison.Ordinal);
+        Assert.Equal("[parameters('identity')]", Template.Main.Only("Microsoft.Web/sites").String("properties.keyVaultReferenceIdentity"));
+    }
+
+    [Fact]
     public void The_gpu_app_has_its_profile_and_no_scale_rule_of_its_own()
     {
         var app = Template.Main.Only("Microsoft.App/containerApps");
