@@ -38,6 +38,16 @@ public sealed class CurationPartsTests
         Assert.Equal(isBlocked, answer.Reason == Reasons.BlockedAddress);
     }
 
+    [Fact]
+    public void The_example_of_the_docs_can_be_used()
+    {
+        var page = File.ReadAllText(Path.Combine(Repository.Root, "docs", "azure.md"));
+        var settings = CurationParts.Settings(CurationConfig.Parse(Encoding.UTF8.GetBytes(page.Split("```json\n")[1].Split("```")[0])));
+
+        Assert.Equal(("/tmp/clip-vit-base-patch32", 50m), (settings.Clip, settings.Budget.Money));
+        Assert.Equal("gpt", Assert.Single(settings.ReadCaptioners()).Label);
+    }
+
     [Theory]
     [InlineData("""{"clips":"x"}""", "clips")]
     [InlineData("""{"rule":"best"}""", "best")]
