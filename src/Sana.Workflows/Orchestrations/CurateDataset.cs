@@ -10,7 +10,10 @@ public sealed class CurateDataset : IWorkflow<CurateRequest, CurateSummary>
 {
     private const int ShardsPerRun = 128;
 
-    private static readonly StepRetry Patience = GenerateImages.Patience with { ExceptFor = [.. GenerateImages.Patience.ExceptFor, UnusableJobException.Name, "Sana.GraphBuilder.CheckpointException"] };
+    private static readonly StepRetry Patience = GenerateImages.Patience with
+    {
+        ExceptFor = [.. GenerateImages.Patience.ExceptFor, UnusableJobException.Name, "Sana.GraphBuilder.CheckpointException"],
+    };
 
     /// <inheritdoc/>
     public async Task<CurateSummary> Run(IWorkflowContext context, CurateRequest request)
