@@ -84,7 +84,7 @@ public sealed class AfterAKillTests(SmallCheckpoint checkpoint) : IDisposable
 
     private string[] Arguments(string place) =>
     [
-        "generate", "-c", checkpoint.Path, "-p", "a red cat", "-p", "一只猫", "--images", "12", "--batch", "2", "--width", "64", "--height", "96", "--steps", "3", "--no-binning",
+        "generate", "-c", checkpoint.Path, "-p", "a red cat", "-p", "一只猫", "--images", "12", "--batch", "2", "--width", "64", "--height", "96", "--steps", "8", "--no-binning",
         "-o", _folder.File(place), "--json",
     ];
 
