@@ -62,8 +62,7 @@ internal sealed class CaptionStep(IBlobs blobs, OpenDatasets datasets, Spending 
 
     private async Task<Candidate> Ask(OpenDataset dataset, OpenCaptioner captioner, IndexRow row, CancellationToken cancellationToken)
     {
-        var image = await blobs.Read(dataset.ImageName(row.Sha256!), cancellationToken)
-            ?? throw new WorkflowException($"{blobs.Place} has no {dataset.ImageName(row.Sha256!)}; it was removed while the run went on. Give the dataset another version.");
+        var image = await blobs.ReadImage(dataset, row, cancellationToken);
         var candidate = await captioner.Ask(new CaptionAsk(image, dataset.Settings.Ingest.Output.ContentType(), row.Width!.Value, row.Height!.Value, row.Original), cancellationToken);
         SanaTelemetry.CaptionsGenerated.Add(1, new("captioner", candidate.Label), new("finish_reason", candidate.FinishReason ?? "none"));
         if (candidate.Reason is not null)

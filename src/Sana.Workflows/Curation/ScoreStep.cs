@@ -64,7 +64,7 @@ internal sealed class ScoreStep(IBlobs blobs, OpenDatasets datasets, StageClock 
         CancellationToken cancellationToken)
     {
         var missing = batch.Where(row => !embedded.ContainsKey(row.Row)).ToArray();
-        var images = await Task.WhenAll(missing.Select(row => Task.Run(async () => ImageIngest.Decode(await Image(dataset, row, cancellationToken)), cancellationToken)));
+        var images = await Task.WhenAll(missing.Select(row => Task.Run(async () => ImageIngest.Decode(await blobs.ReadImage(dataset, row, cancellationToken)), cancellationToken)));
         foreach (var (row, embedding) in missing.Zip(scorer.EmbedImages(images, cancellationToken)))
             embedded[row.Row] = embedding;
 
@@ -86,10 +86,6 @@ internal sealed class ScoreStep(IBlobs blobs, OpenDatasets datasets, StageClock 
 
     private static IReadOnlyList<(string Name, float[][] Texts)> Concepts(ClipScorer scorer, IReadOnlyList<Concept> concepts, CancellationToken cancellationToken) =>
         [.. concepts.Select(concept => (concept.Name, scorer.EmbedTexts(concept.Texts, cancellationToken)))];
-
-    private async Task<byte[]> Image(OpenDataset dataset, IndexRow row, CancellationToken cancellationToken) =>
-        await blobs.Read(dataset.ImageName(row.Sha256!), cancellationToken)
-        ?? throw new WorkflowException($"{blobs.Place} has no {dataset.ImageName(row.Sha256!)}; it was removed while the run went on. Give the dataset another version.");
 
     // Per image its row and its embedding, which is as long as all others.
     private async Task<Dictionary<int, float[]>> ReadEmbeddings(string name, bool isThere, CancellationToken cancellationToken)

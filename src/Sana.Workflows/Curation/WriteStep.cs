@@ -21,7 +21,7 @@ internal sealed class WriteStep(IBlobs blobs, OpenDatasets datasets, StageClock 
         rows = [.. rows.Select(row => row.Status == RowStatus.Success ? Choose(dataset, row, scores.GetValueOrDefault(row.Row)) : row)];
 
         await WriteRemoved(names, shard, rows, cancellationToken);
-        var stats = await new ShardWriter(dataset.ShardSettings).Write(shard, rows, (row, cancellation) => Image(dataset, row, cancellation), new BlobOutput(blobs, names.Shards), cancellationToken);
+        var stats = await new ShardWriter(dataset.ShardSettings).Write(shard, rows, (row, cancellation) => blobs.ReadImage(dataset, row, cancellation), new BlobOutput(blobs, names.Shards), cancellationToken);
         foreach (var (reason, count) in stats.Reasons)
             SanaTelemetry.Items.Add(count, new("stage", "curate"), new("status", "removed"), new("reason", reason));
         SanaTelemetry.Items.Add(stats.Successes, new("stage", "curate"), new("status", RowStatus.Success), new("reason", "none"));
@@ -60,10 +60,6 @@ internal sealed class WriteStep(IBlobs blobs, OpenDatasets datasets, StageClock 
                 await blobs.Put(names.Removed(cured, shard), ReadOnlyMemory<byte>.Empty, cancellationToken);
         }
     }
-
-    private async Task<byte[]> Image(OpenDataset dataset, IndexRow row, CancellationToken cancellationToken) =>
-        await blobs.Read(dataset.ImageName(row.Sha256!), cancellationToken)
-        ?? throw new WorkflowException($"{blobs.Place} has no {dataset.ImageName(row.Sha256!)}; it was removed while the run went on. Give the dataset another version.");
 }
 
 /// <summary>Files of shards as blobs below a folder.</summary>
