@@ -1,0 +1,51 @@
+namespace Sana.StillLife.Captions;
+
+/// <summary>The words of the world, in lower case.</summary>
+public static class SceneWords
+{
+    private static readonly string[] Numbers = ["no", "one", "two", "three", "four"];
+
+    private static readonly string[] Places =
+    [
+        "at the top left", "at the top", "at the top right", "on the left", "in the middle", "on the right", "at the bottom left", "at the bottom", "at the bottom right",
+    ];
+
+    /// <summary>"red".</summary>
+    public static string Of(Colour colour) => Lower(colour);
+
+    /// <summary>"star".</summary>
+    public static string Of(Shape shape) => Lower(shape);
+
+    /// <summary>"stars".</summary>
+    public static string Several(Shape shape) => Of(shape) + (shape == Shape.Cross ? "es" : "s");
+
+    /// <summary>"small".</summary>
+    public static string Of(ObjectSize size) => Lower(size);
+
+    /// <summary>"at the top left".</summary>
+    public static string Of(Place place) => Places[(int)place];
+
+    /// <summary>"three", 1 to 4.</summary>
+    public static string Number(int count) => Numbers[count];
+
+    /// <summary>"a pale blue striped background".</summary>
+    public static string Of(Background background)
+    {
+        var tone = background.Tone switch
+        {
+            Tone.Cream => "cream",
+            Tone.Grey => "grey",
+            Tone.PaleBlue => "pale blue",
+            Tone.PaleGreen => "pale green",
+            _ => "pale pink",
+        };
+        var texture = Lower(background.Texture);
+        return background.Texture is Texture.Plain or Texture.Shaded ? $"a {texture} {tone} background" : $"a {tone} {texture} background";
+    }
+
+    /// <summary>"an orange circle" from "orange circle".</summary>
+    public static string WithArticle(string phrase) => (phrase[0] is 'a' or 'e' or 'i' or 'o' or 'u' ? "an " : "a ") + phrase;
+
+    private static string Lower<T>(T value)
+        where T : struct, Enum => value.ToString().ToLowerInvariant();
+}
