@@ -1,0 +1,12 @@
+// Each network adds its verb here; a verb gets the arguments behind its name and returns the exit code.
+(string Name, string Summary, Func<string[], int> Run)[] verbs =
+[
+];
+
+var verb = Array.Find(verbs, one => args.Length > 0 && one.Name == args[0]);
+if (verb.Run is not null)
+    return verb.Run(args[1..]);
+
+foreach (var (name, summary, _) in verbs)
+    Console.Error.WriteLine($"  {name,-14} {summary}");
+return 2;
