@@ -1,6 +1,10 @@
+using TinySana.Training;
+
 // Each network adds its verb here; a verb gets the arguments behind its name and returns the exit code.
 (string Name, string Summary, Func<string[], int> Run)[] verbs =
 [
+    ("clip", "trains CLIP, which begins as the captioner's encoder", ClipVerb.Run),
+    ("captioners", "trains both image captioners", Captioners.Run),
 ];
 
 var verb = Array.Find(verbs, one => args.Length > 0 && one.Name == args[0]);

@@ -1,0 +1,66 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Sana.Inference.Text;
+
+namespace TinySana.Tokenizers;
+
+/// <summary>Writes the files of a byte-level tokenizer: vocab.json, merges.txt, tokenizer.json.</summary>
+internal static class ByteLevelFiles
+{
+    // Letters of bytes stand as they are in published files.
+    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>The letters of all bytes, in the order of published vocabularies.</summary>
+    public static string[] Letters { get; } = [.. Enumerable.Range(0, 256).Select(ByteLetters.Letter).Order().Select(letter => letter.ToString())];
+
+    /// <summary>The letters of a word's UTF-8 bytes.</summary>
+    public static string[] LettersOf(string word) => [.. Encoding.UTF8.GetBytes(word).Select(value => ByteLetters.Letter(value).ToString())];
+
+    public static void Write(string folder, IReadOnlyList<string> vocabulary, IReadOnlyList<(string Left, string Right)> merges, JsonObject tokenizer)
+    {
+        Directory.CreateDirectory(folder);
+        var ids = new JsonObject([.. vocabulary.Select((token, id) => KeyValuePair.Create(token, (JsonNode?)id))]);
+        string[] lines = [.. merges.Select(merge => $"{merge.Left} {merge.Right}")];
+        File.WriteAllText(Path.Combine(folder, "merges.txt"), string.Join('\n', ["#version: 0.2", .. lines]) + "\n");
+        File.WriteAllText(Path.Combine(folder, "vocab.json"), ids.ToJsonString(new JsonSerializerOptions(Json) { WriteIndented = false }));
+        (tokenizer["model"]!["vocab"], tokenizer["model"]!["merges"]) = (ids, new JsonArray([.. lines.Select(line => (JsonNode)line)]));
+        WriteJson(folder, "tokenizer.json", tokenizer);
+    }
+
+    /// <summary>Writes a settings file.</summary>
+    public static void WriteJson(string folder, string file, JsonNode content)
+    {
+        Directory.CreateDirectory(folder);
+        File.WriteAllText(Path.Combine(folder, file), content.ToJsonString(Json) + "\n");
+    }
+
+    /// <summary>An entry of <c>added_tokens</c>.</summary>
+    public static JsonObject Special(string content, int id) => new()
+    {
+        ["id"] = id,
+        ["content"] = content,
+        ["single_word"] = false,
+        ["lstrip"] = false,
+        ["rstrip"] = false,
+        ["normalized"] = false,
+        ["special"] = true,
+    };
+
+    /// <summary>The section <c>model</c> of tokenizer.json without its tables.</summary>
+    public static JsonObject Model(string? unknown, string wordEnd) => new()
+    {
+        ["type"] = "BPE",
+        ["dropout"] = null,
+        ["unk_token"] = unknown,
+        ["continuing_subword_prefix"] = "",
+        ["end_of_word_suffix"] = wordEnd,
+        ["fuse_unk"] = false,
+        ["byte_fallback"] = false,
+        ["ignore_merges"] = false,
+    };
+
+    /// <summary>A step of the kind <c>ByteLevel</c>.</summary>
+    public static JsonObject ByteLevel(bool trim) => new() { ["type"] = "ByteLevel", ["add_prefix_space"] = false, ["trim_offsets"] = trim, ["use_regex"] = true };
+}
