@@ -1,4 +1,3 @@
-using Sana.StillLife;
 using Sana.StillLife.Captions;
 using TinySana.Networks;
 using TinySana.Tokenizers;

@@ -1,4 +1,4 @@
-using TinySana.Checkpoints;
+using TinySana.Publishing;
 using TinySana.Judging;
 using TinySana.Tokenizers;
 using TinySana.Torch;

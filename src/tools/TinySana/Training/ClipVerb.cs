@@ -1,5 +1,5 @@
 using Sana.Inference.Text;
-using TinySana.Checkpoints;
+using TinySana.Publishing;
 using TinySana.Judging;
 using TinySana.Tokenizers;
 using TinySana.Torch;

@@ -4,7 +4,7 @@ using TinySana.Networks;
 using TinySana.Tokenizers;
 using TinySana.Torch;
 
-namespace TinySana.Checkpoints;
+namespace TinySana.Publishing;
 
 /// <summary>Writes a CLIP as transformers' save_pretrained would.</summary>
 internal static class ClipFolder

@@ -3,7 +3,7 @@ using TinySana.Networks;
 using TinySana.Tokenizers;
 using TinySana.Torch;
 
-namespace TinySana.Checkpoints;
+namespace TinySana.Publishing;
 
 /// <summary>Writes a captioner as transformers' save_pretrained would.</summary>
 internal static class CaptionerFolder
