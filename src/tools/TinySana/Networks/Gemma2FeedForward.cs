@@ -20,5 +20,5 @@ internal sealed class Gemma2FeedForward : nn.Module<Tensor, Tensor>
         register_module("down_proj", _down = Projection.Of(config.IntermediateSize, config.HiddenSize));
     }
 
-    public override Tensor forward(Tensor x) => _down.forward(nn.functional.gelu(_gate.forward(x), nn.GELU.Approximate.tanh) * _up.forward(x));
+    public override Tensor forward(Tensor x) => _down.forward(nn.functional.gelu(_gate.forward(x), GELU.Approximate.tanh) * _up.forward(x));
 }

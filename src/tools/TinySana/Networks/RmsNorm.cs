@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace TinySana.Networks;
 
-/// <summary>x / √(mean(x²) + ε) over the last axis, times a scale that is stored less <paramref name="offset"/> (Gemma keeps it around 0).</summary>
+/// <summary>x / √(mean(x²) + ε) over the last axis, times a scale that is stored less an offset (1 for Gemma).</summary>
 internal sealed class RmsNorm : nn.Module<Tensor, Tensor>
 {
     private readonly Parameter _weight;

@@ -30,7 +30,7 @@ internal sealed class SanaTransformer : nn.Module
         var d = config.Width;
         _patch = Projection.Of(config.InChannels, d, bias: true); // the 1×1 convolution as a product; saved with its two axes of 1
         _time = new TimeEmbedding(d);
-        _caption = new TwoLinears(config.CaptionChannels, d, x => nn.functional.gelu(x, nn.GELU.Approximate.tanh));
+        _caption = new TwoLinears(config.CaptionChannels, d, x => nn.functional.gelu(x, GELU.Approximate.tanh));
         _captionNorm = new RmsNorm(d, 1e-5, CaptionScale);
         _blocks = [.. Enumerable.Range(0, config.NumLayers).Select(_ => new SanaBlock(config))];
         _scaleShift = new Parameter(randn(2, d) / MathF.Sqrt(d));

@@ -14,7 +14,7 @@ internal sealed class TimeEmbedding : nn.Module
     public TimeEmbedding(long width)
         : base(nameof(TimeEmbedding))
     {
-        _embedder = new TwoLinears(2 * Sinusoid.Frequencies.Length, width, nn.functional.silu);
+        _embedder = new TwoLinears(2 * Sinusoid.Frequencies.Length, width, x => nn.functional.silu(x));
         _six = Projection.Silent(width, 6 * width);
         register_module("emb", new Holder("timestep_embedder", _embedder));
         register_module("linear", _six);

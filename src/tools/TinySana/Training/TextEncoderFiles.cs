@@ -1,0 +1,56 @@
+using System.Text.Json.Nodes;
+using Sana.GraphBuilder.Checkpoint;
+using Sana.GraphBuilder.Configs;
+using TinySana.Networks;
+using TinySana.Torch;
+
+namespace TinySana.Training;
+
+/// <summary>The folder <c>text_encoder</c> of a Sana checkpoint.</summary>
+internal static class TextEncoderFiles
+{
+    private const string Weights = "model.safetensors";
+
+    public static void Save(string checkpoint, Gemma2 network, Gemma2Config config)
+    {
+        var folder = Path.Combine(checkpoint, "text_encoder");
+        CheckpointTensors.Save(Path.Combine(folder, Weights), network, Gemma2Tensors.Of(config));
+        JsonFile.Save(Path.Combine(folder, "config.json"), new JsonObject
+        {
+            ["architectures"] = new JsonArray("Gemma2Model"),
+            ["attention_bias"] = false,
+            ["attn_logit_softcapping"] = config.AttnLogitSoftcapping,
+            ["bos_token_id"] = 2,
+            ["dtype"] = "float16",
+            ["eos_token_id"] = 1,
+            ["final_logit_softcapping"] = 30.0,
+            ["head_dim"] = config.HeadDim,
+            ["hidden_activation"] = "gelu_pytorch_tanh",
+            ["hidden_size"] = config.HiddenSize,
+            ["intermediate_size"] = config.IntermediateSize,
+            ["layer_types"] = new JsonArray([.. config.SlidingLayers.Select(sliding => (JsonNode)(sliding ? "sliding_attention" : "full_attention"))]),
+            ["max_position_embeddings"] = config.MaxPositionEmbeddings,
+            ["model_type"] = "gemma2",
+            ["num_attention_heads"] = config.NumAttentionHeads,
+            ["num_hidden_layers"] = config.NumHiddenLayers,
+            ["num_key_value_heads"] = config.NumKeyValueHeads,
+            ["pad_token_id"] = 0,
+            ["query_pre_attn_scalar"] = config.QueryPreAttnScalar,
+            ["rms_norm_eps"] = config.RmsNormEps,
+            ["rope_theta"] = config.RopeTheta,
+            ["sliding_window"] = config.SlidingWindow,
+            ["tie_word_embeddings"] = true,
+            ["vocab_size"] = config.VocabSize,
+        });
+    }
+
+    /// <summary>The encoder as the checkpoint's folder has it, weights widened to float32.</summary>
+    public static Gemma2 Load(string checkpoint)
+    {
+        var folder = Path.Combine(checkpoint, "text_encoder");
+        var config = Gemma2Config.Load(Path.Combine(folder, "config.json"));
+        var network = new Gemma2(config);
+        CheckpointTensors.Load(Path.Combine(folder, Weights), network);
+        return network;
+    }
+}

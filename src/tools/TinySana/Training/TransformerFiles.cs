@@ -1,0 +1,87 @@
+using System.Text.Json.Nodes;
+using Sana.GraphBuilder.Checkpoint;
+using Sana.GraphBuilder.Configs;
+using TinySana.Networks;
+using TinySana.Torch;
+
+namespace TinySana.Training;
+
+/// <summary>The folders <c>transformer</c> and <c>scheduler</c> of a Sana checkpoint, and its index.</summary>
+internal static class TransformerFiles
+{
+    private const string Version = "0.42.1"; // of diffusers, whose layout this is
+    private const string Weights = "diffusion_pytorch_model.safetensors";
+
+    public static void Save(string checkpoint, SanaTransformer network, SanaTransformerConfig config)
+    {
+        var folder = Path.Combine(checkpoint, "transformer");
+        CheckpointTensors.Save(Path.Combine(folder, Weights), network, SanaTransformerTensors.Of(config));
+        JsonFile.Save(Path.Combine(folder, "config.json"), Config(config));
+        JsonFile.Save(Path.Combine(checkpoint, "scheduler", "scheduler_config.json"), Scheduler());
+        JsonFile.Save(Path.Combine(checkpoint, "model_index.json"), Index());
+    }
+
+    /// <summary>The transformer as the checkpoint's folder has it, weights widened to float32.</summary>
+    public static SanaTransformer Load(string checkpoint)
+    {
+        var folder = Path.Combine(checkpoint, "transformer");
+        var network = new SanaTransformer(SanaTransformerConfig.Load(Path.Combine(folder, "config.json")));
+        CheckpointTensors.Load(Path.Combine(folder, Weights), network);
+        return network;
+    }
+
+    private static JsonObject Config(SanaTransformerConfig config) => new()
+    {
+        ["_class_name"] = "SanaTransformer2DModel",
+        ["_diffusers_version"] = Version,
+        ["attention_bias"] = false,
+        ["attention_head_dim"] = config.AttentionHeadDim,
+        ["caption_channels"] = config.CaptionChannels,
+        ["cross_attention_dim"] = config.Width,
+        ["cross_attention_head_dim"] = config.CrossAttentionHeadDim,
+        ["dropout"] = 0.0,
+        ["guidance_embeds"] = false,
+        ["guidance_embeds_scale"] = config.GuidanceEmbedsScale,
+        ["in_channels"] = config.InChannels,
+        ["interpolation_scale"] = config.InterpolationScale,
+        ["mlp_ratio"] = config.MlpRatio,
+        ["norm_elementwise_affine"] = false,
+        ["norm_eps"] = config.NormEps,
+        ["num_attention_heads"] = config.NumAttentionHeads,
+        ["num_cross_attention_heads"] = config.NumCrossAttentionHeads,
+        ["num_layers"] = config.NumLayers,
+        ["out_channels"] = config.InChannels,
+        ["patch_size"] = 1,
+        ["qk_norm"] = config.QkNorm ? "rms_norm_across_heads" : null,
+        ["sample_size"] = config.SampleSize,
+        ["timestep_scale"] = config.TimestepScale,
+    };
+
+    private static JsonObject Scheduler() => new()
+    {
+        ["_class_name"] = "DPMSolverMultistepScheduler",
+        ["_diffusers_version"] = Version,
+        ["algorithm_type"] = "dpmsolver++",
+        ["euler_at_final"] = false,
+        ["final_sigmas_type"] = "zero",
+        ["flow_shift"] = FlowMatching.Shift,
+        ["lower_order_final"] = true,
+        ["num_train_timesteps"] = 1000,
+        ["prediction_type"] = "flow_prediction",
+        ["solver_order"] = 2,
+        ["solver_type"] = "midpoint",
+        ["thresholding"] = false,
+        ["use_flow_sigmas"] = true,
+    };
+
+    private static JsonObject Index() => new()
+    {
+        ["_class_name"] = "SanaPipeline",
+        ["_diffusers_version"] = Version,
+        ["scheduler"] = new JsonArray("diffusers", "DPMSolverMultistepScheduler"),
+        ["text_encoder"] = new JsonArray("transformers", "Gemma2Model"),
+        ["tokenizer"] = new JsonArray("transformers", "GemmaTokenizerFast"),
+        ["transformer"] = new JsonArray("diffusers", "SanaTransformer2DModel"),
+        ["vae"] = new JsonArray("diffusers", "AutoencoderDC"),
+    };
+}

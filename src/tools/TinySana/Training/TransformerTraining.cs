@@ -1,0 +1,75 @@
+using Sana.GraphBuilder.Configs;
+using Sana.StillLife.Captions;
+using TinySana.Networks;
+using TinySana.Torch;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace TinySana.Training;
+
+/// <summary>The transformer: low resolution first, where a step costs a quarter, then the size that the checkpoint is for.</summary>
+internal sealed class TransformerTraining(string checkpoint, string artifacts, LatentCode code)
+{
+    private const double Guidance = 4.5;
+    private const int SolverSteps = 20;
+
+    /// <summary>Scenes of the stages have seeds from here on.</summary>
+    private const ulong FirstScene = 1UL << 32;
+
+    private static readonly string[] Sheet =
+    [
+        "a red circle", "a blue square", "a yellow star in the middle", "a large green heart on the left", "a purple moon at the top right", "a small black ring at the bottom left",
+        "a red circle to the left of a blue square", "a green star above a pink heart", "a yellow moon below a purple cross", "a brown ring and a teal triangle",
+        "two red stars", "three green circles", "four blue hearts", "three orange crosses", "a sign that says \"sun\" above a red heart", "a red circle, a green square and a blue star in a row",
+    ];
+
+    /// <summary>One resolution of the training.</summary>
+    /// <param name="Side">Pixels.</param>
+    /// <param name="Scenes">How many different ones.</param>
+    /// <param name="Until">Steps done, in all, when it ends.</param>
+    /// <param name="Batch">Scenes in a step.</param>
+    public sealed record Stage(int Side, int Scenes, int Until, int Batch);
+
+    public required IReadOnlyList<Stage> Stages { get; init; }
+
+    public required TrainingOptions Options { get; init; }
+
+    /// <summary>What a scene is called.</summary>
+    public CaptionSource Captions { get; init; } = (_, scene, random) => CaptionGrammar.Paraphrase(scene, random);
+
+    public static SanaTransformerConfig Config(int channels, int side) => new()
+    {
+        InChannels = channels, NumLayers = 8, NumAttentionHeads = 4, AttentionHeadDim = 32, NumCrossAttentionHeads = 4, CrossAttentionHeadDim = 32, CaptionChannels = 128, MlpRatio = 2.5,
+        NormEps = 1e-6, SampleSize = side, InterpolationScale = null, QkNorm = false, GuidanceEmbeds = false, GuidanceEmbedsScale = 0.1, TimestepScale = 1,
+    };
+
+    /// <summary>Trains, or goes on where a run was cut, and writes the checkpoint's folders.</summary>
+    public void Run()
+    {
+        var folder = Path.Combine(artifacts, "transformer");
+        SceneLatents[] scenes = [.. Stages.Select(stage => SceneLatents.Prepare(Path.Combine(artifacts, "latents"), code.Encode, stage.Side, FirstScene, stage.Scenes))];
+        var prompts = new PromptStates(checkpoint);
+        var batches = new TransformerBatches(prompts, Captions, Options.Seed);
+
+        random.manual_seed((long)Options.Seed);
+        var config = Config(code.Channels, Stages[^1].Side / code.Compression);
+        using var network = new SanaTransformer(config);
+        using var run = new TrainingRun(folder, network, Options);
+        run.Train(
+            step =>
+            {
+                var stage = Stages.TakeWhile(one => one.Until <= step).Count();
+                var (latents, text, mask) = batches.Draw(scenes[stage], step, Stages[stage].Batch);
+                return FlowMatching.Loss(network, latents, text, mask);
+            },
+            step => SaveSheet(Path.Combine(folder, $"{step:D6}.png"), new FlowSampler(network, prompts), Stages.First(stage => stage.Until >= step).Side));
+        run.UseEma();
+        TransformerFiles.Save(checkpoint, network, config);
+    }
+
+    private void SaveSheet(string path, FlowSampler sampler, int side)
+    {
+        var latents = sampler.Sample(Sheet, code.Channels, side / code.Compression, SolverSteps, Guidance, seed: 1);
+        ContactSheet.Save(path, SceneLatents.Pixels(code.Decode(latents)), side, columns: 4);
+    }
+}
