@@ -1,5 +1,4 @@
 using Sana.GraphBuilder.Models;
-using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 

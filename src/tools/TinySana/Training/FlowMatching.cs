@@ -1,5 +1,4 @@
 using TinySana.Networks;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace TinySana.Training;

@@ -5,7 +5,6 @@ using Sana.StillLife.Captions;
 using TinySana.Networks;
 using TinySana.Tokenizers;
 using TinySana.Torch;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace TinySana.Training;

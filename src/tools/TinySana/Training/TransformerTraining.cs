@@ -2,7 +2,6 @@ using Sana.GraphBuilder.Configs;
 using Sana.StillLife.Captions;
 using TinySana.Networks;
 using TinySana.Torch;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace TinySana.Training;
