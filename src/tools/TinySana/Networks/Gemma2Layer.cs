@@ -1,5 +1,4 @@
 using Sana.GraphBuilder.Configs;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace TinySana.Networks;
