@@ -1,8 +1,11 @@
+using TinySana.Checking;
 using TinySana.Training;
 
 // Each network adds its verb here; a verb gets the arguments behind its name and returns the exit code.
 (string Name, string Summary, Func<string[], int> Run)[] verbs =
 [
+    ("autoencoder", "trains the autoencoder", AutoencoderVerb.Run),
+    ("check", "compares what was written with its import on ONNX Runtime", CheckVerb.Run),
     ("clip", "trains CLIP, which begins as the captioner's encoder", ClipVerb.Run),
     ("captioners", "trains both image captioners", Captioners.Run),
     ("text", "trains tokenizer and text encoder of models/tiny-sana", Recipes.Text),

@@ -28,7 +28,9 @@ internal sealed class AdamW(FlatParameters parameters, TrainingOptions options) 
         using var noGradient = no_grad();
         var gradients = parameters.Gradients;
         var norm = gradients.norm().item<float>();
-        if (norm > options.ClipNorm)
+        if (!float.IsFinite(norm))
+            gradients.zero_(); // one overflow must not reach the moments
+        else if (norm > options.ClipNorm)
             gradients.mul_(options.ClipNorm / norm);
 
         FirstMoment.lerp_(gradients, 1 - FirstDecay);

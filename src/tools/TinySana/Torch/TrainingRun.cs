@@ -14,7 +14,7 @@ internal sealed class TrainingRun : IDisposable
     private readonly AdamW _optimizer;
     private readonly Tensor _average;
     private readonly string _checkpoint;
-    private readonly LossLog _log;
+    private readonly string _folder;
 
     /// <param name="folder">Where checkpoint and log are, or will be.</param>
     /// <param name="network">Holds the initial weights, or gets those of the checkpoint.</param>
@@ -22,12 +22,11 @@ internal sealed class TrainingRun : IDisposable
     public TrainingRun(string folder, nn.Module network, TrainingOptions options)
     {
         Directory.CreateDirectory(folder);
-        (_options, _parameters) = (options, new FlatParameters(network));
+        (_folder, _options, _parameters) = (folder, options, new FlatParameters(network));
         (_optimizer, _average) = (new AdamW(_parameters, options), _parameters.Values.clone().DetachFromDisposeScope());
         _checkpoint = Path.Combine(folder, "checkpoint.safetensors");
         if (File.Exists(_checkpoint))
             Resume();
-        _log = new LossLog(Path.Combine(folder, "loss.csv"), Step);
     }
 
     /// <summary>Steps done.</summary>
@@ -43,6 +42,7 @@ internal sealed class TrainingRun : IDisposable
     /// <param name="atCheckpoint">Called after each checkpoint, with the steps done.</param>
     public void Train(Func<int, Tensor> loss, Action<int>? atCheckpoint = null)
     {
+        using var log = new LossLog(Path.Combine(_folder, "loss.csv"), Step);
         var (clock, sum, since) = (Stopwatch.StartNew(), 0.0, 0);
         while (Step < _options.Steps)
         {
@@ -59,7 +59,7 @@ internal sealed class TrainingRun : IDisposable
             (sum, since) = (sum + value.item<float>(), since + 1);
             if (Step % LogEvery == 0 || Step == _options.Steps)
             {
-                _log.Write(Step, sum / since, norm, rate, clock.Elapsed.TotalSeconds / since);
+                log.Write(Step, sum / since, norm, rate, clock.Elapsed.TotalSeconds / since);
                 (sum, since) = (0, 0);
                 clock.Restart();
             }
@@ -81,7 +81,6 @@ internal sealed class TrainingRun : IDisposable
 
     public void Dispose()
     {
-        _log.Dispose();
         _average.Dispose();
         _optimizer.Dispose();
         _parameters.Dispose();

@@ -1,0 +1,61 @@
+using System.Text.Json.Nodes;
+using Sana.GraphBuilder.Configs;
+using TinySana.Networks;
+using TinySana.Tokenizers;
+using TinySana.Torch;
+
+namespace TinySana.Publishing;
+
+/// <summary>Writes an autoencoder as diffusers' save_pretrained would.</summary>
+internal static class VaeFolder
+{
+    private const string Weights = "diffusion_pytorch_model.safetensors";
+
+    /// <param name="folder">Where; it is made.</param>
+    /// <param name="network">Its weights, stored in half precision.</param>
+    /// <param name="config">Its sizes, and the scale of its latents.</param>
+    public static void Write(string folder, AutoencoderDC network, AutoencoderDCConfig config)
+    {
+        SafetensorsFile.Save(Path.Combine(folder, Weights), network.named_parameters().Select(one => (one.name, (TorchSharp.torch.Tensor)one.parameter)), half: true);
+        ByteLevelFiles.WriteJson(folder, "config.json", new JsonObject
+        {
+            ["_class_name"] = "AutoencoderDC",
+            ["attention_head_dim"] = config.AttentionHeadDim,
+            ["decoder_act_fns"] = "silu",
+            ["decoder_block_out_channels"] = Widths(config.Decoder),
+            ["decoder_block_types"] = Types(config.Decoder),
+            ["decoder_conv_act_fn"] = config.DecoderConvActFn,
+            ["decoder_in_shortcut"] = config.DecoderInShortcut,
+            ["decoder_layers_per_block"] = Layers(config.Decoder),
+            ["decoder_norm_types"] = "rms_norm",
+            ["decoder_qkv_multiscales"] = NoScales(config.Decoder),
+            ["downsample_block_type"] = "Conv",
+            ["encoder_block_out_channels"] = Widths(config.Encoder),
+            ["encoder_block_types"] = Types(config.Encoder),
+            ["encoder_layers_per_block"] = Layers(config.Encoder),
+            ["encoder_out_shortcut"] = config.EncoderOutShortcut,
+            ["encoder_qkv_multiscales"] = NoScales(config.Encoder),
+            ["in_channels"] = config.InChannels,
+            ["latent_channels"] = config.LatentChannels,
+            ["scaling_factor"] = config.ScalingFactor,
+            ["upsample_block_type"] = "interpolate",
+        });
+    }
+
+    /// <summary>An autoencoder with the weights of a folder, and its sizes.</summary>
+    public static (AutoencoderDC Network, AutoencoderDCConfig Config) Read(string folder)
+    {
+        var config = AutoencoderDCConfig.Load(Path.Combine(folder, "config.json"));
+        var network = new AutoencoderDC(config);
+        Checkpoints.Put(network, SafetensorsFile.Load(Path.Combine(folder, Weights)));
+        return (network, config);
+    }
+
+    private static JsonArray Widths(AutoencoderStage[] stages) => [.. stages.Select(stage => (JsonNode)stage.Channels)];
+
+    private static JsonArray Layers(AutoencoderStage[] stages) => [.. stages.Select(stage => (JsonNode)stage.Layers)];
+
+    private static JsonArray Types(AutoencoderStage[] stages) => [.. stages.Select(stage => (JsonNode)(stage.IsEfficientViT ? "EfficientViTBlock" : "ResBlock"))];
+
+    private static JsonArray NoScales(AutoencoderStage[] stages) => [.. stages.Select(_ => (JsonNode)new JsonArray())];
+}

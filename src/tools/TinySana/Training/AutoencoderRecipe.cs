@@ -1,0 +1,89 @@
+using Sana.GraphBuilder.Configs;
+using TinySana.Networks;
+using TinySana.Torch;
+using static TorchSharp.torch;
+
+namespace TinySana.Training;
+
+/// <summary>How the autoencoder is made: its sizes, its data and its loss.</summary>
+internal static class AutoencoderRecipe
+{
+    // Images of this many pixels in all make a step, whatever their size.
+    private const int Side = 128, SmallSide = 64;
+
+    // Every so many steps the images are large; small ones show as many objects in a quarter of the pixels, and the diffusion model's training begins with them.
+    private const int LargeEvery = 3;
+
+    private const double LatentNoise = 0.2, EdgeWeight = 0.5, LatentWeight = 0.01;
+
+    /// <summary>Five stages: a latent pixel is 16 × 16 image pixels. Most of the work is done where the pictures are small.</summary>
+    public static AutoencoderDCConfig Config { get; } = Sizes([8, 16, 32, 64, 128], [8, 16, 32, 64, 128], 16);
+
+    public static TrainingOptions Options { get; } = new()
+    {
+        Steps = 9_000,
+        BatchSize = 2,
+        LearningRate = 1.2e-3,
+        WarmUp = 100,
+        EmaDecay = 0.998,
+        CheckpointEvery = 250,
+        Seed = 11,
+    };
+
+    /// <summary>The averaged weights after all steps, of which those before the last checkpoint are not done again.</summary>
+    /// <param name="folder">Of checkpoint and log.</param>
+    /// <param name="train">Whether to do the steps that are left.</param>
+    public static AutoencoderDC Train(string folder, bool train = true)
+    {
+        manual_seed((long)Options.Seed);
+        var network = new AutoencoderDC(Config);
+        using var run = new TrainingRun(folder, network, Options);
+        if (train)
+            run.Train(step => Loss(network, Batch(step, Options)));
+        run.UseEma();
+        return network;
+    }
+
+    public static AutoencoderDCConfig Sizes(int[] encoder, int[] decoder, int latentChannels, int attentionStages = 2) => new()
+    {
+        InChannels = 3,
+        LatentChannels = latentChannels,
+        AttentionHeadDim = 16,
+        Encoder = [.. encoder.Select((width, i) => new AutoencoderStage(i >= encoder.Length - attentionStages, width, 1, [], "silu"))],
+        Decoder = [.. decoder.Select((width, i) => new AutoencoderStage(i >= decoder.Length - attentionStages, width, 1, [], "silu"))],
+        EncoderOutShortcut = true,
+        DecoderInShortcut = true,
+        DecoderConvActFn = "relu",
+        ScalingFactor = 1,
+    };
+
+    /// <summary>The images of a step: [b, 3, side, side].</summary>
+    public static Tensor Batch(int step, TrainingOptions options)
+    {
+        var small = step % LargeEvery != 0;
+        var (side, count) = small ? (SmallSide, 4 * options.BatchSize) : (Side, options.BatchSize);
+        return ScenePictures.ToTensor(ScenePictures.Render((options.Seed << 32) + ((ulong)step * 64), count, side), side);
+    }
+
+    /// <summary>
+    /// Absolute and squared errors, and those of the differences between neighbours, which keep edges sharp. The decoder sees latents with noise, so it forgives the diffusion
+    /// model's errors; the channels are kept near mean 0, deviation 1 and independent of each other, so one scale fits all.
+    /// </summary>
+    public static Tensor Loss(AutoencoderDC network, Tensor images)
+    {
+        var latents = network.Encode(images);
+        var scale = latents.detach().std() * (LatentNoise * rand(images.shape[0], 1, 1, 1));
+        var error = network.Decode(latents + (scale * randn_like(latents))) - images;
+        var across = error.narrow(3, 1, error.shape[3] - 1) - error.narrow(3, 0, error.shape[3] - 1);
+        var down = error.narrow(2, 1, error.shape[2] - 1) - error.narrow(2, 0, error.shape[2] - 1);
+        return error.abs().mean() + error.square().mean() + (EdgeWeight * (across.abs().mean() + down.abs().mean())) + (LatentWeight * Spread(latents));
+    }
+
+    // Squared distance of the channels' means from 0 and of their covariance from the identity, per channel.
+    private static Tensor Spread(Tensor latents)
+    {
+        var values = latents.permute(0, 2, 3, 1).flatten(0, 2); // [b · h · w, channels]
+        var (means, covariance) = (values.mean([0]), values.t().matmul(values) / values.shape[0]);
+        return means.square().mean() + ((covariance - eye(values.shape[1])).square().sum() / values.shape[1]);
+    }
+}
