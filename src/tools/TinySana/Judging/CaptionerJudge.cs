@@ -1,9 +1,7 @@
 using Sana.GraphBuilder;
 using Sana.Inference.Captioning;
-using Sana.Inference.Imaging;
 using Sana.StillLife;
 using Sana.StillLife.Captions;
-using Sana.StillLife.Rendering;
 using TinySana.Training;
 
 namespace TinySana.Judging;
@@ -19,7 +17,7 @@ internal static class CaptionerJudge
     {
         CaptionerCheckpoint.Build(folder, new BuildOptions());
         using var network = CaptionNetwork.Load(folder, new CaptionerOptions { Threads = 1, BatchSize = 64 });
-        var captions = network.Generate([.. scenes.Select(scene => new RgbImage(SceneImages.Side, SceneImages.Side, SceneRenderer.Render(scene, SceneImages.Side)))], new GenerationOptions());
+        var captions = network.Generate([.. scenes.Select(SceneImages.Of)], new GenerationOptions());
         var (exact, claims, right) = (0, new Dictionary<string, int>(), new Dictionary<string, int>());
         for (var i = 0; i < scenes.Count; i++)
         {
@@ -36,12 +34,15 @@ internal static class CaptionerJudge
                 Console.WriteLine($"    {(captions[i].Text == truth ? "+" : "-")} {captions[i].Text}{(captions[i].Text == truth ? "" : $"   [{truth}]")}");
         }
 
-        Console.WriteLine($"  {Path.GetFileName(folder)}, {title}: {exact / (double)scenes.Count:P1} of {scenes.Count} captions without a fault, {right.Values.Sum() / (double)claims.Values.Sum():P1} of claims right: "
+        var all = right.Values.Sum() / (double)claims.Values.Sum();
+        Console.WriteLine(
+            $"  {Path.GetFileName(folder)}, {title}: {exact / (double)scenes.Count:P1} of {scenes.Count} captions without a fault, {all:P1} of claims right: "
             + string.Join(", ", claims.Select(kind => $"{kind.Key} {right[kind.Key] / (double)kind.Value:P1}")));
     }
 
+    // The stronger captioner says how things stand, the weaker one gives keywords.
     private static Richness RichnessOf(string caption) =>
         caption.EndsWith(" background", StringComparison.Ordinal) ? Richness.Rich
-        : CaptionClaims.Of(caption).Any(claim => claim.Kind is "place" or "relation") || caption.StartsWith("a ", StringComparison.Ordinal) || caption.StartsWith("an ", StringComparison.Ordinal) ? Richness.Placed
+        : CaptionClaims.Of(caption).Any(claim => claim.Kind is "place" or "relation") ? Richness.Placed
         : Richness.Terse;
 }

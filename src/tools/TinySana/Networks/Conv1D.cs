@@ -22,5 +22,6 @@ internal sealed class Conv1D : Module<Tensor, Tensor>
     }
 
     /// <inheritdoc/>
-    public override Tensor forward(Tensor input) => addmm(_bias, input.reshape(-1, _weight.shape[0]), _weight, 1, 1).reshape([.. input.shape[..^1], _weight.shape[1]]);
+    public override Tensor forward(Tensor input) =>
+        addmm(_bias, input.reshape(-1, _weight.shape[0]), _weight, 1, 1).reshape([.. input.shape[..^1], _weight.shape[1]]);
 }

@@ -40,7 +40,7 @@ internal sealed class EncoderLayer
     public Tensor Forward(Tensor x, bool causal = false)
     {
         var y = _norm1.forward(x);
-        var mixed = Attention.Mix(Attention.Split(_query.forward(y), _heads), Attention.Split(_key.forward(y), _heads), Attention.Split(_value.forward(y), _heads), causal);
+        var mixed = Attention.Mix(_query.forward(y), _key.forward(y), _value.forward(y), _heads, causal);
         x = x + _output.forward(mixed); // [b, s, d]
         return x + _down.forward(functional.gelu(_up.forward(_norm2.forward(x))));
     }

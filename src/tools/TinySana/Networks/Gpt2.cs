@@ -54,10 +54,10 @@ internal sealed class Gpt2
         public Tensor Forward(Tensor x, Tensor states)
         {
             var own = _attend.forward(_norm1.forward(x)).chunk(3, 2); // queries, keys, values, each [b, s, d]
-            x = x + _attendOut.forward(Attention.Mix(Attention.Split(own[0], _heads), Attention.Split(own[1], _heads), Attention.Split(own[2], _heads), causal: true));
+            x = x + _attendOut.forward(Attention.Mix(own[0], own[1], own[2], _heads, causal: true));
             var query = _crossQuery.forward(_normCross.forward(x)); // [b, s, d]
             var image = _crossKeyValue.forward(states).chunk(2, 2); // keys, values, each [b, n, d]
-            x = x + _crossOut.forward(Attention.Mix(Attention.Split(query, _heads), Attention.Split(image[0], _heads), Attention.Split(image[1], _heads), causal: false));
+            x = x + _crossOut.forward(Attention.Mix(query, image[0], image[1], _heads, causal: false));
             return x + _down.forward(functional.gelu(_up.forward(_norm2.forward(x))));
         }
     }

@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using TinySana.Networks;
 using TinySana.Tokenizers;
-using TinySana.Torch;
 
 namespace TinySana.Publishing;
 
@@ -48,7 +47,23 @@ internal static class CaptionerFolder
             ["image_mean"] = new JsonArray(0.5, 0.5, 0.5),
             ["image_std"] = new JsonArray(0.5, 0.5, 0.5),
         });
-        SafetensorsFile.Save(Path.Combine(folder, "model.safetensors"), captioner.named_parameters().Select(one => (one.name, (TorchSharp.torch.Tensor)one.parameter)), half: true);
+        WeightsFile.Write(folder, captioner);
+    }
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    public static Captioner Read(string folder)
+    {
+        var config = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "config.json")))!;
+        var (encoder, decoder) = (config["encoder"]!, config["decoder"]!);
+        var vision = new VisionOptions(
+            (int)encoder["hidden_size"]!,
+            (int)encoder["num_hidden_layers"]!,
+            (int)encoder["num_attention_heads"]!,
+            (int)encoder["image_size"]!,
+            (int)encoder["patch_size"]!);
+        var captioner = new Captioner(new CaptionerOptions(vision, (int)decoder["n_layer"]!, (int)decoder["vocab_size"]!, (int)decoder["n_positions"]!));
+        WeightsFile.Read(folder, captioner);
+        return captioner;
     }
 
     private static JsonObject Encoder(VisionOptions options) => new()

@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using Sana.Inference.Text;
 using TinySana.Networks;
 using TinySana.Tokenizers;
-using TinySana.Torch;
 
 namespace TinySana.Publishing;
 
@@ -45,8 +44,26 @@ internal static class ClipFolder
             ["image_mean"] = new JsonArray(0.5, 0.5, 0.5),
             ["image_std"] = new JsonArray(0.5, 0.5, 0.5),
         });
-        SafetensorsFile.Save(Path.Combine(folder, "model.safetensors"), clip.named_parameters().Select(one => (one.name, (TorchSharp.torch.Tensor)one.parameter)), half: true);
+        WeightsFile.Write(folder, clip);
     }
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    public static Clip Read(string folder)
+    {
+        var config = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "config.json")))!;
+        var (text, vision) = (config["text_config"]!, config["vision_config"]!);
+        var (words, images) = (Sizes(text), Sizes(vision));
+        var clip = new Clip(new ClipOptions(
+            new VisionOptions(images.Width, images.Layers, images.Heads, (int)vision["image_size"]!, (int)vision["patch_size"]!),
+            words,
+            (int)text["vocab_size"]!,
+            (int)text["max_position_embeddings"]!,
+            (int)config["projection_dim"]!));
+        WeightsFile.Read(folder, clip);
+        return clip;
+    }
+
+    private static TowerOptions Sizes(JsonNode tower) => new((int)tower["hidden_size"]!, (int)tower["num_hidden_layers"]!, (int)tower["num_attention_heads"]!);
 
     private static JsonObject Tower(TowerOptions options, ClipOptions clip, string kind) => new()
     {

@@ -29,8 +29,12 @@ internal static class MergeLearning
                 counts[(symbols[i], symbols[i + 1])] = counts.GetValueOrDefault((symbols[i], symbols[i + 1])) + count;
         }
 
-        return counts.Count == 0 ? null
-            : counts.OrderByDescending(pair => pair.Value).ThenBy(pair => pair.Key.Left, StringComparer.Ordinal).ThenBy(pair => pair.Key.Right, StringComparer.Ordinal).First().Key;
+        return counts
+            .OrderByDescending(pair => pair.Value)
+            .ThenBy(pair => pair.Key.Left, StringComparer.Ordinal)
+            .ThenBy(pair => pair.Key.Right, StringComparer.Ordinal)
+            .Select(pair => ((string Left, string Right)?)pair.Key)
+            .FirstOrDefault();
     }
 
     private static void Join(List<string> symbols, (string Left, string Right) pair)

@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace TinySana.Training;
 
-/// <summary>Scenes and texts of one step. Texts stand in this order: all first truths, all second truths, the lies of each truth in turn, careless captions of other scenes.</summary>
+/// <summary>
+/// Scenes and texts of one step. Texts stand in this order: all first truths, all second truths, the lies of each truth in turn, careless captions of other scenes.
+/// </summary>
 internal sealed class ClipBatch
 {
     /// <summary>True texts of a scene.</summary>
@@ -17,7 +19,8 @@ internal sealed class ClipBatch
     private const int Careless = 8;
 
     // The first truth says much, the second less.
-    private static readonly Richness[][] Styles = [[Richness.Rich, Richness.Placed, Richness.Placed], [Richness.Bare, Richness.Terse, Richness.Plain, Richness.Plain, Richness.Rich]];
+    private static readonly Richness[][] Styles =
+        [[Richness.Rich, Richness.Placed, Richness.Placed], [Richness.Bare, Richness.Terse, Richness.Plain, Richness.Plain, Richness.Rich]];
 
     public ClipBatch(ulong seed, int step, int count)
     {
@@ -38,7 +41,11 @@ internal sealed class ClipBatch
     public Tensor LiesOfScenes()
     {
         var b = Scenes.Length;
-        var at = from i in Enumerable.Range(0, b) from p in Enumerable.Range(0, Truths) from j in Enumerable.Range(0, Lies) select (long)((Truths * b) + ((((p * b) + i) * Lies) + j));
+        var at =
+            from i in Enumerable.Range(0, b)
+            from truth in Enumerable.Range(0, Truths)
+            from lie in Enumerable.Range(0, Lies)
+            select (long)((Truths * b) + (((truth * b) + i) * Lies) + lie);
         return tensor(at.ToArray()).reshape(b, Truths * Lies);
     }
 

@@ -37,7 +37,7 @@ internal static class ClipLies
         if (scene.Arrangement is Arrangement.SideBySide or Arrangement.Stacked)
         {
             var turned = scene with { Objects = [scene.Objects[1], scene.Objects[0]] };
-            meanings.UnionWith([CaptionGrammar.Describe(turned, Richness.Bare), CaptionGrammar.Describe(turned, Richness.Terse), CaptionGrammar.Describe(turned, Richness.Plain)]);
+            meanings.UnionWith(new[] { Richness.Bare, Richness.Terse, Richness.Plain }.Select(richness => CaptionGrammar.Describe(turned, richness)));
         }
 
         return meanings;
@@ -68,11 +68,8 @@ internal static class ClipLies
             case 1:
                 return scene with { Background = new Background(tone, (Texture)(((int)texture + 1 + random.Below(4)) % 5)) };
             default:
-                var (which, size) = (random.Below(scene.Objects.Count), 1 + random.Below(2));
-                return scene with
-                {
-                    Objects = [.. scene.Objects.Select((one, i) => scene.Arrangement == Arrangement.Group || i == which ? one with { Size = (ObjectSize)(((int)one.Size + size) % 3) } : one)],
-                };
+                var (which, by) = (scene.Arrangement == Arrangement.Group ? -1 : random.Below(scene.Objects.Count), 1 + random.Below(2));
+                return scene with { Objects = [.. scene.Objects.Select((one, i) => which < 0 || i == which ? one with { Size = (ObjectSize)(((int)one.Size + by) % 3) } : one)] };
         }
     }
 }

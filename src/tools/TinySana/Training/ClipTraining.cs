@@ -7,8 +7,9 @@ using static TorchSharp.torch.nn;
 namespace TinySana.Training;
 
 /// <summary>
-/// Trains CLIP: each image against the texts of all others and against lies about itself that differ in one thing, and each text against all other images. Texts that happen to be true of another
-/// image count for neither side. Both towers answer the questions of fact (<see cref="SceneHeads"/>) from their embeddings by one head, which brings the two spaces together from the start.
+/// Trains CLIP: each image against the texts of all others and against lies about itself that differ in one thing, and each text against all other images. Texts that
+/// happen to be true of another image count for neither side. Both towers answer the questions of fact (<see cref="SceneHeads"/>) from their embeddings by one head,
+/// which brings the two spaces together from the start.
 /// </summary>
 internal static class ClipTraining
 {
@@ -44,7 +45,8 @@ internal static class ClipTraining
     {
         manual_seed((long)Options.Seed);
         var vision = seer.Captioner.Options.Vision;
-        var learner = new Learner(new ClipOptions(vision, new TowerOptions(Width: 128, Layers: 3, Heads: 4), tokenizer.VocabularySize, tokenizer.ContextLength, Projection: 128));
+        var text = new TowerOptions(Width: 128, Layers: 3, Heads: 4);
+        var learner = new Learner(new ClipOptions(vision, text, tokenizer.VocabularySize, tokenizer.ContextLength, Projection: 128));
         ClipStart.From(seer, learner);
         using var run = new TrainingRun(folder, learner, Options);
         if (train)
@@ -72,7 +74,7 @@ internal static class ClipTraining
         var contrast = functional.softplus(among - truths).mean() + functional.softplus(across - truths).mean() + functional.softplus(lies - truths).mean();
 
         var truth = SceneTruth.Of(batch.Scenes, clip.Options.Vision.Cells);
-        var facts = learner.Heads.PatchLoss(clip.Vision.Normed(states), truth) + learner.Heads.WholeLoss(images, truth.Whole) + learner.Heads.WholeLoss(texts, batch.Said());
-        return contrast + (facts * Facts);
+        var facts = learner.Heads.PatchLoss(clip.Vision.Normed(states), truth) + learner.Heads.WholeLoss(images, truth.Whole);
+        return contrast + ((facts + learner.Heads.WholeLoss(texts, batch.Said())) * Facts);
     }
 }

@@ -6,8 +6,8 @@ using static TorchSharp.torch.nn;
 namespace TinySana.Training;
 
 /// <summary>
-/// Questions of fact that an image tower answers while it learns, beside its task: what covers each patch, and what the whole shows. Captions alone say where to look only by and by; this says it at
-/// once. The heads are not part of the checkpoint.
+/// Questions of fact that an image tower answers while it learns, beside its task: what covers each patch, and what the whole shows. Captions alone say where to look
+/// only by and by; this says it at once. The heads are not part of the checkpoint.
 /// </summary>
 internal sealed class SceneHeads : Network
 {

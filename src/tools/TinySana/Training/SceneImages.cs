@@ -13,6 +13,9 @@ internal static class SceneImages
     /// <summary>Side of the world's pictures in pixels.</summary>
     public const int Side = 128;
 
+    /// <summary>The picture of a scene.</summary>
+    public static RgbImage Of(Scene scene) => new(Side, Side, SceneRenderer.Render(scene, Side));
+
     /// <summary>Pictures, rendered and resized to a square: [b, 3, side, side] in −1…1.</summary>
     public static Tensor Pixels(IReadOnlyList<Scene> scenes, int side)
     {
@@ -20,7 +23,7 @@ internal static class SceneImages
         var bytes = new byte[(scenes.Count * size) + 1]; // the resize writes one byte too many
         for (var i = 0; i < scenes.Count; i++)
         {
-            var image = new RgbImage(Side, Side, SceneRenderer.Render(scenes[i], Side));
+            var image = Of(scenes[i]);
             if (side == Side)
                 image.Pixels.CopyTo(bytes.AsSpan(i * size));
             else
@@ -31,7 +34,9 @@ internal static class SceneImages
         return levels.permute(0, 3, 1, 2).to_type(ScalarType.Float32).contiguous().div_(127.5f).sub_(1f);
     }
 
-    /// <summary>Wears pictures in place, as they come from a codec or a small diffusion model: the first third is blurred, the last third noisy, all are a little brighter or darker.</summary>
+    /// <summary>
+    /// Wears pictures in place, as they come from a codec or a small diffusion model: the first third is blurred, the last third noisy, all are a little brighter or darker.
+    /// </summary>
     public static Tensor Worn(Tensor pixels)
     {
         var (b, third, side) = (pixels.shape[0], (int)pixels.shape[0] / 3, pixels.shape[2]);

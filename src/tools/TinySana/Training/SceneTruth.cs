@@ -12,7 +12,9 @@ internal sealed record SceneTruth(Tensor Patches, Tensor Whole)
     /// <summary>How many classes each question about a patch has.</summary>
     public static IReadOnlyList<int> PatchClasses { get; } = [9, 11, 4];
 
-    /// <summary>How many classes each question about the whole has: arrangement, count, tone, texture, place, then shape, colour and size of up to four objects in reading order.</summary>
+    /// <summary>
+    /// How many classes each question about the whole has: arrangement, count, tone, texture, place, then shape, colour and size of up to four objects in reading order.
+    /// </summary>
     public static IReadOnlyList<int> Classes { get; } = [6, 4, 5, 5, 9, 8, 10, 3, 8, 10, 3, 8, 10, 3, 8, 10, 3];
 
     private const int Ignored = -100; // of torch's cross entropy
@@ -38,7 +40,13 @@ internal sealed record SceneTruth(Tensor Patches, Tensor Whole)
         // Shapes and their number always; colours from keywords on; arrangement and place where it is told how they stand; size and background in the richest alone.
         for (var i = 0; i < said.Length; i++)
         {
-            var from = i switch { 1 => Richness.Bare, 0 or 4 => Richness.Placed, 2 or 3 => Richness.Rich, _ => (i % 3) switch { 2 => Richness.Bare, 0 => Richness.Terse, _ => Richness.Rich } };
+            var from = i switch
+            {
+                1 => Richness.Bare,
+                0 or 4 => Richness.Placed,
+                2 or 3 => Richness.Rich,
+                _ => (i % 3) switch { 2 => Richness.Bare, 0 => Richness.Terse, _ => Richness.Rich },
+            };
             said[i] = richness < from ? Ignored : said[i];
         }
 
@@ -61,12 +69,16 @@ internal sealed record SceneTruth(Tensor Patches, Tensor Whole)
     private static void Answer(Scene scene, Span<long> whole)
     {
         whole.Fill(Ignored);
-        (whole[0], whole[1], whole[2], whole[3]) = ((long)scene.Arrangement, scene.Objects.Count - 1, (long)scene.Background.Tone, (long)scene.Background.Texture);
+        (whole[0], whole[1]) = ((long)scene.Arrangement, scene.Objects.Count - 1);
+        (whole[2], whole[3]) = ((long)scene.Background.Tone, (long)scene.Background.Texture);
         if (scene.Arrangement == Arrangement.Alone)
             whole[4] = (long)scene.Objects[0].Place;
         // Members of a group are alike: one of them says all.
         var asked = scene.Arrangement == Arrangement.Group ? 1 : scene.Objects.Count;
         for (var i = 0; i < asked; i++)
-            (whole[5 + (3 * i)], whole[6 + (3 * i)], whole[7 + (3 * i)]) = ((long)scene.Objects[i].Shape, (long)scene.Objects[i].Colour, (long)scene.Objects[i].Size);
+        {
+            var one = scene.Objects[i];
+            (whole[5 + (3 * i)], whole[6 + (3 * i)], whole[7 + (3 * i)]) = ((long)one.Shape, (long)one.Colour, (long)one.Size);
+        }
     }
 }
