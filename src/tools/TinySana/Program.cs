@@ -5,6 +5,7 @@ using TinySana.Training;
 (string Name, string Summary, Func<string[], int> Run)[] verbs =
 [
     ("autoencoder", "trains the autoencoder", AutoencoderVerb.Run),
+    ("compression", "compares latents of 16 and of 32 pixels a side at equal steps", CompressionVerb.Run),
     ("check", "compares what was written with its import on ONNX Runtime", CheckVerb.Run),
     ("clip", "trains CLIP, which begins as the captioner's encoder", ClipVerb.Run),
     ("captioners", "trains both image captioners", Captioners.Run),

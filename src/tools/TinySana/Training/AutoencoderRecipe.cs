@@ -32,18 +32,21 @@ internal static class AutoencoderRecipe
 
     /// <summary>The averaged weights after all steps, of which those before the last checkpoint are not done again.</summary>
     /// <param name="folder">Of checkpoint and log.</param>
+    /// <param name="config">Its sizes.</param>
+    /// <param name="options">How long and how.</param>
     /// <param name="train">Whether to do the steps that are left.</param>
-    public static AutoencoderDC Train(string folder, bool train = true)
+    public static AutoencoderDC Train(string folder, AutoencoderDCConfig config, TrainingOptions options, bool train = true)
     {
-        manual_seed((long)Options.Seed);
-        var network = new AutoencoderDC(Config);
-        using var run = new TrainingRun(folder, network, Options);
+        manual_seed((long)options.Seed);
+        var network = new AutoencoderDC(config);
+        using var run = new TrainingRun(folder, network, options);
         if (train)
-            run.Train(step => Loss(network, Batch(step, Options)));
+            run.Train(step => Loss(network, Batch(step, options)));
         run.UseEma();
         return network;
     }
 
+    /// <summary>One block in every stage, with attention in the last ones.</summary>
     public static AutoencoderDCConfig Sizes(int[] encoder, int[] decoder, int latentChannels, int attentionStages = 2) => new()
     {
         InChannels = 3,

@@ -13,7 +13,7 @@ internal static class AutoencoderVerb
     public static int Run(string[] arguments)
     {
         NativeTorch.Prepare(threads: 1);
-        var network = AutoencoderRecipe.Train(Training, train: !arguments.Contains("--as-is"));
+        var network = AutoencoderRecipe.Train(Training, AutoencoderRecipe.Config, AutoencoderRecipe.Options, train: !arguments.Contains("--as-is"));
         var scale = 1 / AutoencoderReport.Measure(network, 128).Deviation;
         var folder = arguments.Contains("--as-is") ? Path.Combine(Training, "vae") : Folder;
         VaeFolder.Write(folder, network, AutoencoderRecipe.Config with { ScalingFactor = Math.Round(scale, 5) });
