@@ -17,6 +17,9 @@ internal sealed class AutoencoderDC : nn.Module
         register_module("decoder", _decoder = new AutoencoderDCDecoder(config));
     }
 
+    /// <summary>The half that may be trained alone once latents are in use elsewhere.</summary>
+    public nn.Module Decoder => _decoder;
+
     /// <summary>Image in −1…1 [b, 3, h, w] to latents, not scaled: [b, latent channels, h / f, w / f].</summary>
     public Tensor Encode(Tensor image) => _encoder.call(image);
 

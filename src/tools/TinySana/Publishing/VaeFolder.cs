@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
+using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Configs;
 using TinySana.Networks;
-using TinySana.Tokenizers;
 using TinySana.Torch;
 
 namespace TinySana.Publishing;
@@ -16,8 +16,9 @@ internal static class VaeFolder
     /// <param name="config">Its sizes, and the scale of its latents.</param>
     public static void Write(string folder, AutoencoderDC network, AutoencoderDCConfig config)
     {
-        SafetensorsFile.Save(Path.Combine(folder, Weights), network.named_parameters().Select(one => (one.name, (TorchSharp.torch.Tensor)one.parameter)), half: true);
-        ByteLevelFiles.WriteJson(folder, "config.json", new JsonObject
+        var tensors = AutoencoderDCTensors.OfEncoder(config).Concat(AutoencoderDCTensors.OfDecoder(config));
+        CheckpointTensors.Save(Path.Combine(folder, Weights), network, tensors);
+        JsonFile.Save(Path.Combine(folder, "config.json"), new JsonObject
         {
             ["_class_name"] = "AutoencoderDC",
             ["attention_head_dim"] = config.AttentionHeadDim,
@@ -47,7 +48,7 @@ internal static class VaeFolder
     {
         var config = AutoencoderDCConfig.Load(Path.Combine(folder, "config.json"));
         var network = new AutoencoderDC(config);
-        Checkpoints.Put(network, SafetensorsFile.Load(Path.Combine(folder, Weights)));
+        CheckpointTensors.Load(Path.Combine(folder, Weights), network);
         return (network, config);
     }
 

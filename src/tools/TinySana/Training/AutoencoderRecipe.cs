@@ -19,6 +19,7 @@ internal static class AutoencoderRecipe
     /// <summary>Five stages: a latent pixel is 16 × 16 image pixels. Most of the work is done where the pictures are small.</summary>
     public static AutoencoderDCConfig Config { get; } = Sizes([8, 16, 32, 64, 128], [8, 16, 32, 64, 128], 16);
 
+    /// <summary>Of both halves together.</summary>
     public static TrainingOptions Options { get; } = new()
     {
         Steps = 9_000,
@@ -29,6 +30,9 @@ internal static class AutoencoderRecipe
         CheckpointEvery = 250,
         Seed = 11,
     };
+
+    /// <summary>Of the decoder alone, afterwards.</summary>
+    public static TrainingOptions DecoderOptions { get; } = Options with { Steps = 12_000, LearningRate = 8e-4, Seed = 12 };
 
     /// <summary>The averaged weights after all steps, of which those before the last checkpoint are not done again.</summary>
     /// <param name="folder">Of checkpoint and log.</param>
@@ -68,18 +72,53 @@ internal static class AutoencoderRecipe
         return ScenePictures.ToTensor(ScenePictures.Render((options.Seed << 32) + ((ulong)step * 64), count, side), side);
     }
 
-    /// <summary>
-    /// Absolute and squared errors, and those of the differences between neighbours, which keep edges sharp. The decoder sees latents with noise, so it forgives the diffusion
-    /// model's errors; the channels are kept near mean 0, deviation 1 and independent of each other, so one scale fits all.
-    /// </summary>
-    public static Tensor Loss(AutoencoderDC network, Tensor images)
+    /// <summary>The averaged weights of a decoder that goes on alone, on the latents of an encoder that stays as it is.</summary>
+    /// <param name="network">Both; its decoder is changed.</param>
+    /// <param name="folder">Of checkpoint and log.</param>
+    /// <param name="options">How long and how.</param>
+    /// <param name="train">Whether to do the steps that are left.</param>
+    public static void TrainDecoder(AutoencoderDC network, string folder, TrainingOptions options, bool train = true)
+    {
+        using var run = new TrainingRun(folder, network.Decoder, options);
+        if (train)
+        {
+            run.Train(step =>
+            {
+                var images = Batch(step, options);
+                return Difference(Reproduce(network, Latents(network, images)), images);
+            });
+        }
+
+        run.UseEma();
+    }
+
+    // The channels are kept near mean 0, deviation 1 and independent of each other, so that one scale fits all.
+    private static Tensor Loss(AutoencoderDC network, Tensor images)
     {
         var latents = network.Encode(images);
-        var scale = latents.detach().std() * (LatentNoise * rand(images.shape[0], 1, 1, 1));
-        var error = network.Decode(latents + (scale * randn_like(latents))) - images;
+        return Difference(Reproduce(network, latents), images) + (LatentWeight * Spread(latents));
+    }
+
+    private static Tensor Latents(AutoencoderDC network, Tensor images)
+    {
+        using var frozen = no_grad();
+        return network.Encode(images);
+    }
+
+    // Noise on the latents makes the decoder forgive the diffusion model's errors.
+    private static Tensor Reproduce(AutoencoderDC network, Tensor latents)
+    {
+        var scale = latents.detach().std() * (LatentNoise * rand(latents.shape[0], 1, 1, 1));
+        return network.Decode(latents + (scale * randn_like(latents)));
+    }
+
+    // Absolute and squared errors, and those of the differences between neighbours, which keep edges sharp.
+    private static Tensor Difference(Tensor images, Tensor originals)
+    {
+        var error = images - originals;
         var across = error.narrow(3, 1, error.shape[3] - 1) - error.narrow(3, 0, error.shape[3] - 1);
         var down = error.narrow(2, 1, error.shape[2] - 1) - error.narrow(2, 0, error.shape[2] - 1);
-        return error.abs().mean() + error.square().mean() + (EdgeWeight * (across.abs().mean() + down.abs().mean())) + (LatentWeight * Spread(latents));
+        return error.abs().mean() + error.square().mean() + (EdgeWeight * (across.abs().mean() + down.abs().mean()));
     }
 
     // Squared distance of the channels' means from 0 and of their covariance from the identity, per channel.
