@@ -10,6 +10,7 @@ using TinySana.Training;
     ("clip", "trains CLIP, which begins as the captioner's encoder", ClipVerb.Run),
     ("captioners", "trains both image captioners", Captioners.Run),
     ("text", "trains tokenizer and text encoder of models/tiny-sana", Recipes.Text),
+    ("transformer", "trains the transformer of models/tiny-sana on its text encoder and autoencoder", Recipes.Transformer),
 ];
 
 var verb = Array.Find(verbs, one => args.Length > 0 && one.Name == args[0]);

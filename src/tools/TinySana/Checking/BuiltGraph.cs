@@ -43,6 +43,6 @@ internal sealed class BuiltGraph(Graph graph, string folder) : IDisposable
         using var dense = value.contiguous();
         return value.dtype == ScalarType.Int64
             ? OrtValue.CreateTensorValueFromMemory(dense.data<long>().ToArray(), value.shape)
-            : OrtValue.CreateTensorValueFromMemory(dense.data<float>().ToArray(), value.shape);
+            : OrtValue.CreateTensorValueFromMemory(value.numel() == 0 ? [] : dense.data<float>().ToArray(), value.shape);
     }
 }

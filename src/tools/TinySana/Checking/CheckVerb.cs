@@ -11,6 +11,8 @@ internal static class CheckVerb
     // A published folder below the models' root, and the largest relative difference between each of its networks here and on ONNX Runtime.
     private static readonly (string Folder, Func<string, IEnumerable<(string Network, double Difference)>> Compare)[] Folders =
     [
+        ("tiny-sana/text_encoder", TextEncoderCheck.Compare),
+        ("tiny-sana/transformer", TransformerCheck.Compare),
         ("tiny-sana/vae", VaeCheck.Compare),
     ];
 

@@ -10,8 +10,6 @@ internal sealed class AdamW(FlatParameters parameters, TrainingOptions options) 
     private const double FirstDecay = 0.9;
     private const double Epsilon = 1e-8;
 
-    private readonly OrthogonalUpdates _orthogonal = new(parameters, options.Orthogonal);
-
     /// <summary>Running mean of the gradients: [all].</summary>
     public Tensor FirstMoment { get; } = zeros_like(parameters.Values).DetachFromDisposeScope();
 
@@ -37,9 +35,7 @@ internal sealed class AdamW(FlatParameters parameters, TrainingOptions options) 
         SecondMoment.mul_(options.SecondMomentDecay).addcmul_(gradients, gradients, 1 - options.SecondMomentDecay);
         parameters.Values.narrow(0, 0, parameters.Matrices).mul_(1 - (learningRate * options.WeightDecay));
         var spread = SecondMoment.sqrt().mul_(1 / Math.Sqrt(1 - Math.Pow(options.SecondMomentDecay, step + 1))).add_(Epsilon);
-        var updates = FirstMoment.div(spread).div_(1 - Math.Pow(FirstDecay, step + 1));
-        _orthogonal.Replace(updates, FirstMoment, gradients);
-        parameters.Values.add_(updates, alpha: -learningRate);
+        parameters.Values.addcdiv_(FirstMoment, spread, -learningRate / (1 - Math.Pow(FirstDecay, step + 1)));
         return norm;
     }
 

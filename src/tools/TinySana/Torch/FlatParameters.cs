@@ -12,8 +12,7 @@ internal sealed class FlatParameters : IDisposable
     public FlatParameters(nn.Module network)
     {
         using var noGradient = no_grad();
-        var named = network.named_parameters().OrderBy(one => one.parameter.dim() < 2).ToArray();
-        Parameter[] parameters = [.. named.Select(one => one.parameter)];
+        Parameter[] parameters = [.. network.parameters().OrderBy(parameter => parameter.dim() < 2)];
         Matrices = parameters.Where(parameter => parameter.dim() >= 2).Sum(parameter => parameter.numel());
         Values = cat([.. parameters.Select(parameter => parameter.reshape(-1))]).DetachFromDisposeScope();
         Gradients = zeros_like(Values).DetachFromDisposeScope();
@@ -24,13 +23,7 @@ internal sealed class FlatParameters : IDisposable
             parameter.grad = Gradients.narrow(0, offset, parameter.numel()).view(parameter.shape);
             offset += parameter.numel();
         }
-
-        offset = 0;
-        Parts = [.. named.Select(one => (one.name, (offset += one.parameter.numel()) - one.parameter.numel(), one.parameter.shape))];
     }
-
-    /// <summary>Name, first value and shape of every parameter.</summary>
-    public IReadOnlyList<(string Name, long Offset, long[] Shape)> Parts { get; }
 
     /// <summary>The parameters' values: [all].</summary>
     public Tensor Values { get; }

@@ -21,9 +21,6 @@ internal sealed record TrainingOptions
     /// <summary>Decay of the running mean of the squared gradients, 0.9…0.9999. Default 0.99.</summary>
     public double SecondMomentDecay { get; init; } = 0.99;
 
-    /// <summary>Names of the matrices whose updates are orthogonal (Muon), with the same learning rate. Default none.</summary>
-    public Func<string, bool> Orthogonal { get; init; } = _ => false;
-
     /// <summary>How much of the averaged weights stays in a step, 0…1; less in the first steps. Default 0.999.</summary>
     public double EmaDecay { get; init; } = 0.999;
 

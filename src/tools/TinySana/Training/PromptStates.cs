@@ -1,5 +1,6 @@
 using Sana.Inference.Text;
 using TinySana.Networks;
+using TinySana.Publishing;
 using static TorchSharp.torch;
 
 namespace TinySana.Training;
@@ -18,7 +19,7 @@ internal sealed class PromptStates
     public PromptStates(string checkpoint)
     {
         using var noGradient = no_grad();
-        _encoder = TextEncoderFiles.Load(checkpoint);
+        (_encoder, _) = TextEncoderFolder.Read(Path.Combine(checkpoint, "text_encoder"));
         var tokenizer = GemmaTokenizer.Load(Path.Combine(checkpoint, "tokenizer"));
         _instruction = ComplexHumanInstruction.Load(checkpoint, tokenizer)!;
         var ids = _instruction.Ids[..^1].Select(id => (long)id).ToArray();

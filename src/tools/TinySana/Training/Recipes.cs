@@ -16,5 +16,13 @@ internal static class Recipes
         return 0;
     }
 
+    public static int Transformer(string[] arguments)
+    {
+        Prepare(arguments);
+        var checkpoint = Path.Combine(Models, "tiny-sana");
+        new TransformerTraining(checkpoint, Artifacts, LatentCode.Load(checkpoint)).Run();
+        return 0;
+    }
+
     private static void Prepare(string[] arguments) => NativeTorch.Prepare(arguments.Length > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : 1);
 }

@@ -1,5 +1,3 @@
-using Sana.StillLife;
-using Sana.StillLife.Rendering;
 using TinySana.Torch;
 using static TorchSharp.torch;
 
@@ -47,32 +45,14 @@ internal sealed class SceneLatents
         return new(cat(parts).DetachFromDisposeScope(), first);
     }
 
-    /// <summary>Pixels to [b, 3, side, side] in −1…1.</summary>
-    public static Tensor Images(IReadOnlyList<byte[]> pixels, int side)
-    {
-        var all = empty(pixels.Count, side, side, 3, dtype: uint8);
-        for (var i = 0; i < pixels.Count; i++)
-            pixels[i].CopyTo(all.bytes[(i * pixels[i].Length)..]);
-        return (all.to_type(float32) / 127.5f - 1).permute(0, 3, 1, 2).contiguous();
-    }
-
-    /// <summary>[b, 3, side, side] around −1…1 to pixels.</summary>
-    public static byte[][] Pixels(Tensor images)
-    {
-        using var scope = NewDisposeScope();
-        using var noGradient = no_grad();
-        var bytes = ((images + 1) * 127.5f).round().clamp(0, 255).to_type(uint8).permute(0, 2, 3, 1).contiguous(); // [b, side, side, 3]
-        return [.. Enumerable.Range(0, (int)bytes.shape[0]).Select(i => bytes[i].data<byte>().ToArray())];
-    }
-
     private static Tensor Encode(Func<Tensor, Tensor> encode, int side, ulong first, int count)
     {
         var latents = new List<Tensor>();
         for (var at = 0; at < count; at += Chunk)
         {
             using var scope = NewDisposeScope();
-            var pixels = Enumerable.Range(at, Math.Min(Chunk, count - at)).Select(i => SceneRenderer.Render(SceneGenerator.Draw(first + (ulong)i), side)).ToArray();
-            latents.Add(encode(Images(pixels, side)).MoveToOuterDisposeScope());
+            var pixels = ScenePictures.Render(first + (ulong)at, Math.Min(Chunk, count - at), side);
+            latents.Add(encode(ScenePictures.ToTensor(pixels, side)).MoveToOuterDisposeScope());
         }
 
         return cat(latents);

@@ -3,6 +3,7 @@ using Sana.Inference.Text;
 using Sana.StillLife;
 using Sana.StillLife.Captions;
 using TinySana.Networks;
+using TinySana.Publishing;
 using TinySana.Tokenizers;
 using TinySana.Torch;
 using static TorchSharp.torch;
@@ -44,7 +45,7 @@ internal static class TextEncoderTraining
         var before = tensor(instruction.Ids[..^1].Select(id => (long)id).ToArray(), 1, instruction.Tokens - 1);
         run.Train(step => Loss(network, pairs.Batch(step, Options.BatchSize, step % 2 == 0 ? instruction : null), step % 2 == 0 ? before : null, tokenizer.PadId));
         run.UseEma();
-        TextEncoderFiles.Save(folder, network, config);
+        TextEncoderFolder.Write(Path.Combine(folder, "text_encoder"), network, config);
     }
 
     /// <summary>Mean negative log-likelihood of the next token. The instruction is the same for all: it is read once.</summary>

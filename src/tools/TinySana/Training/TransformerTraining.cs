@@ -1,6 +1,7 @@
 using Sana.GraphBuilder.Configs;
 using Sana.StillLife.Captions;
 using TinySana.Networks;
+using TinySana.Publishing;
 using TinySana.Torch;
 using static TorchSharp.torch;
 
@@ -29,9 +30,13 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
     /// <param name="Batch">Scenes in a step.</param>
     public sealed record Stage(int Side, int Scenes, int Until, int Batch);
 
-    public required IReadOnlyList<Stage> Stages { get; init; }
+    /// <summary>From low to high; the last is what the checkpoint is for.</summary>
+    public IReadOnlyList<Stage> Stages { get; init; } = [new(Side: 64, Scenes: 32_768, Until: 1_500, Batch: 64), new(Side: 128, Scenes: 32_768, Until: 5_500, Batch: 64)];
 
-    public required TrainingOptions Options { get; init; }
+    public TrainingOptions Options { get; init; } = new()
+    {
+        Steps = 5_500, BatchSize = 64, LearningRate = 2e-3, WarmUp = 200, WeightDecay = 0.01, EmaDecay = 0.998, CheckpointEvery = 500, Seed = 5,
+    };
 
     /// <summary>What a scene is called.</summary>
     public CaptionSource Captions { get; init; } = (_, scene, random) => CaptionGrammar.Paraphrase(scene, random);
@@ -46,7 +51,7 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
     public void Run()
     {
         var folder = Path.Combine(artifacts, "transformer");
-        SceneLatents[] scenes = [.. Stages.Select(stage => SceneLatents.Prepare(Path.Combine(artifacts, "latents"), code.Encode, stage.Side, FirstScene, stage.Scenes))];
+        Lazy<SceneLatents>[] scenes = [.. Stages.Select(stage => new Lazy<SceneLatents>(() => SceneLatents.Prepare(Path.Combine(artifacts, "latents"), code.Encode, stage.Side, FirstScene, stage.Scenes)))];
         var prompts = new PromptStates(checkpoint);
         var batches = new TransformerBatches(prompts, Captions, Options.Seed);
 
@@ -58,17 +63,18 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
             step =>
             {
                 var stage = Stages.TakeWhile(one => one.Until <= step).Count();
-                var (latents, text, mask) = batches.Draw(scenes[stage], step, Stages[stage].Batch);
+                var (latents, text, mask) = batches.Draw(scenes[stage].Value, step, Stages[stage].Batch);
                 return FlowMatching.Loss(network, latents, text, mask);
             },
             step => SaveSheet(Path.Combine(folder, $"{step:D6}.png"), new FlowSampler(network, prompts), Stages.First(stage => stage.Until >= step).Side));
         run.UseEma();
-        TransformerFiles.Save(checkpoint, network, config);
+        TransformerFolder.Write(checkpoint, network, config, FlowMatching.Shift);
     }
 
     private void SaveSheet(string path, FlowSampler sampler, int side)
     {
         var latents = sampler.Sample(Sheet, code.Channels, side / code.Compression, SolverSteps, Guidance, seed: 1);
-        ContactSheet.Save(path, SceneLatents.Pixels(code.Decode(latents)), side, columns: 4);
+        using var noGradient = no_grad();
+        ContactSheet.Save(path, ScenePictures.ToBytes(code.Decode(latents)), side, columns: 4);
     }
 }

@@ -4,16 +4,18 @@ using Sana.GraphBuilder.Configs;
 using TinySana.Networks;
 using TinySana.Torch;
 
-namespace TinySana.Training;
+namespace TinySana.Publishing;
 
 /// <summary>The folder <c>text_encoder</c> of a Sana checkpoint.</summary>
-internal static class TextEncoderFiles
+internal static class TextEncoderFolder
 {
     private const string Weights = "model.safetensors";
 
-    public static void Save(string checkpoint, Gemma2 network, Gemma2Config config)
+    /// <param name="folder">Where; it is made.</param>
+    /// <param name="network">Its weights, stored in half precision.</param>
+    /// <param name="config">Its sizes.</param>
+    public static void Write(string folder, Gemma2 network, Gemma2Config config)
     {
-        var folder = Path.Combine(checkpoint, "text_encoder");
         CheckpointTensors.Save(Path.Combine(folder, Weights), network, Gemma2Tensors.Of(config));
         JsonFile.Save(Path.Combine(folder, "config.json"), new JsonObject
         {
@@ -44,13 +46,12 @@ internal static class TextEncoderFiles
         });
     }
 
-    /// <summary>The encoder as the checkpoint's folder has it, weights widened to float32.</summary>
-    public static Gemma2 Load(string checkpoint)
+    /// <summary>An encoder with the weights of a folder, and its sizes.</summary>
+    public static (Gemma2 Network, Gemma2Config Config) Read(string folder)
     {
-        var folder = Path.Combine(checkpoint, "text_encoder");
         var config = Gemma2Config.Load(Path.Combine(folder, "config.json"));
         var network = new Gemma2(config);
         CheckpointTensors.Load(Path.Combine(folder, Weights), network);
-        return network;
+        return (network, config);
     }
 }

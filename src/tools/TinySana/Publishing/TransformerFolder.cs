@@ -4,30 +4,34 @@ using Sana.GraphBuilder.Configs;
 using TinySana.Networks;
 using TinySana.Torch;
 
-namespace TinySana.Training;
+namespace TinySana.Publishing;
 
 /// <summary>The folders <c>transformer</c> and <c>scheduler</c> of a Sana checkpoint, and its index.</summary>
-internal static class TransformerFiles
+internal static class TransformerFolder
 {
     private const string Version = "0.42.1"; // of diffusers, whose layout this is
     private const string Weights = "diffusion_pytorch_model.safetensors";
 
-    public static void Save(string checkpoint, SanaTransformer network, SanaTransformerConfig config)
+    /// <param name="checkpoint">The folder of the whole checkpoint.</param>
+    /// <param name="network">Its weights, stored in half precision.</param>
+    /// <param name="config">Its sizes.</param>
+    /// <param name="flowShift">Of the scheduler.</param>
+    public static void Write(string checkpoint, SanaTransformer network, SanaTransformerConfig config, double flowShift)
     {
         var folder = Path.Combine(checkpoint, "transformer");
         CheckpointTensors.Save(Path.Combine(folder, Weights), network, SanaTransformerTensors.Of(config));
         JsonFile.Save(Path.Combine(folder, "config.json"), Config(config));
-        JsonFile.Save(Path.Combine(checkpoint, "scheduler", "scheduler_config.json"), Scheduler());
+        JsonFile.Save(Path.Combine(checkpoint, "scheduler", "scheduler_config.json"), Scheduler(flowShift));
         JsonFile.Save(Path.Combine(checkpoint, "model_index.json"), Index());
     }
 
-    /// <summary>The transformer as the checkpoint's folder has it, weights widened to float32.</summary>
-    public static SanaTransformer Load(string checkpoint)
+    /// <summary>A transformer with the weights of its folder, and its sizes.</summary>
+    public static (SanaTransformer Network, SanaTransformerConfig Config) Read(string folder)
     {
-        var folder = Path.Combine(checkpoint, "transformer");
-        var network = new SanaTransformer(SanaTransformerConfig.Load(Path.Combine(folder, "config.json")));
+        var config = SanaTransformerConfig.Load(Path.Combine(folder, "config.json"));
+        var network = new SanaTransformer(config);
         CheckpointTensors.Load(Path.Combine(folder, Weights), network);
-        return network;
+        return (network, config);
     }
 
     private static JsonObject Config(SanaTransformerConfig config) => new()
@@ -57,14 +61,14 @@ internal static class TransformerFiles
         ["timestep_scale"] = config.TimestepScale,
     };
 
-    private static JsonObject Scheduler() => new()
+    private static JsonObject Scheduler(double flowShift) => new()
     {
         ["_class_name"] = "DPMSolverMultistepScheduler",
         ["_diffusers_version"] = Version,
         ["algorithm_type"] = "dpmsolver++",
         ["euler_at_final"] = false,
         ["final_sigmas_type"] = "zero",
-        ["flow_shift"] = FlowMatching.Shift,
+        ["flow_shift"] = flowShift,
         ["lower_order_final"] = true,
         ["num_train_timesteps"] = 1000,
         ["prediction_type"] = "flow_prediction",
