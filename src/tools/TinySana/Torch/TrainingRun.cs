@@ -79,6 +79,16 @@ internal sealed class TrainingRun : IDisposable
         _parameters.Values.copy_(_average);
     }
 
+    /// <summary>Does something with the averaged weights in the network, then puts back those that training goes on from.</summary>
+    public void WithEma(Action action)
+    {
+        using var kept = _parameters.Values.clone();
+        UseEma();
+        action();
+        using var noGradient = no_grad();
+        _parameters.Values.copy_(kept);
+    }
+
     public void Dispose()
     {
         _average.Dispose();

@@ -3,10 +3,13 @@ using TinySana.Torch;
 
 namespace TinySana.Training;
 
-/// <summary>The verbs that train Sana's own networks: [threads], 1 by default; models and artifacts are looked for where the command is run.</summary>
+/// <summary>
+/// The verbs that train Sana's own networks: [threads], 1 by default; <c>--as-is</c> writes the last checkpoint of a transformer that is still learning. Models and artifacts are looked for where the
+/// command is run.
+/// </summary>
 internal static class Recipes
 {
-    private const string Models = "models";
+    private const string Models = "models", AsIs = "--as-is";
     private static readonly string Artifacts = Path.Combine("artifacts", "training");
 
     public static int Text(string[] arguments)
@@ -20,9 +23,13 @@ internal static class Recipes
     {
         Prepare(arguments);
         var checkpoint = Path.Combine(Models, "tiny-sana");
-        new TransformerTraining(checkpoint, Artifacts, LatentCode.Load(checkpoint)).Run();
+        new TransformerTraining(checkpoint, Artifacts, LatentCode.Load(checkpoint)).Run(train: !arguments.Contains(AsIs));
         return 0;
     }
 
-    private static void Prepare(string[] arguments) => NativeTorch.Prepare(arguments.Length > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : 1);
+    private static void Prepare(string[] arguments)
+    {
+        var threads = arguments.FirstOrDefault(argument => argument != AsIs, "1");
+        NativeTorch.Prepare(int.Parse(threads, CultureInfo.InvariantCulture));
+    }
 }

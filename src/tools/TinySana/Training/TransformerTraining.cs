@@ -1,3 +1,4 @@
+using System.Globalization;
 using Sana.GraphBuilder.Configs;
 using Sana.StillLife.Captions;
 using TinySana.Networks;
@@ -12,6 +13,7 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
 {
     private const double Guidance = 4.5;
     private const int SolverSteps = 20;
+    private const int Measured = 48;
 
     /// <summary>Scenes of the stages have seeds from here on.</summary>
     private const ulong FirstScene = 1UL << 32;
@@ -29,6 +31,8 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
     /// <param name="Until">Steps done, in all, when it ends.</param>
     /// <param name="Batch">Scenes in a step.</param>
     public sealed record Stage(int Side, int Scenes, int Until, int Batch);
+
+    private string Folder => Path.Combine(artifacts, "transformer");
 
     /// <summary>From low to high; the last is what the checkpoint is for.</summary>
     public IReadOnlyList<Stage> Stages { get; init; } = [new(Side: 64, Scenes: 32_768, Until: 1_500, Batch: 64), new(Side: 128, Scenes: 32_768, Until: 5_500, Batch: 64)];
@@ -48,17 +52,24 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
     };
 
     /// <summary>Trains, or goes on where a run was cut, and writes the checkpoint's folders.</summary>
-    public void Run()
+    /// <param name="train">Whether to do the steps that are left; else the averaged weights of the last checkpoint are written.</param>
+    public void Run(bool train = true)
     {
-        var folder = Path.Combine(artifacts, "transformer");
-        Lazy<SceneLatents>[] scenes = [.. Stages.Select(stage => new Lazy<SceneLatents>(() => SceneLatents.Prepare(Path.Combine(artifacts, "latents"), code.Encode, stage.Side, FirstScene, stage.Scenes)))];
-        var prompts = new PromptStates(checkpoint);
-        var batches = new TransformerBatches(prompts, Captions, Options.Seed);
-
         random.manual_seed((long)Options.Seed);
         var config = Config(code.Channels, Stages[^1].Side / code.Compression);
         using var network = new SanaTransformer(config);
-        using var run = new TrainingRun(folder, network, Options);
+        using var run = new TrainingRun(Folder, network, Options);
+        if (train)
+            Train(run, network);
+        run.UseEma();
+        TransformerFolder.Write(checkpoint, network, config, FlowMatching.Shift);
+    }
+
+    private void Train(TrainingRun run, SanaTransformer network)
+    {
+        Lazy<SceneLatents>[] scenes = [.. Stages.Select(stage => new Lazy<SceneLatents>(() => SceneLatents.Prepare(Path.Combine(artifacts, "latents"), code.Encode, stage.Side, FirstScene, stage.Scenes)))];
+        var prompts = new PromptStates(checkpoint);
+        var batches = new TransformerBatches(prompts, Captions, Options.Seed);
         run.Train(
             step =>
             {
@@ -66,15 +77,18 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
                 var (latents, text, mask) = batches.Draw(scenes[stage].Value, step, Stages[stage].Batch);
                 return FlowMatching.Loss(network, latents, text, mask);
             },
-            step => SaveSheet(Path.Combine(folder, $"{step:D6}.png"), new FlowSampler(network, prompts), Stages.First(stage => stage.Until >= step).Side));
-        run.UseEma();
-        TransformerFolder.Write(checkpoint, network, config, FlowMatching.Shift);
+            step => run.WithEma(() => SaveSheet(Path.Combine(Folder, $"{step:D6}.png"), new FlowSampler(network, prompts), Stages.First(stage => stage.Until >= step).Side)));
     }
 
     private void SaveSheet(string path, FlowSampler sampler, int side)
     {
-        var latents = sampler.Sample(Sheet, code.Channels, side / code.Compression, SolverSteps, Guidance, seed: 1);
         using var noGradient = no_grad();
-        ContactSheet.Save(path, ScenePictures.ToBytes(code.Decode(latents)), side, columns: 4);
+        using var scope = NewDisposeScope();
+        var drawn = PromptFollowing.Prompts(Measured);
+        var latents = sampler.Sample([.. Sheet, .. drawn.Select(one => one.Prompt)], code.Channels, side / code.Compression, SolverSteps, Guidance, seed: 1);
+        var pictures = ScenePictures.ToBytes(code.Decode(latents));
+        ContactSheet.Save(path, pictures[..(2 * Sheet.Length)], side, columns: 8);
+        var share = PromptFollowing.Share(pictures[Sheet.Length..], drawn.Select(one => one.Scene), side);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileNameWithoutExtension(path)}: {share:p0} of {Measured} prompts"));
     }
 }
