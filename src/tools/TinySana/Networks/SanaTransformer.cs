@@ -57,6 +57,8 @@ internal sealed class SanaTransformer : nn.Module
         var (embedded, time) = _time.Forward(timestep); // [b, d], [b, 6, d]
 
         var x = _patch.forward(latents.flatten(2).transpose(1, 2)); // [b, n, d]
+        if (_config.InterpolationScale is { } scale)
+            x = x + SinCosPositions.Of(height, width, _config.Width, _config.SampleSize, scale);
         foreach (var block in _blocks)
             x = block.Forward(x, time, caption, bias, height, width);
 

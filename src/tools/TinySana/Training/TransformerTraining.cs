@@ -35,11 +35,11 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
     private string Folder => Path.Combine(artifacts, "transformer");
 
     /// <summary>From low to high; the last is what the checkpoint is for.</summary>
-    public IReadOnlyList<Stage> Stages { get; init; } = [new(Side: 64, Scenes: 32_768, Until: 1_500, Batch: 64), new(Side: 128, Scenes: 32_768, Until: 5_500, Batch: 64)];
+    public IReadOnlyList<Stage> Stages { get; init; } = [new(Side: 64, Scenes: 32_768, Until: 1_500, Batch: 128), new(Side: 128, Scenes: 32_768, Until: 6_500, Batch: 64)];
 
     public TrainingOptions Options { get; init; } = new()
     {
-        Steps = 5_500, BatchSize = 64, LearningRate = 2e-3, WarmUp = 200, WeightDecay = 0.01, EmaDecay = 0.998, CheckpointEvery = 500, Seed = 5,
+        Steps = 6_500, BatchSize = 64, LearningRate = 2e-3, WarmUp = 200, WeightDecay = 0.01, EmaDecay = 0.998, CheckpointEvery = 500, Seed = 5,
     };
 
     /// <summary>What a scene is called.</summary>
@@ -48,7 +48,7 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
     public static SanaTransformerConfig Config(int channels, int side) => new()
     {
         InChannels = channels, NumLayers = 8, NumAttentionHeads = 4, AttentionHeadDim = 32, NumCrossAttentionHeads = 4, CrossAttentionHeadDim = 32, CaptionChannels = 128, MlpRatio = 2.5,
-        NormEps = 1e-6, SampleSize = side, InterpolationScale = null, QkNorm = false, GuidanceEmbeds = false, GuidanceEmbedsScale = 0.1, TimestepScale = 1,
+        NormEps = 1e-6, SampleSize = side, InterpolationScale = 1, QkNorm = false, GuidanceEmbeds = false, GuidanceEmbedsScale = 0.1, TimestepScale = 1,
     };
 
     /// <summary>Trains, or goes on where a run was cut, and writes the checkpoint's folders.</summary>
