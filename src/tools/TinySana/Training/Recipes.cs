@@ -19,12 +19,24 @@ internal static class Recipes
         return 0;
     }
 
+    public static int Latents(string[] arguments)
+    {
+        Prepare(arguments);
+        Transformer().Prepare();
+        return 0;
+    }
+
     public static int Transformer(string[] arguments)
     {
         Prepare(arguments);
-        var checkpoint = Path.Combine(Models, "tiny-sana");
-        new TransformerTraining(checkpoint, Artifacts, LatentCode.Load(checkpoint)).Run(train: !arguments.Contains(AsIs));
+        Transformer().Run(train: !arguments.Contains(AsIs));
         return 0;
+    }
+
+    private static TransformerTraining Transformer()
+    {
+        var checkpoint = Path.Combine(Models, "tiny-sana");
+        return new(checkpoint, Artifacts, LatentCode.Load(checkpoint));
     }
 
     private static void Prepare(string[] arguments)

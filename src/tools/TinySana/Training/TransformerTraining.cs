@@ -65,9 +65,16 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
         TransformerFolder.Write(checkpoint, network, config, FlowMatching.Shift);
     }
 
+    /// <summary>Makes what the stages read; training does it when it comes to it.</summary>
+    public void Prepare()
+    {
+        foreach (var stage in Stages)
+            Latents(stage);
+    }
+
     private void Train(TrainingRun run, SanaTransformer network)
     {
-        Lazy<SceneLatents>[] scenes = [.. Stages.Select(stage => new Lazy<SceneLatents>(() => SceneLatents.Prepare(Path.Combine(artifacts, "latents"), code.Encode, stage.Side, FirstScene, stage.Scenes)))];
+        Lazy<SceneLatents>[] scenes = [.. Stages.Select(stage => new Lazy<SceneLatents>(() => Latents(stage)))];
         var prompts = new PromptStates(checkpoint);
         var batches = new TransformerBatches(prompts, Captions, Options.Seed);
         run.Train(
@@ -79,6 +86,8 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
             },
             step => run.WithEma(() => SaveSheet(Path.Combine(Folder, $"{step:D6}.png"), new FlowSampler(network, prompts), Stages.First(stage => stage.Until >= step).Side)));
     }
+
+    private SceneLatents Latents(Stage stage) => SceneLatents.Prepare(Path.Combine(artifacts, "latents"), code.Encode, stage.Side, FirstScene, stage.Scenes);
 
     private void SaveSheet(string path, FlowSampler sampler, int side)
     {
