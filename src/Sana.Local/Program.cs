@@ -9,6 +9,7 @@ var root = new RootCommand("Sana on one machine: images of a folder or container
     new CurateCommand(),
     new SelectCommand(),
     new ValidateCommand(),
+    new EvalCommand(),
     new RunCommand(),
     new StatusCommand(),
     new ResumeCommand(),

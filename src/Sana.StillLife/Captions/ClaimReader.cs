@@ -1,0 +1,138 @@
+namespace Sana.StillLife.Captions;
+
+/// <summary>Reads a caption word by word. Adjectives are held until their noun comes; what follows decides whether they were an object's or the background's.</summary>
+internal sealed class ClaimReader(string caption)
+{
+    private static readonly Dictionary<string, Shape> Singular = Enum.GetValues<Shape>().ToDictionary(SceneWords.Of, StringComparer.Ordinal);
+    private static readonly Dictionary<string, Shape> Plural = Enum.GetValues<Shape>().ToDictionary(SceneWords.Several, StringComparer.Ordinal);
+    private static readonly Dictionary<string, Colour> Colours = Enum.GetValues<Colour>().ToDictionary(SceneWords.Of, StringComparer.Ordinal);
+    private static readonly Dictionary<string, ObjectSize> Sizes = Enum.GetValues<ObjectSize>().ToDictionary(SceneWords.Of, StringComparer.Ordinal);
+    private static readonly Dictionary<string, int> Numbers = Enumerable.Range(1, 4).ToDictionary(SceneWords.Number, StringComparer.Ordinal);
+    private static readonly Dictionary<string, Texture> Textures = Enum.GetValues<Texture>().ToDictionary(texture => texture.ToString().ToLowerInvariant(), StringComparer.Ordinal);
+    private static readonly Dictionary<string, Tone> Tones = new(StringComparer.Ordinal) { ["cream"] = Tone.Cream, ["grey"] = Tone.Grey, ["pale blue"] = Tone.PaleBlue, ["pale green"] = Tone.PaleGreen, ["pale pink"] = Tone.PalePink };
+    private static readonly (string[] Words, Place Place)[] Places = [.. Enum.GetValues<Place>().Select(place => (SceneWords.Of(place).Split(' '), place)).OrderByDescending(pair => pair.Item1.Length)];
+    private static readonly (string[] Words, Relation Relation)[] Relations = [(["to", "the", "left", "of"], Relation.LeftOf), (["to", "the", "right", "of"], Relation.RightOf), (["above"], Relation.Above), (["below"], Relation.Below)];
+
+    // Quoted words keep one quote in front, commas and colons stand alone.
+    private readonly string[] _words = caption.ToLowerInvariant().Replace(",", " , ", StringComparison.Ordinal).Replace(":", " : ", StringComparison.Ordinal)
+        .Split(' ', StringSplitOptions.RemoveEmptyEntries);
+
+    private readonly List<ObjectClaim> _objects = [];
+    private readonly List<RelationClaim> _relations = [];
+    private ObjectClaim _held = new(null, null, null, null);
+    private Relation? _open; // a relation that waits for its second
+    private int _last = NoOne; // the object or the sign that was named last
+    private bool _inARow, _hasSign;
+    private Tone? _tone;
+    private Texture? _texture;
+    private string? _word;
+
+    private const int NoOne = -2, Sign = -1;
+
+    public CaptionClaims Read()
+    {
+        for (var at = 0; at < _words.Length;)
+            at += Take(at);
+        NameHeld(null);
+        return new(_objects, _relations, _inARow, _tone, _texture, _hasSign, _word);
+    }
+
+    /// <summary>Understands what stands at a place, and says how many words it was.</summary>
+    private int Take(int at)
+    {
+        var word = _words[at];
+        if (at + 1 < _words.Length && Tones.TryGetValue($"{word} {_words[at + 1]}", out var pale))
+            return Ground(() => _tone = pale, 2);
+        if (Tones.TryGetValue(word, out var tone))
+            return Ground(() => _tone = tone, 1);
+        if (Textures.TryGetValue(word, out var texture))
+            return Ground(() => _texture = texture, 1);
+        if (word == "background")
+            return Ground(() => { }, 1);
+        if (Relations.FirstOrDefault(relation => Stands(relation.Words, at)) is { Words: { } related } found)
+            return Relate(found.Relation, related.Length);
+        if (Places.FirstOrDefault(place => Stands(place.Words, at)) is { Words: { } placed } where)
+            return Put(where.Place, placed.Length);
+        if (Stands(["in", "a", "row"], at))
+        {
+            NameHeld(null);
+            _inARow = true;
+            return 3;
+        }
+
+        TakeWord(word);
+        return 1;
+    }
+
+    private void TakeWord(string word)
+    {
+        if (Singular.TryGetValue(word, out var one))
+            NameHeld(one, 1);
+        else if (Plural.TryGetValue(word, out var several))
+            NameHeld(several);
+        else if (Colours.TryGetValue(word, out var colour))
+            _held = _held with { Colour = colour };
+        else if (Sizes.TryGetValue(word, out var size))
+            _held = _held with { Size = size };
+        else if (Numbers.TryGetValue(word, out var number))
+            _held = _held with { Count = number };
+        else if (word == "sign")
+            NameSign();
+        else if (word.StartsWith('"') && word.Trim('"').Length > 0)
+            _word = word.Trim('"');
+        else if (word is "," or "and" or "a" or "an" or "on" or ":")
+            NameHeld(null);
+    }
+
+    // Adjectives before a word of the background were its own, mistyped ones among them.
+    private int Ground(Action note, int words)
+    {
+        _held = new(null, null, null, null);
+        note();
+        return words;
+    }
+
+    private int Relate(Relation relation, int words)
+    {
+        NameHeld(null);
+        _open = relation;
+        if (_last == NoOne)
+            _open = null;
+        return words;
+    }
+
+    private int Put(Place place, int words)
+    {
+        NameHeld(null);
+        if (_last >= 0)
+            _objects[_last] = _objects[_last] with { Place = place };
+        return words;
+    }
+
+    private void NameHeld(Shape? shape, int? count = null)
+    {
+        var named = _held with { Shape = shape, Count = _held.Count ?? count };
+        _held = new(null, null, null, null);
+        // An article or a comma with nothing before it names nothing.
+        if (named is { Shape: null, Colour: null, Size: null })
+            return;
+        _objects.Add(named);
+        Name(_objects.Count - 1);
+    }
+
+    private void NameSign()
+    {
+        _hasSign = true;
+        _held = new(null, null, null, null);
+        Name(Sign);
+    }
+
+    private void Name(int one)
+    {
+        if (_open is { } relation)
+            _relations.Add(new(relation, _last, one));
+        (_open, _last) = (null, one);
+    }
+
+    private bool Stands(string[] words, int at) => at + words.Length <= _words.Length && words.AsSpan().SequenceEqual(_words.AsSpan(at, words.Length));
+}

@@ -1,0 +1,79 @@
+using Sana.StillLife;
+using Sana.StillLife.Analysis;
+using Sana.StillLife.Rendering;
+using Xunit;
+
+namespace Sana.Tests.StillLife.Analysis;
+
+/// <summary>Held-out seeds and combinations, read back whole: every shape, colour, size, place and word, and nothing more.</summary>
+public sealed class SceneAnalyserTests
+{
+    private const ulong First = 5_000_000;
+
+    [Theory]
+    [InlineData(64, 600)]
+    [InlineData(128, 600)]
+    [InlineData(256, 200)]
+    public void Rendered_scenes_are_read_as_they_are(int side, int scenes) => Assert.InRange(Share(side, scenes, Spoiling.None), 0.995, 1);
+
+    [Theory]
+    [InlineData("noise", 12)] // standard deviation, of 255
+    [InlineData("blur", 1.2)] // standard deviation, in pixels
+    [InlineData("jpeg", 50)] // quality
+    public void Spoilt_pictures_are_still_read(string kind, double amount) => Assert.InRange(Share(128, 300, pixels => Spoiling.Of(kind, amount, pixels, 128)), 0.98, 1);
+
+    [Fact]
+    public void An_empty_picture_shows_nothing()
+    {
+        var pale = new byte[128 * 128 * 3];
+        pale.AsSpan().Fill(230);
+
+        Assert.Empty(SceneAnalyser.Read(pale, 128).Objects);
+        Assert.Null(SceneAnalyser.Read(pale, 128).Word);
+    }
+
+    [Fact]
+    public void A_smudge_is_no_object()
+    {
+        var picture = new byte[128 * 128 * 3];
+        picture.AsSpan().Fill(230);
+        // A wave of ink across the picture.
+        for (var x = 10; x < 118; x++)
+        {
+            for (var y = 0; y < 4; y++)
+                picture.AsSpan(3 * (((60 + y + (int)(20 * Math.Sin(x / 9.0))) * 128) + x), 3).Fill(30);
+        }
+
+        Assert.Empty(SceneAnalyser.Read(picture, 128).Objects);
+    }
+
+    [Fact]
+    public void Another_scene_is_not_what_a_picture_shows()
+    {
+        var scene = new Scene(Arrangement.Alone, [new SceneObject(Shape.Ring, Colour.Teal, ObjectSize.Medium, 0.5, 0.5, 0.14)], new Background(Tone.Cream, Texture.Checked));
+        var seen = SceneAnalyser.Read(SceneRenderer.Render(scene, 128), 128);
+        var ring = scene.Objects[0];
+
+        Assert.True(seen.Shows(scene));
+        Assert.All(
+            (SceneObject[])[ring with { Shape = Shape.Circle }, ring with { Colour = Colour.Green }, ring with { X = 0.25 }, ring with { Size = ObjectSize.Large }],
+            other => Assert.False(seen.Shows(scene with { Objects = [other] })));
+        Assert.False(seen.Shows(scene with { Word = "sun" }));
+    }
+
+    [Fact]
+    public void Bytes_that_are_no_picture_of_the_side_are_refused() => Assert.Throws<ArgumentOutOfRangeException>(() => SceneAnalyser.Read(new byte[100], 128));
+
+    private static double Share(int side, int count, Func<byte[], byte[]> spoil) => Enumerable.Range(0, count).AsParallel().Count(i =>
+    {
+        var scene = SceneOf(First + (ulong)i);
+        return SceneAnalyser.Read(spoil(SceneRenderer.Render(scene, side)), side).Shows(scene);
+    }) / (double)count;
+
+    // Every other one of the training world; the rest of any arrangement, held out or not.
+    private static Scene SceneOf(ulong seed)
+    {
+        var random = new SceneRandom(seed);
+        return seed % 2 == 0 ? SceneGenerator.Draw(seed) : SceneGenerator.Draw(random.Pick<Arrangement>(), random);
+    }
+}
