@@ -14,6 +14,9 @@ internal static class CheckVerb
         ("tiny-sana/text_encoder", TextEncoderCheck.Compare),
         ("tiny-sana/transformer", TransformerCheck.Compare),
         ("tiny-sana/vae", VaeCheck.Compare),
+        ("tiny-clip", ClipCheck.Compare),
+        ("tiny-captioner-rich", CaptionerCheck.Compare),
+        ("tiny-captioner-terse", CaptionerCheck.Compare),
     ];
 
     /// <param name="arguments">The models' root; <c>models</c> if it is left out.</param>

@@ -1,12 +1,15 @@
 using System.Text.Json.Nodes;
 using TinySana.Networks;
 using TinySana.Tokenizers;
+using TinySana.Torch;
 
 namespace TinySana.Publishing;
 
 /// <summary>Writes a captioner as transformers' save_pretrained would.</summary>
 internal static class CaptionerFolder
 {
+    private const string Weights = "model.safetensors";
+
     /// <param name="folder">Where; it is made.</param>
     /// <param name="captioner">Its weights, stored in half precision.</param>
     public static void Write(string folder, Captioner captioner)
@@ -47,7 +50,7 @@ internal static class CaptionerFolder
             ["image_mean"] = new JsonArray(0.5, 0.5, 0.5),
             ["image_std"] = new JsonArray(0.5, 0.5, 0.5),
         });
-        WeightsFile.Write(folder, captioner);
+        SafetensorsFile.Save(Path.Combine(folder, Weights), captioner.named_parameters().Select(one => (one.name, (TorchSharp.torch.Tensor)one.parameter)), half: true);
     }
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
@@ -62,7 +65,7 @@ internal static class CaptionerFolder
             (int)encoder["image_size"]!,
             (int)encoder["patch_size"]!);
         var captioner = new Captioner(new CaptionerOptions(vision, (int)decoder["n_layer"]!, (int)decoder["vocab_size"]!, (int)decoder["n_positions"]!));
-        WeightsFile.Read(folder, captioner);
+        Checkpoints.Put(captioner, SafetensorsFile.Load(Path.Combine(folder, Weights)));
         return captioner;
     }
 

@@ -2,12 +2,15 @@ using System.Text.Json.Nodes;
 using Sana.Inference.Text;
 using TinySana.Networks;
 using TinySana.Tokenizers;
+using TinySana.Torch;
 
 namespace TinySana.Publishing;
 
 /// <summary>Writes a CLIP as transformers' save_pretrained would.</summary>
 internal static class ClipFolder
 {
+    private const string Weights = "model.safetensors";
+
     /// <param name="folder">Where; it is made.</param>
     /// <param name="clip">Its weights, stored in half precision.</param>
     public static void Write(string folder, Clip clip)
@@ -44,7 +47,7 @@ internal static class ClipFolder
             ["image_mean"] = new JsonArray(0.5, 0.5, 0.5),
             ["image_std"] = new JsonArray(0.5, 0.5, 0.5),
         });
-        WeightsFile.Write(folder, clip);
+        SafetensorsFile.Save(Path.Combine(folder, Weights), clip.named_parameters().Select(one => (one.name, (TorchSharp.torch.Tensor)one.parameter)), half: true);
     }
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
@@ -59,7 +62,7 @@ internal static class ClipFolder
             (int)text["vocab_size"]!,
             (int)text["max_position_embeddings"]!,
             (int)config["projection_dim"]!));
-        WeightsFile.Read(folder, clip);
+        Checkpoints.Put(clip, SafetensorsFile.Load(Path.Combine(folder, Weights)));
         return clip;
     }
 

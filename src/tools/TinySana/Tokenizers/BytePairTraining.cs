@@ -40,42 +40,9 @@ internal sealed class BytePairTraining
     /// <param name="atLeast">Words that count less stay in pieces.</param>
     public List<(string Left, string Right)> Merges(long atLeast)
     {
-        var words = _words.Where(word => word.Value >= atLeast).OrderBy(word => word.Key, StringComparer.Ordinal)
-            .Select(word => (Pieces: word.Key.Select(letter => letter.ToString()).ToList(), Count: word.Value)).ToList();
-        var merges = new List<(string Left, string Right)>();
-        while (MostFrequent(words) is { } pair)
-        {
-            merges.Add(pair);
-            foreach (var (pieces, _) in words)
-                Join(pieces, pair);
-        }
-
-        var whole = words.Select(word => word.Pieces[0]).Where(_afterSpace.Contains);
+        var words = _words.Where(word => word.Value >= atLeast).OrderBy(word => word.Key, StringComparer.Ordinal).ToArray();
+        var merges = MergeLearning.Learn(words.Select(word => ((IReadOnlyList<string>)[.. word.Key.Select(letter => letter.ToString())], word.Value)), int.MaxValue);
+        var whole = words.Select(word => word.Key).Where(_afterSpace.Contains);
         return [.. merges, .. whole.Select(word => (Space.ToString(), word))];
-    }
-
-    // Ties go to the pair that comes first by code: the same file from the same texts.
-    private static (string Left, string Right)? MostFrequent(List<(List<string> Pieces, long Count)> words)
-    {
-        var counts = new Dictionary<(string Left, string Right), long>();
-        foreach (var (pieces, count) in words)
-        {
-            for (var i = 1; i < pieces.Count; i++)
-                counts[(pieces[i - 1], pieces[i])] = counts.GetValueOrDefault((pieces[i - 1], pieces[i])) + count;
-        }
-
-        return counts.Count == 0 ? null
-            : counts.OrderByDescending(pair => pair.Value).ThenBy(pair => pair.Key.Left, StringComparer.Ordinal).ThenBy(pair => pair.Key.Right, StringComparer.Ordinal).First().Key;
-    }
-
-    private static void Join(List<string> pieces, (string Left, string Right) pair)
-    {
-        for (var i = 1; i < pieces.Count; i++)
-        {
-            if (pieces[i - 1] != pair.Left || pieces[i] != pair.Right)
-                continue;
-            pieces[i - 1] = pair.Left + pair.Right;
-            pieces.RemoveAt(i);
-        }
     }
 }

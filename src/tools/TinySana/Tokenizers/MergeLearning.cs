@@ -3,7 +3,7 @@ namespace TinySana.Tokenizers;
 /// <summary>Learns which neighbouring symbols join (Sennrich et al., 2016, "Neural machine translation of rare words with subword units").</summary>
 internal static class MergeLearning
 {
-    /// <summary>Merges, the most frequent first; of two equally frequent the first in ordinal order.</summary>
+    /// <summary>Merges, the most frequent first; of two equally frequent the first in ordinal order, so that the same texts give the same file.</summary>
     /// <param name="words">Pieces that nothing joins across, each cut into symbols, and how often each comes.</param>
     /// <param name="limit">Most merges; there are fewer when every word has become one symbol.</param>
     public static List<(string Left, string Right)> Learn(IEnumerable<(IReadOnlyList<string> Symbols, long Count)> words, int limit)

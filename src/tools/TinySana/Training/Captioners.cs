@@ -18,7 +18,6 @@ internal static class Captioners
             Gpt2TokenizerTraining.Write(folder, CaptionerRecipe.Positions);
             var learner = CaptionerTraining.Run(recipe, work, new Gpt2Tokenizer(folder), train: !arguments.Contains("--as-is"));
             CaptionerFolder.Write(folder, learner.Captioner);
-            Console.WriteLine($"  {recipe.Name}: graphs differ from the network by {CaptionerAgreement.Difference(folder):E1}");
             CaptionerJudge.Report(folder, UnseenScenes.Usual(400), "new scenes");
             CaptionerJudge.Report(folder, UnseenScenes.HeldOutOnly(400), "held-out combinations");
         }

@@ -19,7 +19,7 @@ internal static class ClipTraining
     private static readonly double MostScale = Math.Log(100);
 
     public static TrainingOptions Options { get; } =
-        new() { Steps = 2_000, BatchSize = 64, LearningRate = 1e-3, WarmUp = 80, CheckpointEvery = 100, EmaDecay = 0.99, ClipNorm = 2, Seed = 33 };
+        new() { Steps = 1_000, BatchSize = 64, LearningRate = 1e-3, WarmUp = 80, CheckpointEvery = 100, EmaDecay = 0.99, ClipNorm = 2, Seed = 33 };
 
     /// <summary>Both towers with their heads, which one optimiser trains together.</summary>
     internal sealed class Learner : Network

@@ -23,7 +23,6 @@ internal static class ClipVerb
         var seer = CaptionerTraining.Run(CaptionerRecipe.Rich, seen, new Gpt2Tokenizer(seen), train: false);
         var clip = ClipTraining.Run(Path.Combine(training, Name), ClipTokenizer.Load(folder), seer, train: !arguments.Contains("--as-is"));
         ClipFolder.Write(folder, clip);
-        Console.WriteLine($"  {Name}: graphs differ from the network by {ClipAgreement.Difference(folder):E1}");
         ClipJudge.Report(folder, UnseenScenes.Usual(400), "new scenes");
         ClipJudge.Report(folder, UnseenScenes.HeldOutOnly(400), "held-out combinations");
         return 0;

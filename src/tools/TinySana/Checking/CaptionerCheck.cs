@@ -1,19 +1,20 @@
 using Sana.GraphBuilder;
 using Sana.Inference.Captioning;
 using Sana.StillLife.Captions;
+using TinySana.Judging;
 using TinySana.Publishing;
 using TinySana.Tokenizers;
 using TinySana.Training;
 using static TorchSharp.torch;
 
-namespace TinySana.Judging;
+namespace TinySana.Checking;
 
-/// <summary>Whether a captioner's graphs compute what it was trained as.</summary>
-internal static class CaptionerAgreement
+/// <summary>A published captioner from pixels to logits, as everybody runs it: each time in the middle of a caption.</summary>
+internal static class CaptionerCheck
 {
-    /// <summary>The greatest difference of a logit, after the first half of a caption.</summary>
-    /// <param name="folder">The checkpoint.</param>
-    public static double Difference(string folder)
+    private const int Images = 8;
+
+    public static IEnumerable<(string Network, double Difference)> Compare(string folder)
     {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
@@ -21,14 +22,14 @@ internal static class CaptionerAgreement
         using var network = CaptionNetwork.Load(folder, new CaptionerOptions { Threads = 1 });
         using var captioner = CaptionerFolder.Read(folder);
         var tokenizer = new Gpt2Tokenizer(folder);
-        return UnseenScenes.Usual(8).Max(scene =>
+        var greatest = UnseenScenes.Usual(Images).Max(scene =>
         {
             var caption = tokenizer.Encode(CaptionGrammar.Describe(scene, Richness.Rich));
             var ids = caption[..(caption.Length / 2)];
-            var graph = network.LogitsAfter(SceneImages.Of(scene), ids).Data;
             var states = captioner.Encode(SceneImages.Pixels([scene], captioner.Options.Vision.Side));
-            var trained = captioner.Decode(tensor([tokenizer.EndId, .. ids.Select(id => (long)id)]).unsqueeze(0), states)[0, -1];
-            return (trained - tensor(graph)).abs().max().item<float>();
+            var logits = captioner.Decode(tensor([tokenizer.EndId, .. ids.Select(id => (long)id)]).unsqueeze(0), states)[0, -1]; // [vocab]
+            return BuiltGraph.Difference(logits, tensor(network.LogitsAfter(SceneImages.Of(scene), ids).Data));
         });
+        return [("logits", greatest)];
     }
 }
