@@ -20,14 +20,22 @@ internal static class CheckVerb
     ];
 
     /// <param name="arguments">The models' root; <c>models</c> if it is left out.</param>
-    /// <returns>1 if one of the networks differs by more than 1e-4.</returns>
+    /// <returns>1 if one of the networks differs by more than 1e-4, or is not there.</returns>
     public static int Run(string[] arguments)
     {
         NativeTorch.Prepare(threads: 1);
         var wrong = false;
         foreach (var (folder, compare) in Folders)
         {
-            foreach (var (network, difference) in compare(Path.Combine(arguments.FirstOrDefault("models"), folder)))
+            var path = Path.Combine(arguments.FirstOrDefault("models"), folder);
+            if (!Directory.Exists(path))
+            {
+                wrong = true;
+                Console.WriteLine($"{folder,-24} is not there");
+                continue;
+            }
+
+            foreach (var (network, difference) in compare(path))
             {
                 wrong |= !(difference <= Tolerance);
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{folder,-24} {network,-16} {difference:e2}{(difference <= Tolerance ? "" : "  differs")}"));

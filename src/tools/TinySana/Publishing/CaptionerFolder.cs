@@ -65,7 +65,7 @@ internal static class CaptionerFolder
             (int)encoder["image_size"]!,
             (int)encoder["patch_size"]!);
         var captioner = new Captioner(new CaptionerOptions(vision, (int)decoder["n_layer"]!, (int)decoder["vocab_size"]!, (int)decoder["n_positions"]!));
-        Checkpoints.Put(captioner, SafetensorsFile.Load(Path.Combine(folder, Weights)));
+        CheckpointTensors.Load(Path.Combine(folder, Weights), captioner);
         return captioner;
     }
 

@@ -62,7 +62,7 @@ internal static class ClipFolder
             (int)text["vocab_size"]!,
             (int)text["max_position_embeddings"]!,
             (int)config["projection_dim"]!));
-        Checkpoints.Put(clip, SafetensorsFile.Load(Path.Combine(folder, Weights)));
+        CheckpointTensors.Load(Path.Combine(folder, Weights), clip);
         return clip;
     }
 
