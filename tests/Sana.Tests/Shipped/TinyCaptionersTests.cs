@@ -24,7 +24,7 @@ public sealed class TinyCaptionersTests
     {
         var right = Captions("tiny-captioner-terse").Zip(Scenes).Count(pair => pair.First == CaptionGrammar.Describe(pair.Second, Richness.Terse));
 
-        Assert.InRange(right, 40, 59);
+        Assert.InRange(right, 25, 55);
     }
 
     private static string[] Captions(string name)

@@ -49,7 +49,7 @@ internal sealed record CaptionerRecipe
         DecoderLayers = 2,
         Styles = [Richness.Terse],
         Facts = 1,
-        Training = new TrainingOptions { Steps = 1_500, BatchSize = 64, LearningRate = 2e-3, WarmUp = 60, CheckpointEvery = 200, EmaDecay = 0.99, Seed = 32 },
+        Training = new TrainingOptions { Steps = 1_000, BatchSize = 64, LearningRate = 2e-3, WarmUp = 60, CheckpointEvery = 200, EmaDecay = 0.99, Seed = 32 },
     };
 }
 
