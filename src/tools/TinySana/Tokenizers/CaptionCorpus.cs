@@ -8,7 +8,7 @@ internal static class CaptionCorpus
 {
     private const int Scenes = 20_000;
 
-    /// <summary>Captions of every richness and wording, true and careless, of scenes that no training draws.</summary>
+    /// <summary>True captions of every richness and wording, of scenes that no training draws.</summary>
     public static IEnumerable<string> Captions()
     {
         for (var seed = 0UL; seed < Scenes; seed++)
