@@ -19,10 +19,11 @@ internal sealed class EvalArguments
     private readonly Option<string?> _steps = List("--steps", "Steps of the sweep, each 1…1000, or none. Default: 4,8,14,20,28,50.");
     private readonly Option<string?> _solvers = List("--solvers", "Solvers of the sweep of steps: flow-dpm, flow-euler, scm. Default: flow-dpm,flow-euler; scm for Sprint checkpoints.");
     private readonly Option<string?> _guidance = List("--guidance", "Guidance scales of the sweep, each 0…100, or none. Default: 1,2,3,4.5,6,8.");
+    private readonly Option<int?> _side = Accept.Number("--side", "Pixels of an image's side, a multiple of 32, 32…1024. Default: the checkpoint's native size.", 32, 1024);
     private readonly Option<ulong?> _seed = Accept.Number("--seed", "Decides prompts and noise, 0…18446744073709551615. Default: 0.", ulong.MinValue, ulong.MaxValue);
     private readonly Option<int?> _batch = Accept.Number("--batch", "Images drawn together, 1…64. Default: 8.", 1, 64);
 
-    public IEnumerable<Option> All => [_prompts, _images, _sweepPrompts, _mainSteps, _mainGuidance, _steps, _solvers, _guidance, _seed, _batch];
+    public IEnumerable<Option> All => [_prompts, _images, _sweepPrompts, _mainSteps, _mainGuidance, _steps, _solvers, _guidance, _side, _seed, _batch];
 
     /// <summary>Images of each prompt, if it was said.</summary>
     public int? Images(ParseResult parsed) => parsed.GetValue(_images);
@@ -38,6 +39,7 @@ internal sealed class EvalArguments
         Steps = Numbers(parsed, _steps, 1, 1000) ?? Usual.Steps,
         Solvers = parsed.GetValue(_solvers) is { } solvers ? [.. Parts(solvers).Select(Solver)] : Usual.Solvers,
         Guidance = Numbers(parsed, _guidance, 0f, 100f) ?? Usual.Guidance,
+        Side = parsed.GetValue(_side),
         Seed = parsed.GetValue(_seed) ?? Usual.Seed,
         BatchSize = parsed.GetValue(_batch) ?? Usual.BatchSize,
     };

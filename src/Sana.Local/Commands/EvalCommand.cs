@@ -70,7 +70,7 @@ internal sealed class EvalCommand : Command
     private int Lay(ParseResult parsed, EvalOptions options, SanaPipeline pipeline, IReadOnlyList<BenchmarkPrompt> prompts, CancellationToken cancellationToken)
     {
         var (images, folder) = (_arguments.Images(parsed) ?? 4, parsed.GetRequiredValue(_out));
-        var setting = WrongUseException.Unless(() => pipeline.Resolve(new GenerateOptions { Steps = options.MainSteps, Guidance = options.MainGuidance }));
+        var setting = WrongUseException.Unless(() => pipeline.Resolve(new GenerateOptions { Width = options.Side, Height = options.Side, Steps = options.MainSteps, Guidance = options.MainGuidance }));
         var layout = new BenchmarkLayout(new Drawing(pipeline, options.BatchSize, options.Seed, cancellationToken), setting, options.Seed, Tell(parsed));
         var isDpg = parsed.GetValue(_layout) == "dpg";
         if (isDpg && images is not (1 or 4))

@@ -32,6 +32,9 @@ internal sealed record EvalOptions
     /// <value>Decides prompts and noise. Default 0.</value>
     public ulong Seed { get; init; }
 
+    /// <value>Pixels of an image's side, a multiple of 32, 32…1024. Default: the checkpoint's native size.</value>
+    public int? Side { get; init; }
+
     /// <value>Images drawn together, 1…64. Default 8.</value>
     public int BatchSize { get; init; } = 8;
 }

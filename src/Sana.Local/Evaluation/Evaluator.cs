@@ -15,7 +15,8 @@ internal sealed class Evaluator(SanaPipeline pipeline, ClipScorer? scorer, EvalO
 {
     private readonly Drawing _drawing = new(pipeline, options.BatchSize, options.Seed, cancellationToken);
     private readonly ClipMeasure? _clip = scorer is null ? null : new ClipMeasure(scorer, cancellationToken);
-    private readonly GenerateOptions _main = pipeline.Resolve(new GenerateOptions { Steps = options.MainSteps, Guidance = options.MainGuidance, UseResolutionBinning = false });
+    private readonly GenerateOptions _main = pipeline.Resolve(
+        new GenerateOptions { Width = options.Side, Height = options.Side, Steps = options.MainSteps, Guidance = options.MainGuidance, UseResolutionBinning = false });
 
     /// <summary>Images of the main set, for a sheet.</summary>
     public IReadOnlyList<Drawn> Main { get; private set; } = [];

@@ -11,7 +11,7 @@ public sealed class EvalTests(SmallCheckpoint checkpoint) : IDisposable
 {
     private readonly TempFolder _folder = new();
 
-    private string[] Few => ["eval", "-c", checkpoint.Path, "--prompts-per-category", "1", "--images", "1", "--sweep-prompts", "1", "--main-steps", "1", "--steps", "1,2", "--guidance", "none", "--solvers", "flow-euler"];
+    private string[] Few => ["eval", "-c", checkpoint.Path, "--prompts-per-category", "1", "--images", "1", "--sweep-prompts", "1", "--main-steps", "1", "--side", "64", "--steps", "1,2", "--guidance", "none", "--solvers", "flow-euler"];
 
     public void Dispose() => _folder.Dispose();
 

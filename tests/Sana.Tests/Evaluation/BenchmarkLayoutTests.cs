@@ -62,7 +62,7 @@ public sealed class BenchmarkLayoutTests : IDisposable
     {
         _checkpoint.Build();
         using var pipeline = SanaPipeline.Load(_checkpoint.Folder, new PipelineOptions { Threads = 1 });
-        var options = pipeline.Resolve(new GenerateOptions { Steps = 1 });
+        var options = pipeline.Resolve(new GenerateOptions { Width = 64, Height = 64, Steps = 1, UseResolutionBinning = false });
         Side = options.Width!.Value;
         return lay(new BenchmarkLayout(new Drawing(pipeline, 4, 0, CancellationToken.None), options, 0, _ => { }), _folder.File("out"));
     }

@@ -10,7 +10,7 @@ namespace Sana.Tests.Evaluation;
 
 public sealed class EvaluatorTests : IDisposable
 {
-    private static readonly EvalOptions Few = new() { PromptsPerCategory = 2, Images = 2, SweepPrompts = 1, MainSteps = 2, Steps = [1, 2], Guidance = [1, 3], BatchSize = 5 };
+    private static readonly EvalOptions Few = new() { PromptsPerCategory = 2, Images = 2, SweepPrompts = 1, MainSteps = 2, Steps = [1, 2], Guidance = [1, 3], Side = 64, BatchSize = 5 };
 
     private readonly BuiltCheckpoint _checkpoint = BuiltCheckpoint.Copy(BuiltCheckpoint.Plain);
     private readonly BuiltClip _clip = new();
