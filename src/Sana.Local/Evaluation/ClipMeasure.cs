@@ -25,11 +25,11 @@ internal sealed class ClipMeasure(ClipScorer scorer, CancellationToken cancellat
         return ([.. drawn.Select(one => one.Image is null ? double.NaN : scores.Dequeue()[0].Score)], frechet);
     }
 
-    private static EmbeddingMoments? Moments(IReadOnlyCollection<float[]> embeddings)
+    private static EmbeddingMoments? Moments(float[][] embeddings)
     {
-        if (embeddings.Count == 0)
+        if (embeddings.Length == 0)
             return null;
-        var moments = new EmbeddingMoments(embeddings.First().Length);
+        var moments = new EmbeddingMoments(embeddings[0].Length);
         foreach (var embedding in embeddings)
             moments.Add(embedding);
         return moments;
