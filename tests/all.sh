@@ -26,14 +26,21 @@ step "Build, warnings as errors"
 mkdir -p artifacts
 dotnet restore SanaFunctions.sln --locked-mode
 dotnet build SanaFunctions.sln --no-restore -c Release -warnaserror
+# The trainer of the small models is in the solution and not in its build, because LibTorch is a large download.
+dotnet restore src/tools/TinySana --locked-mode
+dotnet build src/tools/TinySana --no-restore -c Release -warnaserror
 
 step "Format"
 # Sana.Functions is in the solution and not in its build: without its packages only its layout can be looked at; its style is checked where the tests compile it.
-dotnet format SanaFunctions.sln --no-restore --verify-no-changes --exclude src/Sana.Functions/
+dotnet format SanaFunctions.sln --no-restore --verify-no-changes --exclude src/Sana.Functions/ src/tools/TinySana/
+dotnet format src/tools/TinySana/TinySana.csproj --no-restore --verify-no-changes
 dotnet format whitespace src/Sana.Functions --folder --verify-no-changes
 
-step "Tests"
+step "Graphs of the small models against LibTorch"
 failed=0
+dotnet run --project src/tools/TinySana --no-build -c Release -- check || failed=1
+
+step "Tests"
 dotnet test SanaFunctions.sln --no-build -c Release --logger 'console;verbosity=normal' "$@" >"$log" 2>&1 || failed=1
 grep -E '^\s+(Failed|Skipped) |error|Error Message|^(Passed|Failed)!' -A 12 "$log" | grep -vE '^\s+Passed ' || true
 

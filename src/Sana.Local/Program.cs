@@ -3,6 +3,7 @@ using Sana.Local.Commands;
 
 var root = new RootCommand("Sana on one machine: images of a folder or container to captioned, scored training shards, and text to images; resumable, into a folder or a blob container.")
 {
+    new DemoCommand(),
     new BuildCommand(),
     new InfoCommand(),
     new GenerateCommand(),

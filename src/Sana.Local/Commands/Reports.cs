@@ -18,6 +18,9 @@ internal sealed record ErrorReport(string Error, int ExitCode);
 internal sealed record GenerateReport(
     string RunId, string Place, string Manifest, string Status, long Made, long Skipped, long Failed, long Rejected, IReadOnlyDictionary<string, long> Reasons, double Seconds);
 
+/// <summary>Of <c>sana demo</c>.</summary>
+internal sealed record DemoReport(string Page, int Images, int Captioned, double Seconds);
+
 /// <summary>Of <c>sana serve</c>, when it listens.</summary>
 internal sealed record ServeReport(IReadOnlyList<string> Urls, string Place);
 
@@ -69,6 +72,7 @@ internal sealed record DeadReport(string Id, string JobId, string? Reason, strin
 
 [JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(ErrorReport))]
+[JsonSerializable(typeof(DemoReport))]
 [JsonSerializable(typeof(GenerateReport))]
 [JsonSerializable(typeof(InfoReport))]
 [JsonSerializable(typeof(ClipInfoReport))]

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Sana.Curation.Report;
 using Sana.Workflows.Contract;
 using Sana.Workflows.Http;
 using Sana.Workflows.Rendering;

@@ -1,0 +1,62 @@
+using System.CommandLine;
+using System.Diagnostics;
+using Sana.Inference.Diffusion;
+using Sana.Local.Demo;
+using Sana.Local.Hosting;
+using Sana.Workflows;
+using Sana.Workflows.Curation;
+using Sana.Workflows.Generation;
+
+namespace Sana.Local.Commands;
+
+/// <summary><c>sana demo</c>: from a bare machine to a page with captions, scores and images, with the small models that ship with the program.</summary>
+internal sealed class DemoCommand : Command
+{
+    private readonly Option<string> _out = new("--out", "-o") { Description = "Folder for everything. Default: demo.", HelpName = "folder", DefaultValueFactory = _ => "demo" };
+    private readonly Option<string?> _models = new("--models") { Description = "Folder of the small models. Default: models, beside the program.", HelpName = "folder" };
+    private readonly Option<int?> _images = Accept.Number("--images", "Images of the sample dataset, 10…1000. Default: 60.", 10, 1000);
+    private readonly Option<bool> _open = new("--open") { Description = "Open the page in the browser at the end. Default: off." };
+    private readonly Option<bool> _json = Accept.Json();
+
+    public DemoCommand()
+        : base("demo", "Curate a sample dataset and paint a gallery with the small models that ship with the program; both on one page.")
+    {
+        Option[] options = [_out, _models, _images, _open, _json];
+        foreach (var option in options)
+            Add(option);
+        SetAction(Run);
+    }
+
+    private async Task<int> Run(ParseResult parsed, CancellationToken cancellationToken)
+    {
+        var clock = Stopwatch.StartNew();
+        var folder = Path.GetFullPath(parsed.GetRequiredValue(_out));
+        var models = ShippedModels.Find(parsed.GetValue(_models));
+        var dataset = Path.Combine(folder, "still-lifes");
+        var scenes = SampleDataset.Write(dataset, parsed.GetValue(_images) ?? 60);
+
+        await using var host = await LocalHost.Open(new LocalOptions { Data = folder, Checkpoint = models.Sana }, cancellationToken);
+        var curate = await CurationSubmission.Start(host.Client, host.Blobs, DemoJobs.Curate(dataset, models), CurationSubmission.Pace, cancellationToken);
+        var generate = await Submission.Start(host.Client, host.Blobs, DemoJobs.Generate(), pace: null, cancellationToken);
+        await DemoProgress.ToTheEnd(host, [("curate", curate.Instance.Id), ("generate", generate.Instance.Id)], cancellationToken);
+
+        var curated = (await host.Client.Get(curate.Instance.Id))!.ReadOutput<CurateSummary>();
+        var generated = (await host.Client.Get(generate.Instance.Id))!.ReadOutput<GenerateSummary>();
+        var gallery = await DemoResults.Gallery(host.Blobs, generated, cancellationToken);
+        var captions = await DemoResults.Captions(host.Blobs, curated, dataset, scenes, cancellationToken);
+        var page = Path.Combine(folder, "index.html");
+        await File.WriteAllTextAsync(page, DemoPage.Write(gallery, captions, curated, generated).Text, cancellationToken);
+        return Tell(page, gallery.Count, captions.Count, clock.Elapsed, parsed.GetValue(_json), parsed.GetValue(_open));
+    }
+
+    private static int Tell(string page, int images, int captioned, TimeSpan elapsed, bool json, bool open)
+    {
+        if (json)
+            Reports.WriteJson(new DemoReport(page, images, captioned, Math.Round(elapsed.TotalSeconds, 3)), Reports.Json.DemoReport);
+        else
+            Console.WriteLine($"{captioned} images captioned, {images} painted in {elapsed.TotalSeconds:0} s. Look at {new Uri(page)}");
+        if (open)
+            Process.Start(new ProcessStartInfo(page) { UseShellExecute = true })?.Dispose();
+        return ExitCode.Done;
+    }
+}

@@ -1,0 +1,40 @@
+using Sana.Inference.Imaging;
+using Sana.StillLife;
+using Sana.StillLife.Captions;
+using Sana.StillLife.Rendering;
+
+namespace Sana.Local.Demo;
+
+/// <summary>A folder of still lifes with the captions that careless people left: what a curation gets to work on. Nobody trained on these scenes.</summary>
+internal static class SampleDataset
+{
+    private const int Side = 128;
+
+    /// <summary>Seeds from here on are the demo's.</summary>
+    private const ulong FirstSeed = 9_000_000_000;
+
+    /// <summary>Writes the images, one of them twice and one of them cut off, as real folders have them.</summary>
+    /// <returns>The truth of each file name.</returns>
+    public static IReadOnlyDictionary<string, Scene> Write(string folder, int images)
+    {
+        Directory.CreateDirectory(folder);
+        var scenes = new SortedDictionary<string, Scene>(StringComparer.Ordinal);
+        for (var i = 0; i < images; i++)
+        {
+            var scene = SceneGenerator.Draw(FirstSeed + (ulong)i);
+            var name = $"{i:0000}";
+            var picture = ImageCodec.Encode(new RgbImage(Side, Side, SceneRenderer.Render(scene, Side)), ImageFormat.Png);
+            File.WriteAllBytes(Path.Combine(folder, $"{name}.png"), picture);
+            if (CaptionNoise.Of(scene, new SceneRandom(FirstSeed + (ulong)i)) is { } caption)
+                File.WriteAllText(Path.Combine(folder, $"{name}.txt"), caption);
+            scenes.Add($"{name}.png", scene);
+            if (i == 0)
+            {
+                File.WriteAllBytes(Path.Combine(folder, "copy-of-0000.png"), picture);
+                File.WriteAllBytes(Path.Combine(folder, "cut-off.png"), picture.AsSpan(0, picture.Length / 2));
+            }
+        }
+
+        return scenes;
+    }
+}

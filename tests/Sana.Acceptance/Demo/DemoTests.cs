@@ -1,0 +1,53 @@
+using System.Text.Json;
+using Sana.Acceptance.Support;
+using Sana.Tests.Support;
+using Xunit;
+
+namespace Sana.Acceptance.Demo;
+
+/// <summary>What a newcomer runs first: the whole program with the models that ship with it, and its page in a real browser.</summary>
+public sealed class DemoTests : IDisposable
+{
+    private const int Images = 12;
+
+    private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task A_bare_folder_becomes_a_page_with_captions_scores_and_images()
+    {
+        var place = _folder.File("demo");
+        var made = await Demo(place);
+
+        Assert.True(made.ExitCode == 0, made.Error);
+        var report = JsonDocument.Parse(made.Output).RootElement;
+        Assert.Equal(24, report.GetProperty("images").GetInt32());
+        // The copy and the file that is cut off are left out, each with its reason.
+        Assert.Equal(Images, report.GetProperty("captioned").GetInt32());
+        var rows = new Curated(Path.Combine(place, "blobs"), "still-lifes", "v1").Rows();
+        Assert.Equal(["duplicate", "rejected"], rows.Where(row => row.Status != "success").Select(row => row.Status).Order(StringComparer.Ordinal));
+        Assert.All(rows.Where(row => row.Status == "success"), row => Assert.Equal(row.Candidates.Max(one => one.Score), row.CaptionScore));
+
+        await using var page = await BrowserPage.Open();
+        await page.Size(420, 900, isPhone: true);
+        await page.Go(new Uri(report.GetProperty("page").GetString()!));
+        Assert.Single(page.Requests);
+        Assert.Empty(page.Complaints);
+        Assert.Equal("24", await page.Evaluate("document.querySelectorAll('figure img').length"));
+        Assert.Equal($"{Images}", await page.Evaluate("document.querySelectorAll('.row').length"));
+        Assert.Equal("0", await page.Evaluate("[...document.images].filter(image => image.naturalWidth !== 128).length"));
+        Assert.Equal("420", await page.Evaluate("document.documentElement.scrollWidth"));
+    }
+
+    [Fact]
+    public async Task The_same_demo_is_the_same_page()
+    {
+        await Demo(_folder.File("one"));
+        await Demo(_folder.File("two"));
+
+        Assert.Equal(await File.ReadAllBytesAsync(Path.Combine(_folder.File("one"), "index.html")), await File.ReadAllBytesAsync(Path.Combine(_folder.File("two"), "index.html")));
+    }
+
+    private static Task<Finished> Demo(string place) => SanaProgram.Run("demo", "--out", place, "--images", $"{Images}", "--json");
+}
