@@ -35,11 +35,11 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
     private string Folder => Path.Combine(artifacts, "transformer");
 
     /// <summary>From low to high; the last is what the checkpoint is for.</summary>
-    public IReadOnlyList<Stage> Stages { get; init; } = [new(Side: 64, Scenes: 32_768, Until: 1_000, Batch: 128), new(Side: 128, Scenes: 32_768, Until: 5_000, Batch: 64)];
+    public IReadOnlyList<Stage> Stages { get; init; } = [new(Side: 64, Scenes: 32_768, Until: 1_000, Batch: 128), new(Side: 128, Scenes: 32_768, Until: 4_000, Batch: 64)];
 
     public TrainingOptions Options { get; init; } = new()
     {
-        Steps = 5_000, BatchSize = 64, LearningRate = 2e-3, WarmUp = 200, WeightDecay = 0.01, EmaDecay = 0.998, CheckpointEvery = 500, Seed = 5,
+        Steps = 4_000, BatchSize = 64, LearningRate = 2e-3, WarmUp = 200, WeightDecay = 0.01, EmaDecay = 0.998, CheckpointEvery = 500, Seed = 5,
     };
 
     /// <summary>What a scene is called.</summary>
