@@ -12,11 +12,14 @@ public static class SceneGenerator
         var random = new SceneRandom(seed);
         while (true)
         {
-            var scene = Draw(ArrangementOf(random.Unit()), random);
+            var scene = Any(random);
             if (!HeldOut.Contains(scene))
                 return scene;
         }
     }
+
+    /// <summary>The scene of a seed as the world has them, held-out combinations among the others.</summary>
+    public static Scene DrawAny(ulong seed) => Any(new SceneRandom(seed));
 
     /// <summary>Any scene of an arrangement, held out or not.</summary>
     public static Scene Draw(Arrangement arrangement, SceneRandom random)
@@ -33,6 +36,8 @@ public static class SceneGenerator
     }
 
     private static readonly ObjectSize[] SmallOrMedium = [ObjectSize.Small, ObjectSize.Medium];
+
+    private static Scene Any(SceneRandom random) => Draw(ArrangementOf(random.Unit()), random);
 
     private static Arrangement ArrangementOf(double at) => (Arrangement)Array.FindIndex(Shares, end => at < end);
 

@@ -36,6 +36,6 @@ internal static class DemoJobs
 
     private static string Captioners(ShippedModels models) => new JsonObject
     {
-        ["captioners"] = new JsonArray([.. models.Captioners.Select(one => new JsonObject { ["label"] = one.Label, ["kind"] = "onnx", ["checkpoint"] = one.Checkpoint })]),
+        ["captioners"] = new JsonArray([.. models.Captioners.Select(one => new JsonObject { ["label"] = one.Label, ["kind"] = "onnx", ["checkpoint"] = one.Checkpoint, ["min_words"] = 2 })]),
     }.ToJsonString(new JsonSerializerOptions { WriteIndented = true });
 }

@@ -5,7 +5,7 @@ using Sana.StillLife.Rendering;
 
 namespace Sana.Local.Demo;
 
-/// <summary>A folder of still lifes with the captions that careless people left: what a curation gets to work on. Nobody trained on these scenes.</summary>
+/// <summary>A folder of still lifes with the captions that careless people left: what a curation gets to work on. Many of the scenes show combinations that no model was trained on, as real folders do.</summary>
 internal static class SampleDataset
 {
     private const int Side = 128;
@@ -21,7 +21,7 @@ internal static class SampleDataset
         var scenes = new SortedDictionary<string, Scene>(StringComparer.Ordinal);
         for (var i = 0; i < images; i++)
         {
-            var scene = SceneGenerator.Draw(FirstSeed + (ulong)i);
+            var scene = SceneGenerator.DrawAny(FirstSeed + (ulong)i);
             var name = $"{i:0000}";
             var picture = ImageCodec.Encode(new RgbImage(Side, Side, SceneRenderer.Render(scene, Side)), ImageFormat.Png);
             File.WriteAllBytes(Path.Combine(folder, $"{name}.png"), picture);
