@@ -5,8 +5,8 @@ namespace Sana.StillLife.Analysis;
 /// </summary>
 public static class SceneAnalyser
 {
-    /// <summary>What fits no outline at least so well is a smudge. Rendered objects fit to 0.9 and more.</summary>
-    public const double LeastConfidence = 0.7;
+    /// <summary>What fits no outline at least so well is a smudge. Rendered objects have 0.9.</summary>
+    public const double LeastConfidence = 0.5;
 
     // The smallest object, a thin cross of the smallest radius, covers 0.009 of a picture.
     private const double LeastArea = 0.003;
@@ -28,7 +28,7 @@ public static class SceneAnalyser
 
         var least = (int)(LeastArea * taken.Length);
         var objects = Blobs.Of(taken, picture.Side, least).SelectMany(blob => Touching.Parts(picture, ground, blob, taken, least))
-            .Where(seen => seen.Confidence >= LeastConfidence && seen.Radius >= LeastRadius);
+            .Where(seen => seen.Radius >= LeastRadius);
         return new([.. objects.OrderBy(one => (int)(one.Y * 3)).ThenBy(one => one.X)], word);
     }
 }

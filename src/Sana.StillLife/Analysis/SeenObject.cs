@@ -6,7 +6,7 @@ namespace Sana.StillLife.Analysis;
 /// <param name="X">Its centre from the left, 0 to 1 of the picture's side.</param>
 /// <param name="Y">Its centre from the top, 0 to 1 of the picture's side.</param>
 /// <param name="Radius">Its radius, 0 to 1 of the picture's side.</param>
-/// <param name="Confidence">How well that outline fits: what object and outline have in common of what they cover together, 0 to 1.</param>
+/// <param name="Confidence">How well that outline fits: 1 where the object's own is the same, 0.5 where it is just near enough to be called that shape.</param>
 public sealed record SeenObject(Shape Shape, Colour Colour, double X, double Y, double Radius, double Confidence)
 {
     /// <summary>The nearest size.</summary>

@@ -7,6 +7,8 @@ internal sealed class Template
 {
     private const float Reach = 1.4f, Step = 0.02f;
 
+    private const float RimWidth = 0.06f;
+
     private const int Cells = (int)(2 * Reach / Step) + 1;
 
     private readonly float[] _distances = new float[Cells * Cells];
@@ -18,6 +20,7 @@ internal sealed class Template
         {
             var (x, y) = (((i % Cells) * Step) - Reach, ((i / Cells) * Step) - Reach);
             _distances[i] = (float)Outline.Distance(shape, x, y);
+            Rim += Math.Abs(_distances[i]) < RimWidth ? Step * Step / (2 * RimWidth) : 0;
             if (_distances[i] >= 0)
                 continue;
             (Area, MeanX, MeanY) = (Area + (Step * Step), MeanX + x, MeanY + y);
@@ -32,6 +35,9 @@ internal sealed class Template
     public Shape Shape { get; }
 
     public double Area { get; }
+
+    /// <summary>How long its outline is, in radii.</summary>
+    public double Rim { get; }
 
     public double MeanX { get; }
 

@@ -1,36 +1,37 @@
 namespace Sana.StillLife.Analysis;
 
-/// <summary>Reads a blob as one object, or as two that touch where one fits badly.</summary>
+/// <summary>Reads a blob as one object, or as some that touch where one fits badly.</summary>
 internal static class Touching
 {
-    // One object fits better than this unless the picture is poor.
-    private const double Good = 0.85;
+    // Three in a row can touch.
+    private const int MostCuts = 2;
 
     private const int Rounds = 12;
 
-    public static IEnumerable<SeenObject> Parts(Picture picture, Ground ground, List<int> blob, bool[] taken, int least)
+    /// <summary>The objects of a blob; none where neither it nor any way to cut it gives shapes alone.</summary>
+    public static IReadOnlyList<SeenObject> Parts(Picture picture, Ground ground, List<int> blob, bool[] taken, int least, int cuts = MostCuts)
     {
         var whole = Read(picture, ground, blob, taken);
-        if (whole.Confidence >= Good)
+        if (whole.Confidence >= SceneAnalyser.LeastConfidence)
             return [whole];
 
-        foreach (var halves in (List<int>[][])[ByColour(picture, blob), ByPlace(picture, blob)])
+        foreach (var halves in cuts == 0 ? [] : (List<int>[][])[ByColour(picture, blob), ByPlace(picture, blob)])
         {
             if (halves.Any(half => half.Count < least))
                 continue;
-            SeenObject[] parts = [.. halves.Select(half => Read(picture, ground, half, taken))];
-            if (parts.Min(part => part.Confidence) > whole.Confidence)
-                return halves.SelectMany((half, i) => parts[i].Confidence >= Good ? [parts[i]] : Parts(picture, ground, half, taken, least));
+            SeenObject[][] parts = [.. halves.Select(half => Parts(picture, ground, half, taken, least, cuts - 1).ToArray())];
+            if (parts.All(half => half.Length > 0))
+                return [.. parts.SelectMany(half => half)];
         }
 
-        return [whole];
+        return [];
     }
 
     private static SeenObject Read(Picture picture, Ground ground, List<int> blob, bool[] taken)
     {
         var colour = picture.Median(Blobs.Core(blob, picture.Side));
         var fit = OutlineFit.Best(new Cutout(picture, ground, blob, taken, colour));
-        return new(fit.Shape, colour.Name(), fit.X / picture.Side, fit.Y / picture.Side, fit.Radius / picture.Side, fit.Overlap);
+        return new(fit.Shape, colour.Name(), fit.X / picture.Side, fit.Y / picture.Side, fit.Radius / picture.Side, fit.Confidence);
     }
 
     // The two commonest names of colours in the core; every pixel goes to the nearer of the two.
