@@ -32,7 +32,7 @@ internal static class AutoencoderRecipe
     };
 
     /// <summary>Of the decoder alone, afterwards.</summary>
-    public static TrainingOptions DecoderOptions { get; } = Options with { Steps = 12_000, LearningRate = 8e-4, Seed = 12 };
+    public static TrainingOptions DecoderOptions { get; } = Options with { Steps = 6_000, LearningRate = 8e-4, Seed = 12 };
 
     /// <summary>The averaged weights after all steps, of which those before the last checkpoint are not done again.</summary>
     /// <param name="folder">Of checkpoint and log.</param>
