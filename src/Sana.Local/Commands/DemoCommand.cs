@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Diagnostics;
-using Sana.Inference.Diffusion;
 using Sana.Local.Demo;
 using Sana.Local.Hosting;
 using Sana.Workflows;

@@ -3,6 +3,7 @@ using Sana.Inference.Captioning;
 using Sana.StillLife;
 using Sana.StillLife.Captions;
 using Sana.Tests.Support;
+using Xunit;
 
 namespace Sana.Tests.Shipped;
 

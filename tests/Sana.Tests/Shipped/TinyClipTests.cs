@@ -4,6 +4,7 @@ using Sana.Inference.Text;
 using Sana.StillLife;
 using Sana.StillLife.Captions;
 using Sana.Tests.Support;
+using Xunit;
 
 namespace Sana.Tests.Shipped;
 

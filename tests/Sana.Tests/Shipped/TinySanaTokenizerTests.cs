@@ -1,5 +1,6 @@
 using Sana.Inference.Text;
 using Sana.Tests.Support;
+using Xunit;
 
 namespace Sana.Tests.Shipped;
 

@@ -1,7 +1,7 @@
-using Sana.Local.Serve;
+using Sana.Curation.Report;
 using Xunit;
 
-namespace Sana.Tests.Serve;
+namespace Sana.Tests.Curation.Report;
 
 public sealed class HtmlTests
 {
