@@ -23,7 +23,11 @@ internal static class GemmaTokenizerWriter
         var special = new JsonObject { ["bos_token"] = "<bos>", ["eos_token"] = "<eos>", ["pad_token"] = "<pad>", ["unk_token"] = "<unk>" };
         var config = new JsonObject
         {
-            ["tokenizer_class"] = "GemmaTokenizer", ["add_bos_token"] = true, ["add_eos_token"] = false, ["padding_side"] = "left", ["clean_up_tokenization_spaces"] = false,
+            ["tokenizer_class"] = "GemmaTokenizer",
+            ["add_bos_token"] = true,
+            ["add_eos_token"] = false,
+            ["padding_side"] = "left",
+            ["clean_up_tokenization_spaces"] = false,
             ["model_max_length"] = 8_192,
         };
         foreach (var (name, token) in special)
@@ -51,8 +55,14 @@ internal static class GemmaTokenizerWriter
         },
         ["model"] = new JsonObject
         {
-            ["type"] = "BPE", ["dropout"] = null, ["unk_token"] = "<unk>", ["continuing_subword_prefix"] = null, ["end_of_word_suffix"] = null,
-            ["fuse_unk"] = true, ["byte_fallback"] = true, ["ignore_merges"] = false,
+            ["type"] = "BPE",
+            ["dropout"] = null,
+            ["unk_token"] = "<unk>",
+            ["continuing_subword_prefix"] = null,
+            ["end_of_word_suffix"] = null,
+            ["fuse_unk"] = true,
+            ["byte_fallback"] = true,
+            ["ignore_merges"] = false,
             ["vocab"] = new JsonObject(tokens.Select((token, id) => KeyValuePair.Create(token, (JsonNode?)id))),
             ["merges"] = new JsonArray([.. merges.Select(merge => (JsonNode)$"{merge.Left} {merge.Right}")]),
         },
@@ -60,12 +70,20 @@ internal static class GemmaTokenizerWriter
 
     private static JsonObject AddedToken(int id, string content) => new()
     {
-        ["id"] = id, ["content"] = content, ["single_word"] = false, ["lstrip"] = false, ["rstrip"] = false, ["normalized"] = false, ["special"] = content[0] == '<',
+        ["id"] = id,
+        ["content"] = content,
+        ["single_word"] = false,
+        ["lstrip"] = false,
+        ["rstrip"] = false,
+        ["normalized"] = false,
+        ["special"] = content[0] == '<',
     };
 
     private static JsonObject Replace(string pattern, string content) => new()
     {
-        ["type"] = "Replace", ["pattern"] = new JsonObject { ["String"] = pattern }, ["content"] = content,
+        ["type"] = "Replace",
+        ["pattern"] = new JsonObject { ["String"] = pattern },
+        ["content"] = content,
     };
 
     private static JsonObject Template()

@@ -1,5 +1,5 @@
-using TinySana.Publishing;
 using TinySana.Judging;
+using TinySana.Publishing;
 using TinySana.Tokenizers;
 using TinySana.Torch;
 

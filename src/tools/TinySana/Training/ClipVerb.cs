@@ -1,6 +1,6 @@
 using Sana.Inference.Text;
-using TinySana.Publishing;
 using TinySana.Judging;
+using TinySana.Publishing;
 using TinySana.Tokenizers;
 using TinySana.Torch;
 

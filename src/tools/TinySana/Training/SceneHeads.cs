@@ -1,5 +1,5 @@
-using TorchSharp.Modules;
 using TinySana.Networks;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 

@@ -20,13 +20,32 @@ internal static class TextEncoderTraining
 
     public static TrainingOptions Options { get; } = new()
     {
-        Steps = 3_200, BatchSize = 48, LearningRate = 3e-3, WarmUp = 60, WeightDecay = 0.02, EmaDecay = 0.99, CheckpointEvery = 250, Seed = 11,
+        Steps = 3_200,
+        BatchSize = 48,
+        LearningRate = 3e-3,
+        WarmUp = 60,
+        WeightDecay = 0.02,
+        EmaDecay = 0.99,
+        CheckpointEvery = 250,
+        Seed = 11,
     };
 
     public static Gemma2Config Config(int vocabulary) => new()
     {
-        VocabSize = vocabulary, HiddenSize = 128, IntermediateSize = 384, NumHiddenLayers = 4, NumAttentionHeads = 4, NumKeyValueHeads = 2, HeadDim = 32, QueryPreAttnScalar = 32,
-        AttnLogitSoftcapping = 50, RmsNormEps = 1e-6, RopeTheta = 10_000, MaxPositionEmbeddings = 8_192, SlidingWindow = 4_096, SlidingLayers = [true, false, true, false],
+        VocabSize = vocabulary,
+        HiddenSize = 128,
+        IntermediateSize = 384,
+        NumHiddenLayers = 4,
+        NumAttentionHeads = 4,
+        NumKeyValueHeads = 2,
+        HeadDim = 32,
+        QueryPreAttnScalar = 32,
+        AttnLogitSoftcapping = 50,
+        RmsNormEps = 1e-6,
+        RopeTheta = 10_000,
+        MaxPositionEmbeddings = 8_192,
+        SlidingWindow = 4_096,
+        SlidingLayers = [true, false, true, false],
     };
 
     /// <param name="models">Gets the folder <c>tiny-sana</c>.</param>

@@ -39,7 +39,14 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
 
     public TrainingOptions Options { get; init; } = new()
     {
-        Steps = 4_000, BatchSize = 64, LearningRate = 2e-3, WarmUp = 200, WeightDecay = 0.01, EmaDecay = 0.998, CheckpointEvery = 500, Seed = 5,
+        Steps = 4_000,
+        BatchSize = 64,
+        LearningRate = 2e-3,
+        WarmUp = 200,
+        WeightDecay = 0.01,
+        EmaDecay = 0.998,
+        CheckpointEvery = 500,
+        Seed = 5,
     };
 
     /// <summary>What a scene is called.</summary>
@@ -47,8 +54,21 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
 
     public static SanaTransformerConfig Config(int channels, int side) => new()
     {
-        InChannels = channels, NumLayers = 8, NumAttentionHeads = 4, AttentionHeadDim = 32, NumCrossAttentionHeads = 4, CrossAttentionHeadDim = 32, CaptionChannels = 128, MlpRatio = 2.5,
-        NormEps = 1e-6, SampleSize = side, InterpolationScale = 1, QkNorm = false, GuidanceEmbeds = false, GuidanceEmbedsScale = 0.1, TimestepScale = 1,
+        InChannels = channels,
+        NumLayers = 8,
+        NumAttentionHeads = 4,
+        AttentionHeadDim = 32,
+        NumCrossAttentionHeads = 4,
+        CrossAttentionHeadDim = 32,
+        CaptionChannels = 128,
+        MlpRatio = 2.5,
+        NormEps = 1e-6,
+        SampleSize = side,
+        InterpolationScale = 1,
+        QkNorm = false,
+        GuidanceEmbeds = false,
+        GuidanceEmbedsScale = 0.1,
+        TimestepScale = 1,
     };
 
     /// <summary>Trains, or goes on where a run was cut, and writes the checkpoint's folders.</summary>

@@ -52,7 +52,7 @@ public sealed class CaptionClaimsTests
     [InlineData("a blue circle and a red square", 6, 4)]
     [InlineData("a red circle and a red circle", 6, 4)]
     [InlineData("two red circles", 3, 2)]
-    [InlineData("a red crcile above a blue square", 6, 5)]
+    [InlineData("a red crcile above a blue square", 5, 4)]
     [InlineData("a red circle and a blue square on a pale blue stripde background", 7, 7)]
     [InlineData("a red circle and a blue square on a aple blue striped background", 7, 7)]
     [InlineData("a green star, a red circle and a blue square", 9, 6)]

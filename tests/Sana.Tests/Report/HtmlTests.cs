@@ -1,7 +1,7 @@
 using Sana.Curation.Report;
 using Xunit;
 
-namespace Sana.Tests.Curation.Report;
+namespace Sana.Tests.Report;
 
 public sealed class HtmlTests
 {
