@@ -8,16 +8,29 @@ internal sealed class TransformerBatches(PromptStates prompts, CaptionSource cap
 {
     private const double Dropout = 0.1;
 
+    // Of ten lone objects or signs drawn, how many are kept where scenes of several are to be learned.
+    private const double AloneKept = 0.2;
+
     /// <summary>Latents [b, c, h, w], hidden states [b, l, channels] and their mask [b, l].</summary>
-    public (Tensor Latents, Tensor Text, Tensor Mask) Draw(SceneLatents scenes, int step, int size)
+    /// <param name="scenes">To draw from.</param>
+    /// <param name="step">Of the training; each has its own scenes and captions.</param>
+    /// <param name="size">b.</param>
+    /// <param name="several">Whether most scenes should have more than one object.</param>
+    public (Tensor Latents, Tensor Text, Tensor Mask) Draw(SceneLatents scenes, int step, int size, bool several = false)
     {
         var (rows, texts) = (new long[size], new string?[size]);
         for (var i = 0; i < size; i++)
         {
             var random = new SceneRandom((seed << 40) + (ulong)(((long)step * size) + i));
-            rows[i] = random.Below((int)scenes.Count);
-            var at = scenes.First + (ulong)rows[i];
-            texts[i] = random.Chance(Dropout) ? null : captions(at, SceneGenerator.Draw(at), random);
+            Scene scene;
+            do
+            {
+                rows[i] = random.Below((int)scenes.Count);
+                scene = SceneGenerator.Draw(scenes.First + (ulong)rows[i]);
+            }
+            while (several && scene.Arrangement is (Arrangement.Alone or Arrangement.Sign) && !random.Chance(AloneKept));
+
+            texts[i] = random.Chance(Dropout) ? null : captions(scenes.First + (ulong)rows[i], scene, random);
         }
 
         var (text, mask) = prompts.Encode(texts);

@@ -52,6 +52,16 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
     /// <summary>What a scene is called.</summary>
     public CaptionSource Captions { get; init; } = (_, scene, random) => CaptionGrammar.Paraphrase(scene, random);
 
+    /// <summary>Of the part after the stages, in which most scenes have several objects.</summary>
+    public TrainingOptions SeveralOptions { get; init; } = new()
+    {
+        Steps = 900, BatchSize = 64, LearningRate = 1e-3, WarmUp = 40, WeightDecay = 0.01, EmaDecay = 0.99, CheckpointEvery = 300, Seed = 6,
+    };
+
+    /// <summary>What a scene is called in that part: half of the time its kinds alone.</summary>
+    public CaptionSource SeveralCaptions { get; init; } = (_, scene, random) =>
+        random.Chance(0.5) ? CaptionGrammar.Paraphrase(scene, Richness.Plain, random) : CaptionGrammar.Paraphrase(scene, random);
+
     public static SanaTransformerConfig Config(int channels, int side) => new()
     {
         InChannels = channels,
@@ -82,7 +92,29 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
         if (train)
             Train(run, network);
         run.UseEma();
+        TrainSeveral(network, train);
         TransformerFolder.Write(checkpoint, network, config, FlowMatching.Shift);
+    }
+
+    // On from the averaged weights with its own learning rate: which colour is whose takes longest to learn, above all where a caption leaves open how two objects stand.
+    private void TrainSeveral(SanaTransformer network, bool train)
+    {
+        using var run = new TrainingRun(Folder + "-several", network, SeveralOptions);
+        var (prompts, last) = (new PromptStates(checkpoint), Stages[^1]);
+        var batches = new TransformerBatches(prompts, SeveralCaptions, SeveralOptions.Seed);
+        var scenes = new Lazy<SceneLatents>(() => Latents(last));
+        if (train)
+        {
+            run.Train(
+                step =>
+                {
+                    var (latents, text, mask) = batches.Draw(scenes.Value, step, last.Batch, several: true);
+                    return FlowMatching.Loss(network, latents, text, mask);
+                },
+                step => run.WithEma(() => SaveSheet(Path.Combine(Folder + "-several", $"{step:D6}.png"), new FlowSampler(network, prompts), last.Side)));
+        }
+
+        run.UseEma();
     }
 
     /// <summary>Makes what the stages read; training does it when it comes to it.</summary>
