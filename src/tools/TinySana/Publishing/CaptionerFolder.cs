@@ -17,7 +17,7 @@ internal static class CaptionerFolder
         var (vision, decoder, options) = (captioner.Options.Vision, captioner.Options.Decoder, captioner.Options);
         Gpt2TokenizerTraining.Write(folder, options.Positions);
         var end = new Gpt2Tokenizer(folder).EndId;
-        ByteLevelFiles.WriteJson(folder, "config.json", new JsonObject
+        JsonFile.Save(Path.Combine(folder, "config.json"), new JsonObject
         {
             ["architectures"] = new JsonArray("VisionEncoderDecoderModel"),
             ["model_type"] = "vision-encoder-decoder",
@@ -30,7 +30,7 @@ internal static class CaptionerFolder
             ["encoder"] = Encoder(vision),
             ["decoder"] = Decoder(decoder, options, end),
         });
-        ByteLevelFiles.WriteJson(folder, "generation_config.json", new JsonObject
+        JsonFile.Save(Path.Combine(folder, "generation_config.json"), new JsonObject
         {
             ["decoder_start_token_id"] = end,
             ["bos_token_id"] = end,
@@ -38,7 +38,7 @@ internal static class CaptionerFolder
             ["pad_token_id"] = end,
             ["max_length"] = options.Positions,
         });
-        ByteLevelFiles.WriteJson(folder, "preprocessor_config.json", new JsonObject
+        JsonFile.Save(Path.Combine(folder, "preprocessor_config.json"), new JsonObject
         {
             ["image_processor_type"] = "ViTImageProcessor",
             ["do_resize"] = true,

@@ -23,7 +23,7 @@ internal static class ClipFolder
         (text["bos_token_id"], text["eos_token_id"], text["pad_token_id"]) = (tokenizer.StartId, tokenizer.EndId, tokenizer.PadId);
         var vision = Tower(options.Vision.Tower, options, "clip_vision_model");
         (vision["image_size"], vision["patch_size"], vision["num_channels"]) = (options.Vision.Side, options.Vision.Patch, 3);
-        ByteLevelFiles.WriteJson(folder, "config.json", new JsonObject
+        JsonFile.Save(Path.Combine(folder, "config.json"), new JsonObject
         {
             ["architectures"] = new JsonArray("CLIPModel"),
             ["model_type"] = "clip",
@@ -32,7 +32,7 @@ internal static class ClipFolder
             ["text_config"] = text,
             ["vision_config"] = vision,
         });
-        ByteLevelFiles.WriteJson(folder, "preprocessor_config.json", new JsonObject
+        JsonFile.Save(Path.Combine(folder, "preprocessor_config.json"), new JsonObject
         {
             ["image_processor_type"] = "CLIPImageProcessor",
             ["do_convert_rgb"] = true,

@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Sana.Inference.Text;
+using TinySana.Torch;
 
 namespace TinySana.Tokenizers;
 
@@ -10,7 +11,7 @@ namespace TinySana.Tokenizers;
 internal static class ByteLevelFiles
 {
     // Letters of bytes stand as they are in published files.
-    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions OneLine = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>The letters of all bytes, in the order of published vocabularies.</summary>
     public static string[] Letters { get; } = [.. Enumerable.Range(0, 256).Select(ByteLetters.Letter).Order().Select(letter => letter.ToString())];
@@ -24,20 +25,13 @@ internal static class ByteLevelFiles
         var ids = new JsonObject([.. vocabulary.Select((token, id) => KeyValuePair.Create(token, (JsonNode?)id))]);
         string[] lines = [.. merges.Select(merge => $"{merge.Left} {merge.Right}")];
         File.WriteAllText(Path.Combine(folder, "merges.txt"), string.Join('\n', ["#version: 0.2", .. lines]) + "\n");
-        File.WriteAllText(Path.Combine(folder, "vocab.json"), ids.ToJsonString(new JsonSerializerOptions(Json) { WriteIndented = false }));
+        File.WriteAllText(Path.Combine(folder, "vocab.json"), ids.ToJsonString(OneLine));
         (tokenizer["model"]!["vocab"], tokenizer["model"]!["merges"]) = (ids, new JsonArray([.. lines.Select(line => (JsonNode)line)]));
-        WriteJson(folder, "tokenizer.json", tokenizer);
-    }
-
-    /// <summary>Writes a settings file.</summary>
-    public static void WriteJson(string folder, string file, JsonNode content)
-    {
-        Directory.CreateDirectory(folder);
-        File.WriteAllText(Path.Combine(folder, file), content.ToJsonString(Json) + "\n");
+        JsonFile.Save(Path.Combine(folder, "tokenizer.json"), tokenizer);
     }
 
     /// <summary>An entry of <c>added_tokens</c>.</summary>
-    public static JsonObject Special(string content, int id) => new()
+    public static JsonObject Added(string content, int id, bool isSpecial = true) => new()
     {
         ["id"] = id,
         ["content"] = content,
@@ -45,7 +39,7 @@ internal static class ByteLevelFiles
         ["lstrip"] = false,
         ["rstrip"] = false,
         ["normalized"] = false,
-        ["special"] = true,
+        ["special"] = isSpecial,
     };
 
     /// <summary>The section <c>model</c> of tokenizer.json without its tables.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Sana.Inference.Text;
+using TinySana.Torch;
 
 namespace TinySana.Tokenizers;
 
@@ -27,7 +28,7 @@ internal static class ClipTokenizerTraining
             ["version"] = "1.0",
             ["truncation"] = null,
             ["padding"] = null,
-            ["added_tokens"] = new JsonArray(ByteLevelFiles.Special(StartToken, start), ByteLevelFiles.Special(EndToken, end)),
+            ["added_tokens"] = new JsonArray(ByteLevelFiles.Added(StartToken, start), ByteLevelFiles.Added(EndToken, end)),
             ["normalizer"] = Sequence("normalizers", Step("NFC"), Replace(), Step("Lowercase")),
             ["pre_tokenizer"] = Sequence("pretokenizers", SplitStep(), ByteLevelFiles.ByteLevel(trim: true)),
             ["post_processor"] = new JsonObject
@@ -41,10 +42,10 @@ internal static class ClipTokenizerTraining
             ["decoder"] = ByteLevelFiles.ByteLevel(trim: true),
             ["model"] = ByteLevelFiles.Model(EndToken, WordEnd),
         });
-        ByteLevelFiles.WriteJson(folder, "special_tokens_map.json", Specials());
+        JsonFile.Save(Path.Combine(folder, "special_tokens_map.json"), Specials());
         var config = Specials();
         (config["tokenizer_class"], config["model_max_length"], config["do_lower_case"]) = ("CLIPTokenizer", context, true);
-        ByteLevelFiles.WriteJson(folder, "tokenizer_config.json", config);
+        JsonFile.Save(Path.Combine(folder, "tokenizer_config.json"), config);
     }
 
     private static IEnumerable<string> Split(string caption)

@@ -44,7 +44,7 @@ internal static class GemmaTokenizerWriter
         ["version"] = "1.0",
         ["truncation"] = null,
         ["padding"] = null,
-        ["added_tokens"] = new JsonArray([.. Added.Select((token, id) => AddedToken(id, token))]),
+        ["added_tokens"] = new JsonArray([.. Added.Select((token, id) => ByteLevelFiles.Added(token, id, isSpecial: token[0] == '<'))]),
         ["normalizer"] = Replace(" ", "▁"),
         ["pre_tokenizer"] = null,
         ["post_processor"] = Template(),
@@ -66,17 +66,6 @@ internal static class GemmaTokenizerWriter
             ["vocab"] = new JsonObject(tokens.Select((token, id) => KeyValuePair.Create(token, (JsonNode?)id))),
             ["merges"] = new JsonArray([.. merges.Select(merge => (JsonNode)$"{merge.Left} {merge.Right}")]),
         },
-    };
-
-    private static JsonObject AddedToken(int id, string content) => new()
-    {
-        ["id"] = id,
-        ["content"] = content,
-        ["single_word"] = false,
-        ["lstrip"] = false,
-        ["rstrip"] = false,
-        ["normalized"] = false,
-        ["special"] = content[0] == '<',
     };
 
     private static JsonObject Replace(string pattern, string content) => new()

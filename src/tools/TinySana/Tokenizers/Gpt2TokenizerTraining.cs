@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using TinySana.Torch;
 
 namespace TinySana.Tokenizers;
 
@@ -19,14 +20,14 @@ internal static class Gpt2TokenizerTraining
             ["version"] = "1.0",
             ["truncation"] = null,
             ["padding"] = null,
-            ["added_tokens"] = new JsonArray(ByteLevelFiles.Special(end, vocabulary.Length - 1)),
+            ["added_tokens"] = new JsonArray(ByteLevelFiles.Added(end, vocabulary.Length - 1)),
             ["normalizer"] = null,
             ["pre_tokenizer"] = ByteLevelFiles.ByteLevel(trim: true),
             ["post_processor"] = ByteLevelFiles.ByteLevel(trim: false),
             ["decoder"] = ByteLevelFiles.ByteLevel(trim: true),
             ["model"] = ByteLevelFiles.Model(unknown: null, wordEnd: ""),
         });
-        ByteLevelFiles.WriteJson(folder, "tokenizer_config.json", new JsonObject
+        JsonFile.Save(Path.Combine(folder, "tokenizer_config.json"), new JsonObject
         {
             ["tokenizer_class"] = "GPT2Tokenizer",
             ["model_max_length"] = context,
