@@ -55,7 +55,14 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
     /// <summary>Of the part after the stages, in which most scenes have several objects.</summary>
     public TrainingOptions SeveralOptions { get; init; } = new()
     {
-        Steps = 900, BatchSize = 64, LearningRate = 1e-3, WarmUp = 40, WeightDecay = 0.01, EmaDecay = 0.99, CheckpointEvery = 300, Seed = 6,
+        Steps = 900,
+        BatchSize = 64,
+        LearningRate = 1e-3,
+        WarmUp = 40,
+        WeightDecay = 0.01,
+        EmaDecay = 0.99,
+        CheckpointEvery = 300,
+        Seed = 6,
     };
 
     /// <summary>What a scene is called in that part: half of the time its kinds alone.</summary>
