@@ -62,21 +62,22 @@ public static class SceneGenerator
         }
     }
 
+    // Two, three or four alike: in a row, or on a diagonal, as a triangle, as a square.
+    private static readonly (double X, double Y)[][] Figures =
+    [
+        [(0.28, 0.28), (0.72, 0.72)],
+        [(0.5, 0.28), (0.28, 0.72), (0.72, 0.72)],
+        [(0.28, 0.28), (0.72, 0.28), (0.28, 0.72), (0.72, 0.72)],
+    ];
+
     private static SceneObject[] Group(SceneRandom random)
     {
-        var (count, inRow) = (2 + random.Below(3), random.Chance(0.4));
+        var (count, inRow) = (2 + random.Below(3), random.Chance(0.5));
         var kind = Object(random, 0, 0, inRow && count > 2 ? ObjectSize.Small : random.Pick(SmallOrMedium));
-        var free = Enumerable.Range(0, 4).ToList();
-        for (var i = count; i < 4; i++)
-            free.RemoveAt(random.Below(free.Count));
         var across = Jitter(random, 0.5, 0.12);
-
-        return
-        [
-            .. Enumerable.Range(0, count).Select(i => inRow
-                ? kind with { X = Jitter(random, (i + 0.5) / count, 0.01), Y = Jitter(random, across, 0.02) }
-                : kind with { X = Jitter(random, free[i] % 2 == 0 ? 0.28 : 0.72, 0.06), Y = Jitter(random, free[i] < 2 ? 0.28 : 0.72, 0.06) }),
-        ];
+        if (inRow)
+            return [.. Enumerable.Range(0, count).Select(i => kind with { X = Jitter(random, (i + 0.5) / count, 0.01), Y = Jitter(random, across, 0.02) })];
+        return [.. Figures[count - 2].Select(at => kind with { X = Jitter(random, at.X, 0.06), Y = Jitter(random, at.Y, 0.06) })];
     }
 
     private static SceneObject[] Trio(SceneRandom random)

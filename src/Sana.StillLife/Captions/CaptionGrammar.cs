@@ -6,6 +6,9 @@ public static class CaptionGrammar
     // How often each richness comes in a paraphrase, as upper ends of the unit interval.
     private static readonly double[] Shares = [0.10, 0.20, 0.45, 0.75, 1.0];
 
+    // Two things that are merely listed stand side by side; of one above the other this share of captions that would list them says so.
+    private const double StackedIsSaid = 0.75;
+
     private static readonly string[] Openings = ["", "", "a picture of ", "a still life of ", "a still life: "];
 
     /// <summary>The one caption of a richness: objects in reading order, the usual words.</summary>
@@ -18,7 +21,10 @@ public static class CaptionGrammar
     public static string Paraphrase(Scene scene, SceneRandom random)
     {
         var at = random.Unit();
-        return Write(scene, (Richness)Array.FindIndex(Shares, end => at < end), random);
+        var richness = (Richness)Array.FindIndex(Shares, end => at < end);
+        if (scene.Arrangement == Arrangement.Stacked && richness < Richness.Placed && random.Chance(StackedIsSaid))
+            richness = Richness.Placed;
+        return Write(scene, richness, random);
     }
 
     private static string Write(Scene scene, Richness richness, SceneRandom? random)
@@ -42,12 +48,12 @@ public static class CaptionGrammar
     private static string Pair(Scene scene, Richness richness, bool sized, SceneRandom? random)
     {
         var (first, second) = (Kind(scene.Objects[0], richness, sized), Kind(scene.Objects[1], richness, sized));
-        // Either of two may be named first; the relation turns with them.
-        var turned = random?.Chance(0.4) ?? false;
         if (richness == Richness.Bare && first == second)
             return $"{SceneWords.Number(2)} {SceneWords.Several(scene.Objects[0].Shape)}";
         if (richness < Richness.Placed)
-            return (turned ? second : first) + (richness == Richness.Terse ? ", " : " and ") + (turned ? first : second);
+            return first + (richness == Richness.Terse ? ", " : " and ") + second; // in reading order, as people list what they see
+        // Either of two may be named first; the relation turns with them.
+        var turned = random?.Chance(0.4) ?? false;
         return scene.Arrangement == Arrangement.SideBySide
             ? turned ? $"{second} to the right of {first}" : $"{first} to the left of {second}"
             : turned ? $"{second} below {first}" : $"{first} above {second}";

@@ -10,6 +10,7 @@ using TinySana.Training;
     ("check", "compares what was written with its import on ONNX Runtime", CheckVerb.Run),
     ("clip", "trains CLIP, which begins as the captioner's encoder", ClipVerb.Run),
     ("captioners", "trains both image captioners", Captioners.Run),
+    ("selection", "compares transformers that learn from selected and from careless captions", SelectionVerb.Run),
     ("text", "trains tokenizer and text encoder of models/tiny-sana", Recipes.Text),
     ("latents", "makes the latents that the transformer is trained on, if it is not to do so itself", Recipes.Latents),
     ("transformer", "trains the transformer of models/tiny-sana on its text encoder and autoencoder", Recipes.Transformer),

@@ -39,8 +39,8 @@ internal sealed class SanaBlock : nn.Module
         var (shiftAttention, scaleAttention, gateAttention) = (m[0], m[1], m[2]);
         var (shiftMlp, scaleMlp, gateMlp) = (m[3], m[4], m[5]);
 
-        x = x + (gateAttention * _attn1.forward(Modulate(x, shiftAttention, scaleAttention, _eps)));
-        x = x + _attn2.forward(x, caption, bias); // no norm, no gate
+        x = x + (gateAttention * _attn1.Forward(Modulate(x, shiftAttention, scaleAttention, _eps)));
+        x = x + _attn2.Forward(x, caption, bias); // no norm, no gate
         return x + (gateMlp * _ff.Forward(Modulate(x, shiftMlp, scaleMlp, _eps), height, width));
     }
 

@@ -49,7 +49,10 @@ internal sealed class SanaTransformer : nn.Module
     /// <param name="timestep">[b], 0…1,000.</param>
     /// <param name="text">Hidden states of the text encoder [b, l, caption_channels].</param>
     /// <param name="mask">[b, l]: 1 for text tokens that count.</param>
-    public Tensor Forward(Tensor latents, Tensor timestep, Tensor text, Tensor mask)
+    public Tensor Forward(Tensor latents, Tensor timestep, Tensor text, Tensor mask) => Look(latents, timestep, text, mask).Velocity;
+
+    /// <summary>One evaluation, with the states halfway through the blocks [b, n, d].</summary>
+    public (Tensor Velocity, Tensor Halfway) Look(Tensor latents, Tensor timestep, Tensor text, Tensor mask)
     {
         var (batch, channels, height, width) = (latents.shape[0], latents.shape[1], latents.shape[2], latents.shape[3]);
         var caption = _captionNorm.forward(_caption.forward(text)); // [b, l, d]
@@ -59,11 +62,15 @@ internal sealed class SanaTransformer : nn.Module
         var x = _patch.forward(latents.flatten(2).transpose(1, 2)); // [b, n, d]
         if (_config.InterpolationScale is { } scale)
             x = x + SinCosPositions.Of(height, width, _config.Width, _config.SampleSize, scale);
-        foreach (var block in _blocks)
-            x = block.Forward(x, time, caption, bias, height, width);
+        var halfway = x;
+        for (var i = 0; i < _blocks.Length; i++)
+        {
+            x = _blocks[i].Forward(x, time, caption, bias, height, width);
+            halfway = i < _blocks.Length / 2 ? x : halfway;
+        }
 
         var modulation = (_scaleShift + embedded.unsqueeze(1)).chunk(2, 1); // 2 × [b, 1, d]: shift, scale
         x = _output.forward(SanaBlock.Modulate(x, modulation[0], modulation[1], _config.NormEps)); // [b, n, c]
-        return x.transpose(1, 2).reshape(batch, channels, height, width);
+        return (x.transpose(1, 2).reshape(batch, channels, height, width), halfway);
     }
 }

@@ -95,6 +95,6 @@ internal static class CaptionerTraining
         var logits = learner.Captioner.Decode(captions.Ids, states);
         var loss = functional.cross_entropy(logits.flatten(0, 1), captions.Next.flatten());
         var truth = SceneTruth.Of(scenes, recipe.Vision.Cells);
-        return loss + ((learner.Heads.PatchLoss(states, truth) + learner.Heads.WholeLoss(states[.., 0], truth.Whole)) * recipe.Facts);
+        return loss + ((learner.Heads.PatchLoss(states[.., 1..], truth) + learner.Heads.WholeLoss(states[.., 0], truth.Whole)) * recipe.Facts);
     }
 }

@@ -74,7 +74,7 @@ internal static class ClipTraining
         var contrast = functional.softplus(among - truths).mean() + functional.softplus(across - truths).mean() + functional.softplus(lies - truths).mean();
 
         var truth = SceneTruth.Of(batch.Scenes, clip.Options.Vision.Cells);
-        var facts = learner.Heads.PatchLoss(clip.Vision.Normed(states), truth) + learner.Heads.WholeLoss(images, truth.Whole);
+        var facts = learner.Heads.PatchLoss(clip.Vision.Normed(states)[.., 1..], truth) + learner.Heads.WholeLoss(images, truth.Whole);
         return contrast + ((facts + learner.Heads.WholeLoss(texts, batch.Said())) * Facts);
     }
 }

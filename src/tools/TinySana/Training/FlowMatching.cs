@@ -12,14 +12,14 @@ internal static class FlowMatching
     /// <summary>flow_shift of the scheduler.</summary>
     public const double Shift = 3;
 
-    /// <summary>Mean squared error of the velocity, drawing noise and noise level for every latent.</summary>
-    public static Tensor Loss(SanaTransformer network, Tensor latents, Tensor text, Tensor mask)
+    /// <summary>Mean squared error of the velocity, drawing noise and noise level for every latent; and the network's states halfway [b, n, d].</summary>
+    public static (Tensor Loss, Tensor Halfway) Loss(SanaTransformer network, Tensor latents, Tensor text, Tensor mask)
     {
         var level = randn(latents.shape[0]).sigmoid(); // [b]
         var sigma = level * Shift / (1 + (level * (Shift - 1)));
         var noise = randn_like(latents);
         var at = sigma.view(-1, 1, 1, 1);
-        var velocity = network.Forward(((1 - at) * latents) + (at * noise), sigma * 1000, text, mask);
-        return nn.functional.mse_loss(velocity, noise - latents);
+        var (velocity, halfway) = network.Look(((1 - at) * latents) + (at * noise), sigma * 1000, text, mask);
+        return (nn.functional.mse_loss(velocity, noise - latents), halfway);
     }
 }

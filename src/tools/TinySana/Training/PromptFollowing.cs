@@ -1,26 +1,22 @@
-using Sana.StillLife;
+using System.Globalization;
 using Sana.StillLife.Analysis;
-using Sana.StillLife.Captions;
+using Sana.StillLife.Evaluation;
 
 namespace TinySana.Training;
 
-/// <summary>How often pictures show what their prompts say, on scenes like those of the training but not among them.</summary>
+/// <summary>How often pictures show what their prompts ask for, in the categories and with the held-out combinations of the evaluation, though not its prompts.</summary>
 internal static class PromptFollowing
 {
-    /// <summary>Prompts that say where things stand, and their scenes.</summary>
-    public static (string Prompt, Scene Scene)[] Prompts(int count) =>
-    [
-        .. Enumerable.Range(0, count).Select(i => SceneGenerator.Draw(ScenePictures.Unseen + (ulong)i)).Select(scene => (CaptionGrammar.Describe(scene, Richness.Placed), scene)),
-    ];
+    private const int Each = 16;
+    private const ulong Seed = 77;
 
-    /// <summary>Share of pictures with exactly the objects of their scenes, by shape and colour.</summary>
-    /// <param name="pictures">One for each scene, side × side × 3 bytes.</param>
-    /// <param name="scenes">What they should show.</param>
+    /// <summary>Sixteen prompts of each category.</summary>
+    public static IReadOnlyList<EvaluationPrompt> Prompts { get; } = EvaluationPrompts.All(Each, Seed);
+
+    /// <summary>The share met in each category, as a line of text.</summary>
+    /// <param name="pictures">One for each prompt, side × side × 3 bytes.</param>
     /// <param name="side">Pixels.</param>
-    public static double Share(IEnumerable<byte[]> pictures, IEnumerable<Scene> scenes, int side) =>
-        pictures.Zip(scenes, (picture, scene) => Kinds(SceneAnalyser.Read(picture, side)).SequenceEqual(Kinds(scene)) ? 1.0 : 0.0).Average();
-
-    private static IEnumerable<(Shape Shape, Colour Colour)> Kinds(SeenScene seen) => seen.Objects.Select(one => (one.Shape, one.Colour)).Order();
-
-    private static IEnumerable<(Shape Shape, Colour Colour)> Kinds(Scene scene) => scene.Objects.Select(one => (one.Shape, one.Colour)).Order();
+    public static string Shares(IEnumerable<byte[]> pictures, int side) =>
+        string.Join(", ", pictures.Zip(Prompts, (picture, prompt) => (prompt.Category, Met: prompt.IsMetBy(SceneAnalyser.Read(picture, side))))
+            .GroupBy(one => one.Category, (category, all) => string.Create(CultureInfo.InvariantCulture, $"{category} {all.Average(one => one.Met ? 1.0 : 0.0):f2}")));
 }

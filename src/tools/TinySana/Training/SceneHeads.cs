@@ -23,10 +23,10 @@ internal sealed class SceneHeads : Network
         _whole = At("whole", Linear(width, SceneTruth.Classes.Sum()));
     }
 
-    /// <summary>Mean cross entropy of the questions about patches, from states [b, 1 + n, d].</summary>
+    /// <summary>Mean cross entropy of the questions about patches, from their states [b, n, d].</summary>
     public Tensor PatchLoss(Tensor states, SceneTruth truth)
     {
-        var answers = _patch.forward(states[.., 1..]).flatten(0, 1).split([.. SceneTruth.PatchClasses.Select(count => (long)count)], 1);
+        var answers = _patch.forward(states).flatten(0, 1).split([.. SceneTruth.PatchClasses.Select(count => (long)count)], 1);
         return Mean(answers.Select((logits, i) => functional.cross_entropy(logits, truth.Patches[.., .., i].flatten(), weight: Weights(SceneTruth.PatchClasses[i]))));
     }
 

@@ -16,19 +16,30 @@ internal sealed class ScoredCaptions(double temperature)
     /// <param name="Score">How well it fits the picture; the same for all keeps the draw even.</param>
     public sealed record Candidate(string Text, double Score);
 
+    /// <summary>Writes a file that <see cref="Read"/> reads, a scene as soon as its captions are there.</summary>
+    public static void Write(string path, IEnumerable<(ulong Seed, IEnumerable<Candidate> Captions)> scenes)
+    {
+        using (var lines = new StreamWriter(path + ".part"))
+        {
+            foreach (var (seed, captions) in scenes)
+                lines.WriteLine(JsonSerializer.Serialize(new { seed, captions = captions.Select(one => new { text = one.Text, score = one.Score }) }));
+        }
+
+        File.Move(path + ".part", path, overwrite: true);
+    }
+
     /// <summary>Adds the lines of a file: <c>{"seed": 1, "captions": [{"text": "a star", "score": 27.1}]}</c>.</summary>
     public void Read(string path)
     {
         foreach (var line in File.ReadLines(path))
         {
             using var json = JsonDocument.Parse(line);
-            Add(json.RootElement.GetProperty("seed").GetUInt64(), json.RootElement.GetProperty("captions").EnumerateArray()
-                .Select(one => new Candidate(one.GetProperty("text").GetString()!, one.GetProperty("score").GetDouble())));
+            _scenes[json.RootElement.GetProperty("seed").GetUInt64()] =
+            [
+                .. json.RootElement.GetProperty("captions").EnumerateArray().Select(one => new Candidate(one.GetProperty("text").GetString()!, one.GetProperty("score").GetDouble())),
+            ];
         }
     }
-
-    /// <summary>The captions of a scene.</summary>
-    public void Add(ulong seed, IEnumerable<Candidate> captions) => _scenes[seed] = [.. captions];
 
     /// <summary>A <see cref="CaptionSource"/>: null for a scene of which nobody has said anything.</summary>
     public string? Draw(ulong seed, Scene scene, SceneRandom random)

@@ -16,11 +16,11 @@ internal static class TextEncoderTraining
 {
     private const int ScenesForVocabulary = 20_000;
     private const int LeastCount = 20;
-    private const int BoundFrom = 2_000;
+    private const int BoundFrom = 1_600;
 
     public static TrainingOptions Options { get; } = new()
     {
-        Steps = 3_200,
+        Steps = 3_600,
         BatchSize = 48,
         LearningRate = 3e-3,
         WarmUp = 60,

@@ -8,32 +8,37 @@ internal sealed class TransformerBatches(PromptStates prompts, CaptionSource cap
 {
     private const double Dropout = 0.1;
 
-    // Of ten lone objects or signs drawn, how many are kept where scenes of several are to be learned.
-    private const double AloneKept = 0.2;
+    // Of the lone objects and signs drawn, how many are kept: scenes of several take longest to learn.
+    private const double AloneKept = 0.4;
 
-    /// <summary>Latents [b, c, h, w], hidden states [b, l, channels] and their mask [b, l].</summary>
+    /// <summary>One step's examples.</summary>
+    /// <param name="Scenes">What they show.</param>
+    /// <param name="Latents">[b, c, h, w].</param>
+    /// <param name="Text">Hidden states [b, l, channels].</param>
+    /// <param name="Mask">[b, l].</param>
+    public sealed record Batch(Scene[] Scenes, Tensor Latents, Tensor Text, Tensor Mask);
+
+    /// <summary>The examples of a step.</summary>
     /// <param name="scenes">To draw from.</param>
     /// <param name="step">Of the training; each has its own scenes and captions.</param>
     /// <param name="size">b.</param>
-    /// <param name="several">Whether most scenes should have more than one object.</param>
-    public (Tensor Latents, Tensor Text, Tensor Mask) Draw(SceneLatents scenes, int step, int size, bool several = false)
+    public Batch Draw(SceneLatents scenes, int step, int size)
     {
-        var (rows, texts) = (new long[size], new string?[size]);
+        var (rows, shown, texts) = (new long[size], new Scene[size], new string?[size]);
         for (var i = 0; i < size; i++)
         {
             var random = new SceneRandom((seed << 40) + (ulong)(((long)step * size) + i));
-            Scene scene;
             do
             {
                 rows[i] = random.Below((int)scenes.Count);
-                scene = SceneGenerator.Draw(scenes.First + (ulong)rows[i]);
+                shown[i] = SceneGenerator.Draw(scenes.First + (ulong)rows[i]);
             }
-            while (several && scene.Arrangement is (Arrangement.Alone or Arrangement.Sign) && !random.Chance(AloneKept));
+            while (shown[i].Arrangement is Arrangement.Alone or Arrangement.Sign && !random.Chance(AloneKept));
 
-            texts[i] = random.Chance(Dropout) ? null : captions(scenes.First + (ulong)rows[i], scene, random);
+            texts[i] = random.Chance(Dropout) ? null : captions(scenes.First + (ulong)rows[i], shown[i], random);
         }
 
         var (text, mask) = prompts.Encode(texts);
-        return (scenes.All.index_select(0, tensor(rows)), text, mask);
+        return new(shown, scenes.All.index_select(0, tensor(rows)), text, mask);
     }
 }

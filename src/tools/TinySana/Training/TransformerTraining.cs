@@ -1,4 +1,3 @@
-using System.Globalization;
 using Sana.GraphBuilder.Configs;
 using Sana.StillLife.Captions;
 using TinySana.Networks;
@@ -8,15 +7,20 @@ using static TorchSharp.torch;
 
 namespace TinySana.Training;
 
-/// <summary>The transformer: low resolution first, where a step costs a quarter, then the size that the checkpoint is for.</summary>
+/// <summary>
+/// The transformer: low resolution first, where a step costs a quarter, then the size that the checkpoint is for. Beside the velocity its states halfway through answer which object covers each latent
+/// cell: such an alignment of the states with what the picture means saves most of the steps (REPA, arXiv:2410.06940, which takes the meaning from another network; here the scene is known).
+/// </summary>
 internal sealed class TransformerTraining(string checkpoint, string artifacts, LatentCode code)
 {
     private const double Guidance = 4.5;
     private const int SolverSteps = 20;
-    private const int Measured = 48;
+
+    /// <summary>Weight of the questions of fact beside the velocity.</summary>
+    private const double Facts = 0.25;
 
     /// <summary>Scenes of the stages have seeds from here on.</summary>
-    private const ulong FirstScene = 1UL << 32;
+    public const ulong FirstScene = 1UL << 32;
 
     private static readonly string[] Sheet =
     [
@@ -32,7 +36,25 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
     /// <param name="Batch">Scenes in a step.</param>
     public sealed record Stage(int Side, int Scenes, int Until, int Batch);
 
-    private string Folder => Path.Combine(artifacts, "transformer");
+    /// <summary>The transformer with its heads, which one optimiser trains together; the heads are left behind.</summary>
+    internal sealed class Learner : Network
+    {
+        public Learner(SanaTransformerConfig config)
+            : base(nameof(Learner))
+        {
+            Transformer = At("transformer", new SanaTransformer(config));
+            Heads = At("heads", new SceneHeads(config.Width));
+        }
+
+        public SanaTransformer Transformer { get; }
+
+        public SceneHeads Heads { get; }
+    }
+
+    private string Folder => Path.Combine(artifacts, Name);
+
+    /// <summary>Of the folder with checkpoint, log and sheets.</summary>
+    public string Name { get; init; } = "transformer";
 
     /// <summary>From low to high; the last is what the checkpoint is for.</summary>
     public IReadOnlyList<Stage> Stages { get; init; } = [new(Side: 64, Scenes: 32_768, Until: 1_000, Batch: 128), new(Side: 128, Scenes: 32_768, Until: 4_000, Batch: 64)];
@@ -52,22 +74,8 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
     /// <summary>What a scene is called.</summary>
     public CaptionSource Captions { get; init; } = (_, scene, random) => CaptionGrammar.Paraphrase(scene, random);
 
-    /// <summary>Of the part after the stages, in which most scenes have several objects.</summary>
-    public TrainingOptions SeveralOptions { get; init; } = new()
-    {
-        Steps = 900,
-        BatchSize = 64,
-        LearningRate = 1e-3,
-        WarmUp = 40,
-        WeightDecay = 0.01,
-        EmaDecay = 0.99,
-        CheckpointEvery = 300,
-        Seed = 6,
-    };
-
-    /// <summary>What a scene is called in that part: half of the time its kinds alone.</summary>
-    public CaptionSource SeveralCaptions { get; init; } = (_, scene, random) =>
-        random.Chance(0.5) ? CaptionGrammar.Paraphrase(scene, Richness.Plain, random) : CaptionGrammar.Paraphrase(scene, random);
+    // In latent cells.
+    private int Side => Stages[^1].Side / code.Compression;
 
     public static SanaTransformerConfig Config(int channels, int side) => new()
     {
@@ -90,38 +98,18 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
 
     /// <summary>Trains, or goes on where a run was cut, and writes the checkpoint's folders.</summary>
     /// <param name="train">Whether to do the steps that are left; else the averaged weights of the last checkpoint are written.</param>
-    public void Run(bool train = true)
+    public void Run(bool train = true) => TransformerFolder.Write(checkpoint, Train(train), Config(code.Channels, Side), FlowMatching.Shift);
+
+    /// <summary>The averaged weights after all steps, or with <paramref name="train"/> unset those of the last checkpoint.</summary>
+    public SanaTransformer Train(bool train = true)
     {
         random.manual_seed((long)Options.Seed);
-        var config = Config(code.Channels, Stages[^1].Side / code.Compression);
-        using var network = new SanaTransformer(config);
-        using var run = new TrainingRun(Folder, network, Options);
+        var learner = new Learner(Config(code.Channels, Side));
+        using var run = new TrainingRun(Folder, learner, Options);
         if (train)
-            Train(run, network);
+            Train(run, learner);
         run.UseEma();
-        TrainSeveral(network, train);
-        TransformerFolder.Write(checkpoint, network, config, FlowMatching.Shift);
-    }
-
-    // On from the averaged weights with its own learning rate: which colour is whose takes longest to learn, above all where a caption leaves open how two objects stand.
-    private void TrainSeveral(SanaTransformer network, bool train)
-    {
-        using var run = new TrainingRun(Folder + "-several", network, SeveralOptions);
-        var (prompts, last) = (new PromptStates(checkpoint), Stages[^1]);
-        var batches = new TransformerBatches(prompts, SeveralCaptions, SeveralOptions.Seed);
-        var scenes = new Lazy<SceneLatents>(() => Latents(last));
-        if (train)
-        {
-            run.Train(
-                step =>
-                {
-                    var (latents, text, mask) = batches.Draw(scenes.Value, step, last.Batch, several: true);
-                    return FlowMatching.Loss(network, latents, text, mask);
-                },
-                step => run.WithEma(() => SaveSheet(Path.Combine(Folder + "-several", $"{step:D6}.png"), new FlowSampler(network, prompts), last.Side)));
-        }
-
-        run.UseEma();
+        return learner.Transformer;
     }
 
     /// <summary>Makes what the stages read; training does it when it comes to it.</summary>
@@ -131,7 +119,7 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
             Latents(stage);
     }
 
-    private void Train(TrainingRun run, SanaTransformer network)
+    private void Train(TrainingRun run, Learner learner)
     {
         Lazy<SceneLatents>[] scenes = [.. Stages.Select(stage => new Lazy<SceneLatents>(() => Latents(stage)))];
         var prompts = new PromptStates(checkpoint);
@@ -140,10 +128,12 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
             step =>
             {
                 var stage = Stages.TakeWhile(one => one.Until <= step).Count();
-                var (latents, text, mask) = batches.Draw(scenes[stage].Value, step, Stages[stage].Batch);
-                return FlowMatching.Loss(network, latents, text, mask);
+                var batch = batches.Draw(scenes[stage].Value, step, Stages[stage].Batch);
+                var (velocity, halfway) = FlowMatching.Loss(learner.Transformer, batch.Latents, batch.Text, batch.Mask);
+                var cells = (int)batch.Latents.shape[^1];
+                return velocity + (Facts * learner.Heads.PatchLoss(halfway, SceneTruth.Of(batch.Scenes, cells)));
             },
-            step => run.WithEma(() => SaveSheet(Path.Combine(Folder, $"{step:D6}.png"), new FlowSampler(network, prompts), Stages.First(stage => stage.Until >= step).Side)));
+            step => run.WithEma(() => SaveSheet(Path.Combine(Folder, $"{step:D6}.png"), new FlowSampler(learner.Transformer, prompts), Stages.First(stage => stage.Until >= step).Side)));
     }
 
     private SceneLatents Latents(Stage stage) => SceneLatents.Prepare(Path.Combine(artifacts, "latents"), code.Encode, stage.Side, FirstScene, stage.Scenes);
@@ -152,11 +142,9 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        var drawn = PromptFollowing.Prompts(Measured);
-        var latents = sampler.Sample([.. Sheet, .. drawn.Select(one => one.Prompt)], code.Channels, side / code.Compression, SolverSteps, Guidance, seed: 1);
+        var latents = sampler.Sample([.. Sheet, .. PromptFollowing.Prompts.Select(prompt => prompt.Text)], code.Channels, side / code.Compression, SolverSteps, Guidance, seed: 1);
         var pictures = ScenePictures.ToBytes(code.Decode(latents));
         ContactSheet.Save(path, pictures[..(2 * Sheet.Length)], side, columns: 8);
-        var share = PromptFollowing.Share(pictures[Sheet.Length..], drawn.Select(one => one.Scene), side);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileNameWithoutExtension(path)}: {share:p0} of {Measured} prompts"));
+        Console.WriteLine($"{Path.GetFileNameWithoutExtension(path)}: {PromptFollowing.Shares(pictures[Sheet.Length..], side)}");
     }
 }

@@ -1,0 +1,88 @@
+using Sana.GraphBuilder;
+using Sana.Inference.Captioning;
+using Sana.Inference.Clip;
+using Sana.Inference.Imaging;
+using Sana.StillLife;
+using Sana.StillLife.Captions;
+using TinySana.Torch;
+
+namespace TinySana.Training;
+
+/// <summary>
+/// The verb <c>selection</c>: whether captions that CLIP selects teach a transformer more than those that pictures come with (SANA, arXiv:2410.10629, section 3.3, in small). Two transformers learn from
+/// the same noise and the same scenes at low resolution: one from careless captions, one from these and both captioners', drawn by CLIP score.
+/// </summary>
+internal static class SelectionVerb
+{
+    private const int DefaultSteps = 1_200;
+    private const int Scenes = 8_192;
+    private const int Chunk = 256;
+
+    // In the unit of the scores, of which one is a percent of cosine: a caption that is right leads one that errs by more.
+    private const double Temperature = 1;
+
+    private static readonly string Artifacts = Path.Combine("artifacts", "training");
+
+    /// <param name="arguments">Steps of each; 1,200 if left out.</param>
+    public static int Run(string[] arguments)
+    {
+        NativeTorch.Prepare(threads: 1);
+        var steps = arguments.Length > 0 ? int.Parse(arguments[0], System.Globalization.CultureInfo.InvariantCulture) : DefaultSteps;
+        var (raw, selected) = (new ScoredCaptions(0), new ScoredCaptions(Temperature));
+        raw.Read(Written("raw", Careless));
+        selected.Read(Written("selected", Everyones));
+        var checkpoint = Path.Combine("models", "tiny-sana");
+        foreach (var (name, captions) in new[] { ("raw", raw), ("selected", selected) })
+        {
+            Console.WriteLine($"{name} captions:");
+            new TransformerTraining(checkpoint, Artifacts, LatentCode.Load(checkpoint))
+            {
+                Name = $"selection-{name}",
+                Captions = captions.Draw,
+                Stages = [new(Side: 64, Scenes, Until: steps, Batch: 64)],
+                Options = new TrainingOptions { Steps = steps, BatchSize = 64, LearningRate = 2e-3, WarmUp = 100, WeightDecay = 0.01, EmaDecay = 0.99, CheckpointEvery = 400, Seed = 7 },
+            }.Train();
+        }
+
+        return 0;
+    }
+
+    private static string Written(string name, Func<IEnumerable<(ulong, IEnumerable<ScoredCaptions.Candidate>)>> captions)
+    {
+        var path = Path.Combine(Artifacts, $"captions-{name}.jsonl");
+        if (!File.Exists(path))
+            ScoredCaptions.Write(path, captions());
+        return path;
+    }
+
+    private static IEnumerable<(ulong Seed, IEnumerable<ScoredCaptions.Candidate> Captions)> Careless() =>
+        Seeds().Select(seed => (seed, Own(seed).Select(text => new ScoredCaptions.Candidate(text, 0))));
+
+    private static IEnumerable<(ulong Seed, IEnumerable<ScoredCaptions.Candidate> Captions)> Everyones()
+    {
+        string[] folders = [.. new[] { CaptionerRecipe.Rich, CaptionerRecipe.Terse }.Select(recipe => Path.Combine("models", recipe.Name))];
+        var clip = Path.Combine("models", "tiny-clip");
+        foreach (var folder in folders)
+            CaptionerCheckpoint.Build(folder, new BuildOptions());
+        ClipCheckpoint.Build(clip, new BuildOptions());
+        CaptionNetwork[] captioners = [.. folders.Select(folder => CaptionNetwork.Load(folder, new CaptionerOptions { Threads = 1, BatchSize = 64 }))];
+        using var scorer = ClipScorer.Load(clip, new ClipOptions { Threads = 1, BatchSize = 64 });
+        foreach (var seeds in Seeds().Chunk(Chunk))
+        {
+            RgbImage[] images = [.. seeds.Select(seed => SceneImages.Of(SceneGenerator.Draw(seed)))];
+            var said = captioners.Select(captioner => captioner.Generate(images, new GenerationOptions())).ToArray();
+            IReadOnlyList<string>[] texts = [.. seeds.Select((seed, i) => (IReadOnlyList<string>)[.. Own(seed), .. said.Select(answers => answers[i].Text)])];
+            var scores = scorer.ScoreTexts(scorer.EmbedImages(images), texts);
+            for (var i = 0; i < seeds.Length; i++)
+                yield return (seeds[i], texts[i].Zip(scores[i], (text, score) => new ScoredCaptions.Candidate(text, score.Score)));
+        }
+
+        foreach (var captioner in captioners)
+            captioner.Dispose();
+    }
+
+    private static IEnumerable<ulong> Seeds() => Enumerable.Range(0, Scenes).Select(i => TransformerTraining.FirstScene + (ulong)i);
+
+    // What somebody wrote under the picture: one caption or none.
+    private static string[] Own(ulong seed) => CaptionNoise.Of(SceneGenerator.Draw(seed), new SceneRandom(~seed)) is { } text ? [text] : [];
+}
