@@ -9,7 +9,7 @@ internal sealed class TransformerBatches(PromptStates prompts, CaptionSource cap
     private const double Dropout = 0.1;
 
     // Of the lone objects and signs drawn, how many are kept: scenes of several take longest to learn.
-    private const double AloneKept = 0.4;
+    private const double AloneKept = 0.5;
 
     /// <summary>One step's examples.</summary>
     /// <param name="Scenes">What they show.</param>

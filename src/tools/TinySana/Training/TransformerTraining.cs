@@ -9,7 +9,7 @@ namespace TinySana.Training;
 
 /// <summary>
 /// The transformer: low resolution first, where a step costs a quarter, then the size that the checkpoint is for. Beside the velocity its states halfway through answer which object covers each latent
-/// cell: such an alignment of the states with what the picture means saves most of the steps (REPA, arXiv:2410.06940, which takes the meaning from another network; here the scene is known).
+/// cell: states that are aligned with what the picture means need fewer steps (REPA, arXiv:2410.06940, which takes the meaning from another network; here the scene is known).
 /// </summary>
 internal sealed class TransformerTraining(string checkpoint, string artifacts, LatentCode code)
 {
@@ -57,17 +57,17 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
     public string Name { get; init; } = "transformer";
 
     /// <summary>From low to high; the last is what the checkpoint is for.</summary>
-    public IReadOnlyList<Stage> Stages { get; init; } = [new(Side: 64, Scenes: 32_768, Until: 1_000, Batch: 128), new(Side: 128, Scenes: 32_768, Until: 4_000, Batch: 64)];
+    public IReadOnlyList<Stage> Stages { get; init; } = [new(Side: 64, Scenes: 32_768, Until: 1_200, Batch: 96), new(Side: 128, Scenes: 32_768, Until: 7_200, Batch: 64)];
 
     public TrainingOptions Options { get; init; } = new()
     {
-        Steps = 4_000,
+        Steps = 7_200,
         BatchSize = 64,
         LearningRate = 2e-3,
         WarmUp = 200,
         WeightDecay = 0.01,
         EmaDecay = 0.998,
-        CheckpointEvery = 500,
+        CheckpointEvery = 400,
         Seed = 5,
     };
 
