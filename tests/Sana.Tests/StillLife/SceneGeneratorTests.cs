@@ -51,4 +51,23 @@ public sealed class SceneGeneratorTests
         Assert.Equal(25, scenes.DistinctBy(scene => scene.Background).Count());
         Assert.Equal(Scene.Words.Order(), scenes.Select(scene => scene.Word).OfType<string>().Distinct().Order());
     }
+
+    [Fact]
+    public void Groups_stand_in_rows_or_as_figures_in_reading_order()
+    {
+        var groups = Enumerable.Range(0, 4000).Select(seed => SceneGenerator.DrawAny((ulong)seed)).Where(scene => scene.Arrangement == Arrangement.Group).ToArray();
+
+        Assert.All(groups, scene => Assert.True(IsRow(scene.Objects) || IsFigure(scene.Objects), string.Join(", ", scene.Objects)));
+        Assert.InRange(groups.Count(scene => IsRow(scene.Objects)) / (double)groups.Length, 0.4, 0.6);
+    }
+
+    private static bool IsRow(IReadOnlyList<SceneObject> objects) =>
+        objects.Max(one => one.Y) - objects.Min(one => one.Y) < 0.1 && objects.Zip(objects.Skip(1)).All(pair => pair.First.X < pair.Second.X);
+
+    // The upper ones are named first.
+    private static bool IsFigure(IReadOnlyList<SceneObject> objects)
+    {
+        var upper = objects.TakeWhile(one => one.Y < 0.5).Count();
+        return objects.Skip(upper).All(one => one.Y > 0.5) && (upper, objects.Count) is (1, 2) or (1, 3) or (2, 4);
+    }
 }

@@ -57,11 +57,11 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
     public string Name { get; init; } = "transformer";
 
     /// <summary>From low to high; the last is what the checkpoint is for.</summary>
-    public IReadOnlyList<Stage> Stages { get; init; } = [new(Side: 64, Scenes: 32_768, Until: 1_200, Batch: 96), new(Side: 128, Scenes: 32_768, Until: 7_200, Batch: 64)];
+    public IReadOnlyList<Stage> Stages { get; init; } = [new(Side: 64, Scenes: 32_768, Until: 1_200, Batch: 96), new(Side: 128, Scenes: 32_768, Until: 6_400, Batch: 64)];
 
     public TrainingOptions Options { get; init; } = new()
     {
-        Steps = 7_200,
+        Steps = 6_400,
         BatchSize = 64,
         LearningRate = 2e-3,
         WarmUp = 200,
