@@ -7,8 +7,13 @@ internal sealed class ShippedModel : IDisposable
 
     public ShippedModel(string name)
     {
-        foreach (var file in Directory.EnumerateFiles(System.IO.Path.Combine(Repository.Root, "models", name)).Where(file => !file.EndsWith(".onnx", StringComparison.Ordinal)))
-            File.Copy(file, _folder.File(System.IO.Path.GetFileName(file)));
+        var source = System.IO.Path.Combine(Repository.Root, "models", name);
+        foreach (var file in Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories).Where(file => !file.EndsWith(".onnx", StringComparison.Ordinal)))
+        {
+            var copy = _folder.File(System.IO.Path.GetRelativePath(source, file));
+            Directory.CreateDirectory(System.IO.Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
     }
 
     public string Path => _folder.Path;

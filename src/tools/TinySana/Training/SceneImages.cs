@@ -17,21 +17,16 @@ internal static class SceneImages
     public static RgbImage Of(Scene scene) => new(Side, Side, SceneRenderer.Render(scene, Side));
 
     /// <summary>Pictures, rendered and resized to a square: [b, 3, side, side] in −1…1.</summary>
-    public static Tensor Pixels(IReadOnlyList<Scene> scenes, int side)
-    {
-        var size = 3 * side * side;
-        var bytes = new byte[(scenes.Count * size) + 1]; // the resize writes one byte too many
-        for (var i = 0; i < scenes.Count; i++)
-        {
-            var image = Of(scenes[i]);
-            if (side == Side)
-                image.Pixels.CopyTo(bytes.AsSpan(i * size));
-            else
-                PilResize.Cut(image, (side, side), (0, 0), (side, side), PilFilter.Bilinear, bytes.AsSpan(i * size, size + 1));
-        }
+    public static Tensor Pixels(IReadOnlyList<Scene> scenes, int side) => ScenePictures.ToTensor([.. scenes.Select(scene => Resized(Of(scene), side))], side).contiguous();
 
-        var levels = tensor(bytes)[..(scenes.Count * size)].reshape(scenes.Count, side, side, 3);
-        return levels.permute(0, 3, 1, 2).to_type(ScalarType.Float32).contiguous().div_(127.5f).sub_(1f);
+    private static byte[] Resized(RgbImage image, int side)
+    {
+        if (side == Side)
+            return image.Pixels;
+        var size = 3 * side * side;
+        var bytes = new byte[size + 1]; // the resize writes one byte too many
+        PilResize.Cut(image, (side, side), (0, 0), (side, side), PilFilter.Bilinear, bytes);
+        return bytes[..size];
     }
 
     /// <summary>

@@ -21,7 +21,7 @@ internal static class ScenePictures
     /// <summary>Pixels as the autoencoder takes them, −1…1, channels of a pixel side by side in memory: [b, 3, side, side].</summary>
     public static Tensor ToTensor(byte[][] images, int side)
     {
-        var bytes = tensor(images.SelectMany(image => image).ToArray(), [images.Length, side, side, 3]);
+        var bytes = cat([.. images.Select(image => tensor(image))]).reshape(images.Length, side, side, 3);
         return bytes.permute(0, 3, 1, 2).to_type(ScalarType.Float32).div_(127.5).sub_(1);
     }
 
