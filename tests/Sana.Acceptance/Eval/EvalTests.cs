@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Sana.Acceptance.Eval;
 
-/// <summary><c>sana eval</c> from the command line to its files, with counts so small that only the way is tested.</summary>
+/// <summary><c>sana eval</c> from the command line to its files, but for one test with counts so small that only the way is tested.</summary>
 public sealed class EvalTests(SmallCheckpoint checkpoint) : IDisposable
 {
     private readonly TempFolder _folder = new();
@@ -33,6 +33,17 @@ public sealed class EvalTests(SmallCheckpoint checkpoint) : IDisposable
 
         Assert.Equal(1, worse.ExitCode);
         Assert.Contains("share of prompts met went from 1 to 0", worse.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_small_Sana_follows_its_prompts_as_its_baseline_says()
+    {
+        using var sana = new ShippedModel("tiny-sana");
+
+        var finished = await SanaProgram.Run(
+            "eval", "-c", sana.Path, "--prompts-per-category", "12", "--images", "1", "--steps", "none", "--guidance", "none", "--out", _folder.File("eval"), "--against", Path.Combine(sana.Path, "baseline.json"));
+
+        Assert.True(finished.ExitCode == 0, finished.Error);
     }
 
     [Theory]

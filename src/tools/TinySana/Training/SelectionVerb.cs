@@ -1,3 +1,4 @@
+using System.Globalization;
 using Sana.GraphBuilder;
 using Sana.Inference.Captioning;
 using Sana.Inference.Clip;
@@ -27,7 +28,7 @@ internal static class SelectionVerb
     public static int Run(string[] arguments)
     {
         NativeTorch.Prepare(threads: 1);
-        var steps = arguments.Length > 0 ? int.Parse(arguments[0], System.Globalization.CultureInfo.InvariantCulture) : DefaultSteps;
+        var steps = arguments.Length > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : DefaultSteps;
         var (raw, selected) = (new ScoredCaptions(0), new ScoredCaptions(Temperature));
         raw.Read(Written("raw", Careless));
         selected.Read(Written("selected", Everyones));
