@@ -29,17 +29,16 @@ internal static class SelectionVerb
     {
         NativeTorch.Prepare(threads: 1);
         var steps = arguments.Length > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : DefaultSteps;
-        var (raw, selected) = (new ScoredCaptions(0), new ScoredCaptions(Temperature));
-        raw.Read(Written("raw", Careless));
-        selected.Read(Written("selected", Everyones));
+        var selected = new ScoredCaptions(Temperature);
+        selected.Read(Written());
         var checkpoint = Path.Combine("models", "tiny-sana");
-        foreach (var (name, captions) in new[] { ("raw", raw), ("selected", selected) })
+        foreach (var (name, captions) in new (string, CaptionSource)[] { ("raw", (seed, scene, _) => Own(seed, scene)), ("selected", selected.Draw) })
         {
             Console.WriteLine($"{name} captions:");
             new TransformerTraining(checkpoint, Artifacts, LatentCode.Load(checkpoint))
             {
                 Name = $"selection-{name}",
-                Captions = captions.Draw,
+                Captions = captions,
                 Stages = [new(Side: 64, Scenes, Until: steps, Batch: 64)],
                 Options = new TrainingOptions { Steps = steps, BatchSize = 64, LearningRate = 2e-3, WarmUp = 100, WeightDecay = 0.01, EmaDecay = 0.99, CheckpointEvery = 400, Seed = 7 },
             }.Train();
@@ -48,16 +47,13 @@ internal static class SelectionVerb
         return 0;
     }
 
-    private static string Written(string name, Func<IEnumerable<(ulong, IEnumerable<ScoredCaptions.Candidate>)>> captions)
+    private static string Written()
     {
-        var path = Path.Combine(Artifacts, $"captions-{name}.jsonl");
+        var path = Path.Combine(Artifacts, "captions-selected.jsonl");
         if (!File.Exists(path))
-            ScoredCaptions.Write(path, captions());
+            ScoredCaptions.Write(path, Everyones());
         return path;
     }
-
-    private static IEnumerable<(ulong Seed, IEnumerable<ScoredCaptions.Candidate> Captions)> Careless() =>
-        Seeds().Select(seed => (seed, Own(seed).Select(text => new ScoredCaptions.Candidate(text, 0))));
 
     private static IEnumerable<(ulong Seed, IEnumerable<ScoredCaptions.Candidate> Captions)> Everyones()
     {
@@ -70,9 +66,10 @@ internal static class SelectionVerb
         using var scorer = ClipScorer.Load(clip, new ClipOptions { Threads = 1, BatchSize = 64 });
         foreach (var seeds in Seeds().Chunk(Chunk))
         {
-            RgbImage[] images = [.. seeds.Select(seed => SceneImages.Of(SceneGenerator.Draw(seed)))];
+            Scene[] scenes = [.. seeds.Select(SceneGenerator.Draw)];
+            RgbImage[] images = [.. scenes.Select(SceneImages.Of)];
             var said = captioners.Select(captioner => captioner.Generate(images, new GenerationOptions())).ToArray();
-            IReadOnlyList<string>[] texts = [.. seeds.Select((seed, i) => (IReadOnlyList<string>)[.. Own(seed), .. said.Select(answers => answers[i].Text)])];
+            IReadOnlyList<string>[] texts = [.. seeds.Select((seed, i) => (IReadOnlyList<string>)[.. Own(seed, scenes[i]) is { } own ? [own] : Array.Empty<string>(), .. said.Select(answers => answers[i].Text)])];
             var scores = scorer.ScoreTexts(scorer.EmbedImages(images), texts);
             for (var i = 0; i < seeds.Length; i++)
                 yield return (seeds[i], texts[i].Zip(scores[i], (text, score) => new ScoredCaptions.Candidate(text, score.Score)));
@@ -84,6 +81,6 @@ internal static class SelectionVerb
 
     private static IEnumerable<ulong> Seeds() => Enumerable.Range(0, Scenes).Select(i => TransformerTraining.FirstScene + (ulong)i);
 
-    // What somebody wrote under the picture: one caption or none.
-    private static string[] Own(ulong seed) => CaptionNoise.Of(SceneGenerator.Draw(seed), new SceneRandom(~seed)) is { } text ? [text] : [];
+    // What somebody wrote under the picture; null for nothing.
+    private static string? Own(ulong seed, Scene scene) => CaptionNoise.Of(scene, new SceneRandom(~seed));
 }
