@@ -9,4 +9,10 @@ public sealed record Scene(Arrangement Arrangement, IReadOnlyList<SceneObject> O
 {
     /// <summary>Words that are lettered on cards.</summary>
     public static IReadOnlyList<string> Words { get; } = ["sun", "tea", "sky", "art", "jam", "bee", "yes", "map"];
+
+    /// <summary>Whether two objects stand to each other in a way that can be said.</summary>
+    public bool IsPair => Arrangement is Arrangement.SideBySide or Arrangement.Stacked;
+
+    /// <summary>A pair with its objects in each other's places.</summary>
+    public Scene Turned() => this with { Objects = [Objects[1], Objects[0]] };
 }

@@ -28,17 +28,15 @@ public static class HardNegatives
             Change.Shape => With(scene, which, (one, other) => one with { Shape = other.Shape }, one => one with { Shape = random.Pick<Shape>() }),
             Change.Count when scene.Arrangement == Arrangement.Group => scene with { Objects = [.. Enumerable.Repeat(objects[0], 2 + ((objects.Count - 2 + 1 + random.Below(2)) % 3))] },
             Change.Place when scene.Arrangement == Arrangement.Alone => scene with { Objects = [Elsewhere(objects[0], random)] },
-            Change.Relation when IsPair(scene) => scene with { Objects = [objects[1], objects[0]] },
-            Change.Binding when IsPair(scene) && objects[0].Colour != objects[1].Colour && objects[0].Shape != objects[1].Shape =>
+            Change.Relation when scene.IsPair => scene.Turned(),
+            Change.Binding when scene.IsPair && objects[0].Colour != objects[1].Colour && objects[0].Shape != objects[1].Shape =>
                 scene with { Objects = [objects[0] with { Colour = objects[1].Colour }, objects[1] with { Colour = objects[0].Colour }] },
             _ => null,
         };
     }
 
-    private static bool IsPair(Scene scene) => scene.Arrangement is Arrangement.SideBySide or Arrangement.Stacked;
-
     private static bool IsSameOtherWayRound(Scene scene, Scene other, Richness richness) =>
-        richness < Richness.Placed && IsPair(scene) && CaptionGrammar.Describe(scene with { Objects = [scene.Objects[1], scene.Objects[0]] }, richness) == CaptionGrammar.Describe(other, richness);
+        richness < Richness.Placed && scene.IsPair && CaptionGrammar.Describe(scene.Turned(), richness) == CaptionGrammar.Describe(other, richness);
 
     private static SceneObject Elsewhere(SceneObject one, SceneRandom random)
     {

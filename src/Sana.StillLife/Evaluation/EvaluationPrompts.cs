@@ -46,7 +46,7 @@ public static class EvaluationPrompts
         while (true)
         {
             var scene = SceneGenerator.Draw(ArrangementOf(category, random), random);
-            if (Broken(scene).SequenceEqual([category]) && scene.Objects.DistinctBy(one => one.Shape).Count() == (IsPair(scene) ? 2 : 1))
+            if (Broken(scene).SequenceEqual([category]) && scene.Objects.DistinctBy(one => one.Shape).Count() == (scene.IsPair ? 2 : 1))
                 return scene;
         }
     }
@@ -64,17 +64,15 @@ public static class EvaluationPrompts
         var (first, last) = (scene.Objects[0], scene.Objects[^1]);
         if (scene.Arrangement == Arrangement.Alone && (HeldOut.Placed(first.Shape, first.Place) || HeldOut.Sized(first.Shape, first.Size)))
             yield return PromptCategory.SingleObject;
-        if (IsPair(scene) && HeldOut.Together(first.Shape, last.Shape))
+        if (scene.IsPair && HeldOut.Together(first.Shape, last.Shape))
             yield return PromptCategory.TwoObjects;
         if (scene.Arrangement == Arrangement.Group && HeldOut.Count(scene.Objects.Count, first.Shape))
             yield return PromptCategory.Counting;
         if (scene.Objects.Any(one => HeldOut.Kind(one.Shape, one.Colour)))
             yield return PromptCategory.Colours;
-        if (IsPair(scene) && HeldOut.Ordered(scene.Arrangement, first.Shape, last.Shape))
+        if (scene.IsPair && HeldOut.Ordered(scene.Arrangement, first.Shape, last.Shape))
             yield return PromptCategory.Position;
-        if (IsPair(scene) && HeldOut.Bound(first, last))
+        if (scene.IsPair && HeldOut.Bound(first, last))
             yield return PromptCategory.AttributeBinding;
     }
-
-    private static bool IsPair(Scene scene) => scene.Arrangement is Arrangement.SideBySide or Arrangement.Stacked;
 }

@@ -1,10 +1,12 @@
 using TinySana.Checking;
 using TinySana.Training;
 
+TrainingProcess.EndWithParent();
+
 // Each network adds its verb here; a verb gets the arguments behind its name and returns the exit code.
 (string Name, string Summary, Func<string[], int> Run)[] verbs =
 [
-    ("all", "trains everything, or goes on where it was cut: about three hours on two cores", Everything.Run),
+    ("all", "trains everything, or goes on where it was cut: about two hours on two cores", Everything.Run),
     ("autoencoder", "trains the autoencoder", AutoencoderVerb.Run),
     ("compression", "compares latents of 16 and of 32 pixels a side at equal steps", CompressionVerb.Run),
     ("check", "compares what was written with its import on ONNX Runtime", CheckVerb.Run),

@@ -56,30 +56,16 @@ internal sealed record CaptionerRecipe
 /// <summary>Trains a captioner on scenes and captions that are true of them.</summary>
 internal static class CaptionerTraining
 {
-    /// <summary>The captioner with its heads, which one optimiser trains together.</summary>
-    internal sealed class Learner : Network
-    {
-        public Learner(CaptionerRecipe recipe, int vocabulary)
-            : base(nameof(Learner))
-        {
-            Captioner = At("captioner", new Captioner(new CaptionerOptions(recipe.Vision, recipe.DecoderLayers, vocabulary, CaptionerRecipe.Positions)));
-            Heads = At("heads", new SceneHeads(recipe.Vision.Width));
-        }
-
-        public Captioner Captioner { get; }
-
-        public SceneHeads Heads { get; }
-    }
-
     /// <summary>Trains, or goes on training, and gives the captioner with its averaged weights.</summary>
     /// <param name="recipe">Which one.</param>
     /// <param name="folder">Where checkpoint and log are.</param>
     /// <param name="tokenizer">Of its captions.</param>
     /// <param name="train">Whether steps that are left are done; else the last checkpoint is taken as it is.</param>
-    public static Learner Run(CaptionerRecipe recipe, string folder, Gpt2Tokenizer tokenizer, bool train = true)
+    public static Learner<Captioner> Run(CaptionerRecipe recipe, string folder, Gpt2Tokenizer tokenizer, bool train = true)
     {
         manual_seed((long)recipe.Training.Seed);
-        var learner = new Learner(recipe, tokenizer.Size);
+        var captioner = new Captioner(new CaptionerOptions(recipe.Vision, recipe.DecoderLayers, tokenizer.Size, CaptionerRecipe.Positions));
+        var learner = new Learner<Captioner>("captioner", captioner, recipe.Vision.Width);
         using var run = new TrainingRun(folder, learner, recipe.Training);
         if (train)
             run.Train(step => Loss(learner, recipe, tokenizer, step));
@@ -87,12 +73,12 @@ internal static class CaptionerTraining
         return learner;
     }
 
-    private static Tensor Loss(Learner learner, CaptionerRecipe recipe, Gpt2Tokenizer tokenizer, int step)
+    private static Tensor Loss(Learner<Captioner> learner, CaptionerRecipe recipe, Gpt2Tokenizer tokenizer, int step)
     {
         var scenes = SceneStream.Of(recipe.Training.Seed, step, recipe.Training.BatchSize);
         var captions = CaptionBatch.Of(scenes.Select((scene, i) => CaptionGrammar.Describe(scene, recipe.Styles[i % recipe.Styles.Length])), tokenizer);
-        var states = learner.Captioner.Encode(SceneImages.Worn(SceneImages.Pixels(scenes, recipe.Vision.Side)));
-        var logits = learner.Captioner.Decode(captions.Ids, states);
+        var states = learner.Network.Encode(SceneImages.Worn(SceneImages.Pixels(scenes, recipe.Vision.Side)));
+        var logits = learner.Network.Decode(captions.Ids, states);
         var loss = functional.cross_entropy(logits.flatten(0, 1), captions.Next.flatten());
         var truth = SceneTruth.Of(scenes, recipe.Vision.Cells);
         return loss + ((learner.Heads.PatchLoss(states[.., 1..], truth) + learner.Heads.WholeLoss(states[.., 0], truth.Whole)) * recipe.Facts);

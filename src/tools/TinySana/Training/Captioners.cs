@@ -17,7 +17,7 @@ internal static class Captioners
             var (work, folder) = (Path.Combine("artifacts", "training", recipe.Name), Path.Combine("models", recipe.Name));
             Gpt2TokenizerTraining.Write(folder, CaptionerRecipe.Positions);
             var learner = CaptionerTraining.Run(recipe, work, new Gpt2Tokenizer(folder), train: !arguments.Contains("--as-is"));
-            CaptionerFolder.Write(folder, learner.Captioner);
+            CaptionerFolder.Write(folder, learner.Network);
             CaptionerJudge.Report(folder, UnseenScenes.Usual(400), "new scenes");
             CaptionerJudge.Report(folder, UnseenScenes.HeldOutOnly(400), "held-out combinations");
         }

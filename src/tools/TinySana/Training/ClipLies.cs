@@ -34,9 +34,9 @@ internal static class ClipLies
     public static HashSet<string> Meanings(Scene scene)
     {
         var meanings = Enum.GetValues<Richness>().Select(richness => CaptionGrammar.Describe(scene, richness)).ToHashSet(StringComparer.Ordinal);
-        if (scene.Arrangement is Arrangement.SideBySide or Arrangement.Stacked)
+        if (scene.IsPair)
         {
-            var turned = scene with { Objects = [scene.Objects[1], scene.Objects[0]] };
+            var turned = scene.Turned();
             meanings.UnionWith(new[] { Richness.Bare, Richness.Terse, Richness.Plain }.Select(richness => CaptionGrammar.Describe(turned, richness)));
         }
 

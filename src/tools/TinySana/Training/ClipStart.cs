@@ -1,3 +1,4 @@
+using TinySana.Networks;
 using static TorchSharp.torch;
 
 namespace TinySana.Training;
@@ -7,7 +8,7 @@ internal static class ClipStart
 {
     private const int Scenes = 64; // that the norm in front is set by
 
-    public static void From(CaptionerTraining.Learner seer, ClipTraining.Learner learner)
+    public static void From(Learner<Captioner> seer, Learner<Clip> learner)
     {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
@@ -21,7 +22,7 @@ internal static class ClipStart
         to[$"{vision}.embeddings.position_embedding.weight"].copy_(places);
         to[$"{vision}.embeddings.patch_embedding.weight"].copy_(from[$"{embeddings}.patch_embeddings.projection.weight"]);
         // The norm in front takes every token's mean and deviation; its weight and bias give back what they are on average.
-        var placed = learner.Clip.Vision.Placed(SceneImages.Pixels(SceneStream.Of(ClipTraining.Options.Seed, 0, Scenes), seer.Captioner.Options.Vision.Side));
+        var placed = learner.Network.Vision.Placed(SceneImages.Pixels(SceneStream.Of(ClipTraining.Options.Seed, 0, Scenes), seer.Network.Options.Vision.Side));
         to[$"{vision}.pre_layrnorm.weight"].fill_(placed.std(2).mean().item<float>());
         to[$"{vision}.pre_layrnorm.bias"].fill_(placed.mean().item<float>());
         foreach (var (name, value) in from.Where(one => one.Key.StartsWith("captioner.encoder.encoder.layer.", StringComparison.Ordinal)))

@@ -21,44 +21,30 @@ internal static class ClipTraining
     public static TrainingOptions Options { get; } =
         new() { Steps = 1_000, BatchSize = 64, LearningRate = 1e-3, WarmUp = 80, CheckpointEvery = 100, EmaDecay = 0.99, ClipNorm = 2, Seed = 33 };
 
-    /// <summary>Both towers with their heads, which one optimiser trains together.</summary>
-    internal sealed class Learner : Network
-    {
-        public Learner(ClipOptions options)
-            : base(nameof(Learner))
-        {
-            Clip = At("clip", new Clip(options));
-            Heads = At("heads", new SceneHeads(options.Vision.Width));
-        }
-
-        public Clip Clip { get; }
-
-        public SceneHeads Heads { get; }
-    }
-
     /// <summary>Trains, or goes on training, and gives CLIP with its averaged weights.</summary>
     /// <param name="folder">Where checkpoint and log are.</param>
     /// <param name="tokenizer">Of its texts.</param>
     /// <param name="seer">A trained captioner, whose encoder the image tower begins as.</param>
     /// <param name="train">Whether steps that are left are done; else the last checkpoint is taken as it is.</param>
-    public static Clip Run(string folder, ClipTokenizer tokenizer, CaptionerTraining.Learner seer, bool train = true)
+    public static Clip Run(string folder, ClipTokenizer tokenizer, Learner<Captioner> seer, bool train = true)
     {
         manual_seed((long)Options.Seed);
-        var vision = seer.Captioner.Options.Vision;
+        var vision = seer.Network.Options.Vision;
         var text = new TowerOptions(Width: 128, Layers: 3, Heads: 4);
-        var learner = new Learner(new ClipOptions(vision, text, tokenizer.VocabularySize, tokenizer.ContextLength, Projection: 128));
+        var clip = new Clip(new ClipOptions(vision, text, tokenizer.VocabularySize, tokenizer.ContextLength, Projection: 128));
+        var learner = new Learner<Clip>("clip", clip, vision.Width);
         ClipStart.From(seer, learner);
         using var run = new TrainingRun(folder, learner, Options);
         if (train)
             run.Train(step => Loss(learner, tokenizer, step));
         run.UseEma();
-        return learner.Clip;
+        return clip;
     }
 
-    private static Tensor Loss(Learner learner, ClipTokenizer tokenizer, int step)
+    private static Tensor Loss(Learner<Clip> learner, ClipTokenizer tokenizer, int step)
     {
         var batch = new ClipBatch(Options.Seed, step, Options.BatchSize);
-        var (clip, b) = (learner.Clip, batch.Scenes.Length);
+        var (clip, b) = (learner.Network, batch.Scenes.Length);
         var states = clip.Vision.See(SceneImages.Worn(SceneImages.Pixels(batch.Scenes, clip.Options.Vision.Side)));
         var images = clip.Vision.Embed(states); // [b, p]
         var (parts, rows) = batch.Tokens(tokenizer, TextParts);

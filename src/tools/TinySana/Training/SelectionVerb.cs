@@ -57,26 +57,28 @@ internal static class SelectionVerb
 
     private static IEnumerable<(ulong Seed, IEnumerable<ScoredCaptions.Candidate> Captions)> Everyones()
     {
-        string[] folders = [.. new[] { CaptionerRecipe.Rich, CaptionerRecipe.Terse }.Select(recipe => Path.Combine("models", recipe.Name))];
         var clip = Path.Combine("models", "tiny-clip");
-        foreach (var folder in folders)
-            CaptionerCheckpoint.Build(folder, new BuildOptions());
         ClipCheckpoint.Build(clip, new BuildOptions());
-        CaptionNetwork[] captioners = [.. folders.Select(folder => CaptionNetwork.Load(folder, new CaptionerOptions { Threads = 1, BatchSize = 64 }))];
+        using var rich = Loaded(CaptionerRecipe.Rich);
+        using var terse = Loaded(CaptionerRecipe.Terse);
         using var scorer = ClipScorer.Load(clip, new ClipOptions { Threads = 1, BatchSize = 64 });
         foreach (var seeds in Seeds().Chunk(Chunk))
         {
             Scene[] scenes = [.. seeds.Select(SceneGenerator.Draw)];
             RgbImage[] images = [.. scenes.Select(SceneImages.Of)];
-            var said = captioners.Select(captioner => captioner.Generate(images, new GenerationOptions())).ToArray();
+            var said = new[] { rich, terse }.Select(captioner => captioner.Generate(images, new GenerationOptions())).ToArray();
             IReadOnlyList<string>[] texts = [.. seeds.Select((seed, i) => (IReadOnlyList<string>)[.. Own(seed, scenes[i]) is { } own ? [own] : Array.Empty<string>(), .. said.Select(answers => answers[i].Text)])];
             var scores = scorer.ScoreTexts(scorer.EmbedImages(images), texts);
             for (var i = 0; i < seeds.Length; i++)
                 yield return (seeds[i], texts[i].Zip(scores[i], (text, score) => new ScoredCaptions.Candidate(text, score.Score)));
         }
+    }
 
-        foreach (var captioner in captioners)
-            captioner.Dispose();
+    private static CaptionNetwork Loaded(CaptionerRecipe recipe)
+    {
+        var folder = Path.Combine("models", recipe.Name);
+        CaptionerCheckpoint.Build(folder, new BuildOptions());
+        return CaptionNetwork.Load(folder, new CaptionerOptions { Threads = 1, BatchSize = 64 });
     }
 
     private static IEnumerable<ulong> Seeds() => Enumerable.Range(0, Scenes).Select(i => TransformerTraining.FirstScene + (ulong)i);

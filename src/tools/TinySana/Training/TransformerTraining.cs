@@ -36,21 +36,6 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
     /// <param name="Batch">Scenes in a step.</param>
     public sealed record Stage(int Side, int Scenes, int Until, int Batch);
 
-    /// <summary>The transformer with its heads, which one optimiser trains together; the heads are left behind.</summary>
-    internal sealed class Learner : Network
-    {
-        public Learner(SanaTransformerConfig config)
-            : base(nameof(Learner))
-        {
-            Transformer = At("transformer", new SanaTransformer(config));
-            Heads = At("heads", new SceneHeads(config.Width));
-        }
-
-        public SanaTransformer Transformer { get; }
-
-        public SceneHeads Heads { get; }
-    }
-
     private string Folder => Path.Combine(artifacts, Name);
 
     /// <summary>Of the folder with checkpoint, log and sheets.</summary>
@@ -104,12 +89,13 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
     public SanaTransformer Train(bool train = true)
     {
         random.manual_seed((long)Options.Seed);
-        var learner = new Learner(Config(code.Channels, Side));
+        var config = Config(code.Channels, Side);
+        var learner = new Learner<SanaTransformer>("transformer", new SanaTransformer(config), config.Width);
         using var run = new TrainingRun(Folder, learner, Options);
         if (train)
             Train(run, learner);
         run.UseEma();
-        return learner.Transformer;
+        return learner.Network;
     }
 
     /// <summary>Makes what the stages read; training does it when it comes to it.</summary>
@@ -119,7 +105,7 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
             Latents(stage);
     }
 
-    private void Train(TrainingRun run, Learner learner)
+    private void Train(TrainingRun run, Learner<SanaTransformer> learner)
     {
         Lazy<SceneLatents>[] scenes = [.. Stages.Select(stage => new Lazy<SceneLatents>(() => Latents(stage)))];
         var prompts = new PromptStates(checkpoint);
@@ -129,11 +115,11 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
             {
                 var stage = Stages.TakeWhile(one => one.Until <= step).Count();
                 var batch = batches.Draw(scenes[stage].Value, step, Stages[stage].Batch);
-                var (velocity, halfway) = FlowMatching.Loss(learner.Transformer, batch.Latents, batch.Text, batch.Mask);
+                var (velocity, halfway) = FlowMatching.Loss(learner.Network, batch.Latents, batch.Text, batch.Mask);
                 var cells = (int)batch.Latents.shape[^1];
                 return velocity + (Facts * learner.Heads.PatchLoss(halfway, SceneTruth.Of(batch.Scenes, cells)));
             },
-            step => run.WithEma(() => SaveSheet(Path.Combine(Folder, $"{step:D6}.png"), new FlowSampler(learner.Transformer, prompts), Stages.First(stage => stage.Until >= step).Side)));
+            step => run.WithEma(() => SaveSheet(Path.Combine(Folder, $"{step:D6}.png"), new FlowSampler(learner.Network, prompts), Stages.First(stage => stage.Until >= step).Side)));
     }
 
     private SceneLatents Latents(Stage stage) => SceneLatents.Prepare(Path.Combine(artifacts, "latents"), code.Encode, stage.Side, FirstScene, stage.Scenes);
