@@ -122,7 +122,7 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
             step => run.WithEma(() => SaveSheet(Path.Combine(Folder, $"{step:D6}.png"), new FlowSampler(learner.Network, prompts), Stages.First(stage => stage.Until >= step).Side)));
     }
 
-    private SceneLatents Latents(Stage stage) => SceneLatents.Prepare(Path.Combine(artifacts, "latents"), code.Encode, stage.Side, FirstScene, stage.Scenes);
+    private SceneLatents Latents(Stage stage) => SceneLatents.Prepare(Path.Combine(artifacts, "latents", code.Digest), code.Encode, stage.Side, FirstScene, stage.Scenes);
 
     private void SaveSheet(string path, FlowSampler sampler, int side)
     {
