@@ -20,7 +20,7 @@ TrainingProcess.EndWithParent();
 
 var verb = Array.Find(verbs, one => args.Length > 0 && one.Name == args[0]);
 if (verb.Run is not null)
-    return verb.Run(args[1..]);
+    return verb.Name is "all" || TrainingProcess.IsThis ? verb.Run(args[1..]) : TrainingProcess.Run(args);
 
 foreach (var (name, summary, _) in verbs)
     Console.Error.WriteLine($"  {name,-14} {summary}");

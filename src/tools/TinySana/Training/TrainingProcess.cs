@@ -8,6 +8,12 @@ internal static class TrainingProcess
     // Set in the processes begun here: each watches its input, which closes when nobody is left at the other end.
     private const string IsWatching = "TINYSANA_ENDS_WITH_INPUT";
 
+    // Said at every convolution where NNPACK knows too little of the processor; another library does the work then. LibTorch has no switch for it.
+    private const string Noise = "Could not initialize NNPACK";
+
+    /// <summary>Whether this is such a process.</summary>
+    public static bool IsThis => Environment.GetEnvironmentVariable(IsWatching) is not null;
+
     /// <returns>The exit code; what it prints is printed with the verb before each line.</returns>
     public static int Run(string[] arguments)
     {
@@ -29,7 +35,7 @@ internal static class TrainingProcess
 
         void Print(string? line)
         {
-            if (line is not null)
+            if (line is not null && !line.Contains(Noise, StringComparison.Ordinal))
                 Console.WriteLine($"{arguments[0]}: {line}");
         }
     }
@@ -37,7 +43,7 @@ internal static class TrainingProcess
     /// <summary>Called first thing: in a process begun by <see cref="Run"/> it starts to watch.</summary>
     public static void EndWithParent()
     {
-        if (Environment.GetEnvironmentVariable(IsWatching) is null)
+        if (!IsThis)
             return;
 
         var watch = new Thread(() =>
