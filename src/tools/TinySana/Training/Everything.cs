@@ -7,7 +7,7 @@ namespace TinySana.Training;
 internal static class Everything
 {
     // In the order in which one needs the other. The steps of these are too small for two threads, so two of them are trained at a time.
-    private static readonly string[][] SideBySide = [["text", "autoencoder"], ["captioners", "clip"]];
+    private static readonly string[][] SideBySide = [["text", "autoencoder", "latents"], ["captioners", "clip"]];
 
     // The transformer's steps are large enough for both cores.
     private static readonly string[] Afterwards = ["transformer 2", "check"];
