@@ -21,7 +21,7 @@ internal sealed class EvalCommand : Command
     private readonly Option<string?> _against = new("--against") { Description = "An earlier eval.json: figures that are worse by more than chance end with exit code 1. Default: none.", HelpName = "file" };
     private readonly Option<string?> _layout = new("--layout") { Description = "geneval or dpg: only draw, into the folders that these benchmarks' own scripts read. Default: off." };
     private readonly Option<string?> _prompts = new("--prompts") { Description = "With --layout: GenEval's evaluation_metadata.jsonl, or DPG-Bench's folder of prompts.", HelpName = "path" };
-    private readonly Option<string> _out = new("--out", "-o") { Description = "Folder for eval.json, eval.md, plots and samples.png, or for the layout. Default: eval.", HelpName = "folder", DefaultValueFactory = _ => "eval" };
+    private readonly Option<string> _out = new("--out", "-o") { Description = "Folder for eval.json, eval.md, images.jsonl, plots and samples.png, or for the layout. Default: eval.", HelpName = "folder", DefaultValueFactory = _ => "eval" };
     private readonly Option<string?> _device = Accept.Device();
     private readonly Option<bool> _json = Accept.Json();
 
@@ -126,6 +126,6 @@ internal sealed class EvalCommand : Command
         foreach (var row in report.Categories)
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{row.Category,-14} {row.Figure.Met,5} of {row.Figure.Images,5}  {row.Figure.Share:0.000}  {row.Figure.Low:0.000}…{row.Figure.High:0.000}"));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{"mean",-14} {"",14}  {report.Overall.Share:0.000}"));
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{folder} has eval.json, eval.md, plots and samples.png ({elapsed.TotalSeconds:0.0} s)."));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{folder} has eval.json, eval.md, images.jsonl, plots and samples.png ({elapsed.TotalSeconds:0.0} s)."));
     }
 }

@@ -8,8 +8,12 @@ namespace Sana.Local.Evaluation;
 /// <summary>One image of a prompt, with whether it shows what was asked for.</summary>
 /// <param name="Prompt">What was asked for.</param>
 /// <param name="Image">The pixels; null where the network gave none that can be used.</param>
-/// <param name="IsMet">Whether the image shows it.</param>
-internal sealed record Drawn(EvaluationPrompt Prompt, RgbImage? Image, bool IsMet);
+/// <param name="Seen">What the analyser finds in it; null without an image.</param>
+internal sealed record Drawn(EvaluationPrompt Prompt, RgbImage? Image, SeenScene? Seen)
+{
+    /// <summary>Whether the image shows it.</summary>
+    public bool IsMet { get; } = Seen is not null && Prompt.IsMetBy(Seen);
+}
 
 /// <summary>Draws images in batches of a fixed composition.</summary>
 internal sealed class Drawing(SanaPipeline pipeline, int batchSize, ulong seed, CancellationToken cancellationToken)
@@ -26,5 +30,5 @@ internal sealed class Drawing(SanaPipeline pipeline, int batchSize, ulong seed, 
         [.. pipeline.Generate(requests, options, cancellationToken: cancellationToken).Select(made => made.Image)];
 
     private static Drawn Judge(EvaluationPrompt prompt, RgbImage? image) =>
-        new(prompt, image, image is not null && prompt.IsMetBy(SceneAnalyser.Read(image.Pixels, image.Width)));
+        new(prompt, image, image is null ? null : SceneAnalyser.Read(image.Pixels, image.Width));
 }

@@ -1,8 +1,12 @@
 using System.Text.Json;
 using Sana.Inference.Clip;
 using Sana.Inference.Diffusion;
+using Sana.Inference.Imaging;
 using Sana.Local.Evaluation;
 using Sana.Local.Evaluation.Report;
+using Sana.StillLife.Analysis;
+using Sana.StillLife.Evaluation;
+using Sana.StillLife.Rendering;
 using Sana.Tests.Support;
 using Xunit;
 
@@ -62,8 +66,24 @@ public sealed class EvaluatorTests : IDisposable
         EvalFiles.Write(_folder.Path, report, main);
 
         Assert.Equal(
-            ["best-of.svg", "eval.json", "eval.md", "guidance.svg", "samples.png", "steps.svg"],
+            ["best-of.svg", "eval.json", "eval.md", "guidance.svg", "images.jsonl", "samples.png", "steps.svg"],
             Directory.EnumerateFiles(_folder.Path).Select(file => Path.GetFileName(file)!).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Every_image_has_a_line_with_what_was_seen_in_it()
+    {
+        var prompts = EvaluationPrompts.Of(PromptCategory.Colours, 2, seed: 3);
+        var shown = new RgbImage(128, 128, SceneRenderer.Render(prompts[0].Scene, 128));
+        var seen = SceneAnalyser.Read(shown.Pixels, 128);
+        Drawn[] main = [new(prompts[0], shown, seen), new(prompts[0], null, null), new(prompts[1], shown, seen), new(prompts[1], shown, seen)];
+
+        var rows = ImageRow.Of(main, images: 2).ToArray();
+
+        Assert.Equal([(0, true), (1, false), (0, false), (1, false)], rows.Select(row => (row.Image, row.Met)));
+        Assert.Equal(prompts[1].Text, rows[2].Prompt);
+        Assert.Null(rows[1].Seen);
+        Assert.Contains(Assert.Single(rows[2].Seen!).Name, prompts[0].Text, StringComparison.Ordinal);
     }
 
     private string Json(ClipScorer? scorer, EvalOptions options) => JsonSerializer.Serialize(Run(scorer, options).Report, EvalJson.Indented.EvalReport);

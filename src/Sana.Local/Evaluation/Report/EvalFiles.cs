@@ -3,7 +3,7 @@ using Sana.Inference.Imaging;
 
 namespace Sana.Local.Evaluation.Report;
 
-/// <summary>Writes a report into a folder: figures for programs, tables for people, plots, and a sheet of samples.</summary>
+/// <summary>Writes a report into a folder: figures for programs, tables for people, plots, a sheet of samples, and what was seen in every image.</summary>
 internal static class EvalFiles
 {
     // A row of the sheet is a category; the first image of each of its first prompts.
@@ -19,6 +19,7 @@ internal static class EvalFiles
         File.WriteAllText(Path.Combine(folder, "eval.md"), EvalMarkdown.Of(report, [.. plots.Select(plot => plot.Name)]));
 
         var images = report.Categories.Count > 0 ? report.Categories[0].Figure.Images / report.Categories[0].Prompts : 1;
+        File.WriteAllLines(Path.Combine(folder, "images.jsonl"), ImageRow.Of(main, images).Select(row => JsonSerializer.Serialize(row, EvalJson.Line.ImageRow)));
         RgbImage?[] samples =
         [
             .. main.GroupBy(one => one.Prompt.Category).SelectMany(group => Enumerable.Range(0, Columns).Select(i => group.ElementAtOrDefault(i * images)?.Image)),

@@ -8,6 +8,7 @@ namespace Sana.Local.Evaluation.Report;
 [JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(EvalReport))]
 [JsonSerializable(typeof(EvalOutcome))]
+[JsonSerializable(typeof(ImageRow))]
 [JsonSerializable(typeof(LayoutOutcome))]
 internal sealed partial class EvalJson : JsonSerializerContext
 {
