@@ -25,18 +25,18 @@ internal static class TrainingProcess
         start.Environment["MALLOC_TRIM_THRESHOLD_"] = "8000000000";
 
         using var process = new Process { StartInfo = start };
-        process.OutputDataReceived += (_, line) => Print(line.Data);
-        process.ErrorDataReceived += (_, line) => Print(line.Data);
+        process.OutputDataReceived += (_, line) => Print(Console.Out, line.Data);
+        process.ErrorDataReceived += (_, line) => Print(Console.Error, line.Data);
         process.Start();
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         process.WaitForExit();
         return process.ExitCode;
 
-        void Print(string? line)
+        void Print(TextWriter to, string? line)
         {
             if (line is not null && !line.Contains(Noise, StringComparison.Ordinal))
-                Console.WriteLine($"{arguments[0]}: {line}");
+                to.WriteLine($"{arguments[0]}: {line}");
         }
     }
 
