@@ -1,7 +1,6 @@
 using Microsoft.Azure.Functions.Worker;
 using Sana.Functions.Durable;
 using Sana.Functions.Queue;
-using Sana.Functions.Tests.Replaying;
 using Sana.Functions.Tests.Roles;
 using Xunit;
 

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.Azure.Functions.Worker;
-using Sana.Functions.Tests.Replaying;
 using Sana.Tests.Support;
 using Xunit;
 

@@ -59,5 +59,33 @@ internal sealed class App : IDisposable
         _http.Dispose();
     }
 
-    internal sealed class Invocation : FunctionContext;
+    /// <summary>An invocation outside of a worker: it is never canceled, and knows nothing else.</summary>
+    internal sealed class Invocation : FunctionContext
+    {
+        public override string InvocationId => throw new NotSupportedException();
+
+        public override string FunctionId => throw new NotSupportedException();
+
+        public override TraceContext TraceContext => throw new NotSupportedException();
+
+        public override BindingContext BindingContext => throw new NotSupportedException();
+
+        public override RetryContext RetryContext => throw new NotSupportedException();
+
+        public override IServiceProvider InstanceServices
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
+
+        public override FunctionDefinition FunctionDefinition => throw new NotSupportedException();
+
+        public override IDictionary<object, object> Items
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
+
+        public override IInvocationFeatures Features => throw new NotSupportedException();
+    }
 }

@@ -1,8 +1,10 @@
 using Azure.Messaging.ServiceBus;
+using Grpc.Net.Client;
 using Microsoft.Azure.Functions.Worker;
+using Microsoft.DurableTask.Client.Grpc;
+using Microsoft.Extensions.Logging.Abstractions;
 using Sana.Functions.Queue;
 using Sana.Functions.Rendering;
-using Sana.Functions.Tests.Replaying;
 using Sana.Workflows.Queue;
 using Xunit;
 
@@ -65,8 +67,11 @@ public sealed class ServiceBusTests(OneAzurite azurite) : IAsyncLifetime
     private async Task<List<string>> Run(string body, int deliveries = 1)
     {
         var actions = new Recorded();
-        var message = new ServiceBusReceivedMessage { Body = new BinaryData(body), DeliveryCount = deliveries, LockToken = "t", SequenceNumber = 7, EnqueuedTime = TimeProvider.System.GetUtcNow() };
-        var hub = new ReplayingEngine((_, _) => throw new InvalidOperationException(), (_, _) => throw new InvalidOperationException(), TimeProvider.System);
+        var message = ServiceBusModelFactory.ServiceBusReceivedMessage(
+            body: new BinaryData(body), deliveryCount: deliveries, lockTokenGuid: Guid.NewGuid(), sequenceNumber: 7, enqueuedTime: TimeProvider.System.GetUtcNow());
+        // Nobody waits for these jobs, so the hub is never asked.
+        using var nowhere = GrpcChannel.ForAddress("http://127.0.0.1:9");
+        await using var hub = new GrpcDurableTaskClient("hub", new GrpcDurableTaskClientOptions { Channel = nowhere }, NullLogger.Instance);
         await new RenderFromServiceBus(_gpu.Desk, _gpu.Engine).Run(message, actions, hub, new App.Invocation());
         return actions.Told;
     }

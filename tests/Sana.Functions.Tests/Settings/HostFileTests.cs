@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Sana.Functions.Tests.Replaying;
 using Sana.Tests.Support;
 using Xunit;
 
