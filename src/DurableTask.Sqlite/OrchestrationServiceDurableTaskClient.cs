@@ -9,20 +9,26 @@ using Microsoft.Extensions.Options;
 namespace DurableTask.Sqlite;
 
 /// <summary>Microsoft.DurableTask's client on a storage service of DurableTask.Core, in this process.</summary>
-internal sealed class OrchestrationServiceDurableTaskClient : DurableTaskClient
+public sealed class OrchestrationServiceDurableTaskClient : DurableTaskClient
 {
     private readonly IOrchestrationServiceClient _service;
     private readonly DataConverter _converter;
 
+    /// <summary>The client of a service collection.</summary>
     [ActivatorUtilitiesConstructor]
     public OrchestrationServiceDurableTaskClient(string name, IOptionsMonitor<DurableTaskClientOptions> options, IOrchestrationServiceClient service)
         : this(name, options.Get(name).DataConverter, service)
     {
     }
 
+    /// <summary>A client without a service collection.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="converter">The same as the worker's.</param>
+    /// <param name="service">What it asks.</param>
     public OrchestrationServiceDurableTaskClient(string name, DataConverter converter, IOrchestrationServiceClient service)
         : base(name) => (_service, _converter) = (service, converter);
 
+    /// <inheritdoc/>
     public override async Task<string> ScheduleNewOrchestrationInstanceAsync(
         TaskName orchestratorName, object? input = null, StartOrchestrationOptions? options = null, CancellationToken cancellation = default)
     {
@@ -42,9 +48,11 @@ internal sealed class OrchestrationServiceDurableTaskClient : DurableTaskClient
         return instance.InstanceId;
     }
 
+    /// <inheritdoc/>
     public override Task RaiseEventAsync(string instanceId, string eventName, object? eventPayload = null, CancellationToken cancellation = default) =>
         Send(instanceId, new EventRaisedEvent(-1, _converter.Serialize(eventPayload)) { Name = eventName });
 
+    /// <inheritdoc/>
     public override async Task<OrchestrationMetadata> WaitForInstanceStartAsync(string instanceId, bool getInputsAndOutputs = false, CancellationToken cancellation = default)
     {
         while (true)
@@ -55,6 +63,7 @@ internal sealed class OrchestrationServiceDurableTaskClient : DurableTaskClient
         }
     }
 
+    /// <inheritdoc/>
     /// <exception cref="KeyNotFoundException">No instance has this id.</exception>
     /// <exception cref="OrchestrationRefusedException">This program has not the code with which the instance was begun.</exception>
     public override async Task<OrchestrationMetadata> WaitForInstanceCompletionAsync(string instanceId, bool getInputsAndOutputs = false, CancellationToken cancellation = default)
@@ -64,6 +73,7 @@ internal sealed class OrchestrationServiceDurableTaskClient : DurableTaskClient
         return state is null ? throw Missing(instanceId) : Read(state, getInputsAndOutputs);
     }
 
+    /// <inheritdoc/>
     public override Task TerminateInstanceAsync(string instanceId, TerminateInstanceOptions? options = null, CancellationToken cancellation = default)
     {
         var reason = options?.Output is string text ? text : _converter.Serialize(options?.Output);
@@ -72,19 +82,24 @@ internal sealed class OrchestrationServiceDurableTaskClient : DurableTaskClient
             : _service.ForceTerminateTaskOrchestrationAsync(instanceId, reason);
     }
 
+    /// <inheritdoc/>
     public override Task SuspendInstanceAsync(string instanceId, string? reason = null, CancellationToken cancellation = default) =>
         Send(instanceId, new ExecutionSuspendedEvent(-1, reason));
 
+    /// <inheritdoc/>
     public override Task ResumeInstanceAsync(string instanceId, string? reason = null, CancellationToken cancellation = default) =>
         Send(instanceId, new ExecutionResumedEvent(-1, reason));
 
+    /// <inheritdoc/>
     public override Task RewindInstanceAsync(string instanceId, string reason, CancellationToken cancellation = default) => _service is SqliteOrchestrationService sqlite
         ? sqlite.RewindTaskOrchestrationAsync(instanceId, reason)
         : base.RewindInstanceAsync(instanceId, reason, cancellation);
 
+    /// <inheritdoc/>
     public override async Task<OrchestrationMetadata?> GetInstancesAsync(string instanceId, bool getInputsAndOutputs = false, CancellationToken cancellation = default) =>
         (await _service.GetOrchestrationStateAsync(instanceId, false)) is [{ } state, ..] ? Read(state, getInputsAndOutputs) : null;
 
+    /// <inheritdoc/>
     public override AsyncPageable<OrchestrationMetadata> GetAllInstancesAsync(Microsoft.DurableTask.Client.OrchestrationQuery? filter = null) => Pageable.Create(async (continuation, size, cancellation) =>
     {
         var query = new DurableTask.Core.Query.OrchestrationQuery
@@ -101,9 +116,11 @@ internal sealed class OrchestrationServiceDurableTaskClient : DurableTaskClient
         return new Page<OrchestrationMetadata>([.. page.OrchestrationState.Select(state => Read(state, query.FetchInputsAndOutputs))], page.ContinuationToken);
     });
 
+    /// <inheritdoc/>
     public override async Task<Microsoft.DurableTask.Client.PurgeResult> PurgeInstanceAsync(string instanceId, PurgeInstanceOptions? options = null, CancellationToken cancellation = default) =>
         Read(await ((IOrchestrationServicePurgeClient)_service).PurgeInstanceStateAsync(instanceId));
 
+    /// <inheritdoc/>
     public override async Task<Microsoft.DurableTask.Client.PurgeResult> PurgeAllInstancesAsync(PurgeInstancesFilter filter, PurgeInstanceOptions? options = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(filter);
@@ -111,6 +128,7 @@ internal sealed class OrchestrationServiceDurableTaskClient : DurableTaskClient
             filter.CreatedFrom?.UtcDateTime ?? DateTime.MinValue, filter.CreatedTo?.UtcDateTime, filter.Statuses?.Select(status => (OrchestrationStatus)status))));
     }
 
+    /// <inheritdoc/>
     public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     private static Microsoft.DurableTask.Client.PurgeResult Read(DurableTask.Core.PurgeResult result) => new(result.DeletedInstanceCount, result.IsComplete);

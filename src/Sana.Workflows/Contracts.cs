@@ -15,8 +15,8 @@ public sealed record Pace(int InFlight = 16, int DeadlineSeconds = 3600, int Max
 /// <summary>Makes again what failed for these reasons; <paramref name="Round"/> counts the retries of a run, from 1.</summary>
 public sealed record RetryOrder(IReadOnlyList<string> Reasons, int Round);
 
-/// <summary>Where a generation run stands: its plan, the next chunk, and what the chunks before it came to.</summary>
-public sealed record GenerateCursor(PlanSummary Plan, int Chunk, ItemCounts Done);
+/// <summary>Where a generation run stands: its plan, the next chunk, what the chunks before it came to, and when it was started, UTC.</summary>
+public sealed record GenerateCursor(PlanSummary Plan, int Chunk, ItemCounts Done, DateTime Started);
 
 /// <summary>What the plan step wrote: chunks of batches under <c>work/{RunId}/plan/</c>.</summary>
 public sealed record PlanSummary(string RunId, int Chunks, long Batches, long Images, long Rejected);
@@ -52,8 +52,8 @@ public sealed record CloseRun(string RunId, int Chunks);
 /// <summary>What a generation run came to.</summary>
 public sealed record GenerateSummary(string RunId, string Manifest, long Succeeded, long Failed, long Rejected, IReadOnlyDictionary<string, long> Reasons);
 
-/// <summary>What a running instance shows: items done of all.</summary>
-public sealed record RunStatus(string RunId, string Stage, long Done, long Total, long Failed);
+/// <summary>What a running instance shows: items done of all, and when it was started, UTC.</summary>
+public sealed record RunStatus(string RunId, string Stage, long Done, long Total, long Failed, DateTime Started);
 
 /// <summary>Starts a curation run, see <see cref="Curation.CurationSubmission"/>.</summary>
 /// <param name="Job">Name of the blob that holds the source and the options.</param>
@@ -83,13 +83,13 @@ public enum CurateStage
     Close,
 }
 
-/// <summary>Where a curation run stands.</summary>
-public sealed record CurateCursor(DatasetPlan Plan, CurateStage Stage, int Shard, ItemCounts Done)
+/// <summary>Where a curation run stands, and when it was started, UTC.</summary>
+public sealed record CurateCursor(DatasetPlan Plan, CurateStage Stage, int Shard, ItemCounts Done, DateTime Started)
 {
     /// <summary>After so many more shards of a stage; past the last one the next stage begins.</summary>
     public CurateCursor After(int shards, ItemCounts done) => Shard + shards < Plan.Shards
         ? this with { Shard = Shard + shards, Done = done }
-        : new CurateCursor(Plan, Stage + 1, 0, ItemCounts.None);
+        : new CurateCursor(Plan, Stage + 1, 0, ItemCounts.None, Started);
 }
 
 /// <summary>One shard of a dataset to work on.</summary>

@@ -1,4 +1,5 @@
-using Sana.Workflows.Contract;
+using Sana.Workflows.Durable;
+using Sana.Workflows.Orchestrations;
 
 namespace Sana.Workflows;
 
@@ -6,8 +7,8 @@ namespace Sana.Workflows;
 public static class Jobs
 {
     /// <summary>Prompts to images, outcome lists and manifest.</summary>
-    public static readonly Workflow<GenerateRequest, GenerateSummary> Generate = new("generate-images");
+    public static readonly Orchestration<GenerateRequest, GenerateSummary> Generate = new(nameof(GenerateImages));
 
     /// <summary>A source of images to an index and a manifest.</summary>
-    public static readonly Workflow<CurateRequest, CurateSummary> Curate = new("curate-dataset");
+    public static readonly Orchestration<CurateRequest, CurateSummary> Curate = new(nameof(CurateDataset));
 }

@@ -1,6 +1,6 @@
 using Sana.Local.Hosting;
 using Sana.Workflows;
-using Sana.Workflows.Contract;
+using Sana.Workflows.Durable;
 
 namespace Sana.Local.Commands;
 

@@ -1,9 +1,9 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
+using DurableTask.Sqlite;
 using Sana.Curation;
 using Sana.GraphBuilder;
 using Sana.Inference;
-using Sana.Local.Engine;
 using Sana.Workflows;
 
 namespace Sana.Local.Commands;
@@ -51,7 +51,7 @@ internal static class Invocation
         {
             return Fail(error, ExitCode.WrongUse, json);
         }
-        catch (Exception error) when (error is CheckpointException or InferenceException or CurationException or WorkflowException or EngineException)
+        catch (Exception error) when (error is CheckpointException or InferenceException or CurationException or WorkflowException or JournalException or OrchestrationRefusedException)
         {
             return Fail(error, ExitCode.Failed, json);
         }

@@ -4,8 +4,8 @@ using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Sana.Curation.Shards.Validation;
 using Sana.GraphBuilder;
-using Sana.Workflows.Contract;
 using Sana.Workflows.Curation;
+using Sana.Workflows.Durable;
 
 namespace Sana.Local.Commands;
 
@@ -38,7 +38,7 @@ internal sealed record MemoryReport(int Width, int Height, long PeakBytes, IRead
 
 /// <summary>An instance, of <c>sana run</c>, <c>resume</c> and <c>status</c>.</summary>
 internal sealed record InstanceReport(
-    string Id, string Workflow, string Status, JsonElement? Progress, JsonElement? Output, string? ErrorType, string? Error, DateTime Created, DateTime Updated, long StepsDone, long StepsFailed)
+    string Id, string Workflow, string Status, JsonElement? Progress, JsonElement? Output, string? ErrorType, string? Error, DateTime Created, DateTime Updated)
 {
     public static InstanceReport Of(WorkflowInstance instance) => new(
         instance.Id,
@@ -49,9 +49,7 @@ internal sealed record InstanceReport(
         instance.ErrorType,
         instance.Error,
         instance.Created,
-        instance.Updated,
-        instance.StepsDone,
-        instance.StepsFailed);
+        instance.Updated);
 
     private static JsonElement? Element(string? json) => json is null ? null : JsonElement.Parse(json);
 }

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Sana.Local.Hosting;
 using Sana.Workflows;
-using Sana.Workflows.Contract;
+using Sana.Workflows.Durable;
 
 namespace Sana.Local.Commands;
 
@@ -35,7 +35,7 @@ internal sealed class ResumeCommand : Command
     }
 
     // What it wrote is found again, so starting over is going on.
-    private static Task<StartOutcome> Restart(IWorkflowClient client, WorkflowInstance instance) => instance.Workflow == Jobs.Generate.Name
+    private static Task<(WorkflowInstance Instance, bool IsNew)> Restart(WorkflowClient client, WorkflowInstance instance) => instance.Workflow == Jobs.Generate.Name
         ? client.Start(Jobs.Generate, WorkflowJson.Read<GenerateRequest>(instance.Input) with { Cursor = null }, instance.Id, restartFinished: true)
         : client.Start(Jobs.Curate, WorkflowJson.Read<CurateRequest>(instance.Input) with { Cursor = null }, instance.Id, restartFinished: true);
 }

@@ -1,6 +1,6 @@
 using System.CommandLine;
-using Sana.Local.Engine;
-using Sana.Workflows.Contract;
+using DurableTask.Sqlite;
+using Sana.Workflows.Durable;
 
 namespace Sana.Local.Commands;
 
@@ -22,16 +22,18 @@ internal sealed class StatusCommand : Command
         SetAction(Run);
     }
 
-    private int Run(ParseResult parsed)
+    private async Task<int> Run(ParseResult parsed, CancellationToken cancellationToken)
     {
-        using var journal = JournalReader.Open(Path.Combine(parsed.GetRequiredValue(_data), "journal.db"));
+        using var journal = new JournalReader(Path.Combine(parsed.GetRequiredValue(_data), "journal.db"));
+        await using var reads = new OrchestrationServiceDurableTaskClient("status", WorkflowJson.Converter, journal);
+        var client = new WorkflowClient(() => reads, isNewestFirst: true);
         if (parsed.GetValue(_id) is { } id)
         {
-            var instance = journal.Find(id) ?? throw new WrongUseException($"There is no instance {id}; see sana status.");
+            var instance = await client.Get(id) ?? throw new WrongUseException($"There is no instance {id}; see sana status.");
             return Following.Tell(instance, parsed.GetValue(_json));
         }
 
-        var instances = journal.List(new InstanceQuery { Limit = parsed.GetValue(_limit) ?? 100 });
+        var instances = await client.List("", parsed.GetValue(_limit) ?? 100);
         if (parsed.GetValue(_json))
         {
             Reports.WriteJson(new StatusReport([.. instances.Select(InstanceReport.Of)]), Reports.Json.StatusReport);

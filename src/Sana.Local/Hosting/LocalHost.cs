@@ -2,42 +2,40 @@ using Microsoft.Extensions.Logging;
 using Sana.GraphBuilder;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Runtime;
-using Sana.Local.Engine;
 using Sana.Local.Queue;
 using Sana.Workflows;
 using Sana.Workflows.Blobs;
-using Sana.Workflows.Contract;
 using Sana.Workflows.Curation;
+using Sana.Workflows.Durable;
 using Sana.Workflows.Generation;
-using Sana.Workflows.Orchestrations;
 using Sana.Workflows.Queue;
 using Sana.Workflows.Rendering;
 
 namespace Sana.Local.Hosting;
 
-/// <summary>Everything that runs on one data folder: blobs, queue, engine with both workflows, and the worker. Opened whole, closed in the opposite order.</summary>
+/// <summary>Everything that runs on one data folder: blobs, queue, engine with both jobs, and the worker. Opened whole, closed in the opposite order.</summary>
 public sealed class LocalHost : IAsyncDisposable
 {
     private readonly CancellationTokenSource _drain = new();
     private readonly RendererSource _source;
-    private readonly SqliteEngine _engine;
+    private readonly DurableHost _engine;
     private readonly Task _work;
     private readonly Task _orders;
     private readonly IDisposable[] _owned;
 
-    private LocalHost(IBlobs blobs, IJobQueue queue, SqliteEngine engine, RendererSource source, IDisposable[] owned, LocalOptions options)
+    private LocalHost(IBlobs blobs, IJobQueue queue, DurableHost engine, RendererSource source, IDisposable[] owned, LocalOptions options)
     {
         (Blobs, Queue, _engine, _source, _owned) = (blobs, queue, engine, source, owned);
         Results = new JobResults(blobs);
         var worker = options.Worker with { Device = options.Device };
-        Handler = new JobHandler(blobs, engine, source, queue.Name, worker, options.Clock);
+        Handler = new JobHandler(blobs, engine.Client, source, queue.Name, worker, options.Clock);
         Worker = new RenderWorker(queue, Handler, source, worker, options.Logging.CreateLogger<RenderWorker>());
-        _orders = Orders.Serve(Path.GetFullPath(options.Data), engine, _drain.Token);
+        _orders = Orders.Serve(Path.GetFullPath(options.Data), engine.Client, _drain.Token);
         _work = options.Checkpoint is null ? Task.CompletedTask : Task.Run(() => Worker.Run(_drain.Token));
     }
 
     /// <summary>Starts, watches and steers the workflows.</summary>
-    public IWorkflowClient Client => _engine;
+    public WorkflowClient Client => _engine.Client;
 
     /// <summary>The road to the worker.</summary>
     public IJobQueue Queue { get; }
@@ -58,7 +56,7 @@ public sealed class LocalHost : IAsyncDisposable
     public Task Stopped => Task.WhenAny(_engine.Stopped, Failed(_work)).Unwrap();
 
     /// <summary>Opens the data folder, goes on with what runs in it, and starts the worker.</summary>
-    /// <exception cref="EngineException">Another process owns the folder, or its files cannot be opened.</exception>
+    /// <exception cref="DurableTask.Sqlite.JournalException">Another process owns the folder, or its files cannot be opened.</exception>
     /// <exception cref="WorkflowException">The blobs or the queue cannot be opened, or their places are not understood.</exception>
     public static async Task<LocalHost> Open(LocalOptions options, CancellationToken cancellationToken = default)
     {
@@ -77,32 +75,25 @@ public sealed class LocalHost : IAsyncDisposable
         blobs = options.WrapBlobs?.Invoke(blobs) ?? blobs;
         var queue = await QueuePlace.Open(options.Queue, data, blobs, options.Clock, cancellationToken);
         var source = new RendererSource(load);
+        DurableHost? engine = null;
         var tools = new LocalTools(options);
         var curation = new CurateSteps(blobs, tools.Lend());
         try
         {
-            var registry = new WorkflowRegistry()
-                .Add(Jobs.Generate, () => new GenerateImages())
-                .Add(Jobs.Curate, () => new CurateDataset());
-            new GenerateSteps(blobs, queue, source.Get, options.Clock).Register(registry);
-            curation.Register(registry);
-            SqliteEngine? engine = null;
-            options.Register?.Invoke(registry, new LocalParts(blobs, queue, () => engine ?? throw new WorkflowException("The engine is being opened; try again.")));
-            engine = SqliteEngine.Open(
-                new SqliteEngineOptions
-                {
-                    Path = Path.Combine(data, "journal.db"),
-                    MaxParallelSteps = options.MaxParallelSteps,
-                    Clock = options.Clock,
-                    Logging = options.Logging,
-                },
-                registry);
+            engine = await DurableHost.Open(options);
             // The folder is ours: who held a message is dead.
             (queue as SqliteJobQueue)?.ReleaseAll();
+            var tasks = new TaskRegistry();
+            new GenerateSteps(blobs, queue, source.Get, options.Clock).AddTo(tasks);
+            curation.AddTo(tasks);
+            options.Register?.Invoke(tasks, new LocalParts(blobs, queue, engine.Client));
+            await engine.Start(tasks);
             return new LocalHost(blobs, queue, engine, source, [curation, tools, owned], options);
         }
         catch
         {
+            if (engine is not null)
+                await engine.DisposeAsync();
             (queue as IDisposable)?.Dispose();
             source.Dispose();
             Release([curation, tools, owned]);

@@ -2,7 +2,7 @@ using System.Net;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Sana.Workflows.Blobs;
-using Sana.Workflows.Contract;
+using Sana.Workflows.Durable;
 using Sana.Workflows.Generation;
 using Sana.Workflows.Queue;
 using Sana.Workflows.Rendering;
@@ -27,7 +27,10 @@ public sealed record LocalOptions
     /// <value><c>sqlite</c>, <c>azurite[:queue]</c>, or a connection string, with <c>;Queue=name</c> for another queue than <c>sana-jobs</c>. Default sqlite.</value>
     public string Queue { get; init; } = "sqlite";
 
-    /// <value>Steps of workflows that run at once, 1…10,000. Default 32.</value>
+    /// <value>Where instances are kept: <c>sqlite</c>, in the data folder, for one process; or a storage account that several processes share: <c>azurite[:hub]</c>, a connection string with <c>;TaskHub=name</c> for another hub than <c>sana</c>, or an https address. Default sqlite.</value>
+    public string Journal { get; init; } = "sqlite";
+
+    /// <value>Activities that run at once, 1…10,000. Default 32.</value>
     public int MaxParallelSteps { get; init; } = 32;
 
     /// <value>How the worker treats its messages; its device is taken from <see cref="Device"/>.</value>
@@ -42,8 +45,8 @@ public sealed record LocalOptions
     /// <value>Put around the networks whenever they are loaded, to measure them. Default nothing.</value>
     public Func<IRenderer, IRenderer>? WrapRenderer { get; init; }
 
-    /// <value>Adds workflows and steps beside the two jobs. Default none.</value>
-    public Action<WorkflowRegistry, LocalParts>? Register { get; init; }
+    /// <value>Adds orchestrations and activities beside the two jobs. Default none.</value>
+    public Action<TaskRegistry, LocalParts>? Register { get; init; }
 
     /// <value>Where everything writes its log. Default nowhere.</value>
     public ILoggerFactory Logging { get; init; } = NullLoggerFactory.Instance;
@@ -52,8 +55,8 @@ public sealed record LocalOptions
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 }
 
-/// <summary>What further steps may work with.</summary>
+/// <summary>What further activities may work with.</summary>
 /// <param name="Blobs">Where outputs go.</param>
 /// <param name="Queue">The road to the worker.</param>
-/// <param name="Client">The engine, once it runs: steps are registered before.</param>
-public sealed record LocalParts(IBlobs Blobs, IJobQueue Queue, Func<IWorkflowClient> Client);
+/// <param name="Client">Starts and finds instances.</param>
+public sealed record LocalParts(IBlobs Blobs, IJobQueue Queue, WorkflowClient Client);

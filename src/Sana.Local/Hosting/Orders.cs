@@ -1,7 +1,7 @@
 using System.Text.Json;
-using Sana.Local.Engine;
-using Sana.Workflows.Contract;
+using DurableTask.Sqlite;
 using Sana.Workflows.Curation;
+using Sana.Workflows.Durable;
 using Sana.Workflows.Generation;
 
 namespace Sana.Local.Hosting;
@@ -16,11 +16,11 @@ internal static class Orders
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(15);
 
     /// <summary>Gives an order and waits for its answer.</summary>
-    /// <exception cref="EngineException">Whoever owns the folder does not answer.</exception>
+    /// <exception cref="JournalException">Whoever owns the folder does not answer.</exception>
     public static async Task<bool> Give(string data, Order order, CancellationToken cancellationToken)
     {
         if (!File.Exists(Path.Combine(data, "journal.db")))
-            throw new EngineException($"There is no journal in {data}; give the --data folder of the run.");
+            throw new JournalException($"There is no journal in {data}; give the --data folder of the run.");
         var folder = Directory.CreateDirectory(Path.Combine(data, "orders")).FullName;
         var path = Path.Combine(folder, Guid.CreateVersion7().ToString("N"));
         await File.WriteAllTextAsync(path + ".new", JsonSerializer.Serialize(order, HostJson.Default.Order), cancellationToken);
@@ -36,11 +36,11 @@ internal static class Orders
         }
 
         File.Delete(path + ".order");
-        throw new EngineException($"The process that owns {data} does not answer; look whether it still runs.");
+        throw new JournalException($"The process that owns {data} does not answer; look whether it still runs.");
     }
 
     /// <summary>Carries out the orders of a folder until canceled.</summary>
-    public static async Task Serve(string data, IWorkflowClient client, CancellationToken cancellationToken)
+    public static async Task Serve(string data, WorkflowClient client, CancellationToken cancellationToken)
     {
         var folder = Path.Combine(data, "orders");
         try
@@ -58,7 +58,7 @@ internal static class Orders
         }
     }
 
-    private static async Task Obey(string path, IWorkflowClient client)
+    private static async Task Obey(string path, WorkflowClient client)
     {
         try
         {
@@ -76,7 +76,7 @@ internal static class Orders
             File.Move(answer + ".new", answer, overwrite: true);
             File.Delete(path);
         }
-        catch (Exception error) when (error is IOException or JsonException or EngineException)
+        catch (Exception error) when (error is IOException or JsonException or JournalException)
         {
             // Withdrawn meanwhile, or not an order; one that cannot be carried out now is looked at again.
         }
@@ -89,7 +89,7 @@ internal static class Orders
             var options = HostFile.Complete(new LocalOptions { Data = data }, hasDevice: false, hasQueue: false) with { Checkpoint = null };
             return await LocalHost.Open(options, cancellationToken);
         }
-        catch (EngineException)
+        catch (JournalException)
         {
             // Somebody owns it and will answer.
             return null;

@@ -1,5 +1,6 @@
+using DurableTask.Sqlite;
 using Microsoft.Data.Sqlite;
-using Sana.Local.Engine;
+using Sana.Workflows;
 using Sana.Workflows.Queue;
 
 namespace Sana.Local.Queue;
@@ -58,7 +59,7 @@ public sealed class SqliteJobQueue : IJobQueue, IDisposable
     public string Name => "jobs";
 
     /// <summary>Opens the file, and makes it if needed.</summary>
-    /// <exception cref="EngineException">It cannot be opened or is no database.</exception>
+    /// <exception cref="WorkflowException">It cannot be opened or is no database.</exception>
     public static SqliteJobQueue Open(string path, TimeProvider clock)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
@@ -77,7 +78,7 @@ public sealed class SqliteJobQueue : IJobQueue, IDisposable
         catch (SqliteException error)
         {
             connection.Dispose();
-            throw new EngineException($"The queue {path} cannot be opened: {error.Message} Move it away to start with an empty one.", error);
+            throw new WorkflowException($"The queue {path} cannot be opened: {error.Message} Move it away to start with an empty one.", error);
         }
     }
 
@@ -190,7 +191,7 @@ public sealed class SqliteJobQueue : IJobQueue, IDisposable
                 // Nothing to roll back when the begin itself failed; a full disk has rolled back already.
                 if (SQLitePCL.raw.sqlite3_get_autocommit(_connection.Handle) == 0)
                     Execute("ROLLBACK");
-                return Task.FromException<T>(new Workflows.WorkflowException($"The queue {_connection.DataSource} does not answer: {error.Message}", error));
+                return Task.FromException<T>(new WorkflowException($"The queue {_connection.DataSource} does not answer: {error.Message}", error));
             }
         }
     }

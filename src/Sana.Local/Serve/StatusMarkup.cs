@@ -1,6 +1,6 @@
 using System.Globalization;
 using Sana.Curation.Report;
-using Sana.Workflows.Contract;
+using Sana.Workflows.Durable;
 using Sana.Workflows.Http;
 using Sana.Workflows.Rendering;
 using Sana.Workflows.Requests;

@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.Http;
-using Sana.Workflows;
-using Sana.Workflows.Contract;
+using Sana.Workflows.Durable;
 using Sana.Workflows.Http;
 using Sana.Workflows.Rendering;
 using Sana.Workflows.Requests;
@@ -32,7 +31,7 @@ internal sealed class StatusPage(ApiParts parts, QueueWatch queue, RecentWork re
             Images = recent.Images,
             Runs = await Runs(),
             Settled = recent.Settled,
-            Schedules = [.. (await Find(ScheduleNames.Keep.Name, 50)).Where(kept => !kept.IsFinished)],
+            Schedules = [.. await parts.Workflows.List(ScheduleTasks.Instance(""), 50, isFinished: false)],
             Failures = recent.Failures,
         };
         var nonce = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
@@ -46,9 +45,9 @@ internal sealed class StatusPage(ApiParts parts, QueueWatch queue, RecentWork re
     /// <summary>Whole runs first; single jobs fill what is left.</summary>
     private async Task<IReadOnlyList<WorkflowInstance>> Runs()
     {
-        var runs = (await Find(Jobs.Generate.Name, MaxRuns)).Concat(await Find(Jobs.Curate.Name, MaxRuns)).OrderByDescending(run => !run.IsFinished).ThenByDescending(run => run.Created).Take(MaxRuns).ToList();
-        return [.. runs, .. (await Find(RequestedJobs.Run.Name, MaxRuns)).Take(Math.Max(5, MaxRuns - runs.Count))];
+        var runs = (await Find("generate-", MaxRuns)).Concat(await Find("curate-", MaxRuns)).OrderByDescending(run => !run.IsFinished).ThenByDescending(run => run.Created).Take(MaxRuns).ToList();
+        return [.. runs, .. (await Find(RequestedJobs.Instance(""), MaxRuns)).Take(Math.Max(5, MaxRuns - runs.Count))];
     }
 
-    private Task<IReadOnlyList<WorkflowInstance>> Find(string workflow, int limit) => parts.Workflows.List(new InstanceQuery { Workflow = workflow, Limit = limit });
+    private Task<IReadOnlyList<WorkflowInstance>> Find(string prefix, int limit) => parts.Workflows.List(prefix, limit);
 }

@@ -1,5 +1,5 @@
 using Sana.Inference.Diffusion;
-using Sana.Workflows.Contract;
+using Sana.Workflows.Durable;
 using Sana.Workflows.Queue;
 using Sana.Workflows.Rendering;
 using Sana.Workflows.Telemetry;

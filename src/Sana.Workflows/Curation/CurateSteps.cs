@@ -1,5 +1,6 @@
 using Sana.Workflows.Blobs;
-using Sana.Workflows.Contract;
+using Sana.Workflows.Durable;
+using Sana.Workflows.Orchestrations;
 
 namespace Sana.Workflows.Curation;
 
@@ -32,18 +33,19 @@ public sealed class CurateSteps : IDisposable
         _close = new CloseStep(blobs, _datasets, spending, tools.Clock);
     }
 
-    /// <summary>Adds the steps to those of a host.</summary>
-    public WorkflowRegistry Register(WorkflowRegistry registry)
+    /// <summary>Adds the orchestration and its activities to those of a host.</summary>
+    public TaskRegistry AddTo(TaskRegistry tasks)
     {
-        ArgumentNullException.ThrowIfNull(registry);
-        return registry
-            .Add(Steps.PlanDataset, _plan.Run)
-            .Add(Steps.IngestShard, _ingest.Run)
-            .Add(Steps.LinkDuplicates, _link.Run)
-            .Add(Steps.CaptionShard, _caption.Run)
-            .Add(Steps.ScoreShard, _score.Run)
-            .Add(Steps.WriteShard, _write.Run)
-            .Add(Steps.CloseDataset, _close.Run);
+        ArgumentNullException.ThrowIfNull(tasks);
+        return tasks
+            .AddOrchestrator<CurateDataset>()
+            .Add(Activities.PlanShards, _plan.Run)
+            .Add(Activities.IngestShard, _ingest.Run)
+            .Add(Activities.LinkDuplicates, _link.Run)
+            .Add(Activities.CaptionShard, _caption.Run)
+            .Add(Activities.ScoreShard, _score.Run)
+            .Add(Activities.WriteShard, _write.Run)
+            .Add(Activities.CloseDataset, _close.Run);
     }
 
     /// <summary>Closes captioners and networks.</summary>

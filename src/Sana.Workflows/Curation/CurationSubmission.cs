@@ -4,7 +4,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Sana.Curation.Sources;
 using Sana.Workflows.Blobs;
-using Sana.Workflows.Contract;
+using Sana.Workflows.Durable;
 
 namespace Sana.Workflows.Curation;
 
@@ -24,7 +24,7 @@ public static partial class CurationSubmission
     /// <param name="pace">Shards at once.</param>
     /// <param name="cancellationToken">Stops before the start.</param>
     /// <exception cref="WorkflowException">A name or number is not allowed, the source holds a key, or the blobs cannot be written.</exception>
-    public static async Task<StartOutcome> Start(IWorkflowClient client, IBlobs blobs, CurationJob job, Pace pace, CancellationToken cancellationToken)
+    public static async Task<(WorkflowInstance Instance, bool IsNew)> Start(WorkflowClient client, IBlobs blobs, CurationJob job, Pace pace, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(job);
@@ -49,7 +49,7 @@ public static partial class CurationSubmission
 
     /// <summary>Does again what failed in a finished run for one of these reasons, and writes shards and report anew.</summary>
     /// <returns>False when no finished curation run has this id.</returns>
-    public static async Task<bool> Retry(IWorkflowClient client, string id, IReadOnlyList<string> reasons)
+    public static async Task<bool> Retry(WorkflowClient client, string id, IReadOnlyList<string> reasons)
     {
         ArgumentNullException.ThrowIfNull(client);
         if (await client.Get(id) is not { IsFinished: true } run || run.Workflow != Jobs.Curate.Name)

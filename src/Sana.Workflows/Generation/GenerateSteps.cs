@@ -1,7 +1,8 @@
 using System.Text;
 using System.Text.Json;
 using Sana.Workflows.Blobs;
-using Sana.Workflows.Contract;
+using Sana.Workflows.Durable;
+using Sana.Workflows.Orchestrations;
 using Sana.Workflows.Queue;
 
 namespace Sana.Workflows.Generation;
@@ -13,16 +14,17 @@ namespace Sana.Workflows.Generation;
 /// <param name="clock">Dates the messages.</param>
 public sealed class GenerateSteps(IBlobs blobs, IJobQueue queue, Func<CancellationToken, Task<IRenderer>> model, TimeProvider clock)
 {
-    /// <summary>Adds the steps to those of a host.</summary>
-    public WorkflowRegistry Register(WorkflowRegistry registry) => registry
-        .Add(Steps.PlanRun, PlanRun)
-        .Add(Steps.OpenBatches, OpenBatches)
-        .Add(Steps.SendBatch, SendBatch)
-        .Add(Steps.LoseBatch, LoseBatch)
-        .Add(Steps.ReportChunk, ReportChunk)
-        .Add(Steps.CloseRun, CloseRun);
+    /// <summary>Adds the orchestration and its activities to those of a host.</summary>
+    public TaskRegistry AddTo(TaskRegistry tasks) => tasks
+        .AddOrchestrator<GenerateImages>()
+        .Add(Activities.PlanImages, PlanImages)
+        .Add(Activities.OpenBatches, OpenBatches)
+        .Add(Activities.SendBatch, SendBatch)
+        .Add(Activities.GiveUpBatch, GiveUpBatch)
+        .Add(Activities.ReportChunk, ReportChunk)
+        .Add(Activities.CloseRun, CloseRun);
 
-    private async Task<PlanSummary> PlanRun(GenerateRequest request, CancellationToken cancellationToken)
+    private async Task<PlanSummary> PlanImages(GenerateRequest request, CancellationToken cancellationToken)
     {
         var job = await Submission.Read(blobs, request.Job, cancellationToken);
         var renderer = await model(cancellationToken);
@@ -80,7 +82,7 @@ public sealed class GenerateSteps(IBlobs blobs, IJobQueue queue, Func<Cancellati
         },
         cancellationToken: cancellationToken);
 
-    private async Task<bool> LoseBatch(BatchLost lost, CancellationToken cancellationToken)
+    private async Task<bool> GiveUpBatch(BatchLost lost, CancellationToken cancellationToken)
     {
         await WriteFailure(blobs, new RunNames(lost.RunId), new BatchFailure(lost.Batch, lost.Reason, lost.Message), cancellationToken);
         return true;

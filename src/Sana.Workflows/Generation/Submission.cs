@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Workflows.Blobs;
-using Sana.Workflows.Contract;
+using Sana.Workflows.Durable;
 
 namespace Sana.Workflows.Generation;
 
@@ -19,7 +19,7 @@ public static class Submission
     /// <param name="pace">Default <see cref="Pace"/>'s own defaults.</param>
     /// <param name="cancellationToken">Stops before the start.</param>
     /// <exception cref="WorkflowException">The blobs cannot be written.</exception>
-    public static async Task<StartOutcome> Start(IWorkflowClient client, IBlobs blobs, GenerateJob job, Pace? pace, CancellationToken cancellationToken)
+    public static async Task<(WorkflowInstance Instance, bool IsNew)> Start(WorkflowClient client, IBlobs blobs, GenerateJob job, Pace? pace, CancellationToken cancellationToken)
     {
         var name = await Write(blobs, job, cancellationToken);
         var id = $"generate-{job.Run ?? Path.GetFileNameWithoutExtension(name)[..32]}";
@@ -30,7 +30,7 @@ public static class Submission
 
     /// <summary>Makes again the images of a finished run that failed for one of these reasons, and writes its report anew.</summary>
     /// <returns>False when no finished generation run has this id.</returns>
-    public static async Task<bool> Retry(IWorkflowClient client, string id, IReadOnlyList<string> reasons)
+    public static async Task<bool> Retry(WorkflowClient client, string id, IReadOnlyList<string> reasons)
     {
         if (await client.Get(id) is not { IsFinished: true } run || run.Workflow != Jobs.Generate.Name)
         {

@@ -1,6 +1,6 @@
 using Sana.Workflows.Blobs;
-using Sana.Workflows.Contract;
 using Sana.Workflows.Curation;
+using Sana.Workflows.Durable;
 using Sana.Workflows.Generation;
 using Sana.Workflows.Net;
 using Sana.Workflows.Queue;
@@ -12,7 +12,7 @@ namespace Sana.Workflows.Http;
 public sealed record ApiParts
 {
     /// <summary>Starts and finds instances.</summary>
-    public required IWorkflowClient Workflows { get; init; }
+    public required WorkflowClient Workflows { get; init; }
 
     /// <summary>The road to the GPU; asked for its depth only, instances do the sending.</summary>
     public required IJobQueue Queue { get; init; }

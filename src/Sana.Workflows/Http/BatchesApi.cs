@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
-using Sana.Workflows.Contract;
+using Sana.Workflows.Durable;
 using Sana.Workflows.Generation;
 
 namespace Sana.Workflows.Http;
@@ -27,13 +27,7 @@ public sealed class BatchesApi(ApiParts parts)
     /// <summary><c>GET /v1/batches</c>: newest first.</summary>
     public Task<IResult> List(HttpRequest request) => Answer.To(request, async () =>
     {
-        var found = await parts.Workflows.List(new InstanceQuery
-        {
-            Workflow = Jobs.Generate.Name,
-            IdPrefix = "generate-",
-            Limit = JobsApi.Number(request, "limit", 100, 1, 1000),
-            Skip = JobsApi.Number(request, "skip", 0, 0, int.MaxValue),
-        });
+        var found = await parts.Workflows.List("generate-", JobsApi.Number(request, "limit", 100, 1, 1000), JobsApi.Number(request, "skip", 0, 0, 1_000_000));
         return ApiJson.Result(new BatchPage([.. found.Select(batch => View(request, batch))]));
     });
 

@@ -1,8 +1,8 @@
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http;
 using Sana.Curation;
-using Sana.Workflows.Contract;
 using Sana.Workflows.Curation;
+using Sana.Workflows.Durable;
 
 namespace Sana.Workflows.Http;
 

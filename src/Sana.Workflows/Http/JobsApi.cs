@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
-using Sana.Workflows.Contract;
+using Sana.Workflows.Durable;
 using Sana.Workflows.Queue;
 using Sana.Workflows.Requests;
 
@@ -48,13 +48,7 @@ public sealed class JobsApi(ApiParts parts)
     /// <summary><c>GET /v1/jobs</c>: newest first, <c>?limit=</c> 1…1000 and <c>?skip=</c>.</summary>
     public Task<IResult> List(HttpRequest request) => Answer.To(request, async () =>
     {
-        var query = new InstanceQuery
-        {
-            Workflow = RequestedJobs.Run.Name,
-            Limit = Number(request, "limit", 100, 1, 1000),
-            Skip = Number(request, "skip", 0, 0, int.MaxValue),
-        };
-        var found = await parts.Workflows.List(query);
+        var found = await parts.Workflows.List(RequestedJobs.Instance(""), Number(request, "limit", 100, 1, 1000), Number(request, "skip", 0, 0, 1_000_000));
         return ApiJson.Result(new JobPage([.. found.Select(job => new JobLine(IdOf(job), StatusOf(job), job.Created, job.Updated, Url(request, IdOf(job))))]));
     });
 
@@ -154,7 +148,7 @@ public sealed class JobsApi(ApiParts parts)
     {
         WorkflowStatus.Completed => instance.ReadOutput<JobEnd>().Status,
         WorkflowStatus.Failed => JobStatus.Failed,
-        WorkflowStatus.Canceled or WorkflowStatus.Terminated => JobStatus.Canceled,
+        WorkflowStatus.Canceled => JobStatus.Canceled,
         _ => JobStatus.Queued,
     };
 

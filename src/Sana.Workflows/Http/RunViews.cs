@@ -1,4 +1,4 @@
-using Sana.Workflows.Contract;
+using Sana.Workflows.Durable;
 using Sana.Workflows.Queue;
 
 namespace Sana.Workflows.Http;

@@ -1,62 +1,55 @@
-using Sana.Workflows.Contract;
+using Microsoft.DurableTask;
+using Sana.Workflows.Durable;
 using Sana.Workflows.Queue;
 using Sana.Workflows.Requests;
 
 namespace Sana.Workflows.Orchestrations;
 
-/// <summary>One job that was asked for by HTTP: onto the queue, wait for its end, tell who wanted to know.</summary>
-public sealed class RunJob : IWorkflow<JobTicket, JobEnd>
+/// <summary>One job that was asked for by HTTP: onto the queue, wait for its end, tell who wanted to know. It hears of a cancel by an event, because then its result is to be written.</summary>
+public sealed class RunJob : TaskOrchestrator<JobTicket, JobEnd>
 {
-    private static readonly StepRetry Patient = new() { MaxAttempts = 20, MaxInterval = TimeSpan.FromMinutes(1) };
+    /// <summary>The event that cancels a job; its payload is the reason.</summary>
+    public const string CancelEvent = "cancel";
+
+    private static readonly TaskOptions Retry = Tasks.Retry(20, longest: TimeSpan.FromMinutes(1));
 
     /// <inheritdoc />
-    public async Task<JobEnd> Run(IWorkflowContext context, JobTicket ticket)
+    public override async Task<JobEnd> RunAsync(TaskOrchestrationContext context, JobTicket input)
     {
-        ArgumentNullException.ThrowIfNull(context);
-        ArgumentNullException.ThrowIfNull(ticket);
+        ArgumentNullException.ThrowIfNull(input);
         JobEnd end;
         try
         {
-            end = await Follow(context, ticket);
+            end = await Follow(context, input);
         }
-        catch (StepFailedException error)
+        catch (TaskFailedException error)
         {
-            end = await context.Call(RequestedJobs.GiveUp, new JobGivenUp(ticket.JobId, JobStatus.Failed, FaultReason.TransientIo, error.ErrorMessage), Patient);
-        }
-        catch (WorkflowCanceledException canceled)
-        {
-            end = await context.Call(RequestedJobs.GiveUp, new JobGivenUp(ticket.JobId, JobStatus.Canceled, "canceled", canceled.Reason), Patient);
-            if (end.Status == JobStatus.Canceled)
-            {
-                await Tell(context, ticket, end);
-                throw;
-            }
+            var reason = Tasks.Chain(error.FailureDetails).Last().ErrorMessage;
+            end = await context.Call(RequestedJobs.GiveUpJob, new JobGivenUp(input.JobId, JobStatus.Failed, FaultReason.TransientIo, reason), Retry);
         }
 
-        await Tell(context, ticket, end);
+        if (input.Webhook is { } target && target.Wants(end.Status))
+            await context.Call(RequestedJobs.StartDelivery, new WebhookMessage($"msg_{input.JobId}", target, $"job.{end.Status}", input.JobId), Retry);
         return end;
     }
 
-    private static async Task<JobEnd> Follow(IWorkflowContext context, JobTicket ticket)
+    private static async Task<JobEnd> Follow(TaskOrchestrationContext context, JobTicket ticket)
     {
-        try
+        if (await context.Call(RequestedJobs.SendJob, new JobSend(ticket.JobId, ticket.Message, context.InstanceId), Retry))
         {
-            if (await context.Call(RequestedJobs.Send, new JobSend(ticket.JobId, ticket.Message, context.InstanceId), Patient))
-                await context.WaitForEvent<BatchDone>(RequestedJobs.Ended, TimeSpan.FromSeconds(ticket.DeadlineSeconds));
-        }
-        catch (TimeoutException)
-        {
-            // The event may be lost where the result is not: the document decides.
+            using var rest = new CancellationTokenSource();
+            var ended = context.WaitForExternalEvent<BatchDone>(RequestedJobs.Ended, rest.Token);
+            var cancel = context.WaitForExternalEvent<string>(CancelEvent, rest.Token);
+            var deadline = context.CreateTimer(context.CurrentUtcDateTime.AddSeconds(ticket.DeadlineSeconds), rest.Token);
+            var first = await Task.WhenAny(ended, cancel, deadline);
+            rest.Cancel();
+            if (first == cancel)
+                return await context.Call(RequestedJobs.GiveUpJob, new JobGivenUp(ticket.JobId, JobStatus.Canceled, "canceled", await cancel), Retry);
         }
 
-        return await context.Call(RequestedJobs.ReadEnd, ticket.JobId, Patient)
+        // The event may be lost where the result is not: the document decides.
+        return await context.Call(RequestedJobs.ReadJobEnd, ticket.JobId, Retry)
             ?? await context.Call(
-                RequestedJobs.GiveUp, new JobGivenUp(ticket.JobId, JobStatus.Failed, FaultReason.Timeout, $"No worker ended the job within {ticket.DeadlineSeconds} s."), Patient);
-    }
-
-    private static async Task Tell(IWorkflowContext context, JobTicket ticket, JobEnd end)
-    {
-        if (ticket.Webhook is { } target && target.Wants(end.Status))
-            await context.Call(RequestedJobs.BeginDelivery, new WebhookMessage($"msg_{ticket.JobId}", target, $"job.{end.Status}", ticket.JobId), Patient);
+                RequestedJobs.GiveUpJob, new JobGivenUp(ticket.JobId, JobStatus.Failed, FaultReason.Timeout, $"No worker ended the job within {ticket.DeadlineSeconds} s."), Retry);
     }
 }

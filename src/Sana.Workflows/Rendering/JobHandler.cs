@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Sana.Inference.Diffusion;
 using Sana.Workflows.Blobs;
-using Sana.Workflows.Contract;
+using Sana.Workflows.Durable;
 using Sana.Workflows.Generation;
 using Sana.Workflows.Queue;
 using Sana.Workflows.Telemetry;
@@ -18,7 +18,7 @@ namespace Sana.Workflows.Rendering;
 /// <param name="queue">The queue's name.</param>
 /// <param name="options">How messages are treated.</param>
 /// <param name="clock">Dates results and attempts, and judges what is too late.</param>
-public sealed class JobHandler(IBlobs blobs, IWorkflowClient client, RendererSource source, string queue, RenderWorkerOptions options, TimeProvider clock)
+public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSource source, string queue, RenderWorkerOptions options, TimeProvider clock)
 {
     // A message that fails before its first attempt, because blobs or engine do not answer, comes back often before it is given up.
     private const int MaxDeliveries = 200;
@@ -61,7 +61,7 @@ public sealed class JobHandler(IBlobs blobs, IWorkflowClient client, RendererSou
         {
             var fault = Fault.Of(error);
             if (fault.IsRetryable && message.Deliveries < MaxDeliveries)
-                return new Verdict(VerdictKind.Abandon, options.Retry.After(Math.Min(message.Deliveries, 20)), fault.Reason, fault.Message);
+                return new Verdict(VerdictKind.Abandon, options.DelayAfter(Math.Min(message.Deliveries, 20)), fault.Reason, fault.Message);
             return await GiveUpUnread(job, message, fault);
         }
         finally
@@ -155,7 +155,7 @@ public sealed class JobHandler(IBlobs blobs, IWorkflowClient client, RendererSou
             ledger = ledger with { MaxBatch = maxBatch / 2 };
         await _ledger.Write(delivery.LedgerKey, ledger, CancellationToken.None);
         return fault.IsRetryable && Exhausted(ledger, delivery.Job.Limits) is null
-            ? new Verdict(VerdictKind.Abandon, options.Retry.After(ledger.Spent), fault.Reason, fault.Message)
+            ? new Verdict(VerdictKind.Abandon, options.DelayAfter(ledger.Spent), fault.Reason, fault.Message)
             : await GiveUp(delivery, ledger, fault, stop);
     }
 

@@ -70,7 +70,7 @@ public sealed class RenderWorker(IJobQueue queue, JobHandler handler, RendererSo
         catch (WorkflowException error)
         {
             log.QueueFailed(error.Message);
-            await Task.Delay(options.Retry.FirstInterval, drain);
+            await Task.Delay(options.RetryDelay, drain);
             return null;
         }
     }
@@ -103,7 +103,7 @@ public sealed class RenderWorker(IJobQueue queue, JobHandler handler, RendererSo
         catch (Exception error)
         {
             // Not even the failure could be written down: blobs or engine are gone for now.
-            return new Verdict(VerdictKind.Abandon, options.Retry.After(Math.Min(message.Deliveries, 20)), FaultReason.TransientIo, error.Message);
+            return new Verdict(VerdictKind.Abandon, options.DelayAfter(Math.Min(message.Deliveries, 20)), FaultReason.TransientIo, error.Message);
         }
     }
 

@@ -1,5 +1,3 @@
-using Sana.Workflows.Contract;
-
 namespace Sana.Workflows.Rendering;
 
 /// <summary>How a worker treats its messages.</summary>
@@ -20,8 +18,11 @@ public sealed record RenderWorkerOptions
     /// <value>How long a render may take to end when the worker is to stop; after that its message is returned. Default 20 seconds.</value>
     public TimeSpan Grace { get; init; } = TimeSpan.FromSeconds(20);
 
-    /// <value>Waits between attempts. Default 1 second, doubled up to 5 minutes.</value>
-    public StepRetry Retry { get; init; } = new();
+    /// <value>Wait before the second attempt at a message; each further one is twice as long, up to 5 minutes. More than zero. Default 1 second.</value>
+    public TimeSpan RetryDelay { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>The wait after the given failed attempt; 1 is the first.</summary>
+    public TimeSpan DelayAfter(int attempt) => TimeSpan.FromTicks((long)Math.Min(RetryDelay.Ticks * Math.Pow(2, attempt - 1), TimeSpan.FromMinutes(5).Ticks));
 
     /// <value>Deaths of a process or runtime under one job, after which it is given up, 1…1000. Default 2.</value>
     public int MaxEngineDeaths { get; init; } = 2;

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Sana.Workflows.Blobs;
-using Sana.Workflows.Contract;
+using Sana.Workflows.Durable;
 using Sana.Workflows.Http;
 using Sana.Workflows.Net;
 using Sana.Workflows.Orchestrations;
@@ -19,20 +19,20 @@ public sealed class JobSteps(IBlobs blobs, IJobQueue queue, GuardedHttp http, IR
 {
     private static readonly TimeSpan WebhookDeadline = TimeSpan.FromSeconds(15);
 
-    /// <summary>Adds the two workflows and their steps.</summary>
-    /// <param name="registry">Where to.</param>
-    /// <param name="client">Asked for when a delivery is begun: the engine exists only after its registry is full.</param>
-    public void AddTo(WorkflowRegistry registry, Func<IWorkflowClient> client)
+    /// <summary>Adds the two orchestrations and their activities.</summary>
+    /// <param name="tasks">Where to.</param>
+    /// <param name="client">Starts deliveries.</param>
+    public void AddTo(TaskRegistry tasks, WorkflowClient client)
     {
-        ArgumentNullException.ThrowIfNull(registry);
-        registry
-            .Add(RequestedJobs.Run, () => new RunJob())
-            .Add(RequestedJobs.Deliver, () => new DeliverWebhook())
-            .Add(RequestedJobs.Send, Send)
-            .Add(RequestedJobs.ReadEnd, async (id, cancellation) => await Result(id, cancellation) is { } result ? new JobEnd(id, result.Status) : null)
-            .Add(RequestedJobs.GiveUp, GiveUp)
-            .Add(RequestedJobs.BeginDelivery, async (message, _) => (await client().Start(RequestedJobs.Deliver, message, $"webhook-{message.JobId}")).IsNew)
-            .Add(RequestedJobs.PostOnce, PostOnce);
+        ArgumentNullException.ThrowIfNull(tasks);
+        tasks
+            .AddOrchestrator<RunJob>()
+            .AddOrchestrator<DeliverWebhook>()
+            .Add(RequestedJobs.SendJob, Send)
+            .Add(RequestedJobs.ReadJobEnd, async (id, cancellation) => await Result(id, cancellation) is { } result ? new JobEnd(id, result.Status) : null)
+            .Add(RequestedJobs.GiveUpJob, GiveUp)
+            .Add(RequestedJobs.StartDelivery, async (message, _) => (await client.Start(RequestedJobs.Deliver, message, $"webhook-{message.JobId}")).IsNew)
+            .Add(RequestedJobs.PostWebhook, PostOnce);
     }
 
     private async Task<bool> Send(JobSend send, CancellationToken cancellationToken)

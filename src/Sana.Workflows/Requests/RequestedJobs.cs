@@ -1,4 +1,5 @@
-using Sana.Workflows.Contract;
+using Sana.Workflows.Durable;
+using Sana.Workflows.Orchestrations;
 
 namespace Sana.Workflows.Requests;
 
@@ -39,29 +40,29 @@ public sealed record WebhookTarget(string Url, string Secret, IReadOnlyList<stri
 /// <param name="JobId">To which job.</param>
 public sealed record WebhookMessage(string Id, WebhookTarget Target, string Type, string JobId);
 
-/// <summary>Names of the workflows and steps of requested jobs.</summary>
+/// <summary>Names of the orchestrations and activities of requested jobs.</summary>
 public static class RequestedJobs
 {
     /// <summary>Follows one job to its end.</summary>
-    public static readonly Workflow<JobTicket, JobEnd> Run = new("run-job");
+    public static readonly Orchestration<JobTicket, JobEnd> Run = new(nameof(RunJob));
 
     /// <summary>Delivers one webhook, however long its receiver is down.</summary>
-    public static readonly Workflow<WebhookMessage, bool> Deliver = new("deliver-webhook");
+    public static readonly Orchestration<WebhookMessage, bool> Deliver = new(nameof(DeliverWebhook));
 
     /// <summary>Puts a job on the queue; false when it has its result already.</summary>
-    public static readonly Step<JobSend, bool> Send = new("job.send");
+    public static readonly Activity<JobSend, bool> SendJob = new(nameof(SendJob));
 
     /// <summary>How a job ended by its result document; null while there is none.</summary>
-    public static readonly Step<string, JobEnd?> ReadEnd = new("job.read-end");
+    public static readonly Activity<string, JobEnd?> ReadJobEnd = new(nameof(ReadJobEnd));
 
     /// <summary>Writes the result of a job that no worker ended, unless one did after all.</summary>
-    public static readonly Step<JobGivenUp, JobEnd> GiveUp = new("job.give-up");
+    public static readonly Activity<JobGivenUp, JobEnd> GiveUpJob = new(nameof(GiveUpJob));
 
     /// <summary>Starts the delivery of a webhook and does not wait for it.</summary>
-    public static readonly Step<WebhookMessage, bool> BeginDelivery = new("webhook.begin");
+    public static readonly Activity<WebhookMessage, bool> StartDelivery = new(nameof(StartDelivery));
 
     /// <summary>Sends a webhook once.</summary>
-    public static readonly Step<WebhookMessage, bool> PostOnce = new("webhook.post");
+    public static readonly Activity<WebhookMessage, bool> PostWebhook = new(nameof(PostWebhook));
 
     /// <summary>The event that ends the wait for a job.</summary>
     public const string Ended = "ended";

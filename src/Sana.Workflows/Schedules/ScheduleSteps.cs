@@ -1,55 +1,50 @@
 using System.Globalization;
 using Sana.Inference.Diffusion;
 using Sana.Workflows.Blobs;
-using Sana.Workflows.Contract;
 using Sana.Workflows.Curation;
+using Sana.Workflows.Durable;
 using Sana.Workflows.Generation;
 using Sana.Workflows.Orchestrations;
 
 namespace Sana.Workflows.Schedules;
 
-/// <summary>The steps of schedules, and how the schedules of a configuration become instances.</summary>
+/// <summary>The activities of schedules, and how the schedules of a configuration become instances.</summary>
 /// <param name="blobs">Where prompts go.</param>
 /// <param name="sources">Places that curation may read, by name.</param>
 /// <param name="curation">How datasets are made.</param>
 /// <param name="device">What the worker runs on, for the records of a run.</param>
 public sealed class ScheduleSteps(IBlobs blobs, IReadOnlyDictionary<string, string> sources, CurationSettings curation, string device)
 {
-    /// <summary>Adds the workflow and its steps.</summary>
-    /// <param name="registry">Where to.</param>
-    /// <param name="client">Asked for at each tick: the engine exists only after its registry is full.</param>
-    public void AddTo(WorkflowRegistry registry, Func<IWorkflowClient> client)
+    /// <summary>Adds the orchestration and its activities.</summary>
+    /// <param name="tasks">Where to.</param>
+    /// <param name="client">Starts the runs.</param>
+    public void AddTo(TaskRegistry tasks, WorkflowClient client)
     {
-        ArgumentNullException.ThrowIfNull(registry);
-        registry
-            .Add(ScheduleNames.Keep, () => new KeepSchedule())
-            .Add(ScheduleNames.Next, (asked, _) => Task.FromResult(asked.Schedule.Next(asked.After)))
-            .Add(ScheduleNames.Begin, (tick, cancellation) => Begin(client(), tick, cancellation));
+        ArgumentNullException.ThrowIfNull(tasks);
+        tasks
+            .AddOrchestrator<RunSchedule>()
+            .Add(ScheduleTasks.NextTick, (asked, _) => Task.FromResult(asked.Schedule.Next(asked.After)))
+            .Add(ScheduleTasks.StartScheduledRun, (tick, cancellation) => Begin(client, tick, cancellation));
     }
 
     /// <summary>Keeps the schedules of the configuration, changed ones from now on, and ends those that it has no more.</summary>
-    public static async Task Apply(IWorkflowClient client, IReadOnlyList<ScheduledRun> wanted)
+    public static async Task Apply(WorkflowClient client, IReadOnlyList<ScheduledRun> wanted)
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(wanted);
-        var kept = await client.List(new InstanceQuery
+        foreach (var old in await client.List(ScheduleTasks.Instance(""), limit: 10_000, isFinished: false))
         {
-            Workflow = ScheduleNames.Keep.Name,
-            Statuses = [WorkflowStatus.Running, WorkflowStatus.Suspended, WorkflowStatus.Refused],
-            Limit = 10_000,
-        });
-        foreach (var old in kept)
-        {
-            var run = WorkflowJson.Read<ScheduleState>(old.Input).Run;
-            if (!wanted.Contains(run))
-                await client.Terminate(old.Id, "the configuration changed");
+            if (wanted.Contains(WorkflowJson.Read<ScheduleState>(old.Input).Run))
+                continue;
+            await client.Cancel(old.Id, "the configuration changed");
+            await client.Wait(old.Id);
         }
 
         foreach (var run in wanted)
-            await client.Start(ScheduleNames.Keep, new ScheduleState(run), ScheduleNames.Instance(run.Schedule.Name), restartFinished: true);
+            await client.Start(ScheduleTasks.Run, new ScheduleState(run), ScheduleTasks.Instance(run.Schedule.Name), restartFinished: true);
     }
 
-    private async Task<string?> Begin(IWorkflowClient client, Tick tick, CancellationToken cancellationToken)
+    private async Task<string?> Begin(WorkflowClient client, Tick tick, CancellationToken cancellationToken)
     {
         if (tick.Before is { } before && await client.Get(before) is { IsFinished: false })
             return before;
@@ -64,7 +59,7 @@ public sealed class ScheduleSteps(IBlobs blobs, IReadOnlyDictionary<string, stri
         return (await CurationSubmission.Start(client, blobs, job, CurationSubmission.Pace, cancellationToken)).Instance.Id;
     }
 
-    private async Task<string> Generate(IWorkflowClient client, string id, ScheduledGeneration asked, CancellationToken cancellationToken)
+    private async Task<string> Generate(WorkflowClient client, string id, ScheduledGeneration asked, CancellationToken cancellationToken)
     {
         var job = new GenerateJob
         {

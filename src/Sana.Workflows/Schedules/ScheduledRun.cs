@@ -1,4 +1,5 @@
-using Sana.Workflows.Contract;
+using Sana.Workflows.Durable;
+using Sana.Workflows.Orchestrations;
 
 namespace Sana.Workflows.Schedules;
 
@@ -51,18 +52,18 @@ public sealed record ScheduleState(ScheduledRun Run, string? Before = null);
 /// <summary>Asks for the first tick after a time.</summary>
 public sealed record NextTick(Schedule Schedule, DateTime After);
 
-/// <summary>Names of the workflow and steps of schedules.</summary>
-public static class ScheduleNames
+/// <summary>Names of the orchestration and activities of schedules.</summary>
+public static class ScheduleTasks
 {
-    /// <summary>Keeps one schedule, for ever.</summary>
-    public static readonly Workflow<ScheduleState, bool> Keep = new("keep-schedule");
+    /// <summary>Runs one schedule, without an end.</summary>
+    public static readonly Orchestration<ScheduleState, bool> Run = new(nameof(RunSchedule));
 
-    /// <summary>The first tick after a time; null when there is none any more. A step, because the machine's time zones may change.</summary>
-    public static readonly Step<NextTick, DateTime?> Next = new("schedule.next");
+    /// <summary>The first tick after a time; null when there is none any more. An activity, because the machine's time zones may change.</summary>
+    public static readonly Activity<NextTick, DateTime?> NextTick = new(nameof(NextTick));
 
     /// <summary>Starts what is due and gives the instance; the earlier one while that still runs.</summary>
-    public static readonly Step<Tick, string?> Begin = new("schedule.begin");
+    public static readonly Activity<Tick, string?> StartScheduledRun = new(nameof(StartScheduledRun));
 
-    /// <summary>The instance that keeps a schedule.</summary>
+    /// <summary>The instance that runs a schedule.</summary>
     public static string Instance(string schedule) => $"schedule-{schedule}";
 }

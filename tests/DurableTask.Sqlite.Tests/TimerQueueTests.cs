@@ -1,0 +1,50 @@
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace DurableTask.Sqlite.Tests;
+
+public class TimerQueueTests
+{
+    private readonly FakeTimeProvider _clock = new();
+
+    [Fact]
+    public void Timers_ring_in_the_order_of_their_times()
+    {
+        using var queue = new TimerQueue(_clock);
+        var rung = new List<int>();
+        foreach (var minutes in new[] { 3, 1, 2 })
+            queue.Add(In(TimeSpan.FromMinutes(minutes)), () => rung.Add(minutes));
+
+        _clock.Advance(TimeSpan.FromMinutes(2.5));
+
+        Assert.Equal([1, 2], rung);
+    }
+
+    [Fact]
+    public void A_time_that_has_passed_rings_at_once()
+    {
+        using var queue = new TimerQueue(_clock);
+        var rung = 0;
+        queue.Add(In(TimeSpan.FromMinutes(-1)), () => rung++);
+
+        _clock.Advance(TimeSpan.FromMilliseconds(1));
+
+        Assert.Equal(1, rung);
+    }
+
+    [Fact]
+    public void A_year_is_not_too_long()
+    {
+        using var queue = new TimerQueue(_clock);
+        var rung = 0;
+        queue.Add(In(TimeSpan.FromDays(365)), () => rung++);
+
+        _clock.Advance(TimeSpan.FromDays(364));
+        Assert.Equal(0, rung);
+        _clock.Advance(TimeSpan.FromDays(2));
+
+        Assert.Equal(1, rung);
+    }
+
+    private DateTime In(TimeSpan time) => _clock.GetUtcNow().UtcDateTime + time;
+}
