@@ -68,9 +68,14 @@ public sealed class OrchestrationServiceDurableTaskClient : DurableTaskClient
     /// <exception cref="OrchestrationRefusedException">This program has not the code with which the instance was begun.</exception>
     public override async Task<OrchestrationMetadata> WaitForInstanceCompletionAsync(string instanceId, bool getInputsAndOutputs = false, CancellationToken cancellation = default)
     {
-        await Existing(instanceId, false);
-        var state = await _service.WaitForOrchestrationAsync(instanceId, null, TimeSpan.MaxValue, cancellation);
-        return state is null ? throw Missing(instanceId) : Read(state, getInputsAndOutputs);
+        // Not every service takes an endless time.
+        while (await Existing(instanceId, false) is not null)
+        {
+            if (await _service.WaitForOrchestrationAsync(instanceId, null, TimeSpan.FromDays(1), cancellation) is { } state)
+                return Read(state, getInputsAndOutputs);
+        }
+
+        throw Missing(instanceId);
     }
 
     /// <inheritdoc/>

@@ -77,7 +77,7 @@ internal static class ScenarioOrchestrations
             }
             catch (TaskFailedException error)
             {
-                return $"{good}, {error.TaskName}: {error.FailureDetails.InnerFailure!.ErrorMessage}";
+                return $"{good}, {error.TaskName}: {Innermost(error.FailureDetails).ErrorMessage}";
             }
         });
         tasks.AddOrchestratorFunc<int, int>("Waits", (context, number) =>
@@ -87,7 +87,8 @@ internal static class ScenarioOrchestrations
             var heard = round.Heard + await context.WaitForExternalEvent<string>("letter") + await context.CallActivityAsync<int>(Fakes.Double, round.Number);
             if (round.Number < 4)
                 context.ContinueAsNew(new Round(round.Number + 1, heard));
-            return heard;
+            // Events that were carried over stand behind those that came meanwhile: their order is not promised.
+            return string.Concat(heard.Order());
         });
         tasks.AddOrchestratorFunc<int, int>("FansOut", async (context, count) =>
         {
@@ -112,6 +113,8 @@ internal static class ScenarioOrchestrations
             return ids.Distinct().Count() == count;
         });
     }
+
+    private static TaskFailureDetails Innermost(TaskFailureDetails failure) => failure.InnerFailure is { } inner ? Innermost(inner) : failure;
 
     /// <summary>At most so many calls in flight; each lane takes the next item when its last one ended.</summary>
     internal static async Task<TOut[]> InWindows<TIn, TOut>(TIn[] items, int inFlight, Func<TIn, Task<TOut>> call)
