@@ -2,7 +2,6 @@ using Microsoft.Azure.Functions.Worker;
 using Microsoft.DurableTask.Client;
 using Sana.Functions.Durable;
 using Sana.Functions.Hosting;
-using Sana.Workflows.Contract;
 using Sana.Workflows.Curation;
 using Sana.Workflows.Schedules;
 
@@ -18,11 +17,10 @@ internal sealed class CurateOnSchedule(Wiring wiring, EngineSlot engine, Functio
     {
         engine.Use(durable);
         var host = await wiring.Get(context.CancellationToken);
-        var running = await engine.List(new InstanceQuery { IdPrefix = CurationSubmission.InstanceId(settings.CurationDataset, ""), Statuses = [WorkflowStatus.Running, WorkflowStatus.Suspended], Limit = 1 });
+        var running = await engine.Client.List(CurationSubmission.InstanceId(settings.CurationDataset, ""), limit: 1, isFinished: false);
         // The host remembers when the tick was due; the first one ever has only now.
         var due = timer.ScheduleStatus is { Last.Year: > 2000 } status ? status.Last.ToUniversalTime() : clock.GetUtcNow().UtcDateTime;
         var run = new ScheduledRun(new Schedule { Name = Schedule, Cron = settings.CurationCron }, Curate: new ScheduledCuration(Schedule, settings.CurationDataset));
-        var begin = host.Registry.FindStep(ScheduleNames.Begin.Name)!;
-        await begin(WorkflowJson.Write(new Tick(run, due, running is [var before] ? before.Id : null)), context.CancellationToken);
+        await host.Tasks.Find(ScheduleTasks.StartScheduledRun)(new Tick(run, due, running is [var before] ? before.Id : null), context.CancellationToken);
     }
 }

@@ -1,26 +1,27 @@
-using System.Text.Json;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.DurableTask;
-using Sana.Functions.Durable;
+using Sana.Workflows;
 using Sana.Workflows.Orchestrations;
+using Sana.Workflows.Requests;
+using Sana.Workflows.Schedules;
 
 namespace Sana.Functions;
 
 /// <summary>The orchestrations: one line each, the host knows functions by their attributes only.</summary>
 public static class Orchestrations
 {
-    [Function("CurateDataset")]
-    public static Task<JsonElement> Curate([OrchestrationTrigger] TaskOrchestrationContext context) => DurableRun.Of(context, new CurateDataset());
+    [Function(nameof(CurateDataset))]
+    public static Task<CurateSummary> CurateDataset([OrchestrationTrigger] TaskOrchestrationContext context, CurateRequest input) => new CurateDataset().RunAsync(context, input);
 
-    [Function("DeliverWebhook")]
-    public static Task<JsonElement> Deliver([OrchestrationTrigger] TaskOrchestrationContext context) => DurableRun.Of(context, new DeliverWebhook());
+    [Function(nameof(DeliverWebhook))]
+    public static Task<bool> DeliverWebhook([OrchestrationTrigger] TaskOrchestrationContext context, WebhookMessage input) => new DeliverWebhook().RunAsync(context, input);
 
-    [Function("GenerateImages")]
-    public static Task<JsonElement> Generate([OrchestrationTrigger] TaskOrchestrationContext context) => DurableRun.Of(context, new GenerateImages());
+    [Function(nameof(GenerateImages))]
+    public static Task<GenerateSummary> GenerateImages([OrchestrationTrigger] TaskOrchestrationContext context, GenerateRequest input) => new GenerateImages().RunAsync(context, input);
 
-    [Function("KeepSchedule")]
-    public static Task<JsonElement> Keep([OrchestrationTrigger] TaskOrchestrationContext context) => DurableRun.Of(context, new KeepSchedule());
+    [Function(nameof(RunJob))]
+    public static Task<JobEnd> RunJob([OrchestrationTrigger] TaskOrchestrationContext context, JobTicket input) => new RunJob().RunAsync(context, input);
 
-    [Function("RunJob")]
-    public static Task<JsonElement> Run([OrchestrationTrigger] TaskOrchestrationContext context) => DurableRun.Of(context, new RunJob());
+    [Function(nameof(RunSchedule))]
+    public static Task<bool> RunSchedule([OrchestrationTrigger] TaskOrchestrationContext context, ScheduleState input) => new RunSchedule().RunAsync(context, input);
 }

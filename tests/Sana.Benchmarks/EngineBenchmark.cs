@@ -1,18 +1,16 @@
 using System.Diagnostics;
-using Sana.Local.Engine;
-using Sana.Workflows.Contract;
+using DurableTask.Sqlite;
+using Microsoft.DurableTask.Client;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace Sana.Benchmarks;
 
-/// <summary>What durability costs: steps that do nothing, so that the engine is all that is measured. Judge the ratios; the disk is the machine's.</summary>
+/// <summary>What durability costs: activities that do nothing, so that the engine is all that is measured. Judge the ratios; the disk is the machine's.</summary>
 internal static class EngineBenchmark
 {
-    private static readonly Step<int, int> _nothing = new("nothing");
-    private static readonly Workflow<int, int> _sequence = new("sequence");
-    private static readonly Workflow<int, int> _fanOut = new("fan-out");
-    private static readonly Workflow<int, int> _allAtOnce = new("all-at-once");
-    private static readonly Workflow<int, int> _children = new("children");
-    private static readonly Workflow<int, int> _stuck = new("stuck");
+    /// <summary>An execution of FanOut: items that are left, items that are done, items of one execution.</summary>
+    private sealed record Window(int Left, int Done, int Size);
 
     public static int Run(string[] options)
     {
@@ -20,12 +18,11 @@ internal static class EngineBenchmark
         foreach (var survivePowerLoss in new[] { true, false })
         {
             Console.WriteLine($"{(survivePowerLoss ? "synchronous=FULL" : "synchronous=NORMAL")}, {Environment.ProcessorCount} cores, {folder}");
-            var one = Measure(folder, survivePowerLoss, "one after the other", _sequence, 2_000);
-            var small = Measure(folder, survivePowerLoss, "windows of 500", _fanOut, 10_000);
-            var large = Measure(folder, survivePowerLoss, "windows of 500", _fanOut, 100_000);
-            Measure(folder, survivePowerLoss, "all at once", _allAtOnce, 100_000);
-            Measure(folder, survivePowerLoss, "children, windows of 100", _children, 10_000);
-            Replay(folder, survivePowerLoss, 100_000);
+            var one = Measure(folder, survivePowerLoss, "one after the other", "Sequence", 2_000, 2_000);
+            var small = Measure(folder, survivePowerLoss, "1,000 an execution, 500 in flight", "FanOut", new Window(10_000, 0, 1_000), 10_000);
+            var large = Measure(folder, survivePowerLoss, "1,000 an execution, 500 in flight", "FanOut", new Window(100_000, 0, 1_000), 100_000);
+            Measure(folder, survivePowerLoss, "in one execution, 500 in flight", "FanOut", new Window(10_000, 0, 10_000), 10_000);
+            Measure(folder, survivePowerLoss, "children, 100 in flight", "Children", 10_000, 10_000);
             Console.WriteLine($"  group commit: {one / large:0.0} times a lone step · ten times the items: {large / small:0.00} of the time for each");
         }
 
@@ -33,93 +30,76 @@ internal static class EngineBenchmark
     }
 
     /// <summary>Microseconds for each step.</summary>
-    private static double Measure(string folder, bool survivePowerLoss, string name, Workflow<int, int> workflow, int count)
+    private static double Measure(string folder, bool survivePowerLoss, string name, string orchestration, object input, int count)
     {
         var path = Path.Combine(folder, $"engine-{Guid.NewGuid():n}.db");
         try
         {
-            var engine = Open(path, survivePowerLoss);
+            using var services = Services(path, survivePowerLoss);
+            foreach (var worker in services.GetServices<IHostedService>())
+                worker.StartAsync(default).GetAwaiter().GetResult();
+            var client = services.GetRequiredService<DurableTaskClient>();
             var watch = Stopwatch.StartNew();
-            engine.Start(workflow, count, "i").GetAwaiter().GetResult();
-            var result = engine.Wait("i").GetAwaiter().GetResult();
-            Report($"{count} {name}", count, watch.Elapsed, path);
-            engine.DisposeAsync().AsTask().GetAwaiter().GetResult();
-            return result.ReadOutput<int>() == count ? watch.Elapsed.TotalMicroseconds / count : throw new InvalidOperationException("The sum is wrong.");
+            var id = client.ScheduleNewOrchestrationInstanceAsync(orchestration, input).GetAwaiter().GetResult();
+            var end = client.WaitForInstanceCompletionAsync(id, getInputsAndOutputs: true).GetAwaiter().GetResult();
+            var time = watch.Elapsed;
+            Report($"{count} {name}", count, time, path);
+            foreach (var worker in services.GetServices<IHostedService>())
+                worker.StopAsync(default).GetAwaiter().GetResult();
+            return end.ReadOutputAs<int>() == count ? time.TotalMicroseconds / count : throw new InvalidOperationException($"The sum is wrong: {end.SerializedOutput} {end.FailureDetails}");
         }
         finally
         {
-            Delete(path);
+            foreach (var file in Directory.GetFiles(folder, Path.GetFileName(path) + "*"))
+                File.Delete(file);
         }
     }
 
-    /// <summary>How long a restart takes that finds so many steps in one history.</summary>
-    private static void Replay(string folder, bool survivePowerLoss, int count)
-    {
-        var path = Path.Combine(folder, $"engine-{Guid.NewGuid():n}.db");
-        try
+    private static ServiceProvider Services(string path, bool survivePowerLoss) => new ServiceCollection()
+        .AddSqliteDurableTask(new SqliteOrchestrationServiceSettings { Path = path, SurvivePowerLoss = survivePowerLoss }, tasks =>
         {
-            var engine = Open(path, survivePowerLoss);
-            engine.Start(_stuck, count, "i").GetAwaiter().GetResult();
-            while (engine.Get("i").GetAwaiter().GetResult()!.CustomStatus is null)
-                Thread.Sleep(10);
-            engine.DisposeAsync().AsTask().GetAwaiter().GetResult();
-
-            var watch = Stopwatch.StartNew();
-            engine = Open(path, survivePowerLoss);
-            engine.RaiseEvent("i", "go", 0).GetAwaiter().GetResult();
-            engine.Wait("i").GetAwaiter().GetResult();
-            Report($"{count} replayed", count, watch.Elapsed, path);
-            engine.DisposeAsync().AsTask().GetAwaiter().GetResult();
-        }
-        finally
-        {
-            Delete(path);
-        }
-    }
-
-    private static SqliteEngine Open(string path, bool survivePowerLoss) => SqliteEngine.Open(
-        new SqliteEngineOptions { Path = path, SurvivePowerLoss = survivePowerLoss },
-        new WorkflowRegistry()
-            .Add(_nothing, (_, _) => Task.FromResult(1))
-            .Add(_sequence, () => new Lines(async (context, count) =>
+            tasks.AddActivityFunc<int, int>("Nothing", (_, _) => 1);
+            tasks.AddOrchestratorFunc<int, int>("Sequence", async (context, count) =>
             {
                 var sum = 0;
                 for (var index = 0; index < count; index++)
-                    sum += await context.Call(_nothing, index);
+                    sum += await context.CallActivityAsync<int>("Nothing", index);
                 return sum;
-            }))
-            .Add(_fanOut, () => new Lines(FanOut))
-            .Add(_allAtOnce, () => new Lines(async (context, count) =>
-                (await Task.WhenAll(Enumerable.Range(0, count).Select(index => context.Call(_nothing, index)))).Sum()))
-            .Add(_children, () => new Lines(async (context, count) => (await context.ForEach(
-                Enumerable.Range(0, count).ToList(), 100, index => context.CallWorkflow(_sequence, 1, $"{context.InstanceId}/{index}"))).Sum()))
-            .Add(_stuck, () => new Lines(async (context, count) =>
+            });
+            tasks.AddOrchestratorFunc<Window, int>("FanOut", async (context, window) =>
             {
-                var sum = await FanOut(context, count);
-                context.SetStatus("done");
-                await context.WaitForEvent<int>("go");
-                return sum;
-            })));
+                var count = Math.Min(window.Left, window.Size);
+                var done = window.Done + await InFlight(500, count, index => context.CallActivityAsync<int>("Nothing", index));
+                if (window.Left > count)
+                    context.ContinueAsNew(window with { Left = window.Left - count, Done = done });
+                return done;
+            });
+            tasks.AddOrchestratorFunc<int, int>("Children", (context, count) => InFlight(100, count, _ => context.CallSubOrchestratorAsync<int>("Sequence", 1)));
+        })
+        .BuildServiceProvider();
 
-    private static async Task<int> FanOut(IWorkflowContext context, int count) =>
-        (await context.ForEach(Enumerable.Range(0, count).ToList(), 500, index => context.Call(_nothing, index))).Sum();
+    private static async Task<int> InFlight(int lanes, int count, Func<int, Task<int>> call)
+    {
+        var (next, sum) = (0, 0);
+
+        async Task Lane()
+        {
+            while (next < count)
+            {
+                var one = await call(next++);
+                sum += one;
+            }
+        }
+
+        await Task.WhenAll(Enumerable.Range(0, lanes).Select(_ => Lane()).ToArray());
+        return sum;
+    }
 
     private static void Report(string name, int count, TimeSpan time, string path)
     {
         using var process = Process.GetCurrentProcess();
         Console.WriteLine(
-            $"  {name,-36} {time.TotalSeconds,7:0.00} s {count / time.TotalSeconds,9:0}/s   peak memory {process.PeakWorkingSet64 >> 20,4} MB   "
+            $"  {name,-48} {time.TotalSeconds,7:0.00} s {count / time.TotalSeconds,9:0}/s   peak memory {process.PeakWorkingSet64 >> 20,4} MB   "
             + $"journal {new FileInfo(path).Length >> 20,3} MB");
-    }
-
-    private static void Delete(string path)
-    {
-        foreach (var file in Directory.GetFiles(Path.GetDirectoryName(path)!, Path.GetFileName(path) + "*"))
-            File.Delete(file);
-    }
-
-    private sealed class Lines(Func<IWorkflowContext, int, Task<int>> run) : IWorkflow<int, int>
-    {
-        public Task<int> Run(IWorkflowContext context, int input) => run(context, input);
     }
 }

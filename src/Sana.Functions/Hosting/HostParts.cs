@@ -4,12 +4,11 @@ using Sana.Functions.Queue;
 using Sana.Functions.Rendering;
 using Sana.Workflows;
 using Sana.Workflows.Blobs;
-using Sana.Workflows.Contract;
 using Sana.Workflows.Curation;
+using Sana.Workflows.Durable;
 using Sana.Workflows.Generation;
 using Sana.Workflows.Http;
 using Sana.Workflows.Net;
-using Sana.Workflows.Orchestrations;
 using Sana.Workflows.Queue;
 using Sana.Workflows.Requests;
 using Sana.Workflows.Schedules;
@@ -19,9 +18,9 @@ namespace Sana.Functions.Hosting;
 /// <summary>What the functions of an app work with: blobs, queue, steps and the handlers of the API.</summary>
 /// <param name="Blobs">Where everything goes.</param>
 /// <param name="Queue">The road to the GPU.</param>
-/// <param name="Registry">Workflows and steps by name.</param>
+/// <param name="Tasks">Orchestrations and activities.</param>
 /// <param name="Api">For the handlers.</param>
-internal sealed record HostParts(IBlobs Blobs, IJobQueue Queue, WorkflowRegistry Registry, ApiParts Api)
+internal sealed record HostParts(IBlobs Blobs, IJobQueue Queue, TaskRegistry Tasks, ApiParts Api)
 {
     private const string LinkKey = "work/link.key";
 
@@ -33,7 +32,8 @@ internal sealed record HostParts(IBlobs Blobs, IJobQueue Queue, WorkflowRegistry
 
     public BlobsApi BlobDoor { get; } = new(Api);
 
-    public ImagesApi Images { get; } = new(Api, new JobsApi(Api));
+    // The platform's front end cuts a request at 230 seconds.
+    public ImagesApi Images { get; } = new(Api, new JobsApi(Api)) { Patience = TimeSpan.FromSeconds(200), CancelsWhenAborted = false };
 
     public static async Task<HostParts> Open(FunctionsSettings settings, EngineSlot engine, GuardedHttp http, TimeProvider clock, CancellationToken cancellationToken)
     {
@@ -46,9 +46,9 @@ internal sealed record HostParts(IBlobs Blobs, IJobQueue Queue, WorkflowRegistry
         var config = settings.IsOrchestrator ? await CurationParts.Read(blobs, cancellationToken) : new CurationConfig();
         var curation = CurationParts.Settings(config);
         var lent = new CurationParts(settings, clock).Lend(config);
-        return new HostParts(blobs, queue, Fill(new WorkflowRegistry(), settings, blobs, queue, sources, curation, lent, http, () => engine, clock), new ApiParts
+        return new HostParts(blobs, queue, Fill(settings, blobs, queue, sources, curation, lent, http, engine.Client, clock), new ApiParts
         {
-            Workflows = engine,
+            Workflows = engine.Client,
             Queue = queue,
             Blobs = blobs,
             Links = new SignedLinks(await Key(blobs, cancellationToken), clock),
@@ -59,9 +59,8 @@ internal sealed record HostParts(IBlobs Blobs, IJobQueue Queue, WorkflowRegistry
         });
     }
 
-    /// <summary>Every workflow and step of the project, as the local host adds them.</summary>
-    internal static WorkflowRegistry Fill(
-        WorkflowRegistry registry,
+    /// <summary>Every orchestration and activity of the project, as the local host adds them.</summary>
+    internal static TaskRegistry Fill(
         FunctionsSettings settings,
         IBlobs blobs,
         IJobQueue queue,
@@ -69,15 +68,15 @@ internal sealed record HostParts(IBlobs Blobs, IJobQueue Queue, WorkflowRegistry
         CurationSettings curation,
         CurationTools lent,
         GuardedHttp http,
-        Func<IWorkflowClient> client,
+        WorkflowClient client,
         TimeProvider clock)
     {
-        registry.Add(Workflows.Jobs.Generate, () => new GenerateImages()).Add(Workflows.Jobs.Curate, () => new CurateDataset());
-        new GenerateSteps(blobs, queue, cancellation => ModelCard.Read(blobs, cancellation), clock).Register(registry);
-        new CurateSteps(blobs, lent).Register(registry);
-        new JobSteps(blobs, queue, http, new Dictionary<string, byte[]>(), clock).AddTo(registry, client);
-        new ScheduleSteps(blobs, sources, curation, settings.Device).AddTo(registry, client);
-        return registry;
+        var tasks = new TaskRegistry();
+        new GenerateSteps(blobs, queue, cancellation => ModelCard.Read(blobs, cancellation), clock).AddTo(tasks);
+        new CurateSteps(blobs, lent).AddTo(tasks);
+        new JobSteps(blobs, queue, http, new Dictionary<string, byte[]>(), clock).AddTo(tasks, client);
+        new ScheduleSteps(blobs, sources, curation, settings.Device).AddTo(tasks, client);
+        return tasks;
     }
 
     /// <summary>Signs links to images; every instance of the app has the same one.</summary>

@@ -1,11 +1,16 @@
+using Azure.Core.Serialization;
 using Azure.Identity;
 using Azure.Monitor.OpenTelemetry.Exporter;
+using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.OpenTelemetry;
+using Microsoft.DurableTask.Client;
+using Microsoft.DurableTask.Worker;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Sana.Functions.Durable;
 using Sana.Functions.Http;
 using Sana.Functions.Rendering;
+using Sana.Workflows.Durable;
 using Sana.Workflows.Net;
 using Sana.Workflows.Rendering;
 using Sana.Workflows.Telemetry;
@@ -20,6 +25,10 @@ internal static class Registration
         var settings = FunctionsSettings.Read(configuration);
         services.AddSingleton(settings);
         services.AddSingleton(TimeProvider.System);
+        // One form of values for orchestrations, activities and clients, the same as in the local journal.
+        services.Configure<WorkerOptions>(worker => worker.Serializer = new JsonObjectSerializer(WorkflowJson.Options));
+        services.Configure<DurableTaskWorkerOptions>(durable => durable.DataConverter = WorkflowJson.Converter);
+        services.Configure<DurableTaskClientOptions>(durable => durable.DataConverter = WorkflowJson.Converter);
         services.AddSingleton<EngineSlot>();
         services.AddSingleton(_ => new GuardedHttp(new UrlRules()));
         services.AddSingleton(all => new Wiring(cancellation => HostParts.Open(

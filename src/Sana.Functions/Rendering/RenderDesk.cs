@@ -47,7 +47,7 @@ internal sealed class RenderDesk(Wiring wiring, RendererSource source, WarmUp wa
         if (warm.State != WorkerState.Warm)
             return new Verdict(VerdictKind.Abandon, _whileCold, FaultReason.TransientIo, warm.Fault ?? "The networks are being loaded.");
         var parts = await wiring.Get(stop);
-        var handler = new JobHandler(parts.Blobs, engine, source, parts.Queue.Name, new RenderWorkerOptions { Device = settings.Device }, clock);
+        var handler = new JobHandler(parts.Blobs, engine.Client, source, parts.Queue.Name, new RenderWorkerOptions { Device = settings.Device }, clock);
         await _gpu.WaitAsync(stop);
         try
         {

@@ -1,11 +1,11 @@
 using System.Diagnostics;
-using Sana.Local.Engine;
+using DurableTask.Sqlite;
 using Sana.Local.Hosting;
 using Sana.Local.Queue;
 using Sana.Tests.Queue;
 using Sana.Tests.Support;
 using Sana.Tests.Workflows;
-using Sana.Workflows.Contract;
+using Sana.Workflows.Durable;
 using Sana.Workflows.Generation;
 using Sana.Workflows.Queue;
 using Sana.Workflows.Rendering;
@@ -93,7 +93,7 @@ public sealed class LocalHostTests(AzuriteFixture azurite) : IDisposable
     {
         await using var host = await Open();
 
-        var refusal = await Assert.ThrowsAsync<EngineException>(Open);
+        var refusal = await Assert.ThrowsAsync<JournalException>(Open);
 
         Assert.Contains("stop that process or use another data folder", refusal.Message, StringComparison.Ordinal);
     }

@@ -13,9 +13,9 @@ namespace Sana.Tests.Rendering;
 public sealed class JobHandlerTests : IAsyncDisposable
 {
     private readonly FaultyRenderer _renderer = new();
-    private readonly JobHost.Plain _host;
+    private readonly JobHost.Sqlite _host;
 
-    public JobHandlerTests() => _host = new JobHost.Plain { Renderer = _renderer };
+    public JobHandlerTests() => _host = new JobHost.Sqlite { Renderer = _renderer };
 
     public ValueTask DisposeAsync() => _host.DisposeAsync();
 

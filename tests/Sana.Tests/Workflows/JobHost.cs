@@ -1,16 +1,20 @@
 using System.Collections.Concurrent;
+using DurableTask.Sqlite;
+using Microsoft.DurableTask.Testing.Sidecar;
+using Microsoft.DurableTask.Worker;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Sana.Curation.Captioning;
 using Sana.Inference.Clip;
-using Sana.Local.Engine;
+using Sana.Local.Hosting;
 using Sana.Local.Queue;
 using Sana.Tests.Support;
-using Sana.Workflows;
 using Sana.Workflows.Blobs;
-using Sana.Workflows.Contract;
 using Sana.Workflows.Curation;
+using Sana.Workflows.Durable;
 using Sana.Workflows.Generation;
-using Sana.Workflows.Orchestrations;
 using Sana.Workflows.Rendering;
 using Xunit;
 
@@ -31,7 +35,7 @@ internal abstract class JobHost : IAsyncDisposable
         Source = new RendererSource(_ => Task.FromResult<IRenderer>(Renderer));
     }
 
-    public abstract IWorkflowClient Client { get; }
+    public abstract WorkflowClient Client { get; }
 
     public FakeTimeProvider Clock { get; } = new();
 
@@ -95,17 +99,17 @@ internal abstract class JobHost : IAsyncDisposable
         return await end;
     }
 
-    public WorkflowRegistry Registry()
+    public TaskRegistry Registry()
     {
-        var registry = new WorkflowRegistry().Add(Jobs.Generate, () => new GenerateImages()).Add(Jobs.Curate, () => new CurateDataset());
+        var registry = new TaskRegistry();
         _curation = new CurateSteps(Blobs, new CurationTools
         {
             Captioner = (config, _) => Task.FromResult<ICaptioner>(Captioners[config.Label] = new FakeCaptioner(config, (ask, times) => Answers[config.Label](ask, times))),
             Scorer = (checkpoint, _) => Task.Run(() => ClipScorer.Load(checkpoint, new ClipOptions())),
             Clock = Clock,
         });
-        _curation.Register(registry);
-        return new GenerateSteps(Blobs, Queue, Source.Get, Clock).Register(registry);
+        _curation.AddTo(registry);
+        return new GenerateSteps(Blobs, Queue, Source.Get, Clock).AddTo(registry);
     }
 
     public virtual ValueTask DisposeAsync()
@@ -118,28 +122,62 @@ internal abstract class JobHost : IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
-    internal sealed class Plain : JobHost
-    {
-        public Plain() => Client = new PlainEngine(Registry(), Clock);
-
-        public override IWorkflowClient Client { get; }
-    }
-
+    /// <summary>On the local engine.</summary>
     internal sealed class Sqlite : JobHost
     {
-        private readonly SqliteEngine _engine;
+        private readonly DurableHost _engine;
 
-        public Sqlite() => _engine = SqliteEngine.Open(new SqliteEngineOptions { Path = Journal, Clock = Clock, Grace = TimeSpan.Zero }, Registry());
+        public Sqlite() => _engine = DurableHost.Open(new LocalOptions { Data = File("data"), Clock = Clock }).GetAwaiter().GetResult();
 
-        public override IWorkflowClient Client => _engine;
+        public override WorkflowClient Client => _engine.Client;
 
-        public string Journal => File("journal.db");
-
-        public ValueTask Close() => _engine.DisposeAsync();
+        public static async Task<JobHost> Start()
+        {
+            var host = new Sqlite();
+            await host._engine.Start(host.Registry());
+            return host;
+        }
 
         public override async ValueTask DisposeAsync()
         {
             await _engine.DisposeAsync();
+            await base.DisposeAsync();
+        }
+    }
+
+    /// <summary>On Microsoft's service in memory, which keeps the system's time.</summary>
+    internal sealed class InMemory : JobHost
+    {
+        private ServiceProvider? _services;
+
+        public override WorkflowClient Client { get; }
+
+        private InMemory(InMemoryOrchestrationService service)
+        {
+            var client = new OrchestrationServiceDurableTaskClient("tests", WorkflowJson.Converter, service);
+            Client = new WorkflowClient(() => client);
+        }
+
+        public static async Task<JobHost> Start()
+        {
+            var service = new InMemoryOrchestrationService(NullLoggerFactory.Instance);
+            var host = new InMemory(service);
+            var services = new ServiceCollection();
+            services.AddDurableTaskWorker(worker => worker
+                .AddTasks(tasks => host.Registry().AddTo(tasks, () => ActivityCancellation.Current))
+                .Configure(settings => settings.DataConverter = WorkflowJson.Converter)
+                .UseOrchestrationService(_ => new OrchestrationServiceOptions { Service = service }));
+            host._services = services.BuildServiceProvider();
+            foreach (var worker in host._services.GetServices<IHostedService>())
+                await worker.StartAsync(default);
+            return host;
+        }
+
+        public override async ValueTask DisposeAsync()
+        {
+            foreach (var worker in _services!.GetServices<IHostedService>())
+                await worker.StopAsync(default);
+            await _services!.DisposeAsync();
             await base.DisposeAsync();
         }
     }

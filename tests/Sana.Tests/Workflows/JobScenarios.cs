@@ -9,7 +9,11 @@ using Xunit;
 namespace Sana.Tests.Workflows;
 
 /// <summary>What happens to a run, and the one answer that every engine must give.</summary>
-internal sealed record JobScenario(string Name, Func<JobHost, Task<string>> Play, string Expected);
+/// <param name="Name">A sentence.</param>
+/// <param name="Play">Acts upon a host and answers what was seen.</param>
+/// <param name="Expected">The answer.</param>
+/// <param name="PassesTime">It lets deadlines or the waits of retries pass at once.</param>
+internal sealed record JobScenario(string Name, Func<JobHost, Task<string>> Play, string Expected, bool PassesTime = false);
 
 /// <summary>The table of both workflows. It knows no engine: each takes it as it is.</summary>
 internal static class JobScenarios
@@ -19,14 +23,14 @@ internal static class JobScenarios
     public static readonly JobScenario[] All =
     [
         new("A run ends with the tree of a direct one", SameTree, "Completed, same tree"),
-        new("A run in many chunks ends with the tree of a direct one", ManyChunks, "Completed, same tree, 2 runs"),
+        new("A run in many chunks ends with the tree of a direct one", ManyChunks, "Completed, same tree"),
         new("A run that is started twice is one run", StartedTwice, "new True, again False, 0 more images"),
         new("A batch that memory cannot hold is made in halves", HalvedBatch, "Completed 4/0/0, batches 4 2 1 1 1 1"),
         new("A batch that kills every worker is given up", Deadly, "Completed 2/2/0 engine_dead 2"),
         new("A retry makes what failed for its reasons", Retried, "Completed 2/2/0, retried nan: 2/2/0, retried engine_dead: 4/0/0, same tree"),
-        new("Silence is answered by another message and at last by giving up", Silence, "Completed 0/1/0 timeout 1, 2 sends"),
+        new("Silence is answered by another message and at last by giving up", Silence, "Completed 0/1/0 timeout 1, 2 sends", PassesTime: true),
         new("A canceled run's messages are dropped", Canceled, "Canceled, dropped canceled"),
-        new("A run without prompts fails", Empty, "Failed generate.plan failed after 6 attempts: There are no prompts: every line is blank."),
+        new("A run without prompts fails", Empty, "Failed There are no prompts: every line is blank.", PassesTime: true),
         .. CurationScenarios.All,
     ];
 
@@ -50,7 +54,7 @@ internal static class JobScenarios
         var job = Job(string.Join('\n', Enumerable.Range(0, 135).Select(i => $"prompt {i}")), batch: 1) with { Images = 1, Format = ImageFormat.Webp };
         await Submission.Start(host.Client, host.Blobs, job, new Pace(InFlight: 40), default);
         var end = await host.Work(await Id(host));
-        return $"{end.Status}, {await Compare(host, job)}, {end.Runs - 1} runs";
+        return $"{end.Status}, {await Compare(host, job)}";
     }
 
     private static async Task<string> StartedTwice(JobHost host)
@@ -130,9 +134,9 @@ internal static class JobScenarios
         return $"{end.Status} {end.Error}";
     }
 
-    private static async Task<string> Id(JobHost host) => (await host.Client.List(new())).Single().Id;
+    private static async Task<string> Id(JobHost host) => (await host.Client.List("")).Single().Id;
 
-    private static string Tell(Sana.Workflows.Contract.WorkflowInstance end, bool reasons = true)
+    private static string Tell(Sana.Workflows.Durable.WorkflowInstance end, bool reasons = true)
     {
         if (end.Output is null)
             return $"{end.Status} {end.Error}";

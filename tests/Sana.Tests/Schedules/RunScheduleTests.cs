@@ -1,13 +1,14 @@
 using Microsoft.Extensions.Time.Testing;
+using Sana.Local.Hosting;
 using Sana.Tests.Support;
-using Sana.Workflows.Contract;
+using Sana.Workflows.Durable;
 using Sana.Workflows.Orchestrations;
 using Sana.Workflows.Schedules;
 using Xunit;
 
 namespace Sana.Tests.Schedules;
 
-public sealed class KeepScheduleTests
+public sealed class RunScheduleTests
 {
     private static readonly ScheduledRun _hourly = new(new Schedule { Name = "hourly", Cron = "0 0 * * * *" }, Curate: new ScheduledCuration("s", "d"));
 
@@ -17,20 +18,22 @@ public sealed class KeepScheduleTests
         var clock = new FakeTimeProvider(new DateTimeOffset(2026, 11, 23, 7, 30, 0, TimeSpan.Zero));
         var ticks = System.Threading.Channels.Channel.CreateUnbounded<DateTime>();
         var asked = System.Threading.Channels.Channel.CreateUnbounded<DateTime>();
-        var registry = new WorkflowRegistry()
-            .Add(ScheduleNames.Keep, () => new KeepSchedule())
-            .Add(ScheduleNames.Next, (next, _) =>
+        var tasks = new TaskRegistry()
+            .AddOrchestrator<RunSchedule>()
+            .Add(ScheduleTasks.NextTick, (next, _) =>
             {
                 asked.Writer.TryWrite(next.After);
                 return Task.FromResult(next.Schedule.Next(next.After));
             })
-            .Add(ScheduleNames.Begin, (tick, _) =>
+            .Add(ScheduleTasks.StartScheduledRun, (tick, _) =>
             {
                 ticks.Writer.TryWrite(tick.Due);
                 return Task.FromResult<string?>("run");
             });
-        var engine = new PlainEngine(registry, clock);
-        await engine.Start(ScheduleNames.Keep, new ScheduleState(_hourly), "schedule-hourly");
+        using var folder = new TempFolder();
+        await using var engine = await DurableHost.Open(new LocalOptions { Data = folder.Path, Clock = clock });
+        await engine.Start(tasks);
+        await engine.Client.Start(ScheduleTasks.Run, new ScheduleState(_hourly), "schedule-hourly");
         await asked.Reader.ReadAsync();
 
         // Five hours pass at once, as they do for a machine that was off.

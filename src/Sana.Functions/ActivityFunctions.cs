@@ -1,0 +1,89 @@
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.DurableTask.Client;
+using Microsoft.Extensions.DependencyInjection;
+using Sana.Functions.Durable;
+using Sana.Functions.Hosting;
+using Sana.Workflows;
+using Sana.Workflows.Durable;
+using Sana.Workflows.Requests;
+using Sana.Workflows.Schedules;
+
+namespace Sana.Functions;
+
+/// <summary>
+/// The activities: one line each, the registry that both hosts fill says what each does. The class is public because the worker calls functions of one that is not
+/// by reflection, and then the type of what an activity threw does not reach its orchestration.
+/// </summary>
+/// <param name="services">Those of the app; taken as they are because the parts behind them are internal.</param>
+public sealed class ActivityFunctions(IServiceProvider services)
+{
+    [Function(nameof(PlanImages))]
+    public Task<PlanSummary> PlanImages([ActivityTrigger] GenerateRequest input, FunctionContext context) => Run(Activities.PlanImages, input, context);
+
+    [Function(nameof(OpenBatches))]
+    public Task<IReadOnlyList<string>> OpenBatches([ActivityTrigger] ChunkQuery input, FunctionContext context) => Run(Activities.OpenBatches, input, context);
+
+    [Function(nameof(SendBatch))]
+    public Task<bool> SendBatch([ActivityTrigger] BatchTicket input, FunctionContext context) => Run(Activities.SendBatch, input, context);
+
+    [Function(nameof(GiveUpBatch))]
+    public Task<bool> GiveUpBatch([ActivityTrigger] BatchLost input, FunctionContext context) => Run(Activities.GiveUpBatch, input, context);
+
+    [Function(nameof(ReportChunk))]
+    public Task<ItemCounts> ReportChunk([ActivityTrigger] ChunkReport input, FunctionContext context) => Run(Activities.ReportChunk, input, context);
+
+    [Function(nameof(CloseRun))]
+    public Task<GenerateSummary> CloseRun([ActivityTrigger] CloseRun input, FunctionContext context) => Run(Activities.CloseRun, input, context);
+
+    [Function(nameof(PlanShards))]
+    public Task<DatasetPlan> PlanShards([ActivityTrigger] CurateRequest input, FunctionContext context) => Run(Activities.PlanShards, input, context);
+
+    [Function(nameof(IngestShard))]
+    public Task<ItemCounts> IngestShard([ActivityTrigger] ShardTicket input, FunctionContext context) => Run(Activities.IngestShard, input, context);
+
+    [Function(nameof(LinkDuplicates))]
+    public Task<ItemCounts> LinkDuplicates([ActivityTrigger] DatasetTicket input, FunctionContext context) => Run(Activities.LinkDuplicates, input, context);
+
+    [Function(nameof(CaptionShard))]
+    public Task<ItemCounts> CaptionShard([ActivityTrigger] CaptionTicket input, FunctionContext context) => Run(Activities.CaptionShard, input, context);
+
+    [Function(nameof(ScoreShard))]
+    public Task<ItemCounts> ScoreShard([ActivityTrigger] ShardTicket input, FunctionContext context) => Run(Activities.ScoreShard, input, context);
+
+    [Function(nameof(WriteShard))]
+    public Task<ItemCounts> WriteShard([ActivityTrigger] ShardTicket input, FunctionContext context) => Run(Activities.WriteShard, input, context);
+
+    [Function(nameof(CloseDataset))]
+    public Task<CurateSummary> CloseDataset([ActivityTrigger] DatasetTicket input, FunctionContext context) => Run(Activities.CloseDataset, input, context);
+
+    [Function(nameof(SendJob))]
+    public Task<bool> SendJob([ActivityTrigger] JobSend input, FunctionContext context) => Run(RequestedJobs.SendJob, input, context);
+
+    [Function(nameof(ReadJobEnd))]
+    public Task<JobEnd?> ReadJobEnd([ActivityTrigger] string input, FunctionContext context) => Run(RequestedJobs.ReadJobEnd, input, context);
+
+    [Function(nameof(GiveUpJob))]
+    public Task<JobEnd> GiveUpJob([ActivityTrigger] JobGivenUp input, FunctionContext context) => Run(RequestedJobs.GiveUpJob, input, context);
+
+    [Function(nameof(StartDelivery))]
+    public Task<bool> StartDelivery([ActivityTrigger] WebhookMessage input, [DurableClient] DurableTaskClient durable, FunctionContext context) =>
+        Run(RequestedJobs.StartDelivery, input, context, durable);
+
+    [Function(nameof(PostWebhook))]
+    public Task<bool> PostWebhook([ActivityTrigger] WebhookMessage input, FunctionContext context) => Run(RequestedJobs.PostWebhook, input, context);
+
+    [Function(nameof(NextTick))]
+    public Task<DateTime?> NextTick([ActivityTrigger] NextTick input, FunctionContext context) => Run(ScheduleTasks.NextTick, input, context);
+
+    [Function(nameof(StartScheduledRun))]
+    public Task<string?> StartScheduledRun([ActivityTrigger] Tick input, [DurableClient] DurableTaskClient durable, FunctionContext context) =>
+        Run(ScheduleTasks.StartScheduledRun, input, context, durable);
+
+    private async Task<TOut> Run<TIn, TOut>(Activity<TIn, TOut> activity, TIn input, FunctionContext context, DurableTaskClient? durable = null)
+    {
+        if (durable is not null)
+            services.GetRequiredService<EngineSlot>().Use(durable);
+        var host = await services.GetRequiredService<Wiring>().Get(context.CancellationToken);
+        return await host.Tasks.Find(activity)(input, context.CancellationToken);
+    }
+}
