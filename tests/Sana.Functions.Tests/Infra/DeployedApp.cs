@@ -34,6 +34,11 @@ internal sealed record DeployedApp(Deployment Deployment, string Role, IReadOnly
     /// <summary>Whether the host of this app runs the function.</summary>
     public bool Runs(DeclaredFunction function) => !HostNames(function.Name).Any(name => Variables.TryGetValue(name, out var value) && value is "true" or "1");
 
+    /// <value>Functions that this app is to run: those of its role, without the other queue's, and without the schedule where no dataset is named.</value>
+    public IEnumerable<string> Expected => DeclaredFunctions.All
+        .Where(function => function.Roles.Contains(Role) && function.Trigger != (Deployment.Road == "servicebus" ? "Queue" : "ServiceBus") && (function.Name != "CurateOnSchedule" || Deployment.Dataset.Length > 0))
+        .Select(function => function.Name);
+
     /// <summary>The two names under which the host asks whether a function is disabled; the second for Linux, where a variable's name has no dots.</summary>
     public static IEnumerable<string> HostNames(string function) => [$"AzureWebJobs.{function}.Disabled", $"AzureWebJobs_{function}_Disabled"];
 

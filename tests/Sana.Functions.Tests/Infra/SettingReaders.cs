@@ -26,6 +26,7 @@ internal static class SettingReaders
             new("our code, at start", variable => asked.Contains(DeployedApp.KeyOf(variable))),
             new("the host, for its storage", Section("AzureWebJobsStorage", _storage)),
             new("the host, for its telemetry", variable => variable is "APPLICATIONINSIGHTS_CONNECTION_STRING" or "APPLICATIONINSIGHTS_AUTHENTICATION_STRING"),
+            new("the host, for its keys", variable => variable == "AzureWebJobsSecretStorageType"),
             new("the host, in place of a value of host.json", Overrides),
             new("the host, for %names% and connections in host.json", variable => Inserted(app).Contains(variable)),
             new("the host, for functions that are disabled", variable => DeclaredFunctions.All.Any(function => DeployedApp.HostNames(function.Name).Contains(variable))),
