@@ -63,13 +63,29 @@ internal sealed record DeployedApp(Deployment Deployment, string Role, IReadOnly
         }).GetProperty("outputs");
         var site = BicepProgram.Evaluate("orchestrator.bicep", new Dictionary<string, object>
         {
-            ["location"] = "swedencentral", ["token"] = "abcdefghijklm", ["tags"] = new { }, ["identity"] = "/id", ["deployments"] = "https://x", ["subnet"] = "",
+            ["location"] = "swedencentral",
+            ["token"] = "abcdefghijklm",
+            ["tags"] = new { },
+            ["identity"] = "/id",
+            ["deployments"] = "https://x",
+            ["subnet"] = "",
             ["settings"] = settings.GetProperty("orchestrator"),
         });
         var container = BicepProgram.Evaluate("gpu.bicep", new Dictionary<string, object>
         {
-            ["location"] = "swedencentral", ["token"] = "abcdefghijklm", ["tags"] = new { }, ["appTags"] = new { }, ["identity"] = "/id", ["registry"] = "cr", ["workspace"] = "log",
-            ["image"] = "cr/gpu:1", ["gpu"] = "T4", ["replicasMin"] = 0, ["replicasMax"] = 1, ["subnet"] = "", ["settings"] = settings.GetProperty("gpu"),
+            ["location"] = "swedencentral",
+            ["token"] = "abcdefghijklm",
+            ["tags"] = new { },
+            ["appTags"] = new { },
+            ["identity"] = "/id",
+            ["registry"] = "cr",
+            ["workspace"] = "log",
+            ["image"] = "cr/gpu:1",
+            ["gpu"] = "T4",
+            ["replicasMin"] = 0,
+            ["replicasMax"] = 1,
+            ["subnet"] = "",
+            ["settings"] = settings.GetProperty("gpu"),
         });
         var variables = Of(site, "Microsoft.Web/sites/config").GetProperty("properties").EnumerateObject();
         var environment = Of(container, "Microsoft.App/containerApps").GetProperty("properties").GetProperty("template").GetProperty("containers")[0].GetProperty("env").EnumerateArray();
