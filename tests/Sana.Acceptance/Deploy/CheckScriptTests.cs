@@ -65,12 +65,51 @@ public sealed class CheckScriptTests : IAsyncLifetime
         Assert.Contains("width", output, StringComparison.Ordinal);
     }
 
+    /// <summary>Without an address it asks azd and az. There is no Azure here, so both are stand-ins that answer for this server and move files between its folders.</summary>
+    [Fact]
+    public async Task After_azd_up_it_asks_azd_and_az_for_addresses_and_the_key()
+    {
+        using var tools = new TempFolder();
+        Tool(tools.File("azd"), $"case $3 in SANA_URL) echo {_server.Address.ToString().TrimEnd('/')} ;; *) echo sana-$3 | tr A-Z_ a-z- ;; esac");
+        Tool(tools.File("az"), $$"""
+            echo "$@" >>"{{tools.File("calls")}}"
+            for ((i = 1; i <= $#; i++)); do [[ ${!i} != --* ]] || { j=$((i + 1)); o=${!i#--}; printf -v "${o//-/_}" %s "${!j:-}"; }; done
+            case "$1 $2 $3" in
+              "functionapp keys list") echo {{SanaServer.Key}} ;;
+              "containerapp revision list") echo '[{"state":"ScaledToZero","health":"Healthy","replicas":0}]' ;;
+              "storage blob download") cp "{{_server.Data}}/blobs/$name" "$file" ;;
+              "storage blob upload-batch") mkdir -p "{{_inbox.Path}}/$destination_path" && cp "$source"/* "{{_inbox.Path}}/$destination_path/" ;;
+              "storage blob delete-batch") rm -r "{{_inbox.Path}}/${pattern%/\*}" ;;
+              *) exit 3 ;;
+            esac
+            """);
+
+        var (exitCode, output) = await Run(["--patience", "120", "--settings", Small], ("SANA_API_KEY", ""), ("PATH", $"{tools.Path}:{Environment.GetEnvironmentVariable("PATH")}"));
+
+        Assert.True(exitCode == 0, output);
+        Assert.Contains("""ok    revision {"state":"ScaledToZero","health":"Healthy","replicas":0}""", output, StringComparison.Ordinal);
+        Assert.Matches(@"ok    dataset check, version check-\S+: \{""succeeded"":3,", output);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_inbox.Path));
+        Assert.Contains("functionapp keys list --resource-group sana-azure-resource-group --name sana-sana-orchestrator", await File.ReadAllTextAsync(tools.File("calls")), StringComparison.Ordinal);
+    }
+
     private static string Script => Path.Combine(Repository.Root, "infra", "check.sh");
 
-    private async Task<(int ExitCode, string Output)> Check(string key, params string[] options)
+    private static void Tool(string path, string lines)
     {
-        var start = new ProcessStartInfo("bash", [Script, "--url", _server.Address.ToString(), "--patience", "120", "--settings", Small, .. options]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        start.Environment["SANA_API_KEY"] = key;
+        File.WriteAllText(path, $"#!/usr/bin/env bash\n{lines}\n");
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    }
+
+    private Task<(int ExitCode, string Output)> Check(string key, params string[] options) =>
+        Run(["--url", _server.Address.ToString(), "--patience", "120", "--settings", Small, .. options], ("SANA_API_KEY", key));
+
+    private static async Task<(int ExitCode, string Output)> Run(string[] options, params (string Name, string Value)[] environment)
+    {
+        var start = new ProcessStartInfo("bash", [Script, .. options]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
         using var process = Process.Start(start)!;
         var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         await process.WaitForExitAsync();
