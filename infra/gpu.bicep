@@ -77,7 +77,8 @@ resource app 'Microsoft.App/containerApps@2025-07-01' = {
       ]
       // No rules: the platform derives them from the triggers and refuses others.
       scale: { minReplicas: replicasMin, maxReplicas: replicasMax }
-      terminationGracePeriodSeconds: 600
+      // SIGTERM ends worker and host within seconds; what they do not finish comes back.
+      terminationGracePeriodSeconds: 60
       volumes: [{ name: 'weights', storageType: 'EmptyDir' }]
     }
   }

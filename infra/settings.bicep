@@ -73,13 +73,11 @@ func common(clientId string, hostStorage string, schedulerEndpoint string, insig
     : { DURABLE_TASK_SCHEDULER_CONNECTION_STRING: 'Endpoint=${schedulerEndpoint};Authentication=ManagedIdentity;ClientID=${clientId}' }
 )
 
-func jobs(clientId string, bus string, road string) object => road == 'servicebus'
-  ? {
-      ServiceBus__clientId: clientId
-      ServiceBus__credential: 'managedidentity'
-      ServiceBus__fullyQualifiedNamespace: '${bus}.servicebus.windows.net'
-    }
-  : {}
+// Both apps' own code reads the name of the bus; its sign-in is AZURE_CLIENT_ID.
+var jobs = road == 'servicebus' ? { ServiceBus__fullyQualifiedNamespace: '${bus}.servicebus.windows.net' } : {}
+
+// The trigger and its scaler sign in by settings of their own. Only the gpu app has the trigger.
+var trigger = road == 'servicebus' ? { ServiceBus__clientId: gpuClientId, ServiceBus__credential: 'managedidentity' } : {}
 
 // A reference, not a secret: the platform reads it with the app's identity. Names of secrets have hyphens for underscores.
 func keys(names string[], vault string) object => toObject(
@@ -88,11 +86,12 @@ func keys(names string[], vault string) object => toObject(
   name => '@Microsoft.KeyVault(VaultName=${vault};SecretName=${toLower(replace(name, '_', '-'))})'
 )
 
-func disabled(names string[]) object => toObject(names, name => 'AzureWebJobs__${name}__Disabled', name => 'true')
+// The host asks for AzureWebJobs.NAME.Disabled and, because Linux has no dots in names of variables, for AzureWebJobs_NAME_Disabled. Two underscores are a colon, which it does not ask for.
+func disabled(names string[]) object => toObject(names, name => 'AzureWebJobs_${name}_Disabled', name => 'true')
 
 output orchestrator object = union(
   common(orchestratorClientId, hostStorage, schedulerEndpoint, insightsConnection),
-  jobs(orchestratorClientId, bus, road),
+  jobs,
   journal,
   {
     CurationCron: curationCron
@@ -111,7 +110,8 @@ output orchestrator object = union(
 
 output gpu object = union(
   common(gpuClientId, hostStorage, schedulerEndpoint, insightsConnection),
-  jobs(gpuClientId, bus, road),
+  jobs,
+  trigger,
   journal,
   {
     CurationCron: curationCron

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up what the tests need and runs them all: packages, build, format, tests. The same for people and for CI.
 # PackageMirror=partial in the environment leaves out the two packages that not every mirror serves, see Directory.Build.props.
-# Needs the .NET 10 SDK and Node 20 or newer; installs the rest from package registries into the checkout, and from Debian Chromium and some photographs where they are missing.
+# Needs the .NET 10 SDK, Node 20 or newer, kubectl, jq and curl; installs the rest from package registries into the checkout, and from Debian Chromium and some photographs where they are missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1

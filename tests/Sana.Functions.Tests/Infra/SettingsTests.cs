@@ -1,62 +1,104 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.Azure.Functions.Worker;
+using Microsoft.Extensions.Configuration;
+using Sana.Functions.Hosting;
 using Sana.Tests.Support;
 using Xunit;
 
 namespace Sana.Functions.Tests.Infra;
 
-/// <summary>Between what is set in Azure, what the code reads, and which functions an app has, nothing is missing and nothing is left over.</summary>
+/// <summary>Between what is set in Azure, who reads it, and which functions an app runs, nothing is missing and nothing is left over.</summary>
 public sealed partial class SettingsTests
 {
-    /// <summary>Settings that others than our code read.</summary>
-    private static readonly string[] ReadByOthers =
+    /// <summary>What our code asks for and the template does not set, with the reason.</summary>
+    private static readonly string[] SetByNobody =
     [
-        "APPLICATIONINSIGHTS_AUTHENTICATION_STRING", // the host's own telemetry
-        "AZURE_CLIENT_ID", // DefaultAzureCredential: which of the identities
-        "AzureWebJobsStorage__credential", "AzureWebJobsStorage__clientId", // the host's storage
-        "ServiceBus__credential", "ServiceBus__clientId", // the trigger and its scaler
-        "AzureFunctionsJobHost__extensions__durableTask__storageProvider__type", // overrides host.json
-        "AzureFunctionsJobHost__extensions__durableTask__storageProvider__connectionStringName",
+        "AzureWebJobsStorage", // a connection string: on a person's machine only
+        "WEBSITE_HOSTNAME", // the platform's own
     ];
-
-    /// <summary>A connection string, on a person's machine only; and what the platform sets itself.</summary>
-    private static readonly string[] NotOurs = ["AzureWebJobsStorage", "WEBSITE_HOSTNAME"];
 
     private static readonly string Bicep = File.ReadAllText(Path.Combine(Repository.Root, "infra", "settings.bicep"));
 
-    [Fact]
-    public void Every_setting_that_is_read_is_set_and_every_one_that_is_set_is_read()
-    {
-        var set = Setting().Matches(Bicep).Select(match => match.Groups[1].Value).Distinct();
-        var host = File.ReadAllText(Path.Combine(Repository.Root, "host.json"));
-        var code = string.Concat(Directory.EnumerateFiles(Path.Combine(Repository.Source, "Sana.Functions"), "*.cs", SearchOption.AllDirectories).Select(File.ReadAllText));
-        var read = SectionRead().Matches(code).Select(match => "Sana__" + match.Groups[1].Value)
-            .Concat(PlainRead().Matches(code).Select(match => match.Groups[1].Value.Replace(":", "__", StringComparison.Ordinal)))
-            .Concat(HostRead().Matches(host).Select(match => match.Groups[1].Value + match.Groups[2].Value))
-            .Concat(ReadByOthers)
-            .Except(NotOurs)
-            .Distinct();
+    public static TheoryData<string, string, string> Apps => [.. Deployment.All.SelectMany(asked => new[] { (asked.Durable, asked.Road, "orchestrator"), (asked.Durable, asked.Road, "gpu") })];
 
-        Assert.Equal(read.Order(StringComparer.Ordinal), set.Order(StringComparer.Ordinal));
+    [Theory]
+    [MemberData(nameof(Apps))]
+    public void Every_setting_has_a_reader(string durable, string road, string role)
+    {
+        var app = DeployedApp.Of(durable, road, role);
+        var readers = SettingReaders.Of(app);
+
+        Assert.All(app.Variables.Keys, variable => Assert.Contains(readers, reader => reader.Reads(variable)));
+    }
+
+    [Theory]
+    [MemberData(nameof(Apps))]
+    public void Every_reader_finds_what_it_needs(string durable, string road, string role)
+    {
+        var app = DeployedApp.Of(durable, road, role);
+        var (settings, configuration) = (FunctionsSettings.Read(app.Configuration), app.Configuration);
+
+        Assert.Equal((app.Role, app.Deployment.Road), (settings.Role, settings.Road));
+        Assert.All(SettingReaders.Inserted(app), name => Assert.True(configuration.GetSection(name).Exists(), name));
+        Assert.All(DeclaredFunctions.All.SelectMany(function => function.Inserted), name => Assert.False(string.IsNullOrEmpty(configuration[name]), name));
+        Assert.All(DeclaredFunctions.All.Where(app.Runs).Select(function => function.Connection).OfType<string>(), name => Assert.Equal("managedidentity", configuration[$"{name}:credential"]));
+        Assert.Equal(settings.Role == "gpu", configuration["ASPNETCORE_URLS"] is not null);
     }
 
     [Fact]
-    public void Each_function_belongs_to_a_role_and_is_disabled_in_the_other()
+    public void Everything_that_our_code_asks_for_is_set_in_some_deployment()
     {
-        var (orchestrator, gpu) = (List("orchestratorFunctions"), List("gpuFunctions"));
-        string[] both = ["Healthz", "Readyz"];
+        var asked = DeployedApp.All.SelectMany(SettingReaders.Asked).ToHashSet(StringComparer.OrdinalIgnoreCase);
+        var set = DeployedApp.All.SelectMany(app => app.Variables.Keys).Select(DeployedApp.KeyOf);
 
-        Assert.Equal(FunctionTable.Names.Order(), orchestrator.Concat(gpu).Concat(both).Order());
-        Assert.Empty(orchestrator.Intersect(gpu));
-        Assert.Contains("var disabledThere = concat(orchestratorFunctions,", Bicep, StringComparison.Ordinal);
-        Assert.Contains("var disabledHere = concat(gpuFunctions,", Bicep, StringComparison.Ordinal);
+        Assert.Equal(SetByNobody, asked.Except(set, StringComparer.OrdinalIgnoreCase).Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [MemberData(nameof(Apps))]
+    public void An_app_runs_the_functions_of_its_role_and_no_others(string durable, string road, string role)
+    {
+        var app = DeployedApp.Of(durable, road, role);
+
+        Assert.Equal(app.Expected.Order(), DeclaredFunctions.All.Where(app.Runs).Select(function => function.Name).Order());
     }
 
     [Fact]
-    public void Both_triggers_listen_to_the_queue_that_is_made() => Assert.All(
-        FunctionTable.Of<ServiceBusTriggerAttribute>().Select(found => found.Trigger.QueueName).Concat(FunctionTable.Of<QueueTriggerAttribute>().Select(found => found.Trigger.QueueName)),
-        name => Assert.Equal("sana-jobs", name));
+    public void Every_function_of_the_source_is_read_and_has_a_name_of_its_own()
+    {
+        Assert.Equal(DeclaredFunctions.Count, DeclaredFunctions.All.Count);
+        Assert.Distinct(DeclaredFunctions.All.Select(function => function.Name));
+        Assert.All(DeclaredFunctions.All, function => Assert.Matches(@"^\w+$", function.Name));
+    }
+
+    [Theory]
+    [InlineData("AzureWebJobs.PostBatch.Disabled", true)]
+    [InlineData("AzureWebJobs_PostBatch_Disabled", true)]
+    [InlineData("AzureWebJobs__PostBatch__Disabled", false)]
+    [InlineData("AzureWebJobs_PostBatches_Disabled", false)]
+    [InlineData("Sana__Role", true)]
+    [InlineData("Sana_Role", false)]
+    [InlineData("ServiceBus__fullyQualifiedNamespace", true)]
+    [InlineData("ServiceBus__namespace", false)]
+    [InlineData("AzureFunctionsJobHost__extensions__durableTask__storageProvider__type", true)]
+    [InlineData("AzureFunctionsJobHost__extensions__durableTask__storage__type", false)]
+    public void A_misspelt_setting_has_no_reader(string variable, bool isRead) =>
+        Assert.Equal(isRead, SettingReaders.Of(DeployedApp.All.First(app => app.Role == "gpu")).Any(reader => reader.Reads(variable)));
+
+    [Fact]
+    public void A_function_that_is_disabled_by_a_name_nobody_reads_still_runs()
+    {
+        var (function, gpu) = (DeclaredFunctions.All.First(function => !function.Roles.Contains("gpu")), DeployedApp.All.First(app => app.Role == "gpu"));
+        var misspelt = gpu with { Variables = gpu.Variables.ToDictionary(pair => pair.Key.StartsWith("AzureWebJobs_", StringComparison.Ordinal) ? pair.Key.Replace("_", "__", StringComparison.Ordinal) : pair.Key, pair => pair.Value) };
+
+        Assert.False(gpu.Runs(function));
+        Assert.True(misspelt.Runs(function));
+    }
+
+    [Fact]
+    public void Both_triggers_listen_to_the_queue_that_is_made() =>
+        Assert.All(DeclaredFunctions.All.Where(function => function.Trigger is "Queue" or "ServiceBus"), function => Assert.Equal("sana-jobs", function.Arguments[0]));
 
     [Fact]
     public void Azd_finds_its_resources_and_its_registry()
@@ -86,18 +128,6 @@ public sealed partial class SettingsTests
 
     internal static IReadOnlyList<string> List(string variable) =>
         [.. Quoted().Matches(Regex.Match(Bicep, $@"var {variable} = \[(.*?)\]", RegexOptions.Singleline).Groups[1].Value).Select(match => match.Groups[1].Value)];
-
-    [GeneratedRegex(@"(?:^\s{4,}|\{ )([A-Z]\w+): ", RegexOptions.Multiline)]
-    private static partial Regex Setting();
-
-    [GeneratedRegex(@"section\[""(\w+)""\]")]
-    private static partial Regex SectionRead();
-
-    [GeneratedRegex(@"configuration\[""([\w:]+)""\]")]
-    private static partial Regex PlainRead();
-
-    [GeneratedRegex(@"%(\w+)%|""connectionStringName"": ""(\w+)""")]
-    private static partial Regex HostRead();
 
     [GeneratedRegex("'(\\w+)'")]
     private static partial Regex Quoted();

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using System.Reflection;
 using System.Text.Json;
 using Sana.Tests.Support;
 
@@ -34,19 +32,8 @@ internal sealed class Template
 
     private static Template Compile()
     {
-        var bicep = typeof(Template).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(pair => pair.Key == "Bicep").Value!;
-        if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(bicep) & UnixFileMode.UserExecute) == 0)
-            File.SetUnixFileMode(bicep, File.GetUnixFileMode(bicep) | UnixFileMode.UserExecute);
-        var start = new ProcessStartInfo(bicep, ["build", Path.Combine(Repository.Root, "infra", "main.bicep"), "--stdout"])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        using var process = Process.Start(start)!;
-        var said = process.StandardError.ReadToEndAsync();
-        var text = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return process.ExitCode == 0 ? new Template(text, said.Result) : throw new InvalidOperationException(said.Result);
+        var (text, said) = BicepProgram.Run("build", Path.Combine(Repository.Root, "infra", "main.bicep"), "--stdout");
+        return new Template(text, said);
     }
 
     private static IEnumerable<Resource> Of(JsonElement template)
