@@ -40,7 +40,7 @@ public sealed class RunScheduleTests
         while (!ticks.Reader.TryPeek(out _))
         {
             clock.Advance(TimeSpan.FromHours(5));
-            await Task.Yield();
+            await Task.Delay(20);
         }
 
         Assert.Equal(new DateTime(2026, 11, 23, 8, 0, 0, DateTimeKind.Utc), await ticks.Reader.ReadAsync());
