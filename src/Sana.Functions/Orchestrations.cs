@@ -10,17 +10,17 @@ namespace Sana.Functions;
 public static class Orchestrations
 {
     [Function("CurateDataset")]
-    public static Task<JsonElement> Curate([OrchestrationTrigger] TaskOrchestrationContext context) => DurableRun.Of(context, new CurateDataset());
+    public static Task<JsonElement> Curate([OrchestrationTrigger] TaskOrchestrationContext context, JsonElement input) => DurableRun.Of(context, input, new CurateDataset());
 
     [Function("DeliverWebhook")]
-    public static Task<JsonElement> Deliver([OrchestrationTrigger] TaskOrchestrationContext context) => DurableRun.Of(context, new DeliverWebhook());
+    public static Task<JsonElement> Deliver([OrchestrationTrigger] TaskOrchestrationContext context, JsonElement input) => DurableRun.Of(context, input, new DeliverWebhook());
 
     [Function("GenerateImages")]
-    public static Task<JsonElement> Generate([OrchestrationTrigger] TaskOrchestrationContext context) => DurableRun.Of(context, new GenerateImages());
+    public static Task<JsonElement> Generate([OrchestrationTrigger] TaskOrchestrationContext context, JsonElement input) => DurableRun.Of(context, input, new GenerateImages());
 
     [Function("KeepSchedule")]
-    public static Task<JsonElement> Keep([OrchestrationTrigger] TaskOrchestrationContext context) => DurableRun.Of(context, new KeepSchedule());
+    public static Task<JsonElement> Keep([OrchestrationTrigger] TaskOrchestrationContext context, JsonElement input) => DurableRun.Of(context, input, new KeepSchedule());
 
     [Function("RunJob")]
-    public static Task<JsonElement> Run([OrchestrationTrigger] TaskOrchestrationContext context) => DurableRun.Of(context, new RunJob());
+    public static Task<JsonElement> Run([OrchestrationTrigger] TaskOrchestrationContext context, JsonElement input) => DurableRun.Of(context, input, new RunJob());
 }
