@@ -49,14 +49,16 @@ internal sealed class TaskHub : IAsyncDisposable
         }),
     };
 
-    /// <summary>What the history says of an exception that a worker reports: its type is the text before the first colon, its message the rest of that line.</summary>
+    /// <summary>
+    /// What the history says of a failed invocation. Of an activity the worker's extension sends the whole failure as JSON; of anything else there is the exception's text,
+    /// which begins with its type.
+    /// </summary>
     public static TaskFailureDetails Failure(Wire.RpcException exception)
     {
-        var line = exception.Message.Split('\n')[0];
-        var colon = line.IndexOf(": ", StringComparison.Ordinal);
-        return colon < 0
-            ? new TaskFailureDetails { ErrorType = "(unknown)", ErrorMessage = line }
-            : new TaskFailureDetails { ErrorType = line[..colon], ErrorMessage = line[(colon + 2)..].TrimEnd(), StackTrace = exception.StackTrace };
+        if (exception.Type.EndsWith(".DurableSerializationException", StringComparison.Ordinal))
+            return TaskFailureDetails.Parser.ParseJson(exception.Message);
+        var (type, message) = exception.Type.Length > 0 ? (exception.Type, exception.Message) : ("(unknown)", exception.Message.Split('\n')[0]);
+        return new TaskFailureDetails { ErrorType = type, ErrorMessage = message, StackTrace = exception.StackTrace };
     }
 
     public async ValueTask DisposeAsync()

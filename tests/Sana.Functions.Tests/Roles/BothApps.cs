@@ -9,10 +9,15 @@ using Xunit;
 namespace Sana.Functions.Tests.Roles;
 
 /// <summary>Both apps as they are deployed, each in its own process: one task hub, one queue, one place of blobs, and a small checkpoint on the processor.</summary>
-public sealed class BothApps(OneAzurite azurite) : IAsyncLifetime
+[CollectionDefinition(Turns)]
+public sealed class BothApps : IAsyncLifetime, ICollectionFixture<BothApps>
 {
+    public const string Turns = "both apps";
+
     private readonly BuiltCheckpoint _checkpoint = BuiltCheckpoint.Copy(BuiltCheckpoint.Plain);
-    private string _blobs = "";
+    private Azurite _azurite = null!;
+
+    internal string Checkpoint => _checkpoint.Folder;
 
     internal FunctionsHost Host { get; private set; } = null!;
 
@@ -28,25 +33,26 @@ public sealed class BothApps(OneAzurite azurite) : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _blobs = await azurite.Fresh();
-        Blobs = await BlobPlace.Parse(_blobs).Open(default);
-        Queue = new QueueClient(azurite.Connection, "sana-jobs");
-        Jobs = await AzureJobQueue.Open(new QueueServiceClient(azurite.Connection), "sana-jobs", Blobs, default);
+        _azurite = await Azurite.Start();
+        Blobs = await BlobPlace.Parse(_azurite.Connection).Open(default);
+        Queue = new QueueClient(_azurite.Connection, "sana-jobs");
+        Jobs = await AzureJobQueue.Open(new QueueServiceClient(_azurite.Connection), "sana-jobs", Blobs, default);
         Host = await FunctionsHost.Start();
         Orchestrator = await Host.StartApp(Settings("orchestrator", SettingsTests.List("gpuFunctions")));
-        Gpu = await Host.StartApp(Settings("gpu", SettingsTests.List("orchestratorFunctions"), ("Sana__Checkpoint", _checkpoint.Folder)));
+        Gpu = await Host.StartApp(Settings("gpu", SettingsTests.List("orchestratorFunctions"), ("Sana__Checkpoint", Checkpoint)));
         await Gpu.Wrote("renders");
     }
 
     public async ValueTask DisposeAsync()
     {
         await Host.DisposeAsync();
+        await _azurite.DisposeAsync();
         _checkpoint.Dispose();
     }
 
     /// <summary>What an app of this role is told.</summary>
     internal IReadOnlyDictionary<string, string> Settings(string role, IEnumerable<string> disabled, params (string Name, string Value)[] more) => new Dictionary<string, string>(
-        new[] { ("Sana__Role", role), ("Sana__Blobs", _blobs), ("Sana__Road", "storage"), ("AzureWebJobsStorage", azurite.Connection), ("WEBSITE_HOSTNAME", "func.example.net") }
+        new[] { ("Sana__Role", role), ("Sana__Blobs", _azurite.Connection), ("Sana__Road", "storage"), ("AzureWebJobsStorage", _azurite.Connection), ("WEBSITE_HOSTNAME", "func.example.net") }
             .Concat(disabled.Select(function => ($"AzureWebJobs_{function}_Disabled", "true")))
             .Concat(more)
             .Select(pair => KeyValuePair.Create(pair.Item1, pair.Item2)));

@@ -5,8 +5,8 @@ using Xunit;
 namespace Sana.Functions.Tests.Roles;
 
 /// <summary>A batch by HTTP, its steps on the task hub, its messages to the other app, its events back: through the real workers, over real blobs and a real queue.</summary>
-[Collection(OneAzurite.Turns)]
-public sealed class TwoRolesTests(BothApps apps) : IClassFixture<BothApps>
+[Collection(BothApps.Turns)]
+public sealed class TwoRolesTests(BothApps apps)
 {
     [Fact]
     public async Task A_batch_by_http_becomes_images_and_a_manifest_in_blobs()
