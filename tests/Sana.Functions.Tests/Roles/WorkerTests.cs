@@ -41,6 +41,15 @@ public sealed class WorkerTests(BothApps apps)
     }
 
     [Fact]
+    public async Task Both_roles_say_that_they_are_there_and_ready()
+    {
+        Assert.Equal(200, (await apps.Gpu.Send(HttpMethod.Get, "/healthz")).Status);
+        Assert.Equal(200, (await apps.Orchestrator.Send(HttpMethod.Get, "/healthz")).Status);
+        Assert.Equal("warm", (await apps.Gpu.Json(HttpMethod.Get, "/readyz")).Body.GetProperty("worker").GetString());
+        Assert.Equal("orchestrator", (await apps.Orchestrator.Json(HttpMethod.Get, "/readyz")).Body.GetProperty("role").GetString());
+    }
+
+    [Fact]
     public async Task An_activity_that_succeeds_answers_with_json()
     {
         var nightly = new NextTick(new Schedule { Name = "nightly", Cron = "0 0 2 * * *" }, new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc));
@@ -115,7 +124,8 @@ public sealed class WorkerTests(BothApps apps)
 
         Assert.Equal(0, replica.Process.ExitCode);
         var again = await apps.Jobs.Receive(TimeSpan.FromMinutes(1));
-        Assert.Equal(("long", 1), (JobMessage.Parse(again!.Body).JobId, JobMessage.Parse(again.Body).Returned));
+        Assert.NotNull(again);
+        Assert.Equal(("long", 1), (JobMessage.Parse(again.Body).JobId, JobMessage.Parse(again.Body).Returned));
         var ledger = JsonDocument.Parse((await apps.Blobs.Read("work/attempts/sana-jobs/long.json", default))!).RootElement;
         Assert.Equal("returned", Assert.Single(ledger.GetProperty("attempts").EnumerateArray()).GetProperty("ended").GetString());
         Assert.DoesNotContain(replica.Output, line => line.Contains("Exception", StringComparison.Ordinal));

@@ -1,3 +1,4 @@
+using Sana.Tests.Queue;
 using Sana.Tests.Support;
 using Sana.Workflows;
 using Sana.Workflows.Blobs;
