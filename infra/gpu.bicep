@@ -77,8 +77,8 @@ resource app 'Microsoft.App/containerApps@2025-07-01' = {
       ]
       // No rules: the platform derives them from the triggers and refuses others.
       scale: { minReplicas: replicasMin, maxReplicas: replicasMax }
-      // SIGTERM ends worker and host within seconds; what they do not finish comes back.
-      terminationGracePeriodSeconds: 60
+      // The host ends its worker after five seconds and itself after ten or so more.
+      terminationGracePeriodSeconds: 30
       volumes: [{ name: 'weights', storageType: 'EmptyDir' }]
     }
   }

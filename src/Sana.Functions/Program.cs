@@ -5,5 +5,6 @@ using Sana.Functions.Hosting;
 // Opens nothing and loads nothing: the host gives a worker a minute to start. Storage is opened by the first function that needs it, the networks by the gpu role's warm-up.
 var builder = FunctionsApplication.CreateBuilder(args);
 builder.ConfigureFunctionsWebApplication();
+builder.Logging.AddOneLineConsole();
 builder.Services.AddSana(builder.Configuration);
 builder.Build().Run();

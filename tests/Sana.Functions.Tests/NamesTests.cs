@@ -13,7 +13,7 @@ public sealed class NamesTests(OneAzurite azurite)
     [Fact]
     public async Task Every_workflow_of_the_project_has_its_function_and_no_function_is_left_over()
     {
-        using var app = new App(azurite.Connection, await azurite.Fresh(), "orchestrator", []);
+        using var app = new App(azurite.Connection, await azurite.Fresh(), "orchestrator");
 
         var workflows = (await app.Wiring.Get(default)).Registry.Workflows;
 

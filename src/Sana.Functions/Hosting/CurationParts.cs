@@ -59,7 +59,7 @@ internal sealed class CurationParts(FunctionsSettings settings, TimeProvider clo
         await _oneFetch.WaitAsync(cancellationToken);
         try
         {
-            await Weights.Fetch(await BlobPlace.Parse($"{weights}/{name}").Open(cancellationToken), folder, cancellationToken);
+            await Weights.Fetch(await BlobPlace.Parse(weights).Below(name).Open(cancellationToken), folder, cancellationToken);
         }
         finally
         {

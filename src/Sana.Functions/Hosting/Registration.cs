@@ -7,6 +7,8 @@ using Microsoft.DurableTask.Client;
 using Microsoft.DurableTask.Worker;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
 using Sana.Functions.Durable;
 using Sana.Functions.Http;
 using Sana.Functions.Rendering;
@@ -20,6 +22,16 @@ namespace Sana.Functions.Hosting;
 /// <summary>The services of both roles.</summary>
 internal static class Registration
 {
+    /// <summary>
+    /// The host passes on what is said during an invocation, and nothing else but the console of this process: without it nobody hears why the networks cannot be loaded. It reads
+    /// line by line, so a message with its exception is one line.
+    /// </summary>
+    public static ILoggingBuilder AddOneLineConsole(this ILoggingBuilder logging) => logging
+        .AddSimpleConsole(console => (console.SingleLine, console.ColorBehavior) = (true, LoggerColorBehavior.Disabled))
+        .AddFilter<ConsoleLoggerProvider>("Azure", LogLevel.Warning)
+        .AddFilter<ConsoleLoggerProvider>("Microsoft", LogLevel.Warning)
+        .AddFilter<ConsoleLoggerProvider>("System", LogLevel.Warning);
+
     public static IServiceCollection AddSana(this IServiceCollection services, IConfiguration configuration)
     {
         var settings = FunctionsSettings.Read(configuration);
@@ -38,6 +50,7 @@ internal static class Registration
         services.AddSingleton(all => new RendererSource(all.GetRequiredService<Networks>().Load));
         services.AddSingleton<WarmUp>();
         services.AddSingleton<RenderDesk>();
+        services.AddHostedService(all => all.GetRequiredService<RenderDesk>());
         if (settings.IsGpu && settings.Checkpoint is not null)
             services.AddHostedService(all => all.GetRequiredService<WarmUp>());
         return services.AddTelemetry(configuration["APPLICATIONINSIGHTS_CONNECTION_STRING"]);

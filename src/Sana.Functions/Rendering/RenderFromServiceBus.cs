@@ -3,6 +3,7 @@ using Microsoft.Azure.Functions.Worker;
 using Microsoft.DurableTask.Client;
 using Sana.Functions.Durable;
 using Sana.Functions.Queue;
+using Sana.Workflows.Queue;
 using Sana.Workflows.Rendering;
 
 namespace Sana.Functions.Rendering;
@@ -19,7 +20,11 @@ internal sealed class RenderFromServiceBus(RenderDesk desk, EngineSlot engine)
     {
         engine.Use(durable);
         var job = ServiceBusJobQueue.Read(message);
-        var verdict = await desk.Judge(job, context.CancellationToken);
+        await desk.Serve(job, verdict => Carry(message, job, verdict, actions), context.CancellationToken);
+    }
+
+    private async Task Carry(ServiceBusReceivedMessage message, QueuedJob job, Verdict verdict, ServiceBusMessageActions actions)
+    {
         if (verdict.Kind == VerdictKind.Bury)
             await actions.DeadLetterMessageAsync(message, deadLetterReason: verdict.Reason, deadLetterErrorDescription: verdict.Message);
         else if (verdict.Kind == VerdictKind.Complete || (verdict.Delay > TimeSpan.Zero && await desk.SendLater(job, verdict.Delay, CancellationToken.None)))

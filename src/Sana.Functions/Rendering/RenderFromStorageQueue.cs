@@ -19,9 +19,13 @@ internal sealed class RenderFromStorageQueue(RenderDesk desk, Wiring wiring, Eng
         engine.Use(durable);
         var read = AzureJobQueue.Read(message);
         var job = new QueuedJob { Id = read.Id, Receipt = read.Receipt, Body = read.Body, Deliveries = read.Deliveries + ReturnedJobs.Of(read.Body), Sent = read.Sent };
-        var verdict = await desk.Judge(job, context.CancellationToken);
+        await desk.Serve(job, verdict => Carry(job, verdict), context.CancellationToken);
+    }
+
+    private async Task Carry(QueuedJob job, Verdict verdict)
+    {
         if (verdict.Kind == VerdictKind.Bury)
-            await (await wiring.Get(context.CancellationToken)).Queue.Bury(job, verdict.Reason!, verdict.Message!, CancellationToken.None);
+            await (await wiring.Get(CancellationToken.None)).Queue.Bury(job, verdict.Reason!, verdict.Message!, CancellationToken.None);
         else if (verdict.Kind == VerdictKind.Abandon && !await desk.SendLater(job, verdict.Delay, CancellationToken.None))
             throw new InvalidOperationException($"Message {job.Id} goes back: {verdict.Message}");
     }

@@ -36,6 +36,7 @@ internal sealed class WarmUp(RendererSource source, TimeProvider clock, ILogger<
         _meter.CreateObservableGauge("sana.gpu.alive", () => 1, description: "This replica is there.");
         while (!stoppingToken.IsCancellationRequested && State != WorkerState.Warm)
         {
+            var begun = clock.GetTimestamp();
             try
             {
                 var renderer = await source.Get(stoppingToken);
@@ -43,6 +44,7 @@ internal sealed class WarmUp(RendererSource source, TimeProvider clock, ILogger<
                 var smallest = renderer.Resolve(new GenerateOptions { Width = 64, Height = 64, Steps = 2, UseResolutionBinning = false });
                 await Task.Run(() => renderer.Generate([new ImageRequest("warm up", 0)], smallest, progress: null, stoppingToken), stoppingToken);
                 _state = new(WorkerState.Warm, null);
+                log.Renders(renderer.ModelName, clock.GetElapsedTime(begun).TotalSeconds);
             }
             catch (Exception error) when (!stoppingToken.IsCancellationRequested)
             {
@@ -63,6 +65,12 @@ internal static partial class RenderLogs
 {
     [LoggerMessage(401, LogLevel.Error, "This replica cannot render yet: {Sentence}")]
     public static partial void CannotRender(this ILogger logger, Exception error, string sentence);
+
+    [LoggerMessage(403, LogLevel.Information, "This replica renders {Checkpoint}: loaded and warm in {Seconds:0.0} s.")]
+    public static partial void Renders(this ILogger logger, string checkpoint, double seconds);
+
+    [LoggerMessage(404, LogLevel.Information, "This replica is stopped: message {Id} goes back.")]
+    public static partial void GoesBack(this ILogger logger, string id);
 
     [LoggerMessage(402, LogLevel.Information, "Message {Id}: {Verdict}, {Reason}: {Sentence}")]
     public static partial void MessageEnded(this ILogger logger, string id, Sana.Workflows.Rendering.VerdictKind verdict, string reason, string? sentence);

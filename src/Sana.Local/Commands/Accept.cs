@@ -32,7 +32,7 @@ internal static class Accept
 
     public static Option<string?> Place(string name, string otherwise) => new(name, "-o")
     {
-        Description = $"Folder; azurite[:container]; storage connection string, with ;Container=name; https://account.blob.core.windows.net/container[/prefix]. {otherwise}",
+        Description = $"Folder; azurite[:container[/prefix]]; storage connection string, with ;Container=name[/prefix]; https://account.blob.core.windows.net/container[/prefix]. {otherwise}",
         HelpName = "place",
     };
 

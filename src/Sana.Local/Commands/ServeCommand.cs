@@ -22,7 +22,7 @@ internal sealed class ServeCommand : Command
 
     private readonly Option<string?> _out = new("--out", "-o")
     {
-        Description = "Folder; azurite[:container]; storage connection string, with ;Container=name; https://account.blob.core.windows.net/container[/prefix]. Default: blobs in the data folder.",
+        Description = "Folder; azurite[:container[/prefix]]; storage connection string, with ;Container=name[/prefix]; https://account.blob.core.windows.net/container[/prefix]. Default: blobs in the data folder.",
         HelpName = "place",
     };
 

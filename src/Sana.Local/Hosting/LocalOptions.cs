@@ -15,7 +15,7 @@ public sealed record LocalOptions
     /// <value>Folder of journal and queue; made when missing. One process owns it at a time.</value>
     public required string Data { get; init; }
 
-    /// <value>Where outputs go: a folder, <c>azurite[:container]</c>, a connection string or an https address. Default: the folder <c>blobs</c> in the data folder.</value>
+    /// <value>Where outputs go: a folder, <c>azurite[:container[/prefix]]</c>, a connection string or an https address. Default: the folder <c>blobs</c> in the data folder.</value>
     public string? Blobs { get; init; }
 
     /// <value>Folder of the checkpoint that the worker renders with. Default none: no worker, and runs wait until there is one.</value>

@@ -143,7 +143,7 @@ public sealed class AzureBlobs : IBlobs
             var name = blobs.Current.Name[_prefix.Length..];
             if (BlobName.IsValid(name))
             {
-                yield return new BlobEntry(name, blobs.Current.Properties.ContentLength ?? 0);
+                yield return new BlobEntry(name, blobs.Current.Properties.ContentLength ?? 0, $"{blobs.Current.Properties.ETag}");
             }
         }
     }

@@ -8,16 +8,17 @@ using Azure.Storage.Blobs;
 namespace Sana.Workflows.Blobs;
 
 /// <summary>
-/// Where outputs go, as people write it: <c>folder</c> · <c>azurite[:container]</c> · a connection string, with <c>;Container=name</c> added for another container than
-/// <c>sana</c> · <c>https://account.blob.core.windows.net/container[/prefix]</c>, signed in as whoever runs the program, or with the query of a shared access signature.
+/// Where outputs go, as people write it: <c>folder</c> · <c>azurite[:container[/prefix]]</c> · a connection string, with <c>;Container=name[/prefix]</c> added for another place than
+/// the container <c>sana</c> · <c>https://account.blob.core.windows.net/container[/prefix]</c>, signed in as whoever runs the program, or with the query of a shared access signature.
 /// </summary>
 public sealed partial class BlobPlace
 {
     private const string DefaultContainer = "sana";
 
-    private readonly Func<CancellationToken, Task<IBlobs>> _open;
+    private readonly Func<string, CancellationToken, Task<IBlobs>> _open;
+    private readonly string _prefix;
 
-    private BlobPlace(Func<CancellationToken, Task<IBlobs>> open) => _open = open;
+    private BlobPlace(Func<string, CancellationToken, Task<IBlobs>> open, string prefix) => (_open, _prefix) = (open, prefix);
 
     /// <summary>Reads a place; nothing is opened or contacted yet.</summary>
     /// <exception cref="WorkflowException">The text is none of the forms.</exception>
@@ -40,12 +41,21 @@ public sealed partial class BlobPlace
 
         return text.Contains("://", StringComparison.Ordinal)
             ? FromAddress(text)
-            : new BlobPlace(_ => Task.FromResult<IBlobs>(FileBlobs.Open(text)));
+            : new BlobPlace((prefix, _) => Task.FromResult<IBlobs>(FileBlobs.Open(Path.Combine(text, prefix))), prefix: "");
     }
 
     /// <summary>Opens the place and makes the folder or container if needed.</summary>
     /// <exception cref="WorkflowException">It cannot be made or reached.</exception>
-    public Task<IBlobs> Open(CancellationToken cancellationToken) => _open(cancellationToken);
+    public Task<IBlobs> Open(CancellationToken cancellationToken) => _open(_prefix, cancellationToken);
+
+    /// <summary>A folder of this place, whatever kind it is.</summary>
+    /// <param name="folder">Its name or path, without a slash at its ends.</param>
+    /// <exception cref="WorkflowException">No blob can have that name.</exception>
+    public BlobPlace Below(string folder)
+    {
+        BlobName.Check(folder);
+        return new BlobPlace(_open, $"{_prefix}{folder}/");
+    }
 
     private static BlobPlace FromConnectionString(string text)
     {
@@ -65,13 +75,15 @@ public sealed partial class BlobPlace
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static BlobPlace Connected(string connectionString, string container)
+    private static BlobPlace Connected(string connectionString, string path)
     {
+        var slash = path.IndexOf('/', StringComparison.Ordinal);
+        var (container, prefix) = slash < 0 ? (path, "") : (path[..slash], Prefix(path[(slash + 1)..]));
         CheckContainer(container);
         try
         {
             var client = new BlobContainerClient(connectionString, container);
-            return Remote(new BlobContainerClient(connectionString, container, Options(client.Uri)), prefix: "");
+            return Remote(new BlobContainerClient(connectionString, container, Options(client.Uri)), prefix);
         }
         catch (Exception error) when (error is FormatException or ArgumentException or InvalidOperationException)
         {
@@ -89,14 +101,8 @@ public sealed partial class BlobPlace
         }
 
         var parts = new BlobUriBuilder(address);
-        var prefix = parts.BlobName.TrimEnd('/');
         CheckContainer(parts.BlobContainerName);
-        if (prefix.Length > 0)
-        {
-            BlobName.Check(prefix);
-            prefix += '/';
-        }
-
+        var prefix = Prefix(parts.BlobName);
         parts.BlobName = "";
         if (parts.Sas is not null)
         {
@@ -111,7 +117,15 @@ public sealed partial class BlobPlace
         return Remote(new BlobContainerClient(parts.ToUri(), new DefaultAzureCredential(), Options(address)), prefix);
     }
 
-    private static BlobPlace Remote(BlobContainerClient client, string prefix) => new(async cancellation => await AzureBlobs.Open(client, prefix, cancellation));
+    private static BlobPlace Remote(BlobContainerClient client, string prefix) => new(async (path, cancellation) => await AzureBlobs.Open(client, path, cancellation), prefix);
+
+    private static string Prefix(string path)
+    {
+        if (path.TrimEnd('/') is not { Length: > 0 } name)
+            return "";
+        BlobName.Check(name);
+        return name + '/';
+    }
 
     // The protocol that released emulators speak, for both; nothing newer is used.
     // The emulator either answers or is not there; a service far away has bad moments.

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 
 namespace Sana.Workflows.Blobs;
@@ -128,7 +129,7 @@ public sealed class FileBlobs : IBlobs
         {
             if (file is not null)
             {
-                yield return new BlobEntry(name, file.Length);
+                yield return new BlobEntry(name, file.Length, string.Create(CultureInfo.InvariantCulture, $"{file.LastWriteTimeUtc.Ticks:x}"));
                 continue;
             }
 

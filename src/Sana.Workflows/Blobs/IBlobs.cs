@@ -48,4 +48,5 @@ public interface IBlobs
 /// <summary>One line of a listing.</summary>
 /// <param name="Name">The blob's full name.</param>
 /// <param name="Length">Its size in bytes.</param>
-public readonly record struct BlobEntry(string Name, long Length);
+/// <param name="Version">Another one whenever the blob was written again.</param>
+public readonly record struct BlobEntry(string Name, long Length, string Version);

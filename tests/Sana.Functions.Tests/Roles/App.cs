@@ -1,4 +1,5 @@
 using Microsoft.Azure.Functions.Worker;
+using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Logging.Abstractions;
 using Sana.Functions.Durable;
 using Sana.Functions.Hosting;
@@ -11,20 +12,19 @@ using Sana.Workflows.Rendering;
 
 namespace Sana.Functions.Tests.Roles;
 
-/// <summary>One deployed app: its settings, the services of its role, and which of its functions are disabled.</summary>
+/// <summary>One deployed app: its settings and the services of its role.</summary>
 internal sealed class App : IDisposable
 {
-    private readonly IReadOnlyList<string> _disabled;
+    private readonly ApplicationLifetime _lifetime = new(NullLogger<ApplicationLifetime>.Instance);
     private readonly GuardedHttp _http = new(new UrlRules());
 
-    public App(string storage, string blobs, string role, IReadOnlyList<string> disabled, IRenderer? renderer = null)
+    public App(string storage, string blobs, string role, IRenderer? renderer = null)
     {
-        _disabled = disabled;
         Settings = new FunctionsSettings { Role = role, Blobs = blobs, Road = "storage", HostStorage = storage, Checkpoint = "/weights", Hostname = "func.example.net", CurationSource = storage + ";Container=inbox" };
         Wiring = new Wiring(cancellation => HostParts.Open(Settings, Engine, _http, TimeProvider.System, cancellation));
         Source = new RendererSource(_ => Task.FromResult(renderer ?? new FakeRenderer()));
         Warm = new WarmUp(Source, TimeProvider.System, NullLogger<WarmUp>.Instance);
-        Desk = new RenderDesk(Wiring, Source, Warm, Engine, Settings, TimeProvider.System, NullLogger<RenderDesk>.Instance);
+        Desk = new RenderDesk(Wiring, Source, Warm, Engine, Settings, TimeProvider.System, _lifetime, NullLogger<RenderDesk>.Instance);
         Door = new Door(Wiring, Engine, Settings);
     }
 
@@ -42,8 +42,6 @@ internal sealed class App : IDisposable
 
     public Door Door { get; }
 
-    public bool Has(string function) => !_disabled.Contains(function);
-
     public async Task WarmedUp()
     {
         await Warm.StartAsync(CancellationToken.None);
@@ -52,7 +50,6 @@ internal sealed class App : IDisposable
 
     public void Dispose()
     {
-        Desk.Dispose();
         Warm.Dispose();
         Source.Dispose();
         Wiring.Dispose();

@@ -16,7 +16,7 @@ public sealed class ServiceBusTests(OneAzurite azurite) : IAsyncLifetime
 {
     private App _gpu = null!;
 
-    public async ValueTask InitializeAsync() => _gpu = new App(azurite.Connection, await azurite.Fresh(), "gpu", []);
+    public async ValueTask InitializeAsync() => _gpu = new App(azurite.Connection, await azurite.Fresh(), "gpu");
 
     public ValueTask DisposeAsync()
     {

@@ -1,4 +1,7 @@
 using System.Text.Json;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Sana.Tests.Support;
 using Xunit;
 
@@ -16,6 +19,7 @@ public sealed class HostFileTests
         "extensions.durableTask.maxConcurrentActivityFunctions", "extensions.durableTask.maxConcurrentOrchestratorFunctions",
         "extensions.durableTask.defaultVersion", "extensions.durableTask.versionMatchStrategy", "extensions.durableTask.versionFailureStrategy",
         "extensions.durableTask.tracing", "extensions.durableTask.tracing.traceInputsAndOutputs",
+        "extensions.durableTask.tracing.distributedTracingEnabled", "extensions.durableTask.tracing.version",
         "extensions.queues", "extensions.queues.batchSize", "extensions.queues.newBatchThreshold", "extensions.queues.visibilityTimeout", "extensions.queues.maxPollingInterval",
         "extensions.queues.maxDequeueCount", "extensions.queues.messageEncoding",
         "extensions.serviceBus", "extensions.serviceBus.prefetchCount", "extensions.serviceBus.maxConcurrentCalls", "extensions.serviceBus.autoCompleteMessages",
@@ -54,6 +58,34 @@ public sealed class HostFileTests
     public void Histories_stay_out_of_the_logs() =>
         Assert.False(Host.GetProperty("extensions").GetProperty("durableTask").GetProperty("tracing").GetProperty("traceInputsAndOutputs").GetBoolean());
 
+    [Theory]
+    [InlineData("Azure.Core", false)]
+    [InlineData("Azure.Identity", false)]
+    [InlineData("DurableTask.AzureStorage", false)]
+    [InlineData("DurableTask.Core", false)]
+    [InlineData("Host.Triggers.DurableTask", false)]
+    [InlineData("Host.Startup", true)]
+    [InlineData("Host.Results", true)]
+    [InlineData("Function.RenderFromStorageQueue.User", true)]
+    public void The_libraries_are_silent_until_something_is_wrong(string category, bool informs)
+    {
+        var levels = new ConfigurationBuilder().AddJsonFile(Path.Combine(Repository.Root, "host.json")).Build().GetSection("logging");
+        using var services = new ServiceCollection().AddLogging(logging => logging.AddConfiguration(levels).AddProvider(new Listening())).BuildServiceProvider();
+        var log = services.GetRequiredService<ILoggerFactory>().CreateLogger(category);
+
+        Assert.Equal(informs, log.IsEnabled(LogLevel.Information));
+        Assert.True(log.IsEnabled(LogLevel.Warning));
+    }
+
+    [Fact]
+    public void Traces_go_from_orchestration_to_activity()
+    {
+        var tracing = Host.GetProperty("extensions").GetProperty("durableTask").GetProperty("tracing");
+
+        Assert.True(tracing.GetProperty("distributedTracingEnabled").GetBoolean());
+        Assert.Equal("V2", tracing.GetProperty("version").GetString());
+    }
+
     [Fact]
     public void Local_settings_disable_only_functions_that_exist_and_hold_no_key()
     {
@@ -63,6 +95,25 @@ public sealed class HostFileTests
         Assert.All(values.Keys.Where(key => key.EndsWith(".Disabled", StringComparison.Ordinal)), key => Assert.Contains(key.Split('.')[1], FunctionTable.Names));
         Assert.Equal("UseDevelopmentStorage=true", values["AzureWebJobsStorage"]);
         Assert.DoesNotContain("AccountKey", text, StringComparison.OrdinalIgnoreCase);
+    }
+
+    /// <summary>Takes every message that the levels let through.</summary>
+    private sealed class Listening : ILoggerProvider, ILogger
+    {
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+        }
+
+        public void Dispose()
+        {
+        }
     }
 
     private static IEnumerable<string> Keys(JsonElement element, string path) => element.ValueKind != JsonValueKind.Object ? [] : element.EnumerateObject()

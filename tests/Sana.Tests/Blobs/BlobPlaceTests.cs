@@ -1,3 +1,4 @@
+using Sana.Tests.Queue;
 using Sana.Tests.Support;
 using Sana.Workflows;
 using Sana.Workflows.Blobs;
@@ -5,7 +6,8 @@ using Xunit;
 
 namespace Sana.Tests.Blobs;
 
-public sealed class BlobPlaceTests
+[Collection("azurite")]
+public sealed class BlobPlaceTests(AzuriteFixture azurite)
 {
     // Any 64 bytes are a well-formed key.
     private const string Key = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldC1zZWNyZXQtc2U=";
@@ -13,8 +15,10 @@ public sealed class BlobPlaceTests
     [Theory]
     [InlineData("azurite")]
     [InlineData("azurite:my-images")]
+    [InlineData("azurite:my-images/some/prefix/")]
     [InlineData("UseDevelopmentStorage=true")]
     [InlineData("UseDevelopmentStorage=true;Container=my-images")]
+    [InlineData("UseDevelopmentStorage=true;Container=my-images/some/prefix")]
     [InlineData("DefaultEndpointsProtocol=https;AccountName=a;AccountKey=" + Key + ";EndpointSuffix=core.windows.net")]
     [InlineData("https://account.blob.core.windows.net/images")]
     [InlineData("https://account.blob.core.windows.net/images/some/prefix/")]
@@ -29,6 +33,7 @@ public sealed class BlobPlaceTests
     [InlineData("a\0b")]
     [InlineData("azurite:")]
     [InlineData("azurite:A")]
+    [InlineData("azurite:my-images/../x")]
     [InlineData("azurite:a--b")]
     [InlineData("ftp://host/images")]
     [InlineData("https://account.blob.core.windows.net")]
@@ -61,6 +66,31 @@ public sealed class BlobPlaceTests
 
         Assert.Contains("npx azurite", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("c2VjcmV0", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("", "some/prefix/")]
+    [InlineData("/outer", "outer/some/prefix/")]
+    public async Task A_folder_of_a_container_is_a_place(string prefix, string there)
+    {
+        var container = $"place-{Guid.NewGuid():N}";
+        var place = BlobPlace.Parse($"{azurite.Connection};Container={container}{prefix}");
+
+        await (await place.Below("some").Below("prefix").Open(default)).Put("a.txt", "a"u8.ToArray(), default);
+
+        var whole = await BlobPlace.Parse($"{azurite.Connection};Container={container}").Open(default);
+        Assert.Equal("a"u8.ToArray(), await whole.Read(there + "a.txt", default));
+    }
+
+    [Fact]
+    public async Task A_folder_of_a_folder_is_a_place()
+    {
+        using var folder = new TempFolder();
+
+        await (await BlobPlace.Parse(folder.Path).Below("some").Open(default)).Put("a.txt", "a"u8.ToArray(), default);
+
+        Assert.True(File.Exists(folder.File("some/a.txt")));
+        Assert.Throws<WorkflowException>(() => BlobPlace.Parse(folder.Path).Below("../other"));
     }
 
     [Fact]
