@@ -1,6 +1,8 @@
 using Microsoft.Extensions.Logging;
 using Sana.Functions.Durable;
 using Sana.Functions.Hosting;
+using Sana.Functions.Queue;
+using Sana.Workflows;
 using Sana.Workflows.Queue;
 using Sana.Workflows.Rendering;
 
@@ -10,44 +12,71 @@ namespace Sana.Functions.Rendering;
 internal sealed class RenderDesk(Wiring wiring, RendererSource source, WarmUp warm, EngineSlot engine, FunctionsSettings settings, TimeProvider clock, ILogger<RenderDesk> log) : IDisposable
 {
     private static readonly TimeSpan _whileCold = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan _longestPause = TimeSpan.FromMinutes(1);
+
+    private readonly RenderWorkerOptions _options = new() { Device = settings.Device };
 
     private readonly SemaphoreSlim _gpu = new(1);
 
     /// <summary>What to do with the message; a return is never at once, so that a replica without a GPU does not spin.</summary>
     public async Task<Verdict> Judge(QueuedJob message, CancellationToken stop)
     {
-        var verdict = await Decide(message, stop);
+        var verdict = await Carefully(message, stop);
         if (verdict.Reason is not null)
             log.MessageEnded(message.Id, verdict.Kind, verdict.Reason, verdict.Message);
         return verdict;
     }
 
-    /// <summary>Sends a returned message anew for later, where the queue itself cannot delay one. False when it is no job's, and must be returned as it is.</summary>
+    /// <summary>
+    /// Sends a returned message anew for later, where the queue itself cannot delay one. False when that cannot be done, because it is no job's, or because blobs or queue do not answer:
+    /// it must then be returned as it is.
+    /// </summary>
     public async Task<bool> SendLater(QueuedJob message, TimeSpan delay, CancellationToken cancellationToken)
     {
-        JobMessage job;
+        if (ReturnedJobs.Read(message.Body) is not { } job)
+            return false;
         try
         {
-            job = JobMessage.Parse(message.Body);
+            var parts = await wiring.Get(cancellationToken);
+            return await parts.Queue.Send(job with { Returned = message.Deliveries }, delay, cancellationToken);
         }
-        catch (JobFaultException)
+        catch (WorkflowException error)
         {
+            log.NotSentLater(message.Id, error.Message);
             return false;
         }
-
-        var parts = await wiring.Get(cancellationToken);
-        await parts.Queue.Send(job with { Returned = message.Deliveries }, delay, cancellationToken);
-        return true;
     }
+
+    /// <summary>Waits a delay, a minute at most, or until the worker stops.</summary>
+    public async Task Pause(TimeSpan delay, CancellationToken stop) =>
+        await Task.Delay(delay < _longestPause ? delay : _longestPause, clock, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
     public void Dispose() => _gpu.Dispose();
 
+    private async Task<Verdict> Carefully(QueuedJob message, CancellationToken stop)
+    {
+        try
+        {
+            return await Decide(message, stop);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return new Verdict(VerdictKind.Abandon);
+        }
+        catch (Exception error)
+        {
+            // Not even the failure could be written down: blobs, queue or engine are gone for now.
+            return new Verdict(VerdictKind.Abandon, _options.Retry.After(Math.Min(message.Deliveries, 20)), FaultReason.TransientIo, error.Message);
+        }
+    }
+
     private async Task<Verdict> Decide(QueuedJob message, CancellationToken stop)
     {
-        if (warm.State != WorkerState.Warm)
+        // What is no job needs no networks to be buried.
+        if (warm.State != WorkerState.Warm && ReturnedJobs.Read(message.Body) is not null)
             return new Verdict(VerdictKind.Abandon, _whileCold, FaultReason.TransientIo, warm.Fault ?? "The networks are being loaded.");
         var parts = await wiring.Get(stop);
-        var handler = new JobHandler(parts.Blobs, engine, source, parts.Queue.Name, new RenderWorkerOptions { Device = settings.Device }, clock);
+        var handler = new JobHandler(parts.Blobs, engine, source, parts.Queue.Name, _options, clock);
         await _gpu.WaitAsync(stop);
         try
         {

@@ -18,13 +18,28 @@ internal sealed class RenderFromServiceBus(RenderDesk desk, EngineSlot engine)
         FunctionContext context)
     {
         engine.Use(durable);
+        await Settle(message, actions, context.CancellationToken);
+    }
+
+    /// <summary>One message from its body to the action that ends its delivery.</summary>
+    internal async Task Settle(ServiceBusReceivedMessage message, ServiceBusMessageActions actions, CancellationToken stop)
+    {
         var job = ServiceBusJobQueue.Read(message);
-        var verdict = await desk.Judge(job, context.CancellationToken);
+        var verdict = await desk.Judge(job, stop);
         if (verdict.Kind == VerdictKind.Bury)
-            await actions.DeadLetterMessageAsync(message, deadLetterReason: verdict.Reason, deadLetterErrorDescription: verdict.Message);
+        {
+            await actions.DeadLetterMessageAsync(
+                message, deadLetterReason: ServiceBusJobQueue.Short(verdict.Reason!), deadLetterErrorDescription: ServiceBusJobQueue.Short(verdict.Message!), cancellationToken: CancellationToken.None);
+        }
         else if (verdict.Kind == VerdictKind.Complete || (verdict.Delay > TimeSpan.Zero && await desk.SendLater(job, verdict.Delay, CancellationToken.None)))
-            await actions.CompleteMessageAsync(message);
+        {
+            await actions.CompleteMessageAsync(message, CancellationToken.None);
+        }
         else
-            await actions.AbandonMessageAsync(message);
+        {
+            // It would come back at once and use up its deliveries, so the delay passes here, in part.
+            await desk.Pause(verdict.Delay, stop);
+            await actions.AbandonMessageAsync(message, cancellationToken: CancellationToken.None);
+        }
     }
 }

@@ -21,8 +21,8 @@ public sealed partial class SettingsTests
         "AzureFunctionsJobHost__extensions__durableTask__storageProvider__connectionStringName",
     ];
 
-    /// <summary>A connection string, on a person's machine only; and what the platform sets itself.</summary>
-    private static readonly string[] NotOurs = ["AzureWebJobsStorage", "WEBSITE_HOSTNAME"];
+    /// <summary>Connection strings, on a person's machine only; and what the platform sets itself.</summary>
+    private static readonly string[] NotOurs = ["AzureWebJobsStorage", "ServiceBus", "WEBSITE_HOSTNAME"];
 
     private static readonly string Bicep = File.ReadAllText(Path.Combine(Repository.Root, "infra", "settings.bicep"));
 

@@ -140,7 +140,7 @@ internal sealed class BusListener : ILinkProcessor, IHandler, IDisposable
                 var seen = queue.Peek((long)body["from-sequence-number"], (int)body["message-count"]);
                 return seen.Count == 0
                     ? Answer("statusCode", 204, null)
-                    : Answer("statusCode", 200, new Map { ["messages"] = seen.Select(message => new Map { ["message"] = Bytes(message) }).ToArray() });
+                    : Answer("statusCode", 200, new Map { ["messages"] = new List<object>(seen.Select(message => new Map { ["message"] = Bytes(message) })) });
 
             case "com.microsoft:update-disposition":
                 DeliveryState outcome = (string)body["disposition-status"] switch
