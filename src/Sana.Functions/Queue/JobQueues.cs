@@ -15,10 +15,10 @@ internal static class JobQueues
     /// <summary>The queue's name, on either road.</summary>
     public const string Name = "sana-jobs";
 
-    public static async Task<IJobQueue> Open(FunctionsSettings settings, IBlobs blobs, CancellationToken cancellationToken)
+    public static async Task<IJobQueue> Open(FunctionsSettings settings, IBlobs blobs, TimeProvider clock, CancellationToken cancellationToken)
     {
         if (settings.Road == "servicebus")
-            return OnServiceBus(settings, blobs);
+            return OnServiceBus(settings, blobs, clock);
 
         // Bodies go as they are: the queue reads plain text and Base64 alike.
         var options = new QueueClientOptions { MessageEncoding = QueueMessageEncoding.None, Retry = { Mode = RetryMode.Exponential, MaxRetries = 4 } };
@@ -28,13 +28,13 @@ internal static class JobQueues
         return await AzureJobQueue.Open(service, Name, blobs, cancellationToken);
     }
 
-    private static ServiceBusJobQueue OnServiceBus(FunctionsSettings settings, IBlobs blobs)
+    private static ServiceBusJobQueue OnServiceBus(FunctionsSettings settings, IBlobs blobs, TimeProvider clock)
     {
         var credential = new DefaultAzureCredential();
         try
         {
             var client = settings.ServiceBus is { } connection ? new ServiceBusClient(connection) : new ServiceBusClient(settings.ServiceBusNamespace!, credential);
-            return new ServiceBusJobQueue(client, Name, blobs, new QueueDepth(settings.QueueResource, credential));
+            return new ServiceBusJobQueue(client, Name, blobs, new QueueDepth(settings.QueueResource, credential), clock);
         }
         catch (Exception error) when (error is FormatException or ArgumentException or InvalidOperationException)
         {

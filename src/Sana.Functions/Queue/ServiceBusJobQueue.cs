@@ -14,7 +14,7 @@ namespace Sana.Functions.Queue;
 /// Jobs on Service Bus. Its lock is the hold, its dead-letter queue takes the buried, and a message's id makes a message that is sent twice within ten minutes one.
 /// The gpu role takes its messages by trigger; the rest of this class is what a person's verbs need.
 /// </summary>
-internal sealed class ServiceBusJobQueue(ServiceBusClient client, string name, IBlobs blobs, QueueDepth depth) : IJobQueue, IAsyncDisposable
+internal sealed class ServiceBusJobQueue(ServiceBusClient client, string name, IBlobs blobs, QueueDepth depth, TimeProvider clock) : IJobQueue, IAsyncDisposable
 {
     // Of the Standard tier's 256 KB, headers included.
     private const int MaxBodyBytes = 192 * 1024;
@@ -39,7 +39,7 @@ internal sealed class ServiceBusJobQueue(ServiceBusClient client, string name, I
         {
             ContentType = "application/json",
             MessageId = MessageId(job),
-            ScheduledEnqueueTime = delay > TimeSpan.Zero ? TimeProvider.System.GetUtcNow() + delay : default,
+            ScheduledEnqueueTime = delay > TimeSpan.Zero ? clock.GetUtcNow() + delay : default,
         };
         await _sender.SendMessageAsync(message, cancellationToken);
         return true;

@@ -232,11 +232,17 @@ internal sealed class BusListener : ILinkProcessor, IHandler, IDisposable
         // The library takes a flow that grants no more than before for the end of all credit, and says only the difference; so its count is followed, and the peer's kept beside it.
         private int _library;
         private int _credit;
+        private volatile bool _isGone;
 
         public Outgoing(BusQueue queue, ListenerLink link)
         {
             (_queue, _link) = (queue, link);
             queue.Ready += Pump;
+            link.Closed += (_, _) =>
+            {
+                _isGone = true;
+                queue.Ready -= Pump;
+            };
         }
 
         public static Guid? TokenOf(Message message) => _tokens.TryGetValue(message, out var token) ? (Guid)token : null;
@@ -256,27 +262,27 @@ internal sealed class BusListener : ILinkProcessor, IHandler, IDisposable
             }
         }
 
+        // Locks outlive the link: a receiver that is gone may come back with its tokens. The library would release what a link that closes has left.
         public override void OnDisposition(DispositionContext dispositionContext)
         {
+            if (_isGone)
+                return;
             var token = new Guid(dispositionContext.Message.DeliveryTag);
             var isHeld = _queue.Settle(token, dispositionContext.DeliveryState);
             if (!dispositionContext.Settled)
             {
                 _link.DisposeMessage(
                     dispositionContext.Message,
-                    isHeld ? dispositionContext.DeliveryState : new Rejected { Error = new Error(new Symbol("com.microsoft:message-lock-lost")) { Description = "The lock supplied is invalid." } },
+                    isHeld ? (dispositionContext.DeliveryState is Rejected ? new Rejected() : dispositionContext.DeliveryState) : new Rejected { Error = new Error(new Symbol("com.microsoft:message-lock-lost")) { Description = "The lock supplied is invalid." } },
                     settled: true);
             }
         }
-
-        // Its locks stay until they run out: a receiver that is gone may come back with its tokens.
-        public override void OnLinkClosed(ListenerLink link, Error error) => _queue.Ready -= Pump;
 
         private void Pump()
         {
             lock (_gate)
             {
-                while (_credit > 0 && !_link.IsClosed && _queue.Take() is { } taken)
+                while (_credit > 0 && !_isGone && _queue.Take() is { } taken)
                 {
                     _tokens.Add(taken.Message, taken.Token);
                     (_credit, _library) = (_credit - 1, _library - 1);

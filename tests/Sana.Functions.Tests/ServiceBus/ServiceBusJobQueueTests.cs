@@ -122,8 +122,8 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
 
         _bus.Restart();
 
+        Assert.True(await _queue.Renew(first, _hold));
         Assert.True(await _queue.Complete(first));
-        Assert.True(await _queue.Renew(second, _hold));
         Assert.True(await _queue.Bury(second, "nan", "No numbers."));
         Assert.True(await _queue.Abandon(third, TimeSpan.Zero));
         Assert.Equal((1, 1), (_bus.Queue.Count, _bus.Dead.Count));
@@ -150,8 +150,9 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
         {
             var taken = (await _queue.Receive(_hold))!;
             Assert.Equal((delivery, delivery - 1), (taken.Deliveries, JobMessage.Parse(taken.Body).Returned));
-            Assert.True(await _queue.Abandon(taken, TimeSpan.FromSeconds(5)));
-            _clock.Advance(TimeSpan.FromSeconds(6));
+            Assert.True(await _queue.Abandon(taken, TimeSpan.FromSeconds(30)));
+            Assert.Null(delivery < 3 ? await _queue.Receive(_hold) : null);
+            _clock.Advance(TimeSpan.FromSeconds(31));
         }
 
         // More often than a message may be delivered, and all within the time in which an id counts once.
@@ -374,7 +375,7 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
         await using var stranger = new ServiceBusClient(_bus.ConnectionWith("c3RyYW5nZXI="));
 
         var refused = await Assert.ThrowsAsync<WorkflowException>(() => Open(stranger).Send(Job("a")));
-        var missing = await Assert.ThrowsAsync<WorkflowException>(() => new ServiceBusJobQueue(_client, "other", FileBlobs.Open(_folder.Path), new QueueDepth(null, null!)).Send(Job("a")));
+        var missing = await Assert.ThrowsAsync<WorkflowException>(() => new ServiceBusJobQueue(_client, "other", FileBlobs.Open(_folder.Path), new QueueDepth(null, null!), _clock).Send(Job("a")));
 
         Assert.StartsWith("The queue sana-jobs of localhost cannot be written: the service refuses;", refused.Message, StringComparison.Ordinal);
         Assert.Equal("The queue other of localhost cannot be written: the namespace has no queue of this name; make it as infra/bus.bicep does.", missing.Message);
@@ -385,7 +386,7 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
     {
         var settings = new FunctionsSettings { Road = "servicebus", ServiceBus = _bus.Connection };
 
-        var queue = await JobQueues.Open(settings, FileBlobs.Open(_folder.Path), default);
+        var queue = await JobQueues.Open(settings, FileBlobs.Open(_folder.Path), _clock, default);
         await queue.Send(Job("a"));
 
         Assert.Equal("a", JobMessage.Parse((await _queue.Receive(_hold))!.Body).JobId);
@@ -401,7 +402,7 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
     {
         var settings = new FunctionsSettings { Road = "servicebus", ServiceBus = connection, ServiceBusNamespace = space };
 
-        var error = await Assert.ThrowsAsync<WorkflowException>(() => JobQueues.Open(settings, FileBlobs.Open(_folder.Path), default));
+        var error = await Assert.ThrowsAsync<WorkflowException>(() => JobQueues.Open(settings, FileBlobs.Open(_folder.Path), _clock, default));
 
         Assert.StartsWith(sentence, error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", error.ToString(), StringComparison.Ordinal);
@@ -410,7 +411,7 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
 
     private static JobMessage Job(string id) => new() { JobId = id, Input = new JobInput { Prompt = "a cat" } };
 
-    private ServiceBusJobQueue Open(ServiceBusClient client) => new(client, BusListener.Name, FileBlobs.Open(_folder.Path), new QueueDepth(null, null!));
+    private ServiceBusJobQueue Open(ServiceBusClient client) => new(client, BusListener.Name, FileBlobs.Open(_folder.Path), new QueueDepth(null, null!), _clock);
 
     private async Task SendRaw(ServiceBusMessage message)
     {
