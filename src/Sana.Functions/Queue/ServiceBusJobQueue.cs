@@ -89,28 +89,23 @@ internal sealed class ServiceBusJobQueue(ServiceBusClient client, string name, I
     public Task<int> Requeue(string? id, CancellationToken cancellationToken = default) => Ask("read", async () =>
     {
         var (left, sent) = (new List<ServiceBusReceivedMessage>(), new HashSet<string>());
-        try
+        while ((id is null || sent.Count == 0) && await _dead.ReceiveMessagesAsync(BatchSize, _whenEmpty, cancellationToken) is { Count: > 0 } batch)
         {
-            while ((id is null || sent.Count == 0) && await _dead.ReceiveMessagesAsync(BatchSize, _whenEmpty, cancellationToken) is { Count: > 0 } batch)
+            left.AddRange(batch);
+            // What a worker buries again meanwhile would otherwise go round without end.
+            foreach (var message in batch.Where(message => (id is null || IdOf(message) == id) && !sent.Contains(message.MessageId)))
             {
-                left.AddRange(batch);
-                // What a worker buries again meanwhile would otherwise go round without end.
-                foreach (var message in batch.Where(message => (id is null || IdOf(message) == id) && !sent.Contains(message.MessageId)))
-                {
-                    var revived = Revive(message);
-                    await _sender.SendMessageAsync(revived, cancellationToken);
-                    await _dead.CompleteMessageAsync(message, cancellationToken);
-                    sent.Add(revived.MessageId);
-                    left.Remove(message);
-                }
+                var revived = Revive(message);
+                await _sender.SendMessageAsync(revived, cancellationToken);
+                await _dead.CompleteMessageAsync(message, cancellationToken);
+                sent.Add(revived.MessageId);
+                left.Remove(message);
             }
         }
-        finally
-        {
-            foreach (var other in left)
-                await _dead.AbandonMessageAsync(other, cancellationToken: CancellationToken.None);
-        }
 
+        // After a failure before this line they come back when their locks run out.
+        foreach (var other in left)
+            await _dead.AbandonMessageAsync(other, cancellationToken: cancellationToken);
         return sent.Count;
     });
 

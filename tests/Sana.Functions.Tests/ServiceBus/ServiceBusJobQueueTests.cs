@@ -241,6 +241,7 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
         var revived = await _queue.Requeue(null).WaitAsync(TimeSpan.FromSeconds(20));
 
         Assert.Equal(1, revived);
+        Assert.True(SpinWait.SpinUntil(() => _bus.Dead.Count == 1, TimeSpan.FromSeconds(20)));
         Assert.Equal(["Still."], (await _queue.Dead(10)).Select(letter => letter.Message));
     }
 
