@@ -23,6 +23,9 @@ internal sealed class ServiceBusJobQueue(ServiceBusClient client, string name, I
     private const int MaxReasonLength = 4096;
     private const int BatchSize = 32;
 
+    // A letter that is there and does not come is held by another who puts letters back.
+    private const int MaxMisses = 3;
+
     private static readonly TimeSpan _whenEmpty = TimeSpan.FromSeconds(1);
 
     private readonly ServiceBusSender _sender = client.CreateSender(name);
@@ -88,25 +91,26 @@ internal sealed class ServiceBusJobQueue(ServiceBusClient client, string name, I
 
     public Task<int> Requeue(string? id, CancellationToken cancellationToken = default) => Ask("read", async () =>
     {
-        var (left, sent) = (new List<ServiceBusReceivedMessage>(), new HashSet<string>());
-        while ((id is null || sent.Count == 0) && await _dead.ReceiveMessagesAsync(BatchSize, _whenEmpty, cancellationToken) is { Count: > 0 } batch)
+        // Those that are dead now: what a worker buries again meanwhile would go round without end.
+        var wanted = await Letters(id, cancellationToken);
+        var (count, misses, others) = (0, 0, new List<ServiceBusReceivedMessage>());
+        while (wanted.Count > 0 && misses < MaxMisses)
         {
-            left.AddRange(batch);
-            // What a worker buries again meanwhile would otherwise go round without end.
-            foreach (var message in batch.Where(message => (id is null || IdOf(message) == id) && !sent.Contains(message.MessageId)))
+            var batch = await _dead.ReceiveMessagesAsync(BatchSize, _whenEmpty, cancellationToken);
+            misses = batch.Count == 0 ? misses + 1 : 0;
+            others.AddRange(batch.Where(message => !wanted.Contains(message.SequenceNumber)));
+            foreach (var message in batch.Where(message => wanted.Remove(message.SequenceNumber)))
             {
-                var revived = Revive(message);
-                await _sender.SendMessageAsync(revived, cancellationToken);
+                await _sender.SendMessageAsync(Revive(message), cancellationToken);
                 await _dead.CompleteMessageAsync(message, cancellationToken);
-                sent.Add(revived.MessageId);
-                left.Remove(message);
+                count++;
             }
         }
 
         // After a failure before this line they come back when their locks run out.
-        foreach (var other in left)
+        foreach (var other in others)
             await _dead.AbandonMessageAsync(other, cancellationToken: cancellationToken);
-        return sent.Count;
+        return count;
     });
 
     public async ValueTask DisposeAsync() => await client.DisposeAsync();
@@ -158,6 +162,15 @@ internal sealed class ServiceBusJobQueue(ServiceBusClient client, string name, I
             revived.Body = new BinaryData(alive);
         revived.MessageId = ReturnedJobs.Read(alive) is { } job ? MessageId(job) : $"revived.{IdOf(message)}";
         return revived;
+    }
+
+    /// <summary>Sequence numbers of the dead letter of an id, or of all.</summary>
+    private async Task<HashSet<long>> Letters(string? id, CancellationToken cancellationToken)
+    {
+        var letters = new HashSet<long>();
+        for (var from = 0L; await _dead.PeekMessagesAsync(BatchSize, from, cancellationToken) is [.., var last] page; from = last.SequenceNumber + 1)
+            letters.UnionWith(page.Where(letter => id is null || IdOf(letter) == id).Select(letter => letter.SequenceNumber));
+        return letters;
     }
 
     private Task<bool> Held(QueuedJob job, Func<ServiceBusReceivedMessage, Task> settle, bool keeps = false) => Ask("settled", async () =>

@@ -28,8 +28,8 @@ internal sealed class RenderFromServiceBus(RenderDesk desk, EngineSlot engine)
         var verdict = await desk.Judge(job, stop);
         if (verdict.Kind == VerdictKind.Bury)
         {
-            await actions.DeadLetterMessageAsync(
-                message, deadLetterReason: ServiceBusJobQueue.Short(verdict.Reason!), deadLetterErrorDescription: ServiceBusJobQueue.Short(verdict.Message!), cancellationToken: CancellationToken.None);
+            var (reason, sentence) = (ServiceBusJobQueue.Short(verdict.Reason!), ServiceBusJobQueue.Short(verdict.Message!));
+            await actions.DeadLetterMessageAsync(message, deadLetterReason: reason, deadLetterErrorDescription: sentence, cancellationToken: CancellationToken.None);
         }
         else if (verdict.Kind == VerdictKind.Complete || (verdict.Delay > TimeSpan.Zero && await desk.SendLater(job, verdict.Delay, CancellationToken.None)))
         {

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using Amqp;
@@ -146,13 +147,7 @@ internal sealed class BusListener : ILinkProcessor, IHandler, IDisposable
                 DeliveryState outcome = (string)body["disposition-status"] switch
                 {
                     "completed" => new Accepted(),
-                    "suspended" => new Rejected
-                    {
-                        Error = new Error(new Symbol("com.microsoft:dead-letter"))
-                        {
-                            Info = new Fields { [new Symbol("DeadLetterReason")] = body["deadletter-reason"], [new Symbol("DeadLetterErrorDescription")] = body["deadletter-description"] },
-                        },
-                    },
+                    "suspended" => Buried((string)body["deadletter-reason"], (string)body["deadletter-description"]),
                     _ => new Modified(),
                 };
                 return ((Guid[])body["lock-tokens"]).All(token => queue.Settle(token, outcome)) ? Answer("statusCode", 200, null) : LockLost();
@@ -164,6 +159,12 @@ internal sealed class BusListener : ILinkProcessor, IHandler, IDisposable
             default:
                 return Answer("statusCode", 501, null, "amqp:not-implemented");
         }
+    }
+
+    private static Rejected Buried(string reason, string description)
+    {
+        var info = new Fields { [new Symbol("DeadLetterReason")] = reason, [new Symbol("DeadLetterErrorDescription")] = description };
+        return new Rejected { Error = new Error(new Symbol("com.microsoft:dead-letter")) { Info = info } };
     }
 
     private static Message LockLost() => Answer("statusCode", 410, null, "com.microsoft:message-lock-lost");
@@ -206,7 +207,8 @@ internal sealed class BusListener : ILinkProcessor, IHandler, IDisposable
 
             // The sections are kept; the delivery that brought them ends here.
             var (came, kept) = (messageContext.Message, new Message());
-            (kept.Properties, kept.ApplicationProperties, kept.MessageAnnotations, kept.BodySection) = (came.Properties, came.ApplicationProperties, came.MessageAnnotations, came.BodySection);
+            (kept.Properties, kept.ApplicationProperties) = (came.Properties, came.ApplicationProperties);
+            (kept.MessageAnnotations, kept.BodySection) = (came.MessageAnnotations, came.BodySection);
             queue.Send(kept);
             messageContext.Complete();
         }
@@ -223,7 +225,7 @@ internal sealed class BusListener : ILinkProcessor, IHandler, IDisposable
     /// <summary>What clients receive: as many messages as they gave credit for, and the end of the rest when they drain.</summary>
     private sealed class Outgoing : LinkEndpoint
     {
-        private static readonly System.Runtime.CompilerServices.ConditionalWeakTable<Message, object> _tokens = [];
+        private static readonly ConditionalWeakTable<Message, object> _tokens = [];
 
         private readonly Lock _gate = new();
         private readonly BusQueue _queue;
@@ -267,16 +269,16 @@ internal sealed class BusListener : ILinkProcessor, IHandler, IDisposable
         {
             if (_isGone)
                 return;
-            var token = new Guid(dispositionContext.Message.DeliveryTag);
-            var isHeld = _queue.Settle(token, dispositionContext.DeliveryState);
+            var (message, outcome) = (dispositionContext.Message, dispositionContext.DeliveryState);
+            DeliveryState answer = outcome is Rejected ? new Rejected() : outcome;
+            if (!_queue.Settle(new Guid(message.DeliveryTag), outcome))
+                answer = new Rejected { Error = new Error(new Symbol("com.microsoft:message-lock-lost")) { Description = "The lock supplied is invalid." } };
             if (!dispositionContext.Settled)
-            {
-                _link.DisposeMessage(
-                    dispositionContext.Message,
-                    isHeld ? (dispositionContext.DeliveryState is Rejected ? new Rejected() : dispositionContext.DeliveryState) : new Rejected { Error = new Error(new Symbol("com.microsoft:message-lock-lost")) { Description = "The lock supplied is invalid." } },
-                    settled: true);
-            }
+                _link.DisposeMessage(message, answer, settled: true);
         }
+
+        [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "outgoingWindow")]
+        private static extern ref uint Window(Session session);
 
         private void Pump()
         {
@@ -286,6 +288,9 @@ internal sealed class BusListener : ILinkProcessor, IHandler, IDisposable
                 {
                     _tokens.Add(taken.Message, taken.Token);
                     (_credit, _library) = (_credit - 1, _library - 1);
+                    // The client's window is unlimited. When a flow confirms a message before the library has counted it as sent, the library's sum overflows to zero,
+                    // and it would send no more.
+                    Window(_link.Session) = uint.MaxValue;
                     _link.SendMessage(taken.Message);
                 }
             }

@@ -142,6 +142,18 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Another_program_may_schedule_a_message()
+    {
+        await using var sender = _client.CreateSender(BusListener.Name);
+        var number = await sender.ScheduleMessageAsync(new ServiceBusMessage(Job("a").ToJson()), _clock.GetUtcNow() + TimeSpan.FromMinutes(1));
+
+        Assert.Equal([$"{number}"], (await _queue.Peek(10)).Select(job => job.Id));
+        Assert.Null(await _queue.Receive(_hold));
+        _clock.Advance(TimeSpan.FromSeconds(61));
+        Assert.Equal($"{number}", (await _queue.Receive(_hold))!.Id);
+    }
+
+    [Fact]
     public async Task A_message_that_is_returned_for_later_is_sent_anew_and_counts_its_deliveries_on()
     {
         await _queue.Send(Job("a"));
@@ -186,8 +198,8 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
     {
         await _queue.Send(Job("a") with { Returned = 150 });
         await _queue.Send(Job("b"));
-        await _queue.Bury((await _queue.Receive(_hold))!, FaultReason.BadInput, "It cannot be.");
-        await _queue.Bury((await _queue.Receive(_hold))!, FaultReason.Timeout, "It took too long.");
+        Assert.True(await _queue.Bury((await _queue.Receive(_hold))!, FaultReason.BadInput, "It cannot be."));
+        Assert.True(await _queue.Bury((await _queue.Receive(_hold))!, FaultReason.Timeout, "It took too long."));
 
         var dead = await _queue.Dead(10);
         var revived = await _queue.Requeue(dead[0].Id);
@@ -207,7 +219,7 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
         await _queue.Send(Job(new string('j', 128)));
         for (var round = 1; round <= 5; round++)
         {
-            await _queue.Bury((await _queue.Receive(_hold))!, "nan", "No numbers.");
+            Assert.True(await _queue.Bury((await _queue.Receive(_hold))!, "nan", "No numbers."));
             Assert.Equal(1, await _queue.Requeue(null));
         }
 
@@ -218,7 +230,7 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
     public async Task What_the_sender_gave_a_letter_stays_with_it()
     {
         await SendRaw(new ServiceBusMessage("hello") { MessageId = "theirs", Subject = "greeting", CorrelationId = "c1", ApplicationProperties = { ["tenant"] = "t1" } });
-        await _queue.Bury((await _queue.Receive(_hold))!, "bad_input", "No job.");
+        Assert.True(await _queue.Bury((await _queue.Receive(_hold))!, "bad_input", "No job."));
 
         Assert.Equal(1, await _queue.Requeue(null));
         var back = await _client.CreateReceiver(BusListener.Name).ReceiveMessageAsync();
@@ -231,7 +243,7 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
     public async Task Putting_all_letters_back_ends_while_a_worker_buries_them_again()
     {
         await _queue.Send(Job("a") with { Input = new JobInput { Width = 63 } });
-        await _queue.Bury((await _queue.Receive(_hold))!, "bad_input", "It cannot be.");
+        Assert.True(await _queue.Bury((await _queue.Receive(_hold))!, "bad_input", "It cannot be."));
         await using var client = new ServiceBusClient(_bus.Connection);
         await using var worker = client.CreateProcessor(BusListener.Name);
         worker.ProcessMessageAsync += message => message.DeadLetterMessageAsync(message.Message, "bad_input", "Still.");
@@ -259,7 +271,7 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
     public async Task What_waits_or_is_dead_can_be_looked_at_again_and_again()
     {
         await _queue.Send(Job("a"));
-        await _queue.Bury((await _queue.Receive(_hold))!, "nan", "No numbers.");
+        Assert.True(await _queue.Bury((await _queue.Receive(_hold))!, "nan", "No numbers."));
         await _queue.Send(Job("b"));
         await _queue.Send(Job("c"), TimeSpan.FromMinutes(1));
 
@@ -350,7 +362,7 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
         Assert.Equal(expected, (await _queue.Peek(1)).Single().Body);
         var taken = (await _queue.Receive(_hold))!;
         Assert.Equal(expected, taken.Body);
-        await _queue.Bury(taken, "bad_input", "No.");
+        Assert.True(await _queue.Bury(taken, "bad_input", "No."));
         Assert.Equal(expected, (await _queue.Dead(1)).Single().Body);
         Assert.Equal(1, await _queue.Requeue(null));
     }
@@ -376,7 +388,7 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
         await using var stranger = new ServiceBusClient(_bus.ConnectionWith("c3RyYW5nZXI="));
 
         var refused = await Assert.ThrowsAsync<WorkflowException>(() => Open(stranger).Send(Job("a")));
-        var missing = await Assert.ThrowsAsync<WorkflowException>(() => new ServiceBusJobQueue(_client, "other", FileBlobs.Open(_folder.Path), new QueueDepth(null, null!), _clock).Send(Job("a")));
+        var missing = await Assert.ThrowsAsync<WorkflowException>(() => Open(_client, "other").Send(Job("a")));
 
         Assert.StartsWith("The queue sana-jobs of localhost cannot be written: the service refuses;", refused.Message, StringComparison.Ordinal);
         Assert.Equal("The queue other of localhost cannot be written: the namespace has no queue of this name; make it as infra/bus.bicep does.", missing.Message);
@@ -396,8 +408,8 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("secret", null, "ServiceBus is not a connection string of Service Bus, or names another queue than sana-jobs; ")]
-    [InlineData("Endpoint=sb://a.example.net;SharedAccessKeyName=n;SharedAccessKey=c2VjcmV0;EntityPath=other", null, "ServiceBus is not a connection string of Service Bus, or names another queue than sana-jobs; ")]
+    [InlineData("secret", null, "ServiceBus is not a connection string of Service Bus, ")]
+    [InlineData("Endpoint=sb://a.example.net;SharedAccessKeyName=n;SharedAccessKey=c2VjcmV0;EntityPath=other", null, "ServiceBus is not a connection string of Service Bus, ")]
     [InlineData(null, "https://a b", "ServiceBus__fullyQualifiedNamespace is 'https://a b', which is no host name; ")]
     public async Task A_setting_that_cannot_be_used_is_a_sentence_without_its_key(string? connection, string? space, string sentence)
     {
@@ -412,7 +424,7 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
 
     private static JobMessage Job(string id) => new() { JobId = id, Input = new JobInput { Prompt = "a cat" } };
 
-    private ServiceBusJobQueue Open(ServiceBusClient client) => new(client, BusListener.Name, FileBlobs.Open(_folder.Path), new QueueDepth(null, null!), _clock);
+    private ServiceBusJobQueue Open(ServiceBusClient client, string name = BusListener.Name) => new(client, name, FileBlobs.Open(_folder.Path), new QueueDepth(null, null!), _clock);
 
     private async Task SendRaw(ServiceBusMessage message)
     {

@@ -20,8 +20,8 @@ using Xunit;
 namespace Sana.Functions.Tests.ServiceBus;
 
 /// <summary>
-/// The trigger's ends of a message, against <see cref="BusListener"/>. The Functions host takes messages with the client library's processor, set up by <c>host.json</c>, and settles one when
-/// the function says so; the same is done here.
+/// The trigger's ends of a message, against <see cref="BusListener"/>. The Functions host takes messages with the client library's processor, set up by <c>host.json</c>, and settles
+/// one when the function says so; the same is done here.
 /// </summary>
 public sealed class SettlementTests : IDisposable
 {
@@ -299,11 +299,17 @@ public sealed class SettlementTests : IDisposable
         private readonly Func<ServiceBusReceivedMessage, Task> _abandon;
         private readonly Func<ServiceBusReceivedMessage, string?, string?, Task> _bury;
 
-        public Actions(ProcessMessageEventArgs message) =>
-            (_complete, _abandon, _bury) = (one => message.CompleteMessageAsync(one), one => message.AbandonMessageAsync(one), (one, reason, sentence) => message.DeadLetterMessageAsync(one, reason, sentence));
+        public Actions(ProcessMessageEventArgs taken)
+        {
+            (_complete, _abandon) = (message => taken.CompleteMessageAsync(message), message => taken.AbandonMessageAsync(message));
+            _bury = (message, reason, sentence) => taken.DeadLetterMessageAsync(message, reason, sentence);
+        }
 
-        public Actions(ServiceBusReceiver receiver) =>
-            (_complete, _abandon, _bury) = (one => receiver.CompleteMessageAsync(one), one => receiver.AbandonMessageAsync(one), (one, reason, sentence) => receiver.DeadLetterMessageAsync(one, reason, sentence));
+        public Actions(ServiceBusReceiver receiver)
+        {
+            (_complete, _abandon) = (message => receiver.CompleteMessageAsync(message), message => receiver.AbandonMessageAsync(message));
+            _bury = (message, reason, sentence) => receiver.DeadLetterMessageAsync(message, reason, sentence);
+        }
 
         /// <summary>The worker dies before its message is completed.</summary>
         public bool Dies { get; init; }
