@@ -267,7 +267,7 @@ internal sealed class BusListener : ILinkProcessor, IHandler, IDisposable
         // Locks outlive the link: a receiver that is gone may come back with its tokens. The library would release what a link that closes has left.
         public override void OnDisposition(DispositionContext dispositionContext)
         {
-            if (_isGone)
+            if (_isGone || _link.IsClosed)
                 return;
             var (message, outcome) = (dispositionContext.Message, dispositionContext.DeliveryState);
             DeliveryState answer = outcome is Rejected ? new Rejected() : outcome;
@@ -275,6 +275,23 @@ internal sealed class BusListener : ILinkProcessor, IHandler, IDisposable
                 answer = new Rejected { Error = new Error(new Symbol("com.microsoft:message-lock-lost")) { Description = "The lock supplied is invalid." } };
             if (!dispositionContext.Settled)
                 _link.DisposeMessage(message, answer, settled: true);
+        }
+
+        private void Hand(Message message, Guid token)
+        {
+            try
+            {
+                // The client's window is unlimited. When a flow confirms a message before the library has counted it as sent, the library's sum overflows to zero,
+                // and it would send no more.
+                Window(_link.Session) = uint.MaxValue;
+                _link.SendMessage(message);
+            }
+            catch (Exception error) when (error is AmqpException or ObjectDisposedException or OperationCanceledException)
+            {
+                // The link ends at this moment: nobody has got the message.
+                _isGone = true;
+                _queue.Settle(token, new Released());
+            }
         }
 
         [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "outgoingWindow")]
@@ -288,10 +305,7 @@ internal sealed class BusListener : ILinkProcessor, IHandler, IDisposable
                 {
                     _tokens.Add(taken.Message, taken.Token);
                     (_credit, _library) = (_credit - 1, _library - 1);
-                    // The client's window is unlimited. When a flow confirms a message before the library has counted it as sent, the library's sum overflows to zero,
-                    // and it would send no more.
-                    Window(_link.Session) = uint.MaxValue;
-                    _link.SendMessage(taken.Message);
+                    Hand(taken.Message, taken.Token);
                 }
             }
         }
