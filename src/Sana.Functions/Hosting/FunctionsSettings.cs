@@ -39,8 +39,11 @@ public sealed record FunctionsSettings
     /// <value>Setting <c>CurationCron</c>: when it curates, NCRONTAB, UTC.</value>
     public string CurationCron { get; init; } = "0 0 2 * * *";
 
-    /// <value>Setting <c>ServiceBus:fullyQualifiedNamespace</c>, which the trigger reads too.</value>
+    /// <value>Setting <c>ServiceBus</c>, which the trigger reads too: a connection string, where there is one, such as the emulator's.</value>
     public string? ServiceBus { get; init; }
+
+    /// <value>Setting <c>ServiceBus:fullyQualifiedNamespace</c>, which the trigger reads too.</value>
+    public string? ServiceBusNamespace { get; init; }
 
     /// <value>Setting <c>AzureWebJobsStorage</c>: a connection string, where there is one.</value>
     public string? HostStorage { get; init; }
@@ -77,7 +80,8 @@ public sealed record FunctionsSettings
             CurationWeights = Given(section["CurationWeights"]),
             QueueResource = Given(section["QueueResource"]),
             CurationCron = configuration["CurationCron"] ?? plain.CurationCron,
-            ServiceBus = Given(configuration["ServiceBus:fullyQualifiedNamespace"]),
+            ServiceBus = Given(configuration["ServiceBus"]),
+            ServiceBusNamespace = Given(configuration["ServiceBus:fullyQualifiedNamespace"]),
             HostStorage = Given(configuration["AzureWebJobsStorage"]),
             HostAccount = Given(configuration["AzureWebJobsStorage:accountName"]),
             Hostname = Given(configuration["WEBSITE_HOSTNAME"]),
@@ -92,8 +96,8 @@ public sealed record FunctionsSettings
             throw new WorkflowException($"Sana__Role is '{Role}'; use orchestrator, gpu or both.");
         if (Road is not ("servicebus" or "storage"))
             throw new WorkflowException($"Sana__Road is '{Road}'; use servicebus or storage.");
-        if (Road == "servicebus" && ServiceBus is null)
-            throw new WorkflowException("Sana__Road is servicebus: set ServiceBus__fullyQualifiedNamespace too.");
+        if (Road == "servicebus" && ServiceBus is null && ServiceBusNamespace is null)
+            throw new WorkflowException("Sana__Road is servicebus: set ServiceBus or ServiceBus__fullyQualifiedNamespace too.");
         if (Road == "storage" && HostStorage is null && HostAccount is null)
             throw new WorkflowException("Sana__Road is storage: set AzureWebJobsStorage or AzureWebJobsStorage__accountName too.");
         if (Role == "gpu" && Checkpoint is null)

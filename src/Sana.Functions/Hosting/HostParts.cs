@@ -38,7 +38,7 @@ internal sealed record HostParts(IBlobs Blobs, IJobQueue Queue, TaskRegistry Tas
     public static async Task<HostParts> Open(FunctionsSettings settings, EngineSlot engine, GuardedHttp http, TimeProvider clock, CancellationToken cancellationToken)
     {
         var blobs = await BlobPlace.Parse(settings.Blobs).Open(cancellationToken);
-        var queue = await JobQueues.Open(settings, blobs, cancellationToken);
+        var queue = await JobQueues.Open(settings, blobs, clock, cancellationToken);
         var sources = new Dictionary<string, string>();
         if (settings.CurationSource is { } source)
             sources.Add("inbox", source);

@@ -19,17 +19,32 @@ internal sealed class RenderFromServiceBus(RenderDesk desk, EngineSlot engine)
         FunctionContext context)
     {
         engine.Use(durable);
-        var job = ServiceBusJobQueue.Read(message);
-        await desk.Serve(job, verdict => Carry(message, job, verdict, actions), context.CancellationToken);
+        await Settle(message, actions, context.CancellationToken);
     }
 
-    private async Task Carry(ServiceBusReceivedMessage message, QueuedJob job, Verdict verdict, ServiceBusMessageActions actions)
+    /// <summary>One message from its body to the action that ends its delivery.</summary>
+    internal async Task Settle(ServiceBusReceivedMessage message, ServiceBusMessageActions actions, CancellationToken stop)
+    {
+        var job = ServiceBusJobQueue.Read(message);
+        await desk.Serve(job, (verdict, stopping) => Carry(message, job, verdict, actions, stopping), stop);
+    }
+
+    private async Task Carry(ServiceBusReceivedMessage message, QueuedJob job, Verdict verdict, ServiceBusMessageActions actions, CancellationToken stop)
     {
         if (verdict.Kind == VerdictKind.Bury)
-            await actions.DeadLetterMessageAsync(message, deadLetterReason: verdict.Reason, deadLetterErrorDescription: verdict.Message);
+        {
+            var (reason, sentence) = (ServiceBusJobQueue.Short(verdict.Reason!), ServiceBusJobQueue.Short(verdict.Message!));
+            await actions.DeadLetterMessageAsync(message, deadLetterReason: reason, deadLetterErrorDescription: sentence, cancellationToken: CancellationToken.None);
+        }
         else if (verdict.Kind == VerdictKind.Complete || (verdict.Delay > TimeSpan.Zero && await desk.SendLater(job, verdict.Delay, CancellationToken.None)))
-            await actions.CompleteMessageAsync(message);
+        {
+            await actions.CompleteMessageAsync(message, CancellationToken.None);
+        }
         else
-            await actions.AbandonMessageAsync(message);
+        {
+            // It would come back at once and use up its deliveries, so the delay passes here, in part.
+            await desk.Pause(verdict.Delay, stop);
+            await actions.AbandonMessageAsync(message, cancellationToken: CancellationToken.None);
+        }
     }
 }

@@ -19,7 +19,7 @@ internal sealed class RenderFromStorageQueue(RenderDesk desk, Wiring wiring, Eng
         engine.Use(durable);
         var read = AzureJobQueue.Read(message);
         var job = new QueuedJob { Id = read.Id, Receipt = read.Receipt, Body = read.Body, Deliveries = read.Deliveries + ReturnedJobs.Of(read.Body), Sent = read.Sent };
-        await desk.Serve(job, verdict => Carry(job, verdict), context.CancellationToken);
+        await desk.Serve(job, (verdict, _) => Carry(job, verdict), context.CancellationToken);
     }
 
     private async Task Carry(QueuedJob job, Verdict verdict)

@@ -74,4 +74,7 @@ internal static partial class RenderLogs
 
     [LoggerMessage(402, LogLevel.Information, "Message {Id}: {Verdict}, {Reason}: {Sentence}")]
     public static partial void MessageEnded(this ILogger logger, string id, Sana.Workflows.Rendering.VerdictKind verdict, string reason, string? sentence);
+
+    [LoggerMessage(403, LogLevel.Warning, "Message {Id} cannot be sent anew for later and goes back as it is: {Sentence}")]
+    public static partial void NotSentLater(this ILogger logger, string id, string sentence);
 }

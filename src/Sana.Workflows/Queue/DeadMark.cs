@@ -8,14 +8,16 @@ public sealed record DeadMark(string? Reason, string? Message)
 {
     private const string Field = "dead";
     private const string Round = "round";
+    private const string Returned = "returned";
 
     /// <summary>The body with the mark; a body that is no JSON object stays as it is.</summary>
     public static string Write(string body, string reason, string message) => Edit(body, job => job[Field] = new JsonObject { ["reason"] = reason, ["message"] = message });
 
-    /// <summary>The body for another life: no mark, and a round of its own, so that old attempts and results do not count.</summary>
+    /// <summary>The body for another life: no mark, and a round of its own, so that old deliveries, attempts and results do not count.</summary>
     public static string Revive(string body) => Edit(body, job =>
     {
         job.Remove(Field);
+        job.Remove(Returned);
         job[Round] = (job[Round] is JsonValue value && value.TryGetValue(out int round) ? round : 0) + 1;
     });
 

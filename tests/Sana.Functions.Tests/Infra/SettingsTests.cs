@@ -15,6 +15,7 @@ public sealed partial class SettingsTests
     private static readonly string[] SetByNobody =
     [
         "AzureWebJobsStorage", // a connection string: on a person's machine only
+        "ServiceBus", // the same
         "WEBSITE_HOSTNAME", // the platform's own
     ];
 

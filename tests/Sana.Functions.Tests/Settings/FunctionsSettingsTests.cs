@@ -19,7 +19,7 @@ public sealed class FunctionsSettingsTests
     [Theory]
     [InlineData("Sana:Role", "worker", "Sana__Role is 'worker'; use orchestrator, gpu or both.")]
     [InlineData("Sana:Road", "rabbit", "Sana__Road is 'rabbit'; use servicebus or storage.")]
-    [InlineData("Sana:Road", "servicebus", "Sana__Road is servicebus: set ServiceBus__fullyQualifiedNamespace too.")]
+    [InlineData("Sana:Road", "servicebus", "Sana__Road is servicebus: set ServiceBus or ServiceBus__fullyQualifiedNamespace too.")]
     [InlineData("Sana:Role", "gpu", "Sana__Role is gpu: set Sana__Checkpoint to the folder of the weights.")]
     [InlineData("AzureWebJobsStorage", "", "Sana__Road is storage: set AzureWebJobsStorage or AzureWebJobsStorage__accountName too.")]
     public void A_setting_that_cannot_be_used_is_named_with_what_would(string name, string value, string sentence)
