@@ -43,6 +43,12 @@ internal static class Accept
         DefaultValueFactory = _ => "sana-data",
     };
 
+    public static Option<string?> Journal(string otherwise) => new("--journal")
+    {
+        Description = $"Where instances are kept. sqlite: in the data folder, for one process. Or a storage account that several processes share: azurite[:hub]; connection string, with ;TaskHub=name; https://account.queue.core.windows.net[/hub]. {otherwise}",
+        HelpName = "place",
+    };
+
     public static Argument<string> Instance() => new("id") { Description = "The instance's id, as sana status shows it." };
 
     /// <summary>A number in any range: what it means is checked where the checkpoint is known.</summary>

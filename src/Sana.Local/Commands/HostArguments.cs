@@ -19,10 +19,11 @@ internal sealed class HostArguments
         HelpName = "place",
     };
 
+    private readonly Option<string?> _journal = Accept.Journal("Default: as the last time, or sqlite.");
     private readonly Option<int?> _visibility = Accept.Number("--visibility", "Seconds for which a message is held without a sign of life, 1…86400. Default: 60.", 1, 86_400);
     private readonly Option<int?> _deaths = Accept.Number("--max-engine-deaths", "Deaths of a worker under one job after which it is given up, 1…1000. Default: 2.", 1, 1000);
 
-    public IEnumerable<Option> All => [_data, _checkpoint, _device, _out, _queue, _visibility, _deaths];
+    public IEnumerable<Option> All => [_data, _checkpoint, _device, _out, _queue, _journal, _visibility, _deaths];
 
     /// <exception cref="WrongUseException">A place or the device is not understood.</exception>
     public LocalOptions Read(ParseResult parsed)
@@ -35,6 +36,7 @@ internal sealed class HostArguments
                 Checkpoint = parsed.GetValue(_checkpoint),
                 Device = parsed.GetValue(_device) ?? "cpu",
                 Queue = parsed.GetValue(_queue) ?? "sqlite",
+                Journal = parsed.GetValue(_journal) ?? "sqlite",
                 Worker = new RenderWorkerOptions
                 {
                     Visibility = TimeSpan.FromSeconds(parsed.GetValue(_visibility) ?? 60),
@@ -42,7 +44,8 @@ internal sealed class HostArguments
                 },
             },
             parsed.GetValue(_device) is not null,
-            parsed.GetValue(_queue) is not null);
+            parsed.GetValue(_queue) is not null,
+            parsed.GetValue(_journal) is not null);
         WrongUseException.Unless(() => BlobPlace.Parse(options.Blobs ?? "blobs"));
         WrongUseException.Unless(() => Device.Parse(options.Device));
         return options;

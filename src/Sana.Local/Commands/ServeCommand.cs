@@ -27,6 +27,7 @@ internal sealed class ServeCommand : Command
     };
 
     private readonly Option<string?> _queue = new("--queue") { Description = "sqlite; azurite[:queue]; storage connection string, with ;Queue=name. Default: sqlite.", HelpName = "place" };
+    private readonly Option<string?> _journal = Accept.Journal("Default: sqlite.");
     private readonly Option<string?> _device = new("--device") { Description = "cpu, cuda or cuda:N with N 0…63. Default: cpu." };
     private readonly Option<string?> _apiKey = new("--api-key")
     {
@@ -41,7 +42,7 @@ internal sealed class ServeCommand : Command
     public ServeCommand()
         : base("serve", "Answer over HTTP: OpenAI's images, jobs, batches, datasets, a status page at /. SIGTERM ends what is being rendered; what waits goes on at the next start.")
     {
-        Option[] options = [_checkpoint, _urls, _data, _out, _queue, _device, _apiKey, _maxQueue, _verbose, _json];
+        Option[] options = [_checkpoint, _urls, _data, _out, _queue, _journal, _device, _apiKey, _maxQueue, _verbose, _json];
         foreach (var option in options)
             Add(option);
         SetAction(Run);
@@ -65,6 +66,7 @@ internal sealed class ServeCommand : Command
                 Checkpoint = parsed.GetRequiredValue(_checkpoint),
                 Out = parsed.GetValue(_out),
                 Queue = parsed.GetValue(_queue) ?? "sqlite",
+                Journal = parsed.GetValue(_journal) ?? "sqlite",
                 Device = device.ToString(),
                 MaxQueued = parsed.GetValue(_maxQueue) ?? 1000,
                 Settings = settings,

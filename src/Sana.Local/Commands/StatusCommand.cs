@@ -1,5 +1,6 @@
 using System.CommandLine;
 using DurableTask.Sqlite;
+using Sana.Local.Hosting;
 using Sana.Workflows.Durable;
 
 namespace Sana.Local.Commands;
@@ -9,6 +10,7 @@ internal sealed class StatusCommand : Command
 {
     private readonly Argument<string?> _id = new("id") { Description = "One instance. Default: the newest ones.", Arity = ArgumentArity.ZeroOrOne };
     private readonly Option<string> _data = Accept.Data();
+    private readonly Option<string?> _journal = Accept.Journal("Default: sqlite.");
     private readonly Option<int?> _limit = Accept.Number("--limit", "At most so many, 1…10000. Default: 100.", 1, 10_000);
     private readonly Option<bool> _json = Accept.Json();
 
@@ -17,6 +19,7 @@ internal sealed class StatusCommand : Command
     {
         Add(_id);
         Add(_data);
+        Add(_journal);
         Add(_limit);
         Add(_json);
         SetAction(Run);
@@ -24,9 +27,19 @@ internal sealed class StatusCommand : Command
 
     private async Task<int> Run(ParseResult parsed, CancellationToken cancellationToken)
     {
+        if (parsed.GetValue(_journal) is { } place and not "sqlite")
+        {
+            await using var shared = await DurableHost.Open(new LocalOptions { Data = parsed.GetRequiredValue(_data), Journal = place });
+            return await Show(shared.Client, parsed);
+        }
+
         using var journal = new JournalReader(Path.Combine(parsed.GetRequiredValue(_data), "journal.db"));
         await using var reads = new OrchestrationServiceDurableTaskClient("status", WorkflowJson.Converter, journal);
-        var client = new WorkflowClient(() => reads, isNewestFirst: true);
+        return await Show(new WorkflowClient(() => reads, isNewestFirst: true), parsed);
+    }
+
+    private async Task<int> Show(WorkflowClient client, ParseResult parsed)
+    {
         if (parsed.GetValue(_id) is { } id)
         {
             var instance = await client.Get(id) ?? throw new WrongUseException($"There is no instance {id}; see sana status.");

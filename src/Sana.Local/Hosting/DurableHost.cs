@@ -58,8 +58,6 @@ internal sealed class DurableHost : IAsyncDisposable
             }));
         }
 
-        if (options.Queue == "sqlite")
-            throw new WorkflowException("A journal that several processes share needs a queue that they share: give --queue azurite[:queue] or a storage connection string.");
         var service = new AzureStorageOrchestrationService(Settings(options));
         try
         {

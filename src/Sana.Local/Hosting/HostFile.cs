@@ -4,12 +4,12 @@ using System.Text.Json.Serialization;
 namespace Sana.Local.Hosting;
 
 /// <summary><c>host.json</c> in a data folder: what it was last opened with, so that <c>sana resume</c> needs no more than the folder. Texts with a key in them are not kept.</summary>
-internal sealed record HostFile(string? Blobs, string? Checkpoint, string Device, string Queue)
+internal sealed record HostFile(string? Blobs, string? Checkpoint, string Device, string Queue, string? Journal = null)
 {
     private static readonly string[] _secrets = ["AccountKey=", "SharedAccessSignature=", "sig="];
 
     /// <summary>The options with what they leave open taken from the folder; writes what is open no longer.</summary>
-    public static LocalOptions Complete(LocalOptions options, bool hasDevice, bool hasQueue)
+    public static LocalOptions Complete(LocalOptions options, bool hasDevice, bool hasQueue, bool hasJournal)
     {
         var path = Path.Combine(options.Data, "host.json");
         var known = Read(path);
@@ -19,9 +19,11 @@ internal sealed record HostFile(string? Blobs, string? Checkpoint, string Device
             Checkpoint = options.Checkpoint ?? known?.Checkpoint,
             Device = hasDevice ? options.Device : known?.Device ?? options.Device,
             Queue = hasQueue ? options.Queue : known?.Queue ?? options.Queue,
+            Journal = hasJournal ? options.Journal : known?.Journal ?? options.Journal,
         };
         var file = new HostFile(
-            Absolute(complete.Blobs), complete.Checkpoint is null ? null : Path.GetFullPath(complete.Checkpoint), complete.Device, IsSecret(complete.Queue) ? "sqlite" : complete.Queue);
+            Absolute(complete.Blobs), complete.Checkpoint is null ? null : Path.GetFullPath(complete.Checkpoint), complete.Device, IsSecret(complete.Queue) ? "sqlite" : complete.Queue,
+            IsSecret(complete.Journal) ? null : complete.Journal);
         Directory.CreateDirectory(options.Data);
         File.WriteAllText(path, JsonSerializer.Serialize(file, HostJson.Default.HostFile));
         return complete;

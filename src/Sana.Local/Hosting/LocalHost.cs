@@ -70,6 +70,8 @@ public sealed class LocalHost : IAsyncDisposable
         LocalOptions options, Func<CancellationToken, Task<IRenderer>> load, IDisposable owned, CancellationToken cancellationToken)
     {
         options = options with { Device = Device.Parse(options.Device).ToString() };
+        if (options is { Journal: not "sqlite", Queue: "sqlite" })
+            throw new WorkflowException("A journal that several processes share needs a queue that they share: give --queue azurite[:queue] or a storage connection string.");
         var data = Path.GetFullPath(options.Data);
         var blobs = await BlobPlace.Parse(options.Blobs ?? Path.Combine(data, "blobs")).Open(cancellationToken);
         blobs = options.WrapBlobs?.Invoke(blobs) ?? blobs;

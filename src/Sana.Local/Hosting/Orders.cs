@@ -86,7 +86,7 @@ internal static class Orders
     {
         try
         {
-            var options = HostFile.Complete(new LocalOptions { Data = data }, hasDevice: false, hasQueue: false) with { Checkpoint = null };
+            var options = HostFile.Complete(new LocalOptions { Data = data }, hasDevice: false, hasQueue: false, hasJournal: false) with { Checkpoint = null };
             return await LocalHost.Open(options, cancellationToken);
         }
         catch (JournalException)

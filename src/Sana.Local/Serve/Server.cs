@@ -23,6 +23,8 @@ internal sealed record ServerOptions
 
     public required string Queue { get; init; }
 
+    public required string Journal { get; init; }
+
     public required string Device { get; init; }
 
     public required int MaxQueued { get; init; }
@@ -59,6 +61,7 @@ internal sealed class Server : IAsyncDisposable
                 Blobs = options.Out,
                 Checkpoint = options.Checkpoint,
                 Queue = options.Queue,
+                Journal = options.Journal,
                 Device = options.Device,
                 DownloadNetworks = options.Config.Curation.DownloadNetworks(),
                 Logging = options.Logging,

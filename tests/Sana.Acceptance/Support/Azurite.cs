@@ -6,24 +6,24 @@ using Xunit;
 
 namespace Sana.Acceptance.Support;
 
-/// <summary>The storage emulator from tests/packages, on a free port and with a folder of its own.</summary>
+/// <summary>The storage emulator from tests/packages, on free ports and with a folder of its own.</summary>
 public sealed partial class Azurite : IAsyncLifetime
 {
-    private const string Main = "tests/packages/node_modules/azurite/dist/src/blob/main.js";
+    private const string Main = "tests/packages/node_modules/azurite/dist/src/azurite.js";
 
     private readonly TempFolder _folder = new();
     private Process? _process;
-    private string? _endpoint;
+    private readonly List<string> _endpoints = []; // blobs, queues, tables
 
     /// <summary>The connection string of its well-known account; skips the test where it is not installed.</summary>
     public string ConnectionString
     {
         get
         {
-            Assert.SkipWhen(_endpoint is null, "Azurite is not installed: run 'npm ci' in tests/packages.");
+            Assert.SkipWhen(_endpoints.Count < 3, "Azurite is not installed: run 'npm ci' in tests/packages.");
             return "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;"
                 + "AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;"
-                + $"BlobEndpoint={_endpoint}/devstoreaccount1";
+                + $"BlobEndpoint={_endpoints[0]}/devstoreaccount1;QueueEndpoint={_endpoints[1]}/devstoreaccount1;TableEndpoint={_endpoints[2]}/devstoreaccount1";
         }
     }
 
@@ -38,13 +38,15 @@ public sealed partial class Azurite : IAsyncLifetime
             return;
         }
 
-        _process = Process.Start(new ProcessStartInfo("node", [main, "--blobHost", "127.0.0.1", "--blobPort", "0", "--location", _folder.Path, "--disableTelemetry"])
+        _process = Process.Start(new ProcessStartInfo("node", [main, "--blobPort", "0", "--queuePort", "0", "--tablePort", "0", "--location", _folder.Path, "--skipApiVersionCheck", "--disableTelemetry"])
         {
             RedirectStandardOutput = true,
         })!;
-        while (_endpoint is null && await _process.StandardOutput.ReadLineAsync() is { } line)
+        // It names them in this order.
+        while (_endpoints.Count < 3 && await _process.StandardOutput.ReadLineAsync() is { } line)
         {
-            _endpoint = Endpoint().Match(line) is { Success: true } match ? match.Value : null;
+            if (Listening().Match(line) is { Success: true } match)
+                _endpoints.Add(match.Groups[1].Value);
         }
 
         // Its log is long and a full pipe would stop it.
@@ -78,6 +80,6 @@ public sealed partial class Azurite : IAsyncLifetime
         return null;
     }
 
-    [GeneratedRegex(@"http://127\.0\.0\.1:[0-9]+")]
-    private static partial Regex Endpoint();
+    [GeneratedRegex(@"successfully listening at (http://127\.0\.0\.1:[0-9]+)")]
+    private static partial Regex Listening();
 }

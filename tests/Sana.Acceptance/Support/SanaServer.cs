@@ -61,10 +61,16 @@ internal sealed class SanaServer : IAsyncDisposable
     /// <summary>Kills the process as a power failure does and starts it again over the same data.</summary>
     public async Task Crash(params string[] options)
     {
-        _process.Kill(entireProcessTree: true);
-        await _process.WaitForExitAsync();
+        await Kill();
         Http.Dispose();
         await Begin(options);
+    }
+
+    /// <summary>Kills the process as a power failure does.</summary>
+    public async Task Kill()
+    {
+        _process.Kill(entireProcessTree: true);
+        await _process.WaitForExitAsync();
     }
 
     /// <summary>Sends SIGTERM; the exit code.</summary>
