@@ -22,7 +22,7 @@ public sealed class TwoProcessesTests(Azurite azurite) : IClassFixture<Azurite>
         await using var second = await SanaServer.Start(config: null, options);
         var prompts = Enumerable.Range(0, Prompts).Select(i => new { prompt = $"picture {i}" });
 
-        var (status, _, _) = await first.Send(HttpMethod.Put, "/v1/batches/shared", new { prompts, width = 64, height = 64, steps = 2, batch_size = 1 });
+        var (status, _, _) = await first.Send(HttpMethod.Put, "/v1/batches/shared", new { prompts, settings = new { width = 64, height = 64, steps = 2, batch_size = 1 } });
         Assert.Equal(HttpStatusCode.Accepted, status);
         // Whoever asks the other one sees the same batch.
         await second.Until("/v1/batches/shared", "processing", seconds: 90);
