@@ -21,7 +21,7 @@ internal sealed class HostArguments
 
     private readonly Option<string?> _journal = Accept.Journal("Default: as the last time, or sqlite.");
     private readonly Option<int?> _visibility = Accept.Number("--visibility", "Seconds for which a message is held without a sign of life, 1…86400. Default: 60.", 1, 86_400);
-    private readonly Option<int?> _deaths = Accept.Number("--max-engine-deaths", "Deaths of a worker under one job after which it is given up, 1…1000. Default: 2.", 1, 1000);
+    private readonly Option<int?> _deaths = Accept.Number("--max-engine-deaths", "Deaths of a worker under one job after which it is given up, 1…1000. Default: 2 of the runtime, 5 of the process.", 1, 1000);
 
     public IEnumerable<Option> All => [_data, _checkpoint, _device, _out, _queue, _journal, _visibility, _deaths];
 
@@ -41,6 +41,7 @@ internal sealed class HostArguments
                 {
                     Visibility = TimeSpan.FromSeconds(parsed.GetValue(_visibility) ?? 60),
                     MaxEngineDeaths = parsed.GetValue(_deaths) ?? 2,
+                    MaxProcessDeaths = parsed.GetValue(_deaths) ?? 5,
                 },
             },
             parsed.GetValue(_device) is not null,

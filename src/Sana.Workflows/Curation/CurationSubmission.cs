@@ -14,8 +14,12 @@ public static partial class CurationSubmission
     /// <summary>Four shards at once: captioners and networks have bounds of their own.</summary>
     public static Pace Pace { get; } = new(InFlight: 4);
 
-    /// <summary>The instance of a dataset's version.</summary>
-    public static string InstanceId(string dataset, string version) => $"curate-{dataset}-{version}";
+    /// <summary>The instance of a dataset's version. Long names end with a hash: Azure takes ids of 100 characters.</summary>
+    public static string InstanceId(string dataset, string version)
+    {
+        var id = $"curate-{dataset}-{version}";
+        return id.Length <= 100 ? id : $"{id[..67]}-{Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(id)))[..32]}";
+    }
 
     /// <summary>Starts a run, or finds the one of the same dataset and version; one that had failed or was canceled starts again and goes on from what it wrote.</summary>
     /// <param name="client">The engine.</param>

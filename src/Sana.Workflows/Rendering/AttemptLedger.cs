@@ -32,8 +32,11 @@ internal sealed class AttemptLedger(IBlobs blobs, string queue)
     /// <summary>The attempts so far, and how many images may be rendered together since memory ran out; null for all.</summary>
     internal sealed record Entries(IReadOnlyList<Attempt> Attempts, int? MaxBatch)
     {
-        /// <summary>Attempts that nobody ended.</summary>
-        public int Deaths => Count(FaultReason.EngineDead) + Attempts.Count(attempt => attempt.Ended is null);
+        /// <summary>Attempts that nobody ended: their process died.</summary>
+        public int ProcessDeaths => Attempts.Count(attempt => attempt.Ended is null);
+
+        /// <summary>Attempts under which a process or the runtime died.</summary>
+        public int Deaths => Count(FaultReason.EngineDead) + ProcessDeaths;
 
         /// <summary>Attempts that count: one that was called back does not.</summary>
         public int Spent => Attempts.Count(attempt => attempt.Ended != Attempt.Returned);

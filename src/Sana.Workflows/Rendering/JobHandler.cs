@@ -162,7 +162,7 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
     /// <summary>Why there is no further attempt; null while there is one.</summary>
     private Fault? Exhausted(AttemptLedger.Entries ledger, JobLimits limits)
     {
-        if (ledger.Deaths >= options.MaxEngineDeaths)
+        if (ledger.Count(FaultReason.EngineDead) >= options.MaxEngineDeaths || ledger.ProcessDeaths >= options.MaxProcessDeaths)
             return new Fault(FaultReason.EngineDead, $"{ledger.Deaths} times a worker died while it rendered this.");
         if (ledger.MaxBatch == 0)
             return new Fault(FaultReason.OutOfMemory, "One image alone does not fit the memory.");

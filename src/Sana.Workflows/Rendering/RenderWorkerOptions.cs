@@ -24,8 +24,11 @@ public sealed record RenderWorkerOptions
     /// <summary>The wait after the given failed attempt; 1 is the first.</summary>
     public TimeSpan DelayAfter(int attempt) => TimeSpan.FromTicks((long)Math.Min(RetryDelay.Ticks * Math.Pow(2, attempt - 1), TimeSpan.FromMinutes(5).Ticks));
 
-    /// <value>Deaths of a process or runtime under one job, after which it is given up, 1…1000. Default 2.</value>
+    /// <value>How often the runtime may break under one job before it is given up, 1…1000. Default 2.</value>
     public int MaxEngineDeaths { get; init; } = 2;
+
+    /// <value>How often a process may end without a word under one job before it is given up, 1…1000: it may be the job, or somebody who killed the process. Default 5.</value>
+    public int MaxProcessDeaths { get; init; } = 5;
 
     /// <value>Images that one job from outside may ask for, 1…10,000. Default 64.</value>
     public int MaxImages { get; init; } = 64;

@@ -108,7 +108,7 @@ public sealed class Soak(AzuriteFixture azurite) : IDisposable
 
     private string[] Generate(string place, string road) =>
     [
-        "run", "generate", .. Host(place, road), "--checkpoint", _folder.File("checkpoint"), .. What(_runs), "--in-flight", "6", "--max-engine-deaths", "1000", "--visibility", "2",
+        "run", "generate", .. Host(place, road), "--checkpoint", _folder.File("checkpoint"), .. What(_runs), "--in-flight", "6",
     ];
 
     private string[] Curate(string place, string road) =>
