@@ -6,6 +6,7 @@ using Xunit;
 
 namespace Sana.Tests.Generation;
 
+[Collection("measured alone")]
 public sealed class PromptFileTests : IDisposable
 {
     private readonly TempFolder _folder = new();
