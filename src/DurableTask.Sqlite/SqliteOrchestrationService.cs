@@ -54,6 +54,9 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationService, 
     /// <summary>Told the id of an instance when it has finished, on the writer thread: it must be quick.</summary>
     public event Action<string>? InstanceFinished;
 
+    /// <summary>For tests: timers in memory, see <see cref="TimerQueue.Count"/>.</summary>
+    internal int TimersInMemory => _timers.Count;
+
     private DateTime Now => _settings.Clock.GetUtcNow().UtcDateTime;
 
     /// <inheritdoc/>
