@@ -27,6 +27,9 @@ internal sealed partial class Journal
     /// <summary>What is unfinished below an instance and was not told yet that it ends.</summary>
     public List<string> UntoldBelow(string id) => _reads.Untold.Rows(row => row.GetString(0), id);
 
+    /// <summary>True when the present execution goes on after a failure, or is to.</summary>
+    public bool IsRewound(string id) => _reads.Rewound.Number(id) == 1;
+
     /// <summary>Ids of finished instances that nothing stands above, the oldest first.</summary>
     public List<string> Finished(DateTime? createdFrom, DateTime? createdTo, DateTime? updatedBefore, IEnumerable<OrchestrationStatus>? statuses)
     {
@@ -121,6 +124,13 @@ internal sealed partial class Journal
             $"""
             {Journal.Family} SELECT id FROM instances WHERE {Unfinished} AND key IN (SELECT key FROM family)
               AND NOT EXISTS (SELECT 1 FROM messages WHERE instance=instances.key AND recursive)
+            """,
+            1);
+
+        public Statement Rewound { get; } = journal.Prepare(
+            $"""
+            SELECT EXISTS (SELECT 1 FROM history h JOIN instances i ON h.instance=i.key WHERE i.id=$1 AND i.{Unfinished}
+              AND (i.status=6 OR instr(h.events, '"$type":"ExecutionRewoundEvent"')>0))
             """,
             1);
 

@@ -33,7 +33,7 @@ internal sealed partial class Journal
         Drop(turn.Consumed);
         var changed = _writes.Turn.Run(
             key, state.OrchestrationInstance.ExecutionId, state.Version, (int)state.OrchestrationStatus, state.Input, state.Output,
-            turn.Failure, state.Status, Json(state.Tags), state.Generation, Time(now), turn.IsFinished ? Time(now) : null, turn.IsRewind);
+            turn.Failure, state.Status, Json(state.Tags), state.Generation, Time(now), turn.IsFinished ? Time(now) : null);
         if (changed == 0)
             return false;
         if (turn.IsNewExecution)
@@ -50,13 +50,19 @@ internal sealed partial class Journal
         return true;
     }
 
-    /// <summary>Adds a message. False when no unfinished instance takes it; a rewind is taken by a finished one too.</summary>
+    /// <summary>Adds a message. False when no unfinished instance takes it.</summary>
     public bool Add(Pending pending)
     {
-        var isAdded = _writes.AddMessage.Run(
-            pending.Id, pending.InstanceId, pending.Due is { } due ? Time(due) : null, pending.IsRecursive, pending.Json, pending.Message.Event is ExecutionRewoundEvent) > 0;
+        var isAdded = _writes.AddMessage.Run(pending.Id, pending.InstanceId, pending.Due is { } due ? Time(due) : null, pending.IsRecursive, pending.Json) > 0;
         pending.Json = null;
         return isAdded;
+    }
+
+    /// <summary>A finished instance is pending until its rewind is done, so that who waits waits for what comes then. Returns false when there is none.</summary>
+    public bool AddRewind(Pending rewind, DateTime now)
+    {
+        _writes.Reopen.Run(rewind.InstanceId, Time(now));
+        return Add(rewind);
     }
 
     public void Add(PendingActivity activity, long key)
@@ -129,13 +135,16 @@ internal sealed partial class Journal
         public Statement Turn { get; } = journal.Prepare(
             $"""
             UPDATE instances SET execution=$2, version=$3, status=$4, input=$5, output=$6, failure=$7, custom_status=$8, tags=$9, generation=$10, updated=$11, completed=$12, refused=NULL
-            WHERE key=$1 AND ({Unfinished} OR $13)
+            WHERE key=$1 AND {Unfinished}
             """,
-            13);
+            12);
 
         public Statement Parent { get; } = journal.Prepare("UPDATE instances SET parent=$2 WHERE key=$1", 2);
 
         public Statement End { get; } = journal.Prepare($"UPDATE instances SET status=$2, output=$3, updated=$4, completed=$4, refused=NULL WHERE key=$1 AND {Unfinished}", 4);
+
+        public Statement Reopen { get; } = journal.Prepare(
+            $"UPDATE instances SET status=6, output=NULL, failure=NULL, completed=NULL, updated=$2 WHERE id=$1 AND NOT {Unfinished}", 2);
 
         public Statement Refuse { get; } = journal.Prepare($"UPDATE instances SET refused=$2 WHERE key=$1 AND {Unfinished}", 2);
 
@@ -147,7 +156,7 @@ internal sealed partial class Journal
 
         public Statement DropHistory { get; } = journal.Prepare("DELETE FROM history WHERE instance=$1", 1);
 
-        public Statement AddMessage { get; } = journal.Prepare($"INSERT INTO messages SELECT $1, key, $3, $4, $5 FROM instances WHERE id=$2 AND ({Unfinished} OR $6)", 6);
+        public Statement AddMessage { get; } = journal.Prepare($"INSERT INTO messages SELECT $1, key, $3, $4, $5 FROM instances WHERE id=$2 AND {Unfinished}", 5);
 
         public Statement DropMessage { get; } = journal.Prepare("DELETE FROM messages WHERE id=$1", 1);
 

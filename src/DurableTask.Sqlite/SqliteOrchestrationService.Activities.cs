@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using DurableTask.Core;
+using DurableTask.Core.History;
 
 namespace DurableTask.Sqlite;
 
@@ -65,6 +66,20 @@ public sealed partial class SqliteOrchestrationService
         _log.Abandoned(workItem.TaskMessage.OrchestrationInstance.InstanceId, wait);
         _timers.Add(Now + wait, () => _activities.Writer.TryWrite(again));
         return Task.CompletedTask;
+    }
+
+    /// <summary>An activity has the tags of its instance too; its own prevail.</summary>
+    private PendingActivity Activity(TaskMessage message)
+    {
+        if (message is { Event: TaskScheduledEvent scheduled, OrchestrationExecutionContext.OrchestrationTags: { Count: > 0 } inherited })
+        {
+            var tags = new Dictionary<string, string>(inherited);
+            foreach (var (key, value) in scheduled.Tags ?? new Dictionary<string, string>())
+                tags[key] = value;
+            scheduled.Tags = tags;
+        }
+
+        return new PendingActivity(_journal.NextId(), message) { Json = EventJson.Write(message) };
     }
 
     /// <summary>On the writer thread, after the commit.</summary>

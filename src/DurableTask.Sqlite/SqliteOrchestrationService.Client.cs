@@ -104,16 +104,25 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationServiceCl
     public async Task<int> TerminateAsync(string instanceId, string? reason, bool recursive) =>
         (await _writer.Ask(() => End(recursive ? _journal.FamilyOf(instanceId) : [instanceId], reason, recursive), Happen)).Count;
 
-    /// <summary>Lets a failed instance run its failed activities and children again.</summary>
+    /// <summary>Lets a failed instance run its failed activities and children again; one that does so already goes on.</summary>
     /// <exception cref="InvalidOperationException">It does not exist or has not failed.</exception>
     public async Task RewindTaskOrchestrationAsync(string instanceId, string? reason)
     {
         var rewind = Pending.Write(_journal.NextId(), instanceId, new ExecutionRewoundEvent(-1, reason));
         await _writer.Ask(
-            () => _journal.Find(instanceId) is { OrchestrationStatus: OrchestrationStatus.Failed }
-                ? _journal.Add(rewind)
-                : throw new InvalidOperationException($"Only a failed instance can be rewound; {instanceId} {(_journal.Find(instanceId) is { } found ? $"is {found.OrchestrationStatus}" : "does not exist")}."),
-            _ => Deliver(rewind));
+            () =>
+            {
+                if (_journal.IsRewound(instanceId))
+                    return false;
+                return _journal.Find(instanceId) is { OrchestrationStatus: OrchestrationStatus.Failed }
+                    ? _journal.AddRewind(rewind, Now)
+                    : throw new InvalidOperationException($"Only a failed instance can be rewound; {instanceId} {(_journal.Find(instanceId) is { } found ? $"is {found.OrchestrationStatus}" : "does not exist")}.");
+            },
+            isAdded =>
+            {
+                if (isAdded)
+                    Deliver(rewind);
+            });
     }
 
     /// <inheritdoc/>
@@ -180,7 +189,7 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationServiceCl
             if (_journal.Find(id) is not { } state || !Journal.IsUnfinished(state.OrchestrationStatus))
                 continue;
             // Code that has not begun, is refused or cannot be run takes no message.
-            if (state.OrchestrationStatus != OrchestrationStatus.Pending && state.FailureDetails is null && _present?.IsFailing(id) != true)
+            if (state.OrchestrationStatus != OrchestrationStatus.Pending && state.FailureDetails is null && !IsFailing(id))
                 ended.Add(new Ended(id, Tell(id, reason, isRecursive), IsNow: false));
             else
                 ended.Add(new Ended(id, EndNow(state, reason), IsNow: true));

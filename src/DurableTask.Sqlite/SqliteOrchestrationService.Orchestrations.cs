@@ -72,7 +72,7 @@ public sealed partial class SqliteOrchestrationService
         var turn = new Turn(
             item.Key, orchestrationState, execution != item.Execution, newOrchestrationRuntimeState.NewEvents, item.Batch,
             [.. orchestratorMessages.Select(message => Pending.Write(_journal.NextId(), message)), .. timerMessages.Select(Timer)],
-            [.. outboundMessages.Select(message => new PendingActivity(_journal.NextId(), message) { Json = EventJson.Write(message) })]);
+            [.. outboundMessages.Select(Activity)]);
         var isWritten = await _writer.Ask(() => item.Inbox.IsClosed ? null : Write(turn), written => Happen(turn, written)) is not null;
         // After a rewind the code runs over the new history from its beginning.
         if (isWritten && !turn.IsFinished && !turn.IsRewind)
@@ -202,7 +202,7 @@ public sealed partial class SqliteOrchestrationService
                 : Failed(child.ParentInstance.OrchestrationInstance, child.ParentInstance.TaskScheduleId, sentence);
         }
 
-        if (_journal.Add(message))
+        if (message.Message.Event is ExecutionRewoundEvent ? _journal.AddRewind(message, Now) : _journal.Add(message))
             delivered.Add(message);
         else if (message.Message.Event is ExecutionRewoundEvent && turn.Created(message.InstanceId) is { } created)
             Write(turn, Failed(turn.State.OrchestrationInstance, created.EventId, $"The child {message.InstanceId} is not there any more: it was purged, and cannot be rewound."), delivered);

@@ -57,6 +57,9 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationService, 
     /// <summary>For tests: timers in memory, see <see cref="TimerQueue.Count"/>.</summary>
     internal int TimersInMemory => _timers.Count;
 
+    /// <summary>For tests: the last turn of an instance could not be run.</summary>
+    internal bool IsFailing(string id) => _present?.IsFailing(id) == true;
+
     private DateTime Now => _settings.Clock.GetUtcNow().UtcDateTime;
 
     /// <inheritdoc/>
