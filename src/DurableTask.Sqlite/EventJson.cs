@@ -67,7 +67,7 @@ internal static class EventJson
 
         public override FailureDetails? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
             JsonSerializer.Deserialize<Failure>(ref reader, options) is { } failure
-                ? new FailureDetails(failure.Type, failure.Message, failure.Trace, failure.Inner, failure.Final, failure.Properties)
+                ? new FailureDetails(failure.Type, failure.Message, failure.Trace, failure.Inner, failure.Final, failure.Properties?.ToDictionary(property => property.Key, property => Plain(property.Value)))
                 : null;
 
         public override void Write(Utf8JsonWriter writer, FailureDetails value, JsonSerializerOptions options) => JsonSerializer.Serialize(
@@ -76,5 +76,17 @@ internal static class EventJson
                 value.ErrorType, value.ErrorMessage, value.StackTrace, value.InnerFailure, value.IsNonRetriable,
                 value.Properties is { } properties ? new Dictionary<string, object?>(properties) : null),
             options);
+
+        /// <summary>What was an object of .NET before, and not one of JSON.</summary>
+        private static object? Plain(object? value) => value is not JsonElement json ? value : json.ValueKind switch
+        {
+            JsonValueKind.Null => null,
+            JsonValueKind.True => true,
+            JsonValueKind.False => false,
+            JsonValueKind.String => json.GetString(),
+            JsonValueKind.Number => json.TryGetInt64(out var whole) ? whole : json.GetDouble(),
+            JsonValueKind.Array => json.EnumerateArray().Select(item => Plain(item)).ToList(),
+            _ => json.EnumerateObject().ToDictionary(property => property.Name, property => Plain(property.Value)),
+        };
     }
 }

@@ -21,6 +21,7 @@ internal sealed class JournalWriter : IDisposable
     private long _oldest;
     private bool _closed;
     private bool _abandoned;
+    private long _commits;
 
     /// <param name="connection">Used by the writer thread alone once <see cref="Start"/> was called.</param>
     /// <param name="broke">Called once, when the journal cannot be written any more.</param>
@@ -29,6 +30,9 @@ internal sealed class JournalWriter : IDisposable
         (_connection, _broke) = (connection, broke);
         _thread = new Thread(Write) { IsBackground = true, Name = "journal" };
     }
+
+    /// <summary>Transactions that were written.</summary>
+    public long Commits => Interlocked.Read(ref _commits);
 
     public void Start() => _thread.Start();
 
@@ -121,6 +125,7 @@ internal sealed class JournalWriter : IDisposable
                 if (_abandoned)
                     return;
                 Execute("COMMIT");
+                Interlocked.Increment(ref _commits);
                 foreach (var (_, after) in batch)
                     after?.Invoke();
             }
@@ -132,6 +137,19 @@ internal sealed class JournalWriter : IDisposable
         finally
         {
             _end.TrySetResult(new JournalException("The journal is closed."));
+        }
+    }
+
+    /// <summary>The file is not to stay locked for others.</summary>
+    private void RollBack()
+    {
+        try
+        {
+            Execute("ROLLBACK");
+        }
+        catch (SqliteException)
+        {
+            // SQLite has rolled back already, or it cannot: closing the file does it.
         }
     }
 
@@ -169,6 +187,7 @@ internal sealed class JournalWriter : IDisposable
             _closed = true;
         var broken = new JournalException(
             $"The journal {_connection.DataSource} cannot be written any more: {error.Message} What was recorded is safe; remove the cause and start again.", error);
+        RollBack();
         _end.TrySetResult(broken);
         _broke(broken);
     }

@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using DurableTask.Core;
 using DurableTask.Core.History;
 using DurableTask.Core.Query;
+using DurableTask.Core.Tracing;
 using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
 using Microsoft.Extensions.DependencyInjection;
@@ -40,6 +42,7 @@ public sealed class OrchestrationServiceDurableTaskClient : DurableTaskClient
             OrchestrationInstance = instance,
             ScheduledStartTime = options?.StartAt?.UtcDateTime,
             Tags = options?.Tags.ToDictionary(),
+            ParentTraceContext = Activity.Current is { Id: { } parent, IdFormat: ActivityIdFormat.W3C } trace ? new DistributedTraceContext(parent, trace.TraceStateString) : null,
         };
         var dedupe = options?.DedupeStatuses is { Count: > 0 } statuses
             ? statuses.Select(status => (OrchestrationStatus)Enum.Parse<OrchestrationRuntimeStatus>(status, ignoreCase: true)).ToArray()

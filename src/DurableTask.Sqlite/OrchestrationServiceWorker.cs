@@ -1,6 +1,7 @@
 using DurableTask.Core;
 using DurableTask.Core.Exceptions;
 using DurableTask.Core.History;
+using DurableTask.Core.Settings;
 using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
 using Microsoft.DurableTask.Worker;
@@ -73,9 +74,11 @@ internal sealed class OrchestrationServiceWorker : DurableTaskWorker
     {
         _options = options;
         var logging = services.GetService<ILoggerFactory>();
-        var shims = new DurableTaskShimFactory(worker.Get(name), logging);
+        var settings = worker.Get(name);
+        var shims = new DurableTaskShimFactory(settings, logging);
         _worker = new TaskHubWorker(
-            _options.Service, new Orchestrations(this, shims, services), new Activities(this, shims, services.GetRequiredService<IServiceScopeFactory>()), logging)
+            _options.Service, new Orchestrations(this, shims, services), new Activities(this, shims, services.GetRequiredService<IServiceScopeFactory>()),
+            Versions(settings.Versioning), logging)
         {
             ErrorPropagationMode = ErrorPropagationMode.UseFailureDetails,
         };
@@ -109,6 +112,14 @@ internal sealed class OrchestrationServiceWorker : DurableTaskWorker
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.CompletedTask;
+
+    /// <summary>DurableTask.Core checks versions as the worker's builder says.</summary>
+    private static VersioningSettings? Versions(DurableTaskWorkerOptions.VersioningOptions? versions) => versions is null ? null : new VersioningSettings
+    {
+        Version = versions.Version,
+        MatchStrategy = (VersioningSettings.VersionMatchStrategy)versions.MatchStrategy,
+        FailureStrategy = (VersioningSettings.VersionFailureStrategy)versions.FailureStrategy,
+    };
 
     /// <summary>DurableTask.Core dates a turn by the system's clock.</summary>
     private Task SetTime(DurableTask.Core.Middleware.DispatchMiddlewareContext context, Func<Task> next)

@@ -26,28 +26,18 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationServiceCl
         if (creationMessage.Event is not ExecutionStartedEvent started)
             throw new ArgumentException($"An instance begins with an ExecutionStartedEvent, not with a {creationMessage.Event?.GetType().Name}.", nameof(creationMessage));
         var id = started.OrchestrationInstance.InstanceId;
-        if (string.IsNullOrEmpty(id) || id.Length > MaxIdLength)
-            throw new ArgumentException($"An instance id has 1…{MaxIdLength} characters, not {id?.Length ?? 0}.", nameof(creationMessage));
-        if (id.Any(char.IsControl))
-            throw new ArgumentException("An instance id must not contain control characters.", nameof(creationMessage));
-        var pending = new Pending(_journal.NextId(), started.ScheduledStartTime, creationMessage);
+        if (WrongId(id) is { } sentence)
+            throw new ArgumentException(sentence, nameof(creationMessage));
+        var pending = Pending.Write(_journal.NextId(), creationMessage, started.ScheduledStartTime);
         return _writer.Ask(
             () =>
             {
-                long key;
-                if (_journal.Find(id) is { } there)
-                {
-                    if ((dedupeStatuses ?? (IReadOnlyCollection<OrchestrationStatus>)_settings.DefaultDedupeStatuses).Contains(there.OrchestrationStatus))
-                        throw new OrchestrationAlreadyExistsException($"An instance with the id {id} exists and is {there.OrchestrationStatus}.");
-                    key = Replace(started);
-                }
-                else
-                {
-                    key = _journal.Add(started, Now);
-                }
-
-                _journal.Add(pending);
-                return pending with { NewInstance = key };
+                var before = _journal.Find(id);
+                if (before is not null && (dedupeStatuses ?? (IReadOnlyCollection<OrchestrationStatus>)_settings.DefaultDedupeStatuses).Contains(before.OrchestrationStatus))
+                    throw new OrchestrationAlreadyExistsException($"An instance with the id {id} exists and is {before.OrchestrationStatus}.");
+                var begun = pending with { NewInstance = Begin(started, before) };
+                _journal.Add(begun);
+                return begun;
             },
             Deliver);
     }
@@ -65,8 +55,9 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationServiceCl
     /// <summary>The same; returns how many of them an instance took.</summary>
     public async Task<int> TrySendAsync(params TaskMessage[] messages)
     {
+        var pending = messages.Select(message => Pending.Write(_journal.NextId(), message)).ToList();
         var sent = await _writer.Ask(
-            () => messages.Select(message => new Pending(_journal.NextId(), null, message)).Where(_journal.Add).ToList(),
+            () => pending.Where(_journal.Add).ToList(),
             sent => sent.ForEach(Deliver));
         return sent.Count;
     }
@@ -77,11 +68,11 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationServiceCl
     /// <exception cref="JournalException">The service was closed meanwhile.</exception>
     public async Task<OrchestrationState> WaitForOrchestrationAsync(string instanceId, string executionId, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        var waiter = new TaskCompletionSource<OrchestrationState>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var found = await _writer.Ask(() => _journal.Find(instanceId), found =>
+        var waiter = new TaskCompletionSource<OrchestrationState?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await _writer.Ask(() => _journal.Find(instanceId), found =>
         {
             if (found is null)
-                waiter.SetResult(null!);
+                waiter.SetResult(null);
             else if (found.FailureDetails is { } failure && failure.ErrorType == typeof(OrchestrationRefusedException).FullName)
                 waiter.SetException(new OrchestrationRefusedException(failure.ErrorMessage));
             else if (!Journal.IsUnfinished(found.OrchestrationStatus))
@@ -91,7 +82,7 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationServiceCl
         });
         try
         {
-            return await waiter.Task.WaitAsync(timeout > TimeSpan.FromDays(40) ? Timeout.InfiniteTimeSpan : timeout, cancellationToken);
+            return (await waiter.Task.WaitAsync(timeout > TimeSpan.FromDays(40) ? Timeout.InfiniteTimeSpan : timeout, cancellationToken))!;
         }
         catch (Exception error) when (error is OperationCanceledException or TimeoutException)
         {
@@ -109,47 +100,29 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationServiceCl
     /// <inheritdoc/>
     public Task ForceTerminateTaskOrchestrationAsync(string instanceId, string reason) => TerminateAsync(instanceId, reason, recursive: false);
 
-    /// <summary>Ends an instance, and with <paramref name="recursive"/> everything below it. Its code hears nothing of it. Returns how many were ended.</summary>
-    public async Task<int> TerminateAsync(string instanceId, string? reason, bool recursive)
-    {
-        var ended = await _writer.Ask(
-            () =>
-            {
-                List<(string Id, Pending? Message)> ended = [];
-                foreach (var id in recursive ? _journal.FamilyOf(instanceId) : [instanceId])
-                {
-                    if (_journal.Find(id) is not { } state || !Journal.IsUnfinished(state.OrchestrationStatus))
-                        continue;
-                    var runs = state.OrchestrationStatus != OrchestrationStatus.Pending && state.FailureDetails is null;
-                    ended.Add((id, runs ? Send(id, new ExecutionTerminatedEvent(-1, reason)) : EndWithoutTurn(state, reason)));
-                    if (!runs)
-                        Forget(id);
-                }
+    /// <summary>Ends an instance, and with <paramref name="recursive"/> everything below it, also what it begins meanwhile. Its code hears nothing of it. Returns how many were ended.</summary>
+    public async Task<int> TerminateAsync(string instanceId, string? reason, bool recursive) =>
+        (await _writer.Ask(() => End(recursive ? _journal.FamilyOf(instanceId) : [instanceId], reason, recursive), Happen)).Count;
 
-                return ended;
-            },
-            ended =>
-            {
-                foreach (var (id, message) in ended)
-                {
-                    if (message is not null)
-                        Deliver(message);
-                    if (message?.Message.Event is not ExecutionTerminatedEvent)
-                        Finished(id);
-                }
-            });
-        return ended.Count;
-    }
-
-    /// <summary>Lets a failed instance run its failed activities and children again.</summary>
+    /// <summary>Lets a failed instance run its failed activities and children again; one that does so already goes on.</summary>
     /// <exception cref="InvalidOperationException">It does not exist or has not failed.</exception>
     public async Task RewindTaskOrchestrationAsync(string instanceId, string? reason)
     {
+        var rewind = Pending.Write(_journal.NextId(), instanceId, new ExecutionRewoundEvent(-1, reason));
         await _writer.Ask(
-            () => _journal.Find(instanceId) is { OrchestrationStatus: OrchestrationStatus.Failed }
-                ? Send(instanceId, new ExecutionRewoundEvent(-1, reason))
-                : throw new InvalidOperationException($"Only a failed instance can be rewound; {instanceId} {(_journal.Find(instanceId) is { } found ? $"is {found.OrchestrationStatus}" : "does not exist")}."),
-            Deliver!);
+            () =>
+            {
+                if (_journal.IsRewound(instanceId))
+                    return false;
+                return _journal.Find(instanceId) is { OrchestrationStatus: OrchestrationStatus.Failed }
+                    ? _journal.AddRewind(rewind, Now)
+                    : throw new InvalidOperationException($"Only a failed instance can be rewound; {instanceId} {(_journal.Find(instanceId) is { } found ? $"is {found.OrchestrationStatus}" : "does not exist")}.");
+            },
+            isAdded =>
+            {
+                if (isAdded)
+                    Deliver(rewind);
+            });
     }
 
     /// <inheritdoc/>
@@ -169,55 +142,97 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationServiceCl
     /// <summary>A page of instances, the newest first; with <paramref name="topOnly"/> only those that no other instance began.</summary>
     public Task<OrchestrationQueryResult> QueryAsync(OrchestrationQuery query, bool topOnly) => _writer.Ask(() => _journal.Query(query, topOnly));
 
-    /// <summary>Deletes finished instances, with their children, that match; running ones stay.</summary>
-    public Task PurgeOrchestrationHistoryAsync(DateTime thresholdDateTimeUtc, OrchestrationStateTimeRangeFilterType timeRangeFilterType) => _writer.Ask(() => Purge(
-        timeRangeFilterType == OrchestrationStateTimeRangeFilterType.OrchestrationCreatedTimeFilter
+    /// <summary>Deletes finished instances of before a time, with what has finished below them.</summary>
+    public Task PurgeOrchestrationHistoryAsync(DateTime thresholdDateTimeUtc, OrchestrationStateTimeRangeFilterType timeRangeFilterType) => Purge(
+        () => timeRangeFilterType == OrchestrationStateTimeRangeFilterType.OrchestrationCreatedTimeFilter
             ? _journal.Finished(null, thresholdDateTimeUtc, null, null)
             : _journal.Finished(null, null, thresholdDateTimeUtc, null),
-        Timeout.InfiniteTimeSpan));
+        null);
 
-    /// <summary>Deletes a finished instance and its children.</summary>
-    public Task<PurgeResult> PurgeInstanceStateAsync(string instanceId) => _writer.Ask(() =>
-        _journal.Find(instanceId) is { } found && !Journal.IsUnfinished(found.OrchestrationStatus)
-            ? Purge([instanceId], Timeout.InfiniteTimeSpan)
-            : new PurgeResult(0, true));
+    /// <summary>Deletes a finished instance and what has finished below it; nothing when it has not finished.</summary>
+    public Task<PurgeResult> PurgeInstanceStateAsync(string instanceId) => Purge(() => [instanceId], null);
 
-    /// <inheritdoc/>
-    public Task<PurgeResult> PurgeInstanceStateAsync(PurgeInstanceFilter purgeInstanceFilter) => _writer.Ask(() => Purge(
-        _journal.Finished(purgeInstanceFilter.CreatedTimeFrom, purgeInstanceFilter.CreatedTimeTo, null, purgeInstanceFilter.RuntimeStatus),
-        purgeInstanceFilter.Timeout ?? Timeout.InfiniteTimeSpan));
+    /// <summary>Deletes finished instances that match, with what has finished below them. With a timeout the result says whether all are gone.</summary>
+    public Task<PurgeResult> PurgeInstanceStateAsync(PurgeInstanceFilter purgeInstanceFilter)
+    {
+        ArgumentNullException.ThrowIfNull(purgeInstanceFilter);
+        return Purge(
+            () => _journal.Finished(purgeInstanceFilter.CreatedTimeFrom, purgeInstanceFilter.CreatedTimeTo, null, purgeInstanceFilter.RuntimeStatus),
+            purgeInstanceFilter.Timeout);
+    }
 
-    private PurgeResult Purge(List<string> ids, TimeSpan timeout)
+    /// <summary>Why an id cannot be an instance's; null when it can.</summary>
+    private static string? WrongId(string? id) =>
+        string.IsNullOrEmpty(id) || id.Length > MaxIdLength ? $"An instance id has 1…{MaxIdLength} characters, not {id?.Length ?? 0}."
+        : id.Any(char.IsControl) ? "An instance id must not contain control characters."
+        : null;
+
+    private async Task<PurgeResult> Purge(Func<List<string>> which, TimeSpan? timeout)
     {
         var (deleted, begin) = (0, TimeProvider.System.GetTimestamp());
-        foreach (var id in ids)
+        foreach (var some in (await _writer.Ask(which)).Chunk(PurgedAtOnce))
         {
-            if (timeout != Timeout.InfiniteTimeSpan && TimeProvider.System.GetElapsedTime(begin) > timeout)
+            if (timeout is { } limit && TimeProvider.System.GetElapsedTime(begin) >= limit)
                 return new PurgeResult(deleted, false);
-            deleted += _journal.Purge(id);
+            deleted += await _writer.Ask(() => some.Sum(_journal.Purge));
         }
 
-        return new PurgeResult(deleted, true);
+        return new PurgeResult(deleted, timeout is null ? null : true);
     }
 
-    /// <summary>On the writer thread. Null when the instance takes no message.</summary>
-    private Pending? Send(string id, HistoryEvent what)
+    /// <summary>Ends instances, and tells those whose code runs. On the writer thread.</summary>
+    private List<Ended> End(IReadOnlyList<string> ids, string? reason, bool isRecursive)
     {
-        var pending = new Pending(_journal.NextId(), null, new TaskMessage { OrchestrationInstance = new OrchestrationInstance { InstanceId = id }, Event = what });
-        return _journal.Add(pending) ? pending : null;
+        List<Ended> ended = [];
+        foreach (var id in ids)
+        {
+            if (_journal.Find(id) is not { } state || !Journal.IsUnfinished(state.OrchestrationStatus))
+                continue;
+            // Code that has not begun, is refused or cannot be run takes no message.
+            if (state.OrchestrationStatus != OrchestrationStatus.Pending && state.FailureDetails is null && !IsFailing(id))
+                ended.Add(new Ended(id, Tell(id, reason, isRecursive), IsNow: false));
+            else
+                ended.Add(new Ended(id, EndNow(state, reason), IsNow: true));
+        }
+
+        return ended;
     }
 
-    /// <summary>Ends an instance whose code cannot run: it has not begun, or is refused. Returns what its parent is told.</summary>
-    private Pending? EndWithoutTurn(OrchestrationState state, string? reason)
+    private Pending Tell(string id, string? reason, bool isRecursive)
     {
-        _journal.End(state.OrchestrationInstance.InstanceId, OrchestrationStatus.Terminated, reason, Now);
+        var told = Pending.Write(_journal.NextId(), id, new ExecutionTerminatedEvent(-1, reason)) with { IsRecursive = isRecursive };
+        _journal.Add(told);
+        return told;
+    }
+
+    /// <summary>Ends an instance without a turn. Returns what its parent is told.</summary>
+    private Pending? EndNow(OrchestrationState state, string? reason)
+    {
+        var id = state.OrchestrationInstance.InstanceId;
+        _journal.End(id, OrchestrationStatus.Terminated, reason, Now);
+        Forget(id);
         if (state.ParentInstance is not { } parent)
             return null;
-        var told = new Pending(_journal.NextId(), null, new TaskMessage
+        var told = Pending.Write(_journal.NextId(), new TaskMessage
         {
             OrchestrationInstance = parent.OrchestrationInstance,
             Event = new SubOrchestrationInstanceFailedEvent(-1, parent.TaskScheduleId, reason, null),
         });
         return _journal.Add(told) ? told : null;
     }
+
+    /// <summary>On the writer thread, after the commit.</summary>
+    private void Happen(List<Ended> ended)
+    {
+        foreach (var (id, message, isNow) in ended)
+        {
+            if (message is not null)
+                Deliver(message);
+            if (isNow)
+                Finished(id);
+        }
+    }
+
+    /// <summary>An instance that is ended, and the message that goes with it.</summary>
+    private sealed record Ended(string Id, Pending? Message, bool IsNow);
 }

@@ -14,6 +14,7 @@ internal sealed class SqliteHost : IScenarioHost
     private readonly TempFolder _folder = new();
     private readonly Action<DurableTaskRegistry> _more;
     private ServiceProvider _services = null!;
+    private bool _isClosed;
 
     private SqliteHost(Action<DurableTaskRegistry>? more) => _more = more ?? (_ => { });
 
@@ -27,12 +28,15 @@ internal sealed class SqliteHost : IScenarioHost
 
     public int MaxInstancesInMemory { get; init; } = 2_048;
 
+    public Func<SqliteOrchestrationServiceSettings, SqliteOrchestrationServiceSettings> Settings { get; init; } = given => given;
+
     public string Path => _folder.File("journal.db");
 
     /// <summary>Starts with the scenarios' tasks and more.</summary>
-    public static async Task<SqliteHost> Start(Action<DurableTaskRegistry>? more = null, int maxInstancesInMemory = 2_048)
+    public static async Task<SqliteHost> Start(
+        Action<DurableTaskRegistry>? more = null, int maxInstancesInMemory = 2_048, Func<SqliteOrchestrationServiceSettings, SqliteOrchestrationServiceSettings>? settings = null)
     {
-        var host = new SqliteHost(more) { MaxInstancesInMemory = maxInstancesInMemory };
+        var host = new SqliteHost(more) { MaxInstancesInMemory = maxInstancesInMemory, Settings = settings ?? (given => given) };
         await host.Open(host.Everything);
         return host;
     }
@@ -57,6 +61,9 @@ internal sealed class SqliteHost : IScenarioHost
     /// <summary>Closes the service; the journal stays until this is disposed.</summary>
     public async ValueTask Close()
     {
+        if (_isClosed)
+            return;
+        _isClosed = true;
         await Leave();
         await Service.DisposeAsync();
     }
@@ -71,7 +78,7 @@ internal sealed class SqliteHost : IScenarioHost
     {
         var services = new ServiceCollection();
         services.AddDurableTaskWorker(worker => worker.AddTasks(tasks).UseOrchestrationService(_ => new OrchestrationServiceOptions { Service = Service, Clock = Clock, Grace = TimeSpan.Zero }));
-        Service = new SqliteOrchestrationService(new SqliteOrchestrationServiceSettings { Path = Path, Clock = Clock, MaxInstancesInMemory = MaxInstancesInMemory });
+        Service = new SqliteOrchestrationService(Settings(new SqliteOrchestrationServiceSettings { Path = Path, Clock = Clock, MaxInstancesInMemory = MaxInstancesInMemory }));
         _services = services.BuildServiceProvider();
         Client = new OrchestrationServiceDurableTaskClient("tests", Microsoft.DurableTask.Converters.JsonDataConverter.Default, Service);
         foreach (var worker in _services.GetServices<IHostedService>())
