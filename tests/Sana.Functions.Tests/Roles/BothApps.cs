@@ -17,6 +17,8 @@ public sealed class BothApps : IAsyncLifetime, ICollectionFixture<BothApps>
     private readonly BuiltCheckpoint _checkpoint = BuiltCheckpoint.Copy(BuiltCheckpoint.Plain);
     private Azurite _azurite = null!;
 
+    internal string Connection => _azurite.Connection;
+
     internal string Checkpoint => _checkpoint.Folder;
 
     internal FunctionsHost Host { get; private set; } = null!;
@@ -27,6 +29,9 @@ public sealed class BothApps : IAsyncLifetime, ICollectionFixture<BothApps>
 
     internal IBlobs Blobs { get; private set; } = null!;
 
+    /// <value>What the orchestrator's schedule and its source <c>inbox</c> read.</value>
+    internal IBlobs Inbox { get; private set; } = null!;
+
     internal QueueClient Queue { get; private set; } = null!;
 
     internal IJobQueue Jobs { get; private set; } = null!;
@@ -35,12 +40,15 @@ public sealed class BothApps : IAsyncLifetime, ICollectionFixture<BothApps>
     {
         _azurite = await Azurite.Start();
         Blobs = await BlobPlace.Parse(_azurite.Connection).Open(default);
+        Inbox = await BlobPlace.Parse($"{_azurite.Connection};Container=inbox").Open(default);
         Queue = new QueueClient(_azurite.Connection, "sana-jobs");
         Jobs = await AzureJobQueue.Open(new QueueServiceClient(_azurite.Connection), "sana-jobs", Blobs, default);
         Host = await FunctionsHost.Start();
         Orchestrator = await Host.StartApp(Settings("orchestrator", SettingsTests.List("gpuFunctions")));
         Gpu = await Host.StartApp(Settings("gpu", SettingsTests.List("orchestratorFunctions"), ("Sana__Checkpoint", Checkpoint)));
         await Gpu.Wrote("renders");
+        while (!await Blobs.Exists("work/model.json", default))
+            await Task.Delay(20);
     }
 
     public async ValueTask DisposeAsync()
@@ -52,7 +60,7 @@ public sealed class BothApps : IAsyncLifetime, ICollectionFixture<BothApps>
 
     /// <summary>What an app of this role is told.</summary>
     internal IReadOnlyDictionary<string, string> Settings(string role, IEnumerable<string> disabled, params (string Name, string Value)[] more) => new Dictionary<string, string>(
-        new[] { ("Sana__Role", role), ("Sana__Blobs", _azurite.Connection), ("Sana__Road", "storage"), ("AzureWebJobsStorage", _azurite.Connection), ("WEBSITE_HOSTNAME", "func.example.net") }
+        new[] { ("Sana__Role", role), ("Sana__Blobs", _azurite.Connection), ("Sana__Road", "storage"), ("AzureWebJobsStorage", _azurite.Connection), ("Sana__CurationSource", $"{_azurite.Connection};Container=inbox"), ("WEBSITE_HOSTNAME", "func.example.net") }
             .Concat(disabled.Select(function => ($"AzureWebJobs_{function}_Disabled", "true")))
             .Concat(more)
             .Select(pair => KeyValuePair.Create(pair.Item1, pair.Item2)));
