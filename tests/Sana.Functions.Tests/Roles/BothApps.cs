@@ -21,6 +21,9 @@ public sealed class BothApps : IAsyncLifetime, ICollectionFixture<BothApps>
 
     internal string Checkpoint => _checkpoint.Folder;
 
+    /// <value>The orchestrator's source of images, as requests name it too: <c>inbox</c>.</value>
+    internal TempFolder Inbox { get; } = new();
+
     internal FunctionsHost Host { get; private set; } = null!;
 
     internal FunctionsWorker Orchestrator { get; private set; } = null!;
@@ -28,9 +31,6 @@ public sealed class BothApps : IAsyncLifetime, ICollectionFixture<BothApps>
     internal FunctionsWorker Gpu { get; private set; } = null!;
 
     internal IBlobs Blobs { get; private set; } = null!;
-
-    /// <value>What the orchestrator's schedule and its source <c>inbox</c> read.</value>
-    internal IBlobs Inbox { get; private set; } = null!;
 
     internal QueueClient Queue { get; private set; } = null!;
 
@@ -40,7 +40,6 @@ public sealed class BothApps : IAsyncLifetime, ICollectionFixture<BothApps>
     {
         _azurite = await Azurite.Start();
         Blobs = await BlobPlace.Parse(_azurite.Connection).Open(default);
-        Inbox = await BlobPlace.Parse($"{_azurite.Connection};Container=inbox").Open(default);
         Queue = new QueueClient(_azurite.Connection, "sana-jobs");
         Jobs = await AzureJobQueue.Open(new QueueServiceClient(_azurite.Connection), "sana-jobs", Blobs, default);
         Host = await FunctionsHost.Start();
@@ -56,11 +55,12 @@ public sealed class BothApps : IAsyncLifetime, ICollectionFixture<BothApps>
         await Host.DisposeAsync();
         await _azurite.DisposeAsync();
         _checkpoint.Dispose();
+        Inbox.Dispose();
     }
 
     /// <summary>What an app of this role is told.</summary>
     internal IReadOnlyDictionary<string, string> Settings(string role, IEnumerable<string> disabled, params (string Name, string Value)[] more) => new Dictionary<string, string>(
-        new[] { ("Sana__Role", role), ("Sana__Blobs", _azurite.Connection), ("Sana__Road", "storage"), ("AzureWebJobsStorage", _azurite.Connection), ("Sana__CurationSource", $"{_azurite.Connection};Container=inbox"), ("WEBSITE_HOSTNAME", "func.example.net") }
+        new[] { ("Sana__Role", role), ("Sana__Blobs", _azurite.Connection), ("Sana__Road", "storage"), ("AzureWebJobsStorage", _azurite.Connection), ("Sana__CurationSource", Inbox.Path), ("WEBSITE_HOSTNAME", "func.example.net") }
             .Concat(disabled.Select(function => ($"AzureWebJobs_{function}_Disabled", "true")))
             .Concat(more)
             .Select(pair => KeyValuePair.Create(pair.Item1, pair.Item2)));

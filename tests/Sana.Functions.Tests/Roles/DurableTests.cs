@@ -1,6 +1,6 @@
-using System.Text;
 using Microsoft.Extensions.Time.Testing;
 using Sana.Functions.Durable;
+using Sana.Functions.Tests.Host.Wire;
 using Sana.Inference;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
@@ -17,6 +17,8 @@ namespace Sana.Functions.Tests.Roles;
 [Collection(BothApps.Turns)]
 public sealed class DurableTests(BothApps apps)
 {
+    private WorkflowClient Client => new(() => apps.Host.Hub.Instances);
+
     [Fact]
     public async Task What_another_attempt_cannot_cure_is_not_tried_again()
     {
@@ -53,8 +55,8 @@ public sealed class DurableTests(BothApps apps)
         foreach (var (name, shade) in new[] { ("cat", 40), ("owl", 200) })
         {
             var pixels = Enumerable.Range(0, 512 * 512 * 3).Select(i => (byte)((i / 512 * shade) ^ i)).ToArray();
-            await apps.Inbox.Put($"{name}.png", ImageCodec.Encode(new RgbImage(512, 512, pixels), ImageFormat.Png), default);
-            await apps.Inbox.Put($"{name}.txt", Encoding.UTF8.GetBytes($"A photograph of one {name} in the sun."), default);
+            await File.WriteAllBytesAsync(apps.Inbox.File($"{name}.png"), ImageCodec.Encode(new RgbImage(512, 512, pixels), ImageFormat.Png));
+            await File.WriteAllTextAsync(apps.Inbox.File($"{name}.txt"), $"A photograph of one {name} in the sun.");
         }
 
         var (accepted, body) = await apps.Orchestrator.Json(HttpMethod.Post, "/v1/datasets/pets/runs", """{"source":"inbox","version":"v1"}""");
@@ -72,26 +74,24 @@ public sealed class DurableTests(BothApps apps)
     [Fact]
     public async Task Histories_that_finished_long_ago_are_purged_and_their_blobs_stay()
     {
-        var client = Client;
         await Run(new GenerateRequest("work/jobs/none.json", new Pace()), "generate-purged", untilItEnds: false);
-        await client.Cancel("generate-purged", "the test");
-        await client.Wait("generate-purged");
+        await Client.Cancel("generate-purged", "the test");
+        await Client.Wait("generate-purged");
         await Run(new GenerateRequest("work/jobs/none.json", new Pace()), "generate-kept", untilItEnds: false);
         var (engine, blobs) = (new EngineSlot(), await Tree.Of(apps.Blobs, "work/"));
 
-        await apps.Orchestrator.Invoke("PurgeHistories", new() { Json = """{"isPastDue":false}""" });
-        Assert.NotNull(await client.Get("generate-purged"));
+        var nightly = await apps.Orchestrator.Invoke("PurgeHistories", new() { Json = """{"isPastDue":false}""" });
+        Assert.Equal(StatusResult.Types.Status.Success, nightly.Result.Status);
+        Assert.NotNull(await Client.Get("generate-purged"));
         await new PurgeHistories(engine, new FakeTimeProvider(TimeProvider.System.GetUtcNow().AddDays(29))).Purge(null!, apps.Host.Hub.Instances);
-        Assert.NotNull(await client.Get("generate-purged"));
+        Assert.NotNull(await Client.Get("generate-purged"));
         await new PurgeHistories(engine, new FakeTimeProvider(TimeProvider.System.GetUtcNow().AddDays(31))).Purge(null!, apps.Host.Hub.Instances);
 
-        Assert.Null(await client.Get("generate-purged"));
-        Assert.False((await client.Get("generate-kept"))!.IsFinished);
+        Assert.Null(await Client.Get("generate-purged"));
+        Assert.False((await Client.Get("generate-kept"))!.IsFinished);
         Assert.Equal(blobs, await Tree.Of(apps.Blobs, "work/"));
-        await client.Cancel("generate-kept", "the test has ended");
+        await Client.Cancel("generate-kept", "the test has ended");
     }
-
-    private WorkflowClient Client => new(() => apps.Host.Hub.Instances);
 
     private static GenerateJob Job() => new() { Prompts = PromptFile.Of(["a cat"]), Options = new GenerateOptions { Width = 64, Height = 32, Steps = 2 } };
 
