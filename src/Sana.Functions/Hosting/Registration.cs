@@ -52,7 +52,11 @@ internal static class Registration
         services.AddSingleton<RenderDesk>();
         services.AddHostedService(all => all.GetRequiredService<RenderDesk>());
         if (settings.IsGpu && settings.Checkpoint is not null)
+        {
             services.AddHostedService(all => all.GetRequiredService<WarmUp>());
+            services.AddHostedService(all => ActivatorUtilities.CreateInstance<ModelCardDisplay>(all, () => all.GetRequiredService<Networks>().Facts));
+        }
+
         return services.AddTelemetry(configuration["APPLICATIONINSIGHTS_CONNECTION_STRING"]);
     }
 

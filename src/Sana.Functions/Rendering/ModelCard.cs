@@ -1,4 +1,8 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Sana.Functions.Hosting;
 using Sana.Inference.Diffusion;
 using Sana.Workflows;
 using Sana.Workflows.Blobs;
@@ -7,15 +11,18 @@ using Sana.Workflows.Generation;
 namespace Sana.Functions.Rendering;
 
 /// <summary>
-/// <c>work/model.json</c>: what the orchestrator must know of a checkpoint that only the gpu app has, to plan runs and to fill in defaults. The gpu app writes it whenever it has loaded one.
+/// <c>work/model.json</c>: what the orchestrator must know of a checkpoint that only the gpu app has, to plan runs and to fill in defaults, and when a gpu app last showed it.
 /// </summary>
-internal sealed class ModelCard(CheckpointFacts facts) : IRenderer
+internal sealed class ModelCard(CheckpointFacts facts, DateTimeOffset? shown) : IRenderer
 {
     private const string Name = "work/model.json";
 
     public string Fingerprint => facts.Fingerprint;
 
     public string ModelName => facts.Name;
+
+    /// <value>When a gpu app last showed this card; null in a card of an earlier version.</value>
+    public DateTimeOffset? Shown => shown;
 
     public GenerateOptions Resolve(GenerateOptions options) => options.Resolve(facts);
 
@@ -24,17 +31,63 @@ internal sealed class ModelCard(CheckpointFacts facts) : IRenderer
         throw new InvalidOperationException("The orchestrator plans; it has no networks.");
 
     /// <exception cref="WorkflowException">No gpu app has loaded a checkpoint yet.</exception>
-    public static async Task<IRenderer> Read(IBlobs blobs, CancellationToken cancellationToken)
+    public static async Task<IRenderer> Read(IBlobs blobs, CancellationToken cancellationToken) => await Find(blobs, cancellationToken) ?? throw new WorkflowException(Missing(blobs));
+
+    /// <summary>The card, or null when no gpu app has loaded a checkpoint yet.</summary>
+    public static async Task<ModelCard?> Find(IBlobs blobs, CancellationToken cancellationToken)
     {
-        var json = await blobs.Read(Name, cancellationToken)
-            ?? throw new WorkflowException($"{blobs.Place} has no {Name}: the gpu app writes it when it has loaded its checkpoint. Bring the weights and start it once, see docs/azure.md.");
-        return new ModelCard(JsonSerializer.Deserialize<CheckpointFacts>(json)!);
+        if (await blobs.Read(Name, cancellationToken) is not { } json)
+            return null;
+        var card = JsonNode.Parse(json)!;
+        return new ModelCard(card.Deserialize<CheckpointFacts>()!, card[nameof(Shown)]?.GetValue<DateTimeOffset>());
     }
 
-    public static async Task Write(IBlobs blobs, CheckpointFacts facts, CancellationToken cancellationToken)
+    /// <summary>Why there is no card, and what to do.</summary>
+    public static string Missing(IBlobs blobs) =>
+        $"{blobs.Place} has no {Name}: the gpu app writes it when it has loaded its checkpoint. Bring the weights and start it once, see docs/azure.md.";
+
+    /// <summary>Writes the card over the one that is there.</summary>
+    public static Task Write(IBlobs blobs, CheckpointFacts facts, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        var json = JsonSerializer.SerializeToUtf8Bytes(facts);
-        if (await blobs.Read(Name, cancellationToken) is not { } there || !json.AsSpan().SequenceEqual(there))
-            await blobs.Put(Name, json, cancellationToken);
+        var card = JsonSerializer.SerializeToNode(facts)!;
+        card[nameof(Shown)] = now;
+        return blobs.Put(Name, JsonSerializer.SerializeToUtf8Bytes(card), cancellationToken);
+    }
+}
+
+/// <summary>
+/// Shows the card of what a replica of the gpu role renders with: when it is warm, and every five minutes while it lives. Where a replica that loaded another checkpoint later has
+/// shown that, it leaves it.
+/// </summary>
+internal sealed class ModelCardDisplay(Func<CheckpointFacts> facts, WarmUp warm, Wiring wiring, TimeProvider clock, ILogger<ModelCardDisplay> log) : BackgroundService
+{
+    private static readonly TimeSpan _each = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan _beforeAnotherTry = TimeSpan.FromMinutes(1);
+
+    private string? _shown;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await warm.Done.WaitAsync(stoppingToken);
+        while (true)
+            await Task.Delay(await Show(stoppingToken) ? _each : _beforeAnotherTry, clock, stoppingToken);
+    }
+
+    /// <summary>Shows the card once. False when it could not be written.</summary>
+    internal async Task<bool> Show(CancellationToken stoppingToken)
+    {
+        try
+        {
+            var (blobs, mine) = ((await wiring.Get(stoppingToken)).Blobs, facts());
+            if (_shown != mine.Fingerprint || await ModelCard.Find(blobs, stoppingToken) is not { } there || there.Fingerprint == mine.Fingerprint)
+                await ModelCard.Write(blobs, mine, clock.GetUtcNow(), stoppingToken);
+            _shown = mine.Fingerprint;
+            return true;
+        }
+        catch (Exception error) when (!stoppingToken.IsCancellationRequested)
+        {
+            log.CardNotShown(error.Message);
+            return false;
+        }
     }
 }

@@ -10,9 +10,13 @@ using Sana.Workflows.Telemetry;
 namespace Sana.Functions.Rendering;
 
 /// <summary>Loads the checkpoint of the gpu role; loading again releases what was loaded before.</summary>
-internal sealed class Networks(FunctionsSettings settings, Wiring wiring) : IDisposable
+internal sealed class Networks(FunctionsSettings settings) : IDisposable
 {
     private SanaPipeline? _pipeline;
+
+    /// <value>Of the checkpoint that was loaded last.</value>
+    /// <exception cref="InvalidOperationException">None was.</exception>
+    public CheckpointFacts Facts => _pipeline?.Facts ?? throw new InvalidOperationException("Nothing was loaded yet.");
 
     /// <exception cref="Inference.InferenceException">The device or the weights cannot be used.</exception>
     public async Task<IRenderer> Load(CancellationToken cancellationToken)
@@ -28,8 +32,6 @@ internal sealed class Networks(FunctionsSettings settings, Wiring wiring) : IDis
                 return SanaPipeline.Load(checkpoint, new PipelineOptions { Device = Device.Parse(settings.Device) });
             },
             cancellationToken);
-        var parts = await wiring.Get(cancellationToken);
-        await ModelCard.Write(parts.Blobs, _pipeline.Facts, cancellationToken);
         return new MeasuredRenderer(new PipelineRenderer(_pipeline));
     }
 

@@ -15,11 +15,15 @@ internal sealed class WarmUp(RendererSource source, TimeProvider clock, ILogger<
 {
     private static readonly TimeSpan _beforeAnotherTry = TimeSpan.FromMinutes(1);
 
+    private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Meter _meter = new(SanaTelemetry.Name);
     private volatile WorkerStateBox _state = new(WorkerState.Loading, null);
 
     /// <value>Where the worker stands.</value>
     public WorkerState State => _state.State;
+
+    /// <value>Ends when the worker is warm.</value>
+    public Task Done => _done.Task;
 
     /// <value>Why it cannot render; null while nothing is wrong.</value>
     public string? Fault => _state.Fault;
@@ -45,6 +49,7 @@ internal sealed class WarmUp(RendererSource source, TimeProvider clock, ILogger<
                 await Task.Run(() => renderer.Generate([new ImageRequest("warm up", 0)], smallest, progress: null, stoppingToken), stoppingToken);
                 _state = new(WorkerState.Warm, null);
                 log.Renders(renderer.ModelName, clock.GetElapsedTime(begun).TotalSeconds);
+                _done.SetResult();
             }
             catch (Exception error) when (!stoppingToken.IsCancellationRequested)
             {
@@ -75,6 +80,9 @@ internal static partial class RenderLogs
     [LoggerMessage(402, LogLevel.Information, "Message {Id}: {Verdict}, {Reason}: {Sentence}")]
     public static partial void MessageEnded(this ILogger logger, string id, Sana.Workflows.Rendering.VerdictKind verdict, string reason, string? sentence);
 
-    [LoggerMessage(403, LogLevel.Warning, "Message {Id} cannot be sent anew for later and goes back as it is: {Sentence}")]
+    [LoggerMessage(406, LogLevel.Warning, "The card of the model cannot be written: {Sentence}")]
+    public static partial void CardNotShown(this ILogger logger, string sentence);
+
+    [LoggerMessage(405, LogLevel.Warning, "Message {Id} cannot be sent anew for later and goes back as it is: {Sentence}")]
     public static partial void NotSentLater(this ILogger logger, string id, string sentence);
 }

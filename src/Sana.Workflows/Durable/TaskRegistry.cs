@@ -8,7 +8,11 @@ namespace Sana.Workflows.Durable;
 public sealed class TaskRegistry
 {
     private readonly Dictionary<string, Delegate> _activities = [];
+    private readonly List<string> _orchestrators = [];
     private readonly List<Action<DurableTaskRegistry, Func<CancellationToken>>> _tasks = [];
+
+    /// <summary>Names of the orchestrations added so far.</summary>
+    public IReadOnlyCollection<string> Orchestrators => _orchestrators;
 
     /// <summary>Names of the activities added so far.</summary>
     public IReadOnlyCollection<string> Activities => _activities.Keys;
@@ -17,6 +21,7 @@ public sealed class TaskRegistry
     public TaskRegistry AddOrchestrator<T>()
         where T : class, ITaskOrchestrator
     {
+        _orchestrators.Add(typeof(T).Name);
         _tasks.Add((tasks, _) => tasks.AddOrchestrator<T>());
         return this;
     }

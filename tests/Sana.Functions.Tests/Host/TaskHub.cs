@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using Google.Protobuf;
 using Grpc.Core;
@@ -17,6 +18,7 @@ namespace Sana.Functions.Tests.Host;
 internal sealed class TaskHub : IAsyncDisposable
 {
     private readonly CancellationTokenSource _stop = new();
+    private readonly ConcurrentQueue<ActivityCall> _calls = [];
     private readonly FunctionsHost _host;
     private readonly GrpcChannel _channel;
     private readonly TaskHubSidecarService.TaskHubSidecarServiceClient _hub;
@@ -33,6 +35,9 @@ internal sealed class TaskHub : IAsyncDisposable
 
     /// <summary>The hub from outside.</summary>
     public DurableTaskClient Instances { get; }
+
+    /// <summary>Every attempt of an activity of an instance that has ended, in order.</summary>
+    public IReadOnlyList<ActivityCall> Calls(string instance) => [.. _calls.Where(call => call.Instance == instance)];
 
     /// <summary>What a function's durable client is made of.</summary>
     public TypedData Client => new()
@@ -105,10 +110,10 @@ internal sealed class TaskHub : IAsyncDisposable
     private async Task Act(ActivityRequest request)
     {
         var response = new ActivityResponse { InstanceId = request.OrchestrationInstance.InstanceId, TaskId = request.TaskId };
+        // An activity has one input; the history has it in an array.
+        var input = JsonDocument.Parse(request.Input).RootElement is { ValueKind: JsonValueKind.Array } array && array.GetArrayLength() == 1 ? array[0].GetRawText() : request.Input;
         try
         {
-            // An activity has one input; the history has it in an array.
-            var input = JsonDocument.Parse(request.Input).RootElement is { ValueKind: JsonValueKind.Array } array && array.GetArrayLength() == 1 ? array[0].GetRawText() : request.Input;
             var value = (await Invoke(request.Name, input)).ReturnValue;
             response.Result = value is null ? null : value.DataCase == TypedData.DataOneofCase.Json ? value.Json : JsonSerializer.Serialize(value.String);
         }
@@ -117,6 +122,7 @@ internal sealed class TaskHub : IAsyncDisposable
             response.FailureDetails = error.Details;
         }
 
+        _calls.Enqueue(new ActivityCall(response.InstanceId, request.Name, input, response.Result, response.FailureDetails));
         await _hub.CompleteActivityTaskAsync(response);
     }
 
@@ -133,3 +139,11 @@ internal sealed class TaskHub : IAsyncDisposable
         public TaskFailureDetails Details => details;
     }
 }
+
+/// <summary>One attempt of an activity as the hub has it in its history.</summary>
+/// <param name="Instance">Of which orchestration.</param>
+/// <param name="Activity">Name of the function.</param>
+/// <param name="Input">JSON.</param>
+/// <param name="Result">JSON; null when it failed.</param>
+/// <param name="Failure">Null when it did not.</param>
+internal sealed record ActivityCall(string Instance, string Activity, string Input, string? Result, TaskFailureDetails? Failure);

@@ -12,6 +12,9 @@ internal sealed record DeclaredFunction(string Name, string Trigger, IReadOnlyLi
     /// <value>The app setting, or the section of settings, that the trigger connects with.</value>
     public string? Connection => Named("Connection");
 
+    /// <value>Of an HTTP trigger.</value>
+    public string? Route => Named("Route");
+
     /// <value>Settings whose values stand in the trigger's arguments as <c>%Name%</c>.</value>
     public IEnumerable<string> Inserted => Arguments.SelectMany(argument => Regex.Matches(argument, @"%(\w+)%").Select(match => match.Groups[1].Value));
 
@@ -19,7 +22,7 @@ internal sealed record DeclaredFunction(string Name, string Trigger, IReadOnlyLi
     public IReadOnlyList<string> Roles => Trigger switch
     {
         "Queue" or "ServiceBus" => ["gpu"],
-        "Http" when Named("Route") is "healthz" or "readyz" => ["orchestrator", "gpu"],
+        "Http" when Route is "healthz" or "readyz" => ["orchestrator", "gpu"],
         _ => ["orchestrator"],
     };
 

@@ -17,7 +17,12 @@ public sealed class BothApps : IAsyncLifetime, ICollectionFixture<BothApps>
     private readonly BuiltCheckpoint _checkpoint = BuiltCheckpoint.Copy(BuiltCheckpoint.Plain);
     private Azurite _azurite = null!;
 
+    internal string Connection => _azurite.Connection;
+
     internal string Checkpoint => _checkpoint.Folder;
+
+    /// <value>The orchestrator's source of images, as requests name it too: <c>inbox</c>.</value>
+    internal TempFolder Inbox { get; } = new();
 
     internal FunctionsHost Host { get; private set; } = null!;
 
@@ -41,6 +46,8 @@ public sealed class BothApps : IAsyncLifetime, ICollectionFixture<BothApps>
         Orchestrator = await Host.StartApp(Settings("orchestrator", SettingsTests.List("gpuFunctions")));
         Gpu = await Host.StartApp(Settings("gpu", SettingsTests.List("orchestratorFunctions"), ("Sana__Checkpoint", Checkpoint)));
         await Gpu.Wrote("renders");
+        while (!await Blobs.Exists("work/model.json", default))
+            await Task.Delay(20);
     }
 
     public async ValueTask DisposeAsync()
@@ -48,11 +55,12 @@ public sealed class BothApps : IAsyncLifetime, ICollectionFixture<BothApps>
         await Host.DisposeAsync();
         await _azurite.DisposeAsync();
         _checkpoint.Dispose();
+        Inbox.Dispose();
     }
 
     /// <summary>What an app of this role is told.</summary>
     internal IReadOnlyDictionary<string, string> Settings(string role, IEnumerable<string> disabled, params (string Name, string Value)[] more) => new Dictionary<string, string>(
-        new[] { ("Sana__Role", role), ("Sana__Blobs", _azurite.Connection), ("Sana__Road", "storage"), ("AzureWebJobsStorage", _azurite.Connection), ("WEBSITE_HOSTNAME", "func.example.net") }
+        new[] { ("Sana__Role", role), ("Sana__Blobs", _azurite.Connection), ("Sana__Road", "storage"), ("AzureWebJobsStorage", _azurite.Connection), ("Sana__CurationSource", Inbox.Path), ("WEBSITE_HOSTNAME", "func.example.net") }
             .Concat(disabled.Select(function => ($"AzureWebJobs_{function}_Disabled", "true")))
             .Concat(more)
             .Select(pair => KeyValuePair.Create(pair.Item1, pair.Item2)));

@@ -1,4 +1,11 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Sana.Functions.Hosting;
 using Sana.Tests.Support;
+using Sana.Workflows.Http;
 using Sana.Workflows.Queue;
 using Xunit;
 
@@ -8,6 +15,9 @@ namespace Sana.Functions.Tests.Roles;
 [Collection(BothApps.Turns)]
 public sealed class TwoRolesTests(BothApps apps)
 {
+    // The platform's front end cuts a request that takes longer.
+    private static readonly TimeSpan _frontEnd = TimeSpan.FromSeconds(230);
+
     [Fact]
     public async Task A_batch_by_http_becomes_images_and_a_manifest_in_blobs()
     {
@@ -26,9 +36,10 @@ public sealed class TwoRolesTests(BothApps apps)
     [Fact]
     public async Task A_job_by_http_ends_with_links_that_open_without_a_key()
     {
-        var (accepted, job) = await apps.Orchestrator.Json(HttpMethod.Post, "/v1/jobs", """{"input":{"prompt":"a cat","width":64,"height":32,"steps":2}}""");
-        Assert.True(accepted == 202, $"{job}");
-        var path = $"/v1/jobs/{job.GetProperty("id").GetString()}";
+        var (accepted, headers, body) = await apps.Orchestrator.Send(HttpMethod.Post, "/v1/jobs", """{"input":{"prompt":"a cat","width":64,"height":32,"steps":2}}""");
+        Assert.True(accepted == 202, Encoding.UTF8.GetString(body));
+        var path = headers.Location!.OriginalString;
+        Assert.Equal($"/v1/jobs/{JsonDocument.Parse(body).RootElement.GetProperty("id").GetString()}", path);
 
         await apps.Until(async () => await Status(path) is "succeeded" or "failed");
 
@@ -41,6 +52,43 @@ public sealed class TwoRolesTests(BothApps apps)
     }
 
     [Fact]
+    public async Task Images_that_take_longer_than_a_request_may_are_answered_with_their_job_which_goes_on()
+    {
+        using var app = new App(apps.Connection, apps.Connection, "orchestrator");
+        var parts = await Parts(app);
+        Assert.InRange(parts.Images.Patience, TimeSpan.FromMinutes(1), _frontEnd - TimeSpan.FromSeconds(15));
+
+        var answer = Assert.IsType<JsonHttpResult<OpenAIError>>(
+            await new ImagesApi(parts.Api, parts.Jobs) { Patience = TimeSpan.FromMilliseconds(300) }.Generate(Images("an owl", CancellationToken.None)));
+
+        Assert.Equal((503, "timeout"), (answer.StatusCode, answer.Value!.Error.Code));
+        var path = Regex.Match(answer.Value.Error.Message, @"GET (/v1/jobs/\w+)\.$").Groups[1].Value;
+        Assert.Equal("queued", await Status(path));
+        await apps.Until(async () => await Status(path) is "succeeded" or "failed" or "canceled");
+        Assert.Equal("succeeded", await Status(path));
+    }
+
+    [Fact]
+    public async Task A_request_for_images_that_the_front_end_cuts_cancels_nothing()
+    {
+        using var app = new App(apps.Connection, apps.Connection, "orchestrator");
+        var parts = await Parts(app);
+        var before = (await parts.Api.Workflows.List("job-")).Select(job => job.Id).ToHashSet();
+        using var cut = new CancellationTokenSource();
+
+        var answering = parts.Images.Generate(Images("a fox", cut.Token));
+        string? id = null;
+        while ((id = (await parts.Api.Workflows.List("job-")).FirstOrDefault(job => !before.Contains(job.Id))?.Id) is null)
+            await Task.Delay(20);
+        await cut.CancelAsync();
+        Assert.Equal(499, Assert.IsAssignableFrom<IStatusCodeHttpResult>(await answering).StatusCode);
+
+        var path = $"/v1/jobs/{id["job-".Length..]}";
+        await apps.Until(async () => await Status(path) is "succeeded" or "failed" or "canceled");
+        Assert.Equal("succeeded", await Status(path));
+    }
+
+    [Fact]
     public async Task A_message_that_is_no_job_is_buried_with_its_reason()
     {
         await apps.Queue.SendMessageAsync("hello");
@@ -48,6 +96,20 @@ public sealed class TwoRolesTests(BothApps apps)
         await apps.Until(async () => (await apps.Jobs.Count()).Dead == 1);
 
         Assert.Equal(new QueueCounts(0, 0, 1), await apps.Jobs.Count());
+    }
+
+    private static HttpRequest Images(string prompt, CancellationToken aborted)
+    {
+        var context = new DefaultHttpContext { RequestAborted = aborted };
+        (context.Request.Method, context.Request.Path, context.Request.ContentType) = ("POST", "/v1/images/generations", "application/json");
+        context.Request.Body = new MemoryStream(JsonSerializer.SerializeToUtf8Bytes(new { prompt, size = "64x32" }));
+        return context.Request;
+    }
+
+    private async Task<HostParts> Parts(App app)
+    {
+        app.Engine.Use(apps.Host.Hub.Instances);
+        return await app.Wiring.Get(default);
     }
 
     private async Task<string> Status(string path)

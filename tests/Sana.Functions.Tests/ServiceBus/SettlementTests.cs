@@ -3,6 +3,7 @@ using System.Text.Json;
 using Amqp.Types;
 using Azure.Messaging.ServiceBus;
 using Microsoft.Azure.Functions.Worker;
+using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Sana.Functions.Durable;
@@ -254,8 +255,8 @@ public sealed class SettlementTests : IDisposable
         var wiring = new Wiring(cancellation => HostParts.Open(settings, _engine, _http, _clock, cancellation));
         var source = new RendererSource(_ => Task.FromResult(renderer!));
         var warm = new WarmUp(source, _clock, NullLogger<WarmUp>.Instance);
-        var desk = new RenderDesk(wiring, source, warm, _engine, settings, _clock, NullLogger<RenderDesk>.Instance);
-        _opened.AddRange(desk, warm, source, wiring);
+        var desk = new RenderDesk(wiring, source, warm, _engine, settings, _clock, new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance), NullLogger<RenderDesk>.Instance);
+        _opened.AddRange(warm, source, wiring);
         if (renderer is not null)
         {
             await warm.StartAsync(CancellationToken.None);

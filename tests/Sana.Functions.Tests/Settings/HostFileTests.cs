@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Sana.Functions.Tests.Infra;
 using Sana.Tests.Support;
 using Xunit;
 
@@ -92,7 +93,7 @@ public sealed class HostFileTests
         var text = File.ReadAllText(Path.Combine(Repository.Root, "local.settings.json"));
         var values = JsonDocument.Parse(text).RootElement.GetProperty("Values").EnumerateObject().ToDictionary(value => value.Name, value => value.Value.GetString()!);
 
-        Assert.All(values.Keys.Where(key => key.EndsWith(".Disabled", StringComparison.Ordinal)), key => Assert.Contains(key.Split('.')[1], FunctionTable.Names));
+        Assert.All(values.Keys.Where(key => key.EndsWith(".Disabled", StringComparison.Ordinal)), key => Assert.Contains(key.Split('.')[1], DeclaredFunctions.All.Select(function => function.Name)));
         Assert.Equal("UseDevelopmentStorage=true", values["AzureWebJobsStorage"]);
         Assert.DoesNotContain("AccountKey", text, StringComparison.OrdinalIgnoreCase);
     }
