@@ -46,5 +46,25 @@ public class TimerQueueTests
         Assert.Equal(1, rung);
     }
 
+    [Fact]
+    public void What_is_removed_does_not_ring_and_does_not_stay()
+    {
+        using var queue = new TimerQueue(_clock);
+        var rung = new List<string>();
+        queue.Add(In(TimeSpan.FromMinutes(1)), () => rung.Add("kept"), "kept");
+        for (var round = 0; round < 100; round++)
+        {
+            for (var number = 0; number < 100; number++)
+                queue.Add(In(TimeSpan.FromDays(30)), () => rung.Add("removed"), "removed");
+            queue.Remove("removed");
+        }
+
+        Assert.InRange(queue.Count, 1, 1_101);
+        _clock.Advance(TimeSpan.FromDays(31));
+
+        Assert.Equal(["kept"], rung);
+        Assert.Equal(0, queue.Count);
+    }
+
     private DateTime In(TimeSpan time) => _clock.GetUtcNow().UtcDateTime + time;
 }
