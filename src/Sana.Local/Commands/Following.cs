@@ -46,7 +46,7 @@ internal static class Following
             Console.WriteLine(report.Output is { } output ? $"{Line(instance)}\n{output}" : Line(instance));
         return instance.Status switch
         {
-            WorkflowStatus.Completed => Verdict(instance),
+            WorkflowStatus.Completed => IsRun(instance) ? Verdict(instance) : ExitCode.Done,
             WorkflowStatus.Running or WorkflowStatus.Suspended => ExitCode.Done,
             _ => ExitCode.Failed,
         };
@@ -65,7 +65,10 @@ internal static class Following
         static (long, long, IReadOnlyDictionary<string, long>, string) Curated(CurateSummary made) => (made.Failed, made.Rejected, made.Reasons, made.Report);
     }
 
-    private static RunStatus? Progress(WorkflowInstance instance) => instance.CustomStatus is null ? null : WorkflowJson.Read<RunStatus>(instance.CustomStatus);
+    /// <summary>Only generation and curation runs show one.</summary>
+    private static RunStatus? Progress(WorkflowInstance instance) => instance.CustomStatus is null || !IsRun(instance) ? null : WorkflowJson.Read<RunStatus>(instance.CustomStatus);
+
+    private static bool IsRun(WorkflowInstance instance) => instance.Workflow == Jobs.Generate.Name || instance.Workflow == Jobs.Curate.Name;
 
     // What a rule left out, or an earlier version has, is not lost.
     private static (long Good, long Lost) CuratedCounts(CurateSummary summary) =>

@@ -27,6 +27,8 @@ internal sealed class ResumeCommand : Command
         var id = parsed.GetRequiredValue(_id);
         await using var host = await LocalHost.Open(_host.Read(parsed), cancellationToken);
         var instance = await host.Client.Get(id) ?? throw new WrongUseException($"There is no instance {id}; see sana status.");
+        if (instance.Workflow != Jobs.Generate.Name && instance.Workflow != Jobs.Curate.Name)
+            throw new WrongUseException($"{id} belongs to sana serve, which goes on with it by itself; only generation and curation runs are resumed.");
         if (instance.Status == WorkflowStatus.Suspended)
             await host.Client.Resume(id);
         else if (instance is { IsFinished: true, Status: not WorkflowStatus.Completed })

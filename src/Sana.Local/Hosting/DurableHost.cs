@@ -30,6 +30,7 @@ internal sealed class DurableHost : IAsyncDisposable
     private DurableHost(LocalOptions options, IOrchestrationService service)
     {
         (_options, _service) = (options, service);
+        Stopped = service is SqliteOrchestrationService sqlite ? sqlite.Stopped : new TaskCompletionSource().Task;
         _client = new OrchestrationServiceDurableTaskClient("sana", WorkflowJson.Converter, (IOrchestrationServiceClient)service);
         Client = new WorkflowClient(() => _client, isNewestFirst: service is SqliteOrchestrationService);
         if (service is not SqliteOrchestrationService)
@@ -40,7 +41,7 @@ internal sealed class DurableHost : IAsyncDisposable
     public WorkflowClient Client { get; }
 
     /// <summary>Ends when the journal cannot be written any more, with the exception that says why; or when the host is closed.</summary>
-    public Task Stopped => _service is SqliteOrchestrationService sqlite ? sqlite.Stopped : Task.Delay(Timeout.Infinite);
+    public Task Stopped { get; }
 
     /// <exception cref="JournalException">Another process owns the data folder's journal, or it cannot be opened.</exception>
     /// <exception cref="WorkflowException">The place of the journal is not understood, or nothing answers there.</exception>

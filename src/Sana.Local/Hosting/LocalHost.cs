@@ -32,6 +32,8 @@ public sealed class LocalHost : IAsyncDisposable
         Worker = new RenderWorker(queue, Handler, source, worker, options.Logging.CreateLogger<RenderWorker>());
         _orders = Orders.Serve(Path.GetFullPath(options.Data), engine.Client, _drain.Token);
         _work = options.Checkpoint is null ? Task.CompletedTask : Task.Run(() => Worker.Run(_drain.Token));
+        // One task: whoever looks again sees what has happened since.
+        Stopped = Task.WhenAny(_engine.Stopped, Failed(_work)).Unwrap();
     }
 
     /// <summary>Starts, watches and steers the workflows.</summary>
@@ -53,7 +55,7 @@ public sealed class LocalHost : IAsyncDisposable
     public RenderWorker Worker { get; }
 
     /// <summary>Ends when the engine broke or the worker cannot load its networks, with the exception that says why; or when the host is closed.</summary>
-    public Task Stopped => Task.WhenAny(_engine.Stopped, Failed(_work)).Unwrap();
+    public Task Stopped { get; }
 
     /// <summary>Opens the data folder, goes on with what runs in it, and starts the worker.</summary>
     /// <exception cref="DurableTask.Sqlite.JournalException">Another process owns the folder, or its files cannot be opened.</exception>
