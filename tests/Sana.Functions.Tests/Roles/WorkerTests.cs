@@ -45,7 +45,10 @@ public sealed class WorkerTests(BothApps apps)
         Assert.Equal(200, (await apps.Gpu.Send(HttpMethod.Get, "/healthz")).Status);
         Assert.Equal(200, (await apps.Orchestrator.Send(HttpMethod.Get, "/healthz")).Status);
         Assert.Equal("warm", (await apps.Gpu.Json(HttpMethod.Get, "/readyz")).Body.GetProperty("worker").GetString());
-        Assert.Equal("orchestrator", (await apps.Orchestrator.Json(HttpMethod.Get, "/readyz")).Body.GetProperty("role").GetString());
+        var (status, orchestrator) = await apps.Orchestrator.Json(HttpMethod.Get, "/readyz");
+        Assert.Equal((200, "orchestrator", Path.GetFileName(apps.Checkpoint)), (status, orchestrator.GetProperty("role").GetString(), orchestrator.GetProperty("model").GetString()));
+        Assert.InRange(TimeProvider.System.GetUtcNow() - orchestrator.GetProperty("modelShown").GetDateTimeOffset(), TimeSpan.Zero, TimeSpan.FromMinutes(6));
+        Assert.Equal(JsonValueKind.Null, orchestrator.GetProperty("sentence").ValueKind);
     }
 
     [Fact]
