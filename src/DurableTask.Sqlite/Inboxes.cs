@@ -80,7 +80,7 @@ internal sealed class Inboxes(int room, ChannelWriter<Inbox> ready)
             var rewind = batch.FindIndex(message => message.Message.Event is ExecutionRewoundEvent);
             var count = rewind < 0 ? batch.Count : Math.Max(1, rewind);
             (inbox.Messages, inbox.Kept) = (batch[count..], null);
-            batch = batch[..count];
+            batch.RemoveRange(count, batch.Count - count);
             return inbox.IsLocked = true;
         }
     }
