@@ -35,7 +35,7 @@ internal static class EngineBenchmark
         var path = Path.Combine(folder, $"engine-{Guid.NewGuid():n}.db");
         try
         {
-            using var services = Services(path, survivePowerLoss);
+            var services = Services(path, survivePowerLoss);
             foreach (var worker in services.GetServices<IHostedService>())
                 worker.StartAsync(default).GetAwaiter().GetResult();
             var client = services.GetRequiredService<DurableTaskClient>();
@@ -46,6 +46,7 @@ internal static class EngineBenchmark
             Report($"{count} {name}", count, time, path);
             foreach (var worker in services.GetServices<IHostedService>())
                 worker.StopAsync(default).GetAwaiter().GetResult();
+            services.DisposeAsync().AsTask().GetAwaiter().GetResult();
             return end.ReadOutputAs<int>() == count ? time.TotalMicroseconds / count : throw new InvalidOperationException($"The sum is wrong: {end.SerializedOutput} {end.FailureDetails}");
         }
         finally

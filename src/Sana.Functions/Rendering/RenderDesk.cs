@@ -25,6 +25,8 @@ internal sealed class RenderDesk(
 
     private readonly SemaphoreSlim _gpu = new(1);
 
+    private JobHandler? _handler;
+
     /// <summary>Judges a message and carries its verdict out, which a stop does not end.</summary>
     /// <param name="message">As it came. A return is never at once, so that a replica without a GPU does not spin, but when the process stops.</param>
     /// <param name="carry">Completes, returns or buries it. Its token is canceled when the process stops.</param>
@@ -102,7 +104,7 @@ internal sealed class RenderDesk(
         if (warm.State != WorkerState.Warm && ReturnedJobs.Read(message.Body) is not null)
             return new Verdict(VerdictKind.Abandon, _whileCold, FaultReason.TransientIo, warm.Fault ?? "The networks are being loaded.");
         var parts = await wiring.Get(CancellationToken.None);
-        var handler = new JobHandler(parts.Blobs, engine.Client, source, parts.Queue.Name, _options, clock);
+        var handler = _handler ??= new JobHandler(parts.Blobs, engine.Client, source, parts.Queue.Name, _options, clock);
         // Rendering holds its thread for minutes; the host's own must stay free to renew the lock.
         return await Task.Run(() => handler.Handle(message, progress: null, stop), CancellationToken.None);
     }

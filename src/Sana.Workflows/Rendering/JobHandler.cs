@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using Sana.Inference.Diffusion;
 using Sana.Workflows.Blobs;
@@ -28,6 +29,7 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
     private readonly JobReader _reader = new(blobs, options);
     private readonly JobResults _results = new(blobs);
     private readonly AttemptLedger _ledger = new(blobs, queue);
+    private readonly ConcurrentDictionary<string, bool> _deferred = new();
 
     /// <summary>Told of every job from outside that has ended, after its result was written.</summary>
     public event Action<JobResult>? Ended;
@@ -120,6 +122,10 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
         if (Exhausted(ledger, job.Limits) is { } end)
             return await GiveUp(delivery, ledger, end, stop);
 
+        // A process died under it. Others go first, once: were it always the first one after a start, whoever kills processes would seem to be its fault.
+        if (ledger.ProcessDeaths > 0 && _deferred.TryAdd(key, true))
+            return new Verdict(VerdictKind.Abandon, TimeSpan.FromSeconds(ledger.ProcessDeaths), FaultReason.TransientIo, "A process died while it rendered this; others go first.");
+
         ledger = ledger.Begin(clock.GetUtcNow());
         await _ledger.Write(key, ledger, stop);
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(stop);
@@ -144,6 +150,7 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
         }
 
         // What is settled stays so: a failure to say it is none of the attempt.
+        _deferred.TryRemove(key, out _);
         return await Succeed(delivery, ledger, records, seconds, stop);
     }
 

@@ -186,7 +186,14 @@ public sealed class JobHandlerTests : IAsyncDisposable
         {
             // The process is gone between the ledger and the image: nothing after the first line of the render happens.
             var message = (await _host.Queue.Receive(TimeSpan.FromSeconds(1)))!;
-            await new JobHandler(new DyingBlobs(_host.Blobs), _host.Client, _host.Source, "jobs", _host.Options, _host.Clock).Handle(message, null, default);
+            var process = new JobHandler(new DyingBlobs(_host.Blobs), _host.Client, _host.Source, "jobs", _host.Options, _host.Clock);
+            var deferred = await process.Handle(message, null, default);
+            if (death > 0)
+            {
+                Assert.Equal((VerdictKind.Abandon, TimeSpan.FromSeconds(death)), (deferred.Kind, deferred.Delay));
+                await process.Handle(message, null, default);
+            }
+
             _host.Clock.Advance(TimeSpan.FromMinutes(1));
         }
 
@@ -194,6 +201,23 @@ public sealed class JobHandlerTests : IAsyncDisposable
 
         Assert.Equal((VerdictKind.Bury, FaultReason.EngineDead), (verdict!.Kind, verdict.Reason));
         Assert.Equal(FaultReason.EngineDead, (await Result("a"))!.Error!.Code);
+    }
+
+    [Fact]
+    public async Task A_message_under_which_a_process_died_lets_the_others_go_first()
+    {
+        await Send(Job("a"));
+        var message = (await _host.Queue.Receive(TimeSpan.FromSeconds(1)))!;
+        await new JobHandler(new DyingBlobs(_host.Blobs), _host.Client, _host.Source, "jobs", _host.Options, _host.Clock).Handle(message, null, default);
+        _host.Clock.Advance(TimeSpan.FromMinutes(1));
+        await Send(Job("b"));
+
+        var (first, second) = ((await _host.Turn())!, (await _host.Turn())!);
+        _host.Clock.Advance(TimeSpan.FromSeconds(1));
+        var third = (await _host.Turn())!;
+
+        Assert.Equal((VerdictKind.Abandon, VerdictKind.Complete, VerdictKind.Complete), (first.Kind, second.Kind, third.Kind));
+        Assert.Equal((1, 2), ((await Result("b"))!.Attempts, (await Result("a"))!.Attempts));
     }
 
     [Fact]
