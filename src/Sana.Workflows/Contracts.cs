@@ -7,7 +7,8 @@ namespace Sana.Workflows;
 /// <param name="Pace">How the work is spread.</param>
 /// <param name="Retry">Null renders all that is missing; else the images that failed for certain reasons.</param>
 /// <param name="Cursor">Where a continued run goes on; null at the start.</param>
-public sealed record GenerateRequest(string Job, Pace Pace, RetryOrder? Retry = null, GenerateCursor? Cursor = null);
+/// <param name="Target">Hash of job, checkpoint and place: the same id with another one is another run. Null where the id alone decides.</param>
+public sealed record GenerateRequest(string Job, Pace Pace, RetryOrder? Retry = null, GenerateCursor? Cursor = null, string? Target = null);
 
 /// <summary>How the work is spread: batches or shards in flight, how long one may take from being queued to being done, and how often it is queued.</summary>
 public sealed record Pace(int InFlight = 16, int DeadlineSeconds = 3600, int MaxSends = 3);
@@ -24,8 +25,8 @@ public sealed record PlanSummary(string RunId, int Chunks, long Batches, long Im
 /// <summary>Asks which batches of one chunk are still to be rendered; with reasons, which ones failed for them.</summary>
 public sealed record ChunkQuery(string RunId, int Chunk, RetryOrder? Retry);
 
-/// <summary>Puts one batch on the queue. <paramref name="ReplyTo"/> is the instance that waits for the event <paramref name="Event"/>.</summary>
-public sealed record BatchTicket(string RunId, int Chunk, string Batch, string ReplyTo, string Event, RetryOrder? Retry);
+/// <summary>Puts one batch on the queue. <paramref name="ReplyTo"/> is the instance that waits for the event <paramref name="Event"/>, for <paramref name="DeadlineSeconds"/>, which are the attempt's limit too.</summary>
+public sealed record BatchTicket(string RunId, int Chunk, string Batch, string ReplyTo, string Event, int DeadlineSeconds, RetryOrder? Retry);
 
 /// <summary>The completion event of a batch: how it ended, and the reason when it was given up.</summary>
 public sealed record BatchDone(string Batch, bool Succeeded, string? Reason);

@@ -36,7 +36,7 @@ internal sealed class DemoCommand : Command
 
         await using var host = await LocalHost.Open(new LocalOptions { Data = folder, Checkpoint = models.Sana }, cancellationToken);
         var curate = await CurationSubmission.Start(host.Client, host.Blobs, DemoJobs.Curate(dataset, models), CurationSubmission.Pace, cancellationToken);
-        var generate = await Submission.Start(host.Client, host.Blobs, DemoJobs.Generate(), pace: null, cancellationToken);
+        var generate = await Submission.Start(host.Client, host.Blobs, await host.Fingerprint(cancellationToken), DemoJobs.Generate(), pace: null, cancellationToken);
         await DemoProgress.ToTheEnd(host, [("curate", curate.Instance.Id), ("generate", generate.Instance.Id)], cancellationToken);
 
         var curated = (await host.Client.Get(curate.Instance.Id))!.ReadOutput<CurateSummary>();

@@ -41,7 +41,7 @@ internal sealed class RunCommand : Command
             var job = WrongUseException.Unless(() => _arguments.Job(parsed, Device.Parse(options.Device)));
             await using var host = await LocalHost.Open(options, cancellationToken);
             var pace = new Pace(parsed.GetValue(_inFlight) ?? 16, parsed.GetValue(_deadline) ?? 3600);
-            var started = await Submission.Start(host.Client, host.Blobs, job, pace, cancellationToken);
+            var started = await Submission.Start(host.Client, host.Blobs, await host.Fingerprint(cancellationToken), job, pace, cancellationToken);
             return await Following.ToTheEnd(host, started.Instance.Id, parsed.GetValue(_json), cancellationToken);
         }
     }

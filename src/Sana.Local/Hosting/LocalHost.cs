@@ -105,6 +105,10 @@ public sealed class LocalHost : IAsyncDisposable
         }
     }
 
+    /// <summary>The fingerprint of the checkpoint, once its networks are loaded.</summary>
+    /// <exception cref="Inference.InferenceException">They cannot be loaded.</exception>
+    public async Task<string> Fingerprint(CancellationToken cancellationToken) => (await _source.Get(cancellationToken)).Fingerprint;
+
     /// <summary>Drains the worker, closes the engine, then queue and networks. What was not done goes on at the next opening.</summary>
     public async ValueTask DisposeAsync()
     {

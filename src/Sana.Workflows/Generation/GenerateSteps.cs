@@ -77,6 +77,7 @@ public sealed class GenerateSteps(IBlobs blobs, IJobQueue queue, Func<Cancellati
             BatchId = ticket.RunId,
             Round = ticket.Retry?.Round ?? 0,
             CreatedAt = clock.GetUtcNow(),
+            Limits = new JobLimits(TimeoutS: ticket.DeadlineSeconds),
             Input = new JobInput { PromptRef = new RunNames(ticket.RunId).PlanChunk(ticket.Chunk), Batch = ticket.Batch, Redo = ticket.Retry?.Reasons },
             Reply = new JobReply(ticket.ReplyTo, ticket.Event),
         },

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Sana.Inference.Diffusion;
@@ -12,20 +13,27 @@ public static class Submission
 {
     private const string Schema = "sana.generate/1";
 
-    /// <summary>Starts a run, or finds the one of the same job; one that had failed or was canceled starts again and goes on from what it wrote.</summary>
+    /// <summary>Starts a run, or finds the one of the same job, checkpoint and place; one that had failed or was canceled starts again and goes on from what it wrote.</summary>
     /// <param name="client">The engine.</param>
     /// <param name="blobs">Where the run's outputs go too.</param>
+    /// <param name="fingerprint">Of the checkpoint that makes it.</param>
     /// <param name="job">What to make.</param>
     /// <param name="pace">Default <see cref="Pace"/>'s own defaults.</param>
     /// <param name="cancellationToken">Stops before the start.</param>
-    /// <exception cref="WorkflowException">The blobs cannot be written.</exception>
-    public static async Task<(WorkflowInstance Instance, bool IsNew)> Start(WorkflowClient client, IBlobs blobs, GenerateJob job, Pace? pace, CancellationToken cancellationToken)
+    /// <exception cref="WorkflowException">The blobs cannot be written, or another run of this name is under way.</exception>
+    public static async Task<(WorkflowInstance Instance, bool IsNew)> Start(WorkflowClient client, IBlobs blobs, string fingerprint, GenerateJob job, Pace? pace, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(client);
+        ArgumentNullException.ThrowIfNull(blobs);
         var name = await Write(blobs, job, cancellationToken);
-        var id = $"generate-{job.Run ?? Path.GetFileNameWithoutExtension(name)[..32]}";
+        var target = RunJson.Sha256(Encoding.UTF8.GetBytes($"{name}\n{fingerprint}\n{blobs.Place}"))[..32];
+        var id = $"generate-{job.Run ?? target}";
         var there = await client.Get(id);
-        return await client.Start(
-            Jobs.Generate, new GenerateRequest(name, pace ?? new Pace()), id, restartFinished: there is { IsFinished: true, Status: not WorkflowStatus.Completed } || IsOther(there, name));
+        var isOther = there is not null && there.Workflow == Jobs.Generate.Name && WorkflowJson.Read<GenerateRequest>(there.Input).Target != target;
+        if (isOther && !there!.IsFinished)
+            throw new WorkflowException($"{id} is under way with another checkpoint, other options, other prompts or another place; let it end, cancel it, or give --run another name.");
+        var isUndone = there is { IsFinished: true, Status: not WorkflowStatus.Completed };
+        return await client.Start(Jobs.Generate, new GenerateRequest(name, pace ?? new Pace(), Target: target), id, restartFinished: isUndone || isOther);
     }
 
     /// <summary>Makes again the images of a finished run that failed for one of these reasons, and writes its report anew.</summary>
@@ -71,9 +79,6 @@ public static class Submission
             Run = document.Run,
         };
     }
-
-    private static bool IsOther(WorkflowInstance? there, string job) =>
-        there is { IsFinished: true } && there.Workflow == Jobs.Generate.Name && WorkflowJson.Read<GenerateRequest>(there.Input).Job != job;
 }
 
 /// <summary><c>work/jobs/{sha256}.json</c>: a <see cref="GenerateJob"/> whose prompts are in blobs.</summary>

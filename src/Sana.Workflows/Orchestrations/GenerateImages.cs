@@ -40,7 +40,7 @@ public sealed class GenerateImages : TaskOrchestrator<GenerateRequest, GenerateS
         var deadline = TimeSpan.FromSeconds(request.Pace.DeadlineSeconds);
         for (var send = 1; send <= request.Pace.MaxSends; send++)
         {
-            await context.Call(Activities.SendBatch, new BatchTicket(runId, chunk, batch, context.InstanceId, ended, request.Retry), Retry);
+            await context.Call(Activities.SendBatch, new BatchTicket(runId, chunk, batch, context.InstanceId, ended, request.Pace.DeadlineSeconds, request.Retry), Retry);
             try
             {
                 return (await context.WaitForExternalEvent<BatchDone>(ended, deadline)).Succeeded;

@@ -174,8 +174,12 @@ public sealed record JobCallback(string Url, IReadOnlyList<string>? Events = nul
 
 /// <summary>How long and how often a job may be tried.</summary>
 /// <param name="MaxAttempts">1…20. Default 5.</param>
-/// <param name="TimeoutS">Seconds of one attempt, 1…86,400. Default 600.</param>
-public sealed record JobLimits(int MaxAttempts = 5, int TimeoutS = 600);
+/// <param name="TimeoutS">Seconds of one attempt, 1…604,800. Default 600; a batch of a run has the run's deadline.</param>
+public sealed record JobLimits(int MaxAttempts = 5, int TimeoutS = 600)
+{
+    /// <summary>The longest that an attempt may take: a week, in seconds.</summary>
+    public const int LongestS = 604_800;
+}
 
 /// <summary>Who waits for the end of a job inside the workflows.</summary>
 /// <param name="Instance">The instance's id.</param>

@@ -129,7 +129,7 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
         ledger = ledger.Begin(clock.GetUtcNow());
         await _ledger.Write(key, ledger, stop);
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        limited.CancelAfter(TimeSpan.FromSeconds(Math.Clamp(job.Limits.TimeoutS, 1, 86_400)));
+        limited.CancelAfter(TimeSpan.FromSeconds(Math.Clamp(job.Limits.TimeoutS, 1, JobLimits.LongestS)));
         var maxBatch = Math.Min(Math.Min(work.MaxBatch, work.Batch.Images.Count), ledger.MaxBatch ?? int.MaxValue);
         IReadOnlyList<ImageRecord> records;
         StageSeconds seconds;

@@ -77,7 +77,7 @@ public sealed class LocalHostTests(AzuriteFixture azurite) : IDisposable
         await using var host = await Open();
         await Eventually(() => Task.FromResult(host.Worker.State == WorkerState.Warm ? host : null));
         _renderer.Hangs = true;
-        var id = (await Submission.Start(host.Client, host.Blobs, JobScenarios.Job(), null, default)).Instance.Id;
+        var id = (await Submission.Start(host.Client, host.Blobs, "fake", JobScenarios.Job(), null, default)).Instance.Id;
 
         Assert.True(await Orders.Give(_folder.File("data"), new Order("suspend", id, []), default));
         Assert.Equal(WorkflowStatus.Suspended, (await host.Client.Get(id))!.Status);

@@ -4,6 +4,7 @@ using Sana.Tests.Support;
 using Sana.Workflows;
 using Sana.Workflows.Blobs;
 using Sana.Workflows.Generation;
+using Sana.Workflows.Queue;
 using Xunit;
 
 namespace Sana.Tests.Workflows;
@@ -25,10 +26,12 @@ internal static class JobScenarios
         new("A run ends with the tree of a direct one", SameTree, "Completed, same tree"),
         new("A run in many chunks ends with the tree of a direct one", ManyChunks, "Completed, same tree"),
         new("A run that is started twice is one run", StartedTwice, "new True, again False, 0 more images"),
+        new("Another checkpoint makes another run of the same prompts", OtherCheckpoint, "2 runs, then refused: is under way with another checkpoint"),
         new("A batch that memory cannot hold is made in halves", HalvedBatch, "Completed 4/0/0, batches 4 2 1 1 1 1"),
         new("A batch that kills every worker is given up", Deadly, "Completed 2/2/0 engine_dead 2"),
         new("A retry makes what failed for its reasons", Retried, "Completed 2/2/0, retried nan: 2/2/0, retried engine_dead: 4/0/0, same tree"),
         new("Silence is answered by another message and at last by giving up", Silence, "Completed 0/1/0 timeout 1, 2 sends", PassesTime: true),
+        new("An attempt at a batch may take as long as the run waits for it", LongBatch, "limit 7200 s"),
         new("A canceled run's messages are dropped", Canceled, "Canceled, dropped canceled"),
         new("A run without prompts fails", Empty, "Failed There are no prompts: every line is blank.", PassesTime: true),
         .. CurationScenarios.All,
@@ -44,7 +47,7 @@ internal static class JobScenarios
 
     private static async Task<string> SameTree(JobHost host)
     {
-        await Submission.Start(host.Client, host.Blobs, Job(), null, default);
+        await Submission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, Job(), null, default);
         var end = await host.Work(await Id(host));
         return $"{end.Status}, {await Compare(host, Job())}";
     }
@@ -52,19 +55,30 @@ internal static class JobScenarios
     private static async Task<string> ManyChunks(JobHost host)
     {
         var job = Job(string.Join('\n', Enumerable.Range(0, 135).Select(i => $"prompt {i}")), batch: 1) with { Images = 1, Format = ImageFormat.Webp };
-        await Submission.Start(host.Client, host.Blobs, job, new Pace(InFlight: 40), default);
+        await Submission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, job, new Pace(InFlight: 40), default);
         var end = await host.Work(await Id(host));
         return $"{end.Status}, {await Compare(host, job)}";
     }
 
     private static async Task<string> StartedTwice(JobHost host)
     {
-        var first = await Submission.Start(host.Client, host.Blobs, Job(), null, default);
+        var first = await Submission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, Job(), null, default);
         var end = await host.Work(first.Instance.Id);
         var batches = ((FakeRenderer)host.Renderer).Batches.Count;
-        var again = await Submission.Start(host.Client, host.Blobs, Job(), null, default);
+        var again = await Submission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, Job(), null, default);
         Assert.True(end.IsFinished && batches > 0);
         return $"new {first.IsNew}, again {again.IsNew}, {((FakeRenderer)host.Renderer).Batches.Count - batches} more images";
+    }
+
+    private static async Task<string> OtherCheckpoint(JobHost host)
+    {
+        var job = Job("one", batch: 1) with { Images = 1 };
+        await host.Work((await Submission.Start(host.Client, host.Blobs, "one", job, null, default)).Instance.Id);
+        await Submission.Start(host.Client, host.Blobs, "another", job, null, default);
+        var runs = (await host.Client.List("generate-")).Count;
+        await Submission.Start(host.Client, host.Blobs, "one", job with { Run = "mine" }, null, default);
+        var refused = await Assert.ThrowsAsync<WorkflowException>(() => Submission.Start(host.Client, host.Blobs, "another", job with { Run = "mine" }, null, default));
+        return $"{runs} runs, then refused: {refused.Message[refused.Message.IndexOf("is under", StringComparison.Ordinal)..refused.Message.IndexOf(',', StringComparison.Ordinal)]}";
     }
 
     private static async Task<string> HalvedBatch(JobHost host)
@@ -72,14 +86,14 @@ internal static class JobScenarios
         var small = new FaultyRenderer { MemoryFor = 1 };
         host.Renderer = small;
         var job = Job("one\ntwo\nthree\nfour", batch: 4) with { Images = 1 };
-        await Submission.Start(host.Client, host.Blobs, job, null, default);
+        await Submission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, job, null, default);
         return $"{Tell(await host.Work(await Id(host)))}, batches {string.Join(' ', small.Sizes)}";
     }
 
     private static async Task<string> Deadly(JobHost host)
     {
         host.Renderer = new FaultyRenderer { Deadly = "two" };
-        await Submission.Start(host.Client, host.Blobs, Job("one\ntwo", batch: 2), null, default);
+        await Submission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, Job("one\ntwo", batch: 2), null, default);
         return Tell(await host.Work(await Id(host)));
     }
 
@@ -87,7 +101,7 @@ internal static class JobScenarios
     {
         host.Renderer = new FaultyRenderer { Deadly = "two" };
         var job = Job("one\ntwo", batch: 2);
-        await Submission.Start(host.Client, host.Blobs, job, null, default);
+        await Submission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, job, null, default);
         var id = await Id(host);
         var first = Tell(await host.Work(id), reasons: false);
         host.Renderer = new FakeRenderer();
@@ -101,7 +115,7 @@ internal static class JobScenarios
 
     private static async Task<string> Silence(JobHost host)
     {
-        await Submission.Start(host.Client, host.Blobs, Job("one", batch: 1) with { Images = 1 }, new Pace(DeadlineSeconds: 60, MaxSends: 2), default);
+        await Submission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, Job("one", batch: 1) with { Images = 1 }, new Pace(DeadlineSeconds: 60, MaxSends: 2), default);
         var end = host.Client.Wait(await Id(host));
         var lost = 0;
         while (!end.IsCompleted)
@@ -116,9 +130,18 @@ internal static class JobScenarios
         return $"{Tell(await end)}, {lost} sends";
     }
 
+    private static async Task<string> LongBatch(JobHost host)
+    {
+        await Submission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, Job("one", batch: 1), new Pace(DeadlineSeconds: 7200), default);
+        QueuedJob? sent;
+        while ((sent = (await host.Queue.Peek(1)).FirstOrDefault()) is null)
+            await Task.Yield();
+        return $"limit {JobMessage.Parse(sent.Body).Limits.TimeoutS} s";
+    }
+
     private static async Task<string> Canceled(JobHost host)
     {
-        await Submission.Start(host.Client, host.Blobs, Job("one", batch: 1) with { Images = 1 }, null, default);
+        await Submission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, Job("one", batch: 1) with { Images = 1 }, null, default);
         var id = await Id(host);
         while ((await host.Queue.Count()).Waiting == 0)
             await Task.Yield();
@@ -129,7 +152,7 @@ internal static class JobScenarios
 
     private static async Task<string> Empty(JobHost host)
     {
-        await Submission.Start(host.Client, host.Blobs, Job("\n\n"), null, default);
+        await Submission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, Job("\n\n"), null, default);
         var end = await host.Work(await Id(host));
         return $"{end.Status} {end.Error}";
     }
