@@ -14,7 +14,7 @@ internal sealed class CheckpointFiles
             throw new CheckpointException($"{folder} is not a folder; give the folder that holds model_index.json.");
         }
 
-        Name = System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(Folder));
+        Name = CheckpointName.Of(Folder);
         Index = ModelIndex.Load(PathOf("model_index.json"));
         Scheduler = SchedulerConfig.Load(PathOf("scheduler/scheduler_config.json"));
         TextEncoder = Gemma2Config.Load(PathOf("text_encoder/config.json"));

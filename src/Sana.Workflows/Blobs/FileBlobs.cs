@@ -115,7 +115,7 @@ public sealed class FileBlobs : IBlobs
         }
 
         await Task.CompletedTask;
-        foreach (var entry in Walk(folder).Where(entry => entry.Name.StartsWith(prefix, StringComparison.Ordinal)))
+        foreach (var entry in Walk(folder, prefix))
         {
             cancellationToken.ThrowIfCancellationRequested();
             yield return entry;
@@ -123,9 +123,9 @@ public sealed class FileBlobs : IBlobs
     }
 
     /// <summary>In ordinal order of the whole names: a folder sorts with its slash, as <c>a-b</c> comes before <c>a/b</c>.</summary>
-    private IEnumerable<BlobEntry> Walk(string folder)
+    private IEnumerable<BlobEntry> Walk(string folder, string prefix)
     {
-        foreach (var (name, file) in Children(folder))
+        foreach (var (name, file) in Children(folder).Where(child => child.Name.StartsWith(prefix, StringComparison.Ordinal)))
         {
             if (file is not null)
             {
@@ -133,7 +133,7 @@ public sealed class FileBlobs : IBlobs
                 continue;
             }
 
-            foreach (var entry in Walk(name))
+            foreach (var entry in Walk(name, prefix))
             {
                 yield return entry;
             }
@@ -167,14 +167,22 @@ public sealed class FileBlobs : IBlobs
     {
         try
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            var made = MakeFolder(Path.GetDirectoryName(path)!);
             Directory.CreateDirectory(_incoming);
             for (var attempt = 1; ; attempt++)
             {
                 var stray = Path.Combine(_incoming, Guid.NewGuid().ToString("N"));
                 try
                 {
-                    return await WriteOnce(stray, path, write, publish, cancellationToken);
+                    var published = await WriteOnce(stray, path, write, publish, cancellationToken);
+                    for (var folder = Path.GetDirectoryName(path)!; published; folder = Path.GetDirectoryName(folder)!)
+                    {
+                        HardLink.FlushFolder(folder);
+                        if (folder == made)
+                            break;
+                    }
+
+                    return published;
                 }
                 catch (IOException error) when (attempt < MaxAttempts && (error is FileNotFoundException || error.HResult is NoEntry or WouldBlock))
                 {
@@ -186,6 +194,17 @@ public sealed class FileBlobs : IBlobs
         {
             throw FileFault.Of("write", Path.Combine(_root, name), error);
         }
+    }
+
+    /// <summary>Makes a folder and the ones above it.</summary>
+    /// <returns>The lowest folder that was there before: its new entry is flushed too.</returns>
+    private static string MakeFolder(string folder)
+    {
+        var there = folder;
+        while (!Directory.Exists(there) && Path.GetDirectoryName(there) is { } above)
+            there = above;
+        Directory.CreateDirectory(folder);
+        return there;
     }
 
     private static async Task<bool> WriteOnce(

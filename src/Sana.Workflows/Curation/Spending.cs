@@ -31,13 +31,14 @@ internal sealed class Spending(IBlobs blobs)
 {
     private readonly ConcurrentDictionary<(DatasetNames, Budget), Task<Purse>> _purses = new();
 
+    // All callers share one reading, so no caller's cancellation ends it.
     public Task<Purse> Of(DatasetNames names, Budget budget, int shards, IReadOnlyList<string> labels, CancellationToken cancellationToken) =>
-        _purses.GetOrAdd((names, budget), _ => Open(names, budget, shards, labels, cancellationToken));
+        _purses.GetOrAdd((names, budget), _ => Open(names, budget, shards, labels)).WaitAsync(cancellationToken);
 
     /// <summary>The next run of this dataset counts anew from what is written.</summary>
     public void Forget(DatasetNames names, Budget budget) => _purses.TryRemove((names, budget), out _);
 
-    private async Task<Purse> Open(DatasetNames names, Budget budget, int shards, IReadOnlyList<string> labels, CancellationToken cancellationToken)
+    private async Task<Purse> Open(DatasetNames names, Budget budget, int shards, IReadOnlyList<string> labels)
     {
         try
         {
@@ -46,7 +47,7 @@ internal sealed class Spending(IBlobs blobs)
             {
                 foreach (var label in labels)
                 {
-                    if (await blobs.Read(names.Usage(shard, label), cancellationToken) is { } bytes)
+                    if (await blobs.Read(names.Usage(shard, label), CancellationToken.None) is { } bytes)
                         spent = spent.Plus(JsonSerializer.Deserialize(bytes, CurateJson.Readable.Usage)!);
                 }
             }

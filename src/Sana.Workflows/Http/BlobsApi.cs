@@ -33,8 +33,8 @@ public sealed class BlobsApi(ApiParts parts)
         var headers = request.HttpContext.Response.Headers;
         headers.XContentTypeOptions = "nosniff";
         headers.ContentSecurityPolicy = Policy;
-        // Images never change under one name; a retry writes a dataset's files and report anew.
-        headers.CacheControl = name.StartsWith("datasets/", StringComparison.Ordinal) ? "private, no-cache" : "private, max-age=3600, immutable";
+        // An image never changes under its name. A retry writes lists, manifests and reports anew.
+        headers.CacheControl = BlobContent.Type(name).StartsWith("image/", StringComparison.Ordinal) ? "private, max-age=3600, immutable" : "private, no-cache";
         return TypedResults.Bytes(content, BlobContent.Type(name), enableRangeProcessing: true, entityTag: EntityTagHeaderValue.Parse($"\"{Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(content))[..32]}\""));
     });
 

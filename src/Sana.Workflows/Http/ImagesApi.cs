@@ -106,7 +106,8 @@ public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
     private async Task<ImagesResponse> Response(HttpRequest request, ImagesRequest asked, JobMessage message, JobResult result)
     {
         var data = new List<ImageData>();
-        foreach (var image in result.Images.Where(image => image.Blob is not null))
+        JobImage[] made = [.. result.Images.Where(image => image.Blob is not null)];
+        foreach (var image in made)
         {
             var base64 = asked.ResponseFormat == "url" ? null
                 : Convert.ToBase64String(await parts.Blobs.Read(image.Blob!, request.HttpContext.RequestAborted) ?? throw new ApiFault(500, "failed", "An image is not there any more."));
@@ -120,9 +121,9 @@ public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
             data,
             new ImagesUsage(0, 0, 0, new ImagesInput(0, 0), data.Count, (result.Timings?.TotalMs ?? 0) / 1000.0),
             new EffectiveParameters(
-                parts.Renderer()?.ModelName, result.Images[0].Width, result.Images[0].Height, input.Steps, input.GuidanceScale, input.NegativePrompt, input.Seeds!, message.JobId, ignored))
+                parts.Renderer()?.ModelName, made[0].Width, made[0].Height, input.Steps, input.GuidanceScale, input.NegativePrompt, input.Seeds!, message.JobId, ignored))
         {
-            Size = string.Create(CultureInfo.InvariantCulture, $"{result.Images[0].Width}x{result.Images[0].Height}"),
+            Size = string.Create(CultureInfo.InvariantCulture, $"{made[0].Width}x{made[0].Height}"),
             OutputFormat = message.Output.Format ?? "png",
         };
     }

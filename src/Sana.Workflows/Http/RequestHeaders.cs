@@ -8,13 +8,11 @@ internal static class RequestHeaders
     /// <summary>The longest that <c>Prefer: wait</c> holds a connection; hosts in front of this one give up after 230 seconds.</summary>
     public const int MaxWaitSeconds = 120;
 
-    /// <summary>RFC 7240: how long the client would wait for the end, zero when it says <c>respond-async</c> or nothing.</summary>
+    /// <summary>RFC 7240: how long the client would wait for the end, zero when it says nothing of it. <c>respond-async, wait=10</c> waits 10 seconds and is then answered 202.</summary>
     public static TimeSpan Wait(string? prefer)
     {
         foreach (var preference in (prefer ?? "").Split([',', ';'], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
         {
-            if (preference.Equals("respond-async", StringComparison.OrdinalIgnoreCase))
-                return TimeSpan.Zero;
             if (preference.StartsWith("wait=", StringComparison.OrdinalIgnoreCase)
                 && int.TryParse(preference["wait=".Length..].Trim('"'), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds))
                 return TimeSpan.FromSeconds(Math.Min(seconds, MaxWaitSeconds));

@@ -117,6 +117,27 @@ public sealed class FileBlobsTests : IDisposable
     }
 
     [Fact]
+    public async Task Listing_a_prefix_does_not_read_its_neighbours()
+    {
+        var blobs = FileBlobs.Open(_folder.Path);
+        await blobs.PutIfAbsent("runs/ab/one", new byte[1], None);
+        await Names(blobs, "runs/a");
+        var alone = await Cost();
+        Directory.CreateDirectory(_folder.File("runs/zz"));
+        for (var i = 0; i < 500; i++)
+            File.Create(_folder.File($"runs/zz/{i}")).Dispose();
+
+        Assert.InRange(await Cost(), 0, alone + 20_000);
+
+        async Task<long> Cost()
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            Assert.Equal(["runs/ab/one"], await Names(blobs, "runs/a"));
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+    }
+
+    [Fact]
     public async Task Links_below_the_folder_are_not_followed()
     {
         using var elsewhere = new TempFolder();

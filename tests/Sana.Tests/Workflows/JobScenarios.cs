@@ -134,7 +134,7 @@ internal static class JobScenarios
     {
         await Submission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, Job("one", batch: 1), new Pace(DeadlineSeconds: 7200), default);
         QueuedJob? sent;
-        while ((sent = (await host.Queue.Peek(1)).FirstOrDefault()) is null)
+        while ((sent = await host.Queue.Peek(1) is [var first, ..] ? first : null) is null)
             await Task.Yield();
         return $"limit {JobMessage.Parse(sent.Body).Limits.TimeoutS} s";
     }
