@@ -12,7 +12,7 @@ public sealed partial class SqliteOrchestrationService
     private readonly ConcurrentDictionary<long, PendingActivity> _open = [];
 
     /// <inheritdoc/>
-    public int TaskActivityDispatcherCount => 1;
+    public int TaskActivityDispatcherCount => _settings.MaxConcurrentActivities > 0 ? 1 : 0;
 
     /// <inheritdoc/>
     public int MaxConcurrentTaskActivityWorkItems => _settings.MaxConcurrentActivities;

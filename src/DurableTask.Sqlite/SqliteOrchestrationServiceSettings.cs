@@ -13,11 +13,11 @@ public sealed record SqliteOrchestrationServiceSettings
     /// <value>The journal's file, created with its folder when it is missing; it must be on a local disk, because the lease is a file lock. Or <see cref="InMemory"/>.</value>
     public required string Path { get; init; }
 
-    /// <value>Activities that run at once, 1…10,000. Default 32.</value>
+    /// <value>Activities that run at once, 0…10,000. Default 32. With 0 the orchestrations go on and their activities wait for the next process.</value>
     public int MaxConcurrentActivities
     {
         get;
-        init => field = Within(value, 10_000, nameof(MaxConcurrentActivities));
+        init => field = Within(value, 10_000, nameof(MaxConcurrentActivities), least: 0);
     } = 32;
 
     /// <value>Orchestrations that run at once, 1…10,000. One that waits does not run. Default 256.</value>
@@ -49,6 +49,6 @@ public sealed record SqliteOrchestrationServiceSettings
     /// <value>Where the service writes its log. Default nowhere.</value>
     public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
 
-    private static int Within(int value, int most, string name) =>
-        value >= 1 && value <= most ? value : throw new ArgumentOutOfRangeException(name, value, $"{name} {value} is outside 1…{most}.");
+    private static int Within(int value, int most, string name, int least = 1) =>
+        value >= least && value <= most ? value : throw new ArgumentOutOfRangeException(name, value, $"{name} {value} is outside {least}…{most}.");
 }

@@ -3,13 +3,14 @@ using Sana.Local.Hosting;
 
 namespace Sana.Local.Commands;
 
-/// <summary><c>sana suspend</c>, <c>sana cancel</c> and <c>sana retry</c>: an order to whoever runs the instance, or carried out here when nobody does.</summary>
+/// <summary><c>sana suspend</c>, <c>sana cancel</c> and <c>sana retry</c>: a request to the process that runs the instance, or carried out here when none does.</summary>
 internal sealed class SteerCommand : Command
 {
     private readonly string _verb;
     private readonly Argument<string> _id = Accept.Instance();
     private readonly Option<string> _data = Accept.Data();
     private readonly Option<string?> _reason;
+    private readonly Option<string?> _journal = Accept.Journal("Default: as the last time, or sqlite.");
     private readonly Option<bool> _json = Accept.Json();
 
     private SteerCommand(string verb, string description, string reason, bool reasonRequired)
@@ -19,6 +20,7 @@ internal sealed class SteerCommand : Command
         _reason = new Option<string?>("--reason") { Description = reason, Required = reasonRequired };
         Add(_id);
         Add(_data);
+        Add(_journal);
         if (reason.Length > 0)
             Add(_reason);
         Add(_json);
@@ -39,7 +41,7 @@ internal sealed class SteerCommand : Command
     {
         var (id, reason) = (parsed.GetRequiredValue(_id), parsed.GetValue(_reason));
         string[] reasons = _verb == "retry" ? reason!.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) : reason is null ? [] : [reason];
-        var done = await Orders.Give(parsed.GetRequiredValue(_data), new Order(_verb, id, reasons), cancellationToken);
+        var done = await ControlInbox.Send(parsed.GetRequiredValue(_data), parsed.GetValue(_journal), new ControlRequest(_verb, id, reasons), cancellationToken);
         if (parsed.GetValue(_json))
             Reports.WriteJson(new SteerReport(id, _verb, done), Reports.Json.SteerReport);
         else if (done)

@@ -1,11 +1,14 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Sana.Workflows;
 
 namespace Sana.Local.Hosting;
 
-/// <summary><c>host.json</c> in a data folder: what it was last opened with, so that <c>sana resume</c> needs no more than the folder. Texts with a key in them are not kept.</summary>
+/// <summary><c>host.json</c> in a data folder: what it was last opened with, so that <c>sana resume</c> needs no more than the folder. Of a place with a key in it only that is kept: whoever opens the folder must give it again.</summary>
 internal sealed record HostFile(string? Blobs, string? Checkpoint, string Device, string Queue, string? Journal = null)
 {
+    private const string Withheld = "(holds a key, give it again)";
+
     private static readonly string[] _secrets = ["AccountKey=", "SharedAccessSignature=", "sig="];
 
     /// <summary>The options with what they leave open taken from the folder; writes what is open no longer.</summary>
@@ -15,22 +18,31 @@ internal sealed record HostFile(string? Blobs, string? Checkpoint, string Device
         var known = Read(path);
         var complete = options with
         {
-            Blobs = options.Blobs ?? known?.Blobs,
+            Blobs = options.Blobs ?? Kept(known?.Blobs, "--out", options.Data),
             Checkpoint = options.Checkpoint ?? known?.Checkpoint,
             Device = hasDevice ? options.Device : known?.Device ?? options.Device,
-            Queue = hasQueue ? options.Queue : known?.Queue ?? options.Queue,
-            Journal = hasJournal ? options.Journal : known?.Journal ?? options.Journal,
+            Queue = hasQueue ? options.Queue : Kept(known?.Queue, "--queue", options.Data) ?? options.Queue,
+            Journal = hasJournal ? options.Journal : Kept(known?.Journal, "--journal", options.Data) ?? options.Journal,
         };
         var file = new HostFile(
-            Absolute(complete.Blobs), complete.Checkpoint is null ? null : Path.GetFullPath(complete.Checkpoint), complete.Device, IsSecret(complete.Queue) ? "sqlite" : complete.Queue,
-            IsSecret(complete.Journal) ? null : complete.Journal);
+            Absolute(complete.Blobs), complete.Checkpoint is null ? null : Path.GetFullPath(complete.Checkpoint), complete.Device, IsSecret(complete.Queue) ? Withheld : complete.Queue,
+            IsSecret(complete.Journal) ? Withheld : complete.Journal);
         Directory.CreateDirectory(options.Data);
         File.WriteAllText(path, JsonSerializer.Serialize(file, HostJson.Default.HostFile));
         return complete;
     }
 
     /// <summary>Where the outputs of a data folder go.</summary>
-    public static string Place(string data) => Read(Path.Combine(data, "host.json"))?.Blobs ?? Path.Combine(data, "blobs");
+    /// <exception cref="WorkflowException">The place holds a key, so it was not kept.</exception>
+    public static string Place(string data) => Kept(Read(Path.Combine(data, "host.json"))?.Blobs, "--out", data) ?? Path.Combine(data, "blobs");
+
+    /// <summary>The place of a data folder's journal.</summary>
+    /// <exception cref="WorkflowException">The place holds a key, so it was not kept.</exception>
+    public static string JournalOf(string data) => Kept(Read(Path.Combine(data, "host.json"))?.Journal, "--journal", data) ?? "sqlite";
+
+    private static string? Kept(string? place, string option, string data) => place == Withheld
+        ? throw new WorkflowException($"{data} was last opened with a {option} that holds a key, and keys are not kept: give {option} again.")
+        : place;
 
     private static HostFile? Read(string path)
     {
@@ -47,7 +59,7 @@ internal sealed record HostFile(string? Blobs, string? Checkpoint, string Device
     private static string? Absolute(string? place) => place switch
     {
         null => null,
-        _ when IsSecret(place) => null,
+        _ when IsSecret(place) => Withheld,
         _ when place.Contains('=', StringComparison.Ordinal) || place.Contains("://", StringComparison.Ordinal) || place.StartsWith("azurite", StringComparison.Ordinal) => place,
         _ => Path.GetFullPath(place),
     };
@@ -57,6 +69,6 @@ internal sealed record HostFile(string? Blobs, string? Checkpoint, string Device
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true)]
 [JsonSerializable(typeof(HostFile))]
-[JsonSerializable(typeof(Order))]
-[JsonSerializable(typeof(OrderAnswer))]
+[JsonSerializable(typeof(ControlRequest))]
+[JsonSerializable(typeof(ControlAnswer))]
 internal sealed partial class HostJson : JsonSerializerContext;

@@ -20,7 +20,7 @@ public sealed class LocalHost : IAsyncDisposable
     private readonly RendererSource _source;
     private readonly DurableHost _engine;
     private readonly Task _work;
-    private readonly Task _orders;
+    private readonly Task _control;
     private readonly IDisposable[] _owned;
 
     private LocalHost(IBlobs blobs, IJobQueue queue, DurableHost engine, RendererSource source, IDisposable[] owned, LocalOptions options)
@@ -30,7 +30,7 @@ public sealed class LocalHost : IAsyncDisposable
         var worker = options.Worker with { Device = options.Device };
         Handler = new JobHandler(blobs, engine.Client, source, queue.Name, worker, options.Clock);
         Worker = new RenderWorker(queue, Handler, source, worker, options.Logging.CreateLogger<RenderWorker>());
-        _orders = Orders.Serve(Path.GetFullPath(options.Data), engine.Client, _drain.Token);
+        _control = ControlInbox.Serve(Path.GetFullPath(options.Data), engine.Client, options.Logging.CreateLogger(nameof(ControlInbox)), _drain.Token);
         _work = options.Checkpoint is null ? Task.CompletedTask : Task.Run(() => Worker.Run(_drain.Token));
         // One task: whoever looks again sees what has happened since.
         Stopped = Task.WhenAny(_engine.Stopped, Failed(_work)).Unwrap();
@@ -114,7 +114,7 @@ public sealed class LocalHost : IAsyncDisposable
     {
         await _drain.CancelAsync();
         await _work.ContinueWith(_ => { }, TaskScheduler.Default);
-        await _orders;
+        await _control;
         await _engine.DisposeAsync();
         (Queue as IDisposable)?.Dispose();
         Release(_owned);

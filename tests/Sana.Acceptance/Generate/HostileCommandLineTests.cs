@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Sana.Acceptance.Support;
 using Sana.Tests.Support;
 using Xunit;
@@ -10,6 +11,20 @@ public sealed class HostileCommandLineTests(SmallCheckpoint checkpoint) : IDispo
     private readonly TempFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task Numbers_are_written_the_same_in_every_culture()
+    {
+        var plain = await SanaProgram.Run("info", checkpoint.Path);
+        var start = new ProcessStartInfo(SanaProgram.Executable, ["info", checkpoint.Path]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        start.Environment["LC_ALL"] = "de_DE.UTF-8";
+        using var process = Process.Start(start)!;
+
+        var german = await SanaProgram.Finish(process);
+
+        Assert.Matches(@"\d\.\d", plain.Output);
+        Assert.Equal(plain.Output, german.Output);
+    }
 
     [Theory]
     [InlineData("not a multiple of 32; use 992 or 1024", "--width", "1000")]

@@ -22,6 +22,8 @@ public sealed class LinkedWeightsTests
         SanaCheckpoint.Build(snapshot, new BuildOptions());
 
         Assert.Equal(Pixels(plain.Folder), Pixels(snapshot));
+        using var pipeline = SanaPipeline.Load(snapshot, new PipelineOptions { Threads = 1 });
+        Assert.Equal("owner/" + Path.GetFileName(plain.Folder), pipeline.ModelName);
     }
 
     [Fact]
@@ -95,8 +97,9 @@ public sealed class LinkedWeightsTests
     // models--owner--name/blobs/<hash>, models--owner--name/snapshots/<revision>/transformer/x.safetensors -> ../../../blobs/<hash>
     private static string Snapshot(string checkpoint, string cache)
     {
-        var snapshot = Path.Combine(cache, "snapshots", "5f2c", Path.GetFileName(checkpoint));
-        var blobs = Directory.CreateDirectory(Path.Combine(cache, "blobs")).FullName;
+        var repository = Path.Combine(cache, "models--owner--" + Path.GetFileName(checkpoint));
+        var snapshot = Path.Combine(repository, "snapshots", "5f2c");
+        var blobs = Directory.CreateDirectory(Path.Combine(repository, "blobs")).FullName;
         foreach (var file in Directory.EnumerateFiles(checkpoint, "*", SearchOption.AllDirectories))
         {
             var blob = Path.Combine(blobs, Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(file))));

@@ -1,10 +1,13 @@
 using System.Diagnostics;
+using DurableTask.Core;
 using DurableTask.Sqlite;
 using Sana.Local.Hosting;
 using Sana.Local.Queue;
 using Sana.Tests.Queue;
 using Sana.Tests.Support;
 using Sana.Tests.Workflows;
+using Sana.Workflows;
+using Sana.Workflows.Blobs;
 using Sana.Workflows.Durable;
 using Sana.Workflows.Generation;
 using Sana.Workflows.Queue;
@@ -79,13 +82,69 @@ public sealed class LocalHostTests(AzuriteFixture azurite) : IDisposable
         _renderer.Hangs = true;
         var id = (await Submission.Start(host.Client, host.Blobs, "fake", JobScenarios.Job(), null, default)).Instance.Id;
 
-        Assert.True(await Orders.Give(_folder.File("data"), new Order("suspend", id, []), default));
+        Assert.True(await ControlInbox.Send(_folder.File("data"), null, new ControlRequest("suspend", id, []), default));
         Assert.Equal(WorkflowStatus.Suspended, (await host.Client.Get(id))!.Status);
-        Assert.True(await Orders.Give(_folder.File("data"), new Order("cancel", id, ["enough"]), default));
-        Assert.False(await Orders.Give(_folder.File("data"), new Order("cancel", "nobody", []), default));
+        Assert.True(await ControlInbox.Send(_folder.File("data"), null, new ControlRequest("cancel", id, ["enough"]), default));
+        Assert.False(await ControlInbox.Send(_folder.File("data"), null, new ControlRequest("cancel", "nobody", []), default));
 
         var end = await host.Client.Wait(id);
         Assert.Equal((WorkflowStatus.Canceled, "enough"), (end.Status, end.Error));
+    }
+
+    [Fact]
+    public async Task A_bad_request_in_the_control_folder_does_not_stop_the_others()
+    {
+        await using var host = await Open();
+        var control = Directory.CreateDirectory(_folder.File("data/control")).FullName;
+        foreach (var (name, text) in new[] { ("0-0", "null"), ("0-1", "not json"), ("0-2", "{\"verb\":\"dance\",\"id\":\"x\",\"reasons\":[]}"), ("0-3", "{\"verb\":\"retry\",\"id\":null,\"reasons\":null}") })
+            await File.WriteAllTextAsync(Path.Combine(control, name + ".request"), text);
+
+        Assert.False(await ControlInbox.Send(_folder.File("data"), null, new ControlRequest("cancel", "nobody", []), default));
+
+        Assert.Equal(["0-0.answer", "0-1.answer", "0-2.answer", "0-3.answer"], Directory.EnumerateFiles(control).Select(file => Path.GetFileName(file)!).Order());
+        Assert.Contains("is none of cancel", await File.ReadAllTextAsync(Path.Combine(control, "0-2.answer")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Without_an_owner_a_request_runs_no_activity()
+    {
+        var options = new LocalOptions { Data = _folder.File("data") };
+        var (asked, other) = ("", "");
+        var blobs = FileBlobs.Open(_folder.File("data/blobs"));
+        await using (var engine = await DurableHost.Open(options))
+        {
+            asked = (await Submission.Start(engine.Client, blobs, "fake", JobScenarios.Job("asked"), null, default)).Instance.Id;
+            other = (await Submission.Start(engine.Client, blobs, "fake", JobScenarios.Job("other"), null, default)).Instance.Id;
+        }
+
+        Assert.True(await ControlInbox.Send(_folder.File("data"), null, new ControlRequest("suspend", other, []), default));
+        Assert.True(await ControlInbox.Send(_folder.File("data"), null, new ControlRequest("resume", other, []), default));
+        Assert.True(await ControlInbox.Send(_folder.File("data"), null, new ControlRequest("cancel", asked, ["enough"]), default));
+
+        using var journal = new JournalReader(_folder.File("data/journal.db"));
+        Assert.Equal(OrchestrationStatus.Terminated, (await journal.GetOrchestrationStateAsync(asked, ""))!.OrchestrationStatus);
+        Assert.Equal(OrchestrationStatus.Running, (await journal.GetOrchestrationStateAsync(other, ""))!.OrchestrationStatus);
+        var history = await journal.GetOrchestrationHistoryAsync(other, "");
+        Assert.Contains("PlanImages", history, StringComparison.Ordinal);
+        Assert.DoesNotContain("TaskEventId", history.Replace("\"TaskEventId\":-1", "", StringComparison.Ordinal), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("queue")]
+    [InlineData("journal")]
+    [InlineData("out")]
+    public void A_place_with_a_key_must_be_given_again(string option)
+    {
+        const string secret = "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=c2VjcmV0;QueueName=q";
+        var options = new LocalOptions { Data = _folder.Path };
+        HostFile.Complete(
+            option switch { "queue" => options with { Queue = secret }, "journal" => options with { Journal = secret }, _ => options with { Blobs = secret } },
+            hasDevice: false, hasQueue: option == "queue", hasJournal: option == "journal");
+
+        var refused = Assert.Throws<WorkflowException>(() => HostFile.Complete(options, hasDevice: false, hasQueue: false, hasJournal: false));
+
+        Assert.Contains($"give --{option} again", refused.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("c2VjcmV0", File.ReadAllText(_folder.File("host.json")), StringComparison.Ordinal);
     }
 
     [Fact]
