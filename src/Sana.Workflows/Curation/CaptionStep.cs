@@ -14,7 +14,8 @@ internal sealed class CaptionStep(IBlobs blobs, OpenDatasets datasets, Spending 
     public async Task<ItemCounts> Run(CaptionTicket ticket, CancellationToken cancellationToken)
     {
         var (label, shard) = (ticket.Label, ticket.Shard.Shard);
-        var dataset = await datasets.Open(ticket.Shard.Job, cancellationToken);
+        using var lease = await datasets.Open(ticket.Shard.Job, cancellationToken);
+        var dataset = lease.Dataset;
         var (names, retry) = (dataset.Names, ticket.Shard.Retry);
         var before = await blobs.TryReadLines(names.Captions(shard, label), CurateJson.Readable.CaptionLine, cancellationToken);
         var rows = await blobs.ReadLines(names.Linked(shard), CurationJson.Lines.IndexRow, cancellationToken);

@@ -12,7 +12,8 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
 {
     public async Task<CurateSummary> Run(DatasetTicket ticket, CancellationToken cancellationToken)
     {
-        var dataset = await datasets.Open(ticket.Job, cancellationToken);
+        using var lease = await datasets.Open(ticket.Job, cancellationToken);
+        var dataset = lease.Dataset;
         var names = dataset.Names;
         var shards = new List<ShardStats>();
         for (var shard = 0; shard < ticket.Shards; shard++)

@@ -17,7 +17,8 @@ internal sealed class IngestStep(IBlobs blobs, OpenDatasets datasets, StageClock
 
     public async Task<ItemCounts> Run(ShardTicket ticket, CancellationToken cancellationToken)
     {
-        var dataset = await datasets.Open(ticket.Job, cancellationToken);
+        using var lease = await datasets.Open(ticket.Job, cancellationToken);
+        var dataset = lease.Dataset;
         var (names, shard) = (dataset.Names, ticket.Shard);
         var before = await blobs.TryReadLines(names.Ingested(shard), CurationJson.Lines.IndexRow, cancellationToken);
         if (before is not null && ticket.Retry is null)

@@ -11,7 +11,8 @@ internal sealed class LinkStep(IBlobs blobs, OpenDatasets datasets)
 {
     public async Task<ItemCounts> Run(DatasetTicket ticket, CancellationToken cancellationToken)
     {
-        var dataset = await datasets.Open(ticket.Job, cancellationToken);
+        using var lease = await datasets.Open(ticket.Job, cancellationToken);
+        var dataset = lease.Dataset;
         var duplicates = new Duplicates(dataset.Settings.Duplicates);
         var counts = await EachShard(ticket.Shards, dataset.Names, from: dataset.Names.Ingested, row => Link(row, duplicates), cancellationToken);
 

@@ -15,33 +15,89 @@ using Sana.Workflows.Blobs;
 
 namespace Sana.Workflows.Curation;
 
-/// <summary>What the steps of one dataset work with, opened once in a process: every step of a job meets the same captioners, with their rate limits and open circuits.</summary>
+/// <summary>
+/// What the steps of one dataset work with, opened once in a process: every step of a job meets the same captioners, with their rate limits and open circuits. A dataset that no step uses is
+/// closed once <see cref="MaxIdle"/> others were used after it; one that a step uses is never closed.
+/// </summary>
 internal sealed class OpenDatasets(IBlobs blobs, CurationTools tools) : IDisposable
 {
-    private readonly ConcurrentDictionary<string, Lazy<Task<OpenDataset>>> _open = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, Lazy<Task<ClipScorer>>> _scorers = new(StringComparer.Ordinal);
+    /// <summary>Datasets that stay open although no step uses them.</summary>
+    public const int MaxIdle = 4;
 
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, Entry> _entries = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Lazy<Task<ClipScorer>>> _scorers = new(StringComparer.Ordinal);
+    private long _uses;
+    private bool _isClosed;
+
+    /// <summary>The dataset of a job. Whoever asked disposes the answer when the step has ended.</summary>
     /// <exception cref="WorkflowException">There is no such job, or its source is not there.</exception>
-    public async Task<OpenDataset> Open(string job, CancellationToken cancellationToken)
+    public async Task<DatasetLease> Open(string job, CancellationToken cancellationToken)
     {
-        var opening = _open.GetOrAdd(job, _ => new Lazy<Task<OpenDataset>>(() => Read(job)));
+        Entry entry;
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_isClosed, this);
+            if (!_entries.TryGetValue(job, out entry!) || entry.Opening.IsFaulted)
+                _entries[job] = entry = new Entry(Task.Run(() => Read(job), CancellationToken.None));
+            entry.Users++;
+        }
+
         try
         {
-            return await opening.Value.WaitAsync(cancellationToken);
+            return new DatasetLease(await entry.Opening.WaitAsync(cancellationToken), () => Release(entry));
         }
-        catch when (opening.Value.IsFaulted)
+        catch
         {
-            _open.TryRemove(new(job, opening));
+            Release(entry);
             throw;
         }
     }
 
     public void Dispose()
     {
-        foreach (var dataset in _open.Values.Where(opening => opening is { IsValueCreated: true, Value.IsCompletedSuccessfully: true }))
-            dataset.Value.Result.Dispose();
-        foreach (var scorer in _scorers.Values.Where(opening => opening is { IsValueCreated: true, Value.IsCompletedSuccessfully: true }))
-            scorer.Value.Result.Dispose();
+        lock (_lock)
+            _isClosed = true;
+        CloseIdle();
+    }
+
+    private void Release(Entry entry)
+    {
+        lock (_lock)
+        {
+            entry.Users--;
+            entry.LastUse = ++_uses;
+        }
+
+        CloseIdle();
+    }
+
+    private void CloseIdle()
+    {
+        var closed = new List<OpenDataset>();
+        bool isEnd;
+        lock (_lock)
+        {
+            string[] idle = [.. _entries.Where(entry => entry.Value is { Users: 0, Opening.IsCompleted: true }).OrderByDescending(entry => entry.Value.LastUse).Select(entry => entry.Key)];
+            foreach (var job in idle.Skip(_isClosed ? 0 : MaxIdle))
+            {
+                if (_entries.Remove(job, out var entry) && entry.Opening.IsCompletedSuccessfully)
+                    closed.Add(entry.Opening.Result);
+            }
+
+            isEnd = _isClosed && _entries.Count == 0;
+        }
+
+        foreach (var dataset in closed)
+            dataset.Dispose();
+        if (!isEnd)
+            return;
+        // The last step has ended: nothing is scored any more.
+        foreach (var checkpoint in _scorers.Keys)
+        {
+            if (_scorers.TryRemove(checkpoint, out var loading) && loading is { IsValueCreated: true, Value.IsCompletedSuccessfully: true })
+                loading.Value.Result.Dispose();
+        }
     }
 
     private async Task<OpenDataset> Read(string name)
@@ -51,19 +107,28 @@ internal sealed class OpenDatasets(IBlobs blobs, CurationTools tools) : IDisposa
         CurationSubmission.Check(job);
         var place = await SourcePlace.Open(job.Source, default);
         var captioners = new List<OpenCaptioner>();
-        foreach (var config in job.Settings.ReadCaptioners())
-            captioners.Add(new OpenCaptioner(await tools.Captioner(config, default), config));
-        return new OpenDataset
+        try
         {
-            Job = job,
-            Names = new DatasetNames(job.Dataset, job.Version),
-            Source = SourceReader.Open(place.Files, place.Path, job.Settings.Reading, tools.Download),
-            Ingest = new ImageIngest(job.Settings.Ingest),
-            Selector = new CaptionSelector(job.Settings.Selection),
-            Captioners = captioners,
-            Scorer = job.Settings.Clip is { } clip ? await Scorer(clip) : null,
-            Known = await KnownHashes.Of(blobs, job.Since is { } since ? new DatasetNames(job.Dataset, since) : null, default),
-        };
+            foreach (var config in job.Settings.ReadCaptioners())
+                captioners.Add(new OpenCaptioner(await tools.Captioner(config, default), config));
+            return new OpenDataset
+            {
+                Job = job,
+                Names = new DatasetNames(job.Dataset, job.Version),
+                Source = SourceReader.Open(place.Files, place.Path, job.Settings.Reading, tools.Download),
+                Ingest = new ImageIngest(job.Settings.Ingest),
+                Selector = new CaptionSelector(job.Settings.Selection),
+                Captioners = captioners,
+                Scorer = job.Settings.Clip is { } clip ? await Scorer(clip) : null,
+                Known = await KnownHashes.Of(blobs, job.Since is { } since ? new DatasetNames(job.Dataset, since) : null, default),
+            };
+        }
+        catch
+        {
+            foreach (var captioner in captioners)
+                captioner.Dispose();
+            throw;
+        }
     }
 
     private async Task<ClipScorer> Scorer(string checkpoint)
@@ -79,6 +144,25 @@ internal sealed class OpenDatasets(IBlobs blobs, CurationTools tools) : IDisposa
             throw;
         }
     }
+
+    private sealed class Entry(Task<OpenDataset> opening)
+    {
+        public Task<OpenDataset> Opening => opening;
+
+        public int Users { get; set; }
+
+        public long LastUse { get; set; }
+    }
+}
+
+/// <summary>A dataset while a step uses it.</summary>
+internal sealed class DatasetLease(OpenDataset dataset, Action release) : IDisposable
+{
+    private Action? _release = release;
+
+    public OpenDataset Dataset => dataset;
+
+    public void Dispose() => Interlocked.Exchange(ref _release, null)?.Invoke();
 }
 
 /// <summary>One dataset's parts.</summary>

@@ -9,7 +9,8 @@ internal sealed class PlanStep(IBlobs blobs, OpenDatasets datasets)
 {
     public async Task<DatasetPlan> Run(CurateRequest request, CancellationToken cancellationToken)
     {
-        var dataset = await datasets.Open(request.Job, cancellationToken);
+        using var lease = await datasets.Open(request.Job, cancellationToken);
+        var dataset = lease.Dataset;
         var isClaimed = await blobs.Exists(dataset.Names.Config, cancellationToken);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var (shards, items) = (0, 0L);

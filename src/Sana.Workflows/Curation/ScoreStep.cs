@@ -19,7 +19,8 @@ internal sealed class ScoreStep(IBlobs blobs, OpenDatasets datasets, StageClock 
 
     public async Task<ItemCounts> Run(ShardTicket ticket, CancellationToken cancellationToken)
     {
-        var dataset = await datasets.Open(ticket.Job, cancellationToken);
+        using var lease = await datasets.Open(ticket.Job, cancellationToken);
+        var dataset = lease.Dataset;
         var names = dataset.Names;
         var before = await blobs.TryReadLines(names.Scores(ticket.Shard), CurateJson.Readable.ScoreLine, cancellationToken);
         if (before is not null && ticket.Retry is null)

@@ -14,7 +14,8 @@ internal sealed class WriteStep(IBlobs blobs, OpenDatasets datasets, StageClock 
     public async Task<ItemCounts> Run(ShardTicket ticket, CancellationToken cancellationToken)
     {
         var timing = clock.Start();
-        var dataset = await datasets.Open(ticket.Job, cancellationToken);
+        using var lease = await datasets.Open(ticket.Job, cancellationToken);
+        var dataset = lease.Dataset;
         var (names, shard) = (dataset.Names, ticket.Shard);
         var rows = await blobs.ReadCaptioned(dataset, shard, cancellationToken);
         var scores = dataset.Scorer is null ? [] : (await blobs.ReadLines(names.Scores(shard), CurateJson.Readable.ScoreLine, cancellationToken)).ToDictionary(line => line.Row);
