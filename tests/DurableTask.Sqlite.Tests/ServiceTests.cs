@@ -250,7 +250,7 @@ public class ServiceTests
     {
         Func<SqliteOrchestrationServiceSettings>[] all =
         [
-            () => new SqliteOrchestrationServiceSettings { Path = "x", MaxConcurrentActivities = value },
+            () => new SqliteOrchestrationServiceSettings { Path = "x", MaxConcurrentActivities = value == 0 ? -1 : value },
             () => new SqliteOrchestrationServiceSettings { Path = "x", MaxConcurrentOrchestrations = value },
             () => new SqliteOrchestrationServiceSettings { Path = "x", MaxInstancesInMemory = value > 10_000 ? 1_000_001 : value },
         ];
@@ -260,9 +260,13 @@ public class ServiceTests
             if (isGood)
                 settings();
             else
-                Assert.Contains("is outside 1…", Assert.Throws<ArgumentOutOfRangeException>(settings).Message, StringComparison.Ordinal);
+                Assert.Contains("is outside ", Assert.Throws<ArgumentOutOfRangeException>(settings).Message, StringComparison.Ordinal);
         }
     }
+
+    [Fact]
+    public void No_activities_at_all_is_a_setting() =>
+        Assert.Equal(0, new SqliteOrchestrationServiceSettings { Path = "x", MaxConcurrentActivities = 0 }.MaxConcurrentActivities);
 
     private static async Task Suspended(SqliteHost host, string orchestration)
     {

@@ -27,16 +27,26 @@ internal sealed class IngestStep(IBlobs blobs, OpenDatasets datasets, StageClock
         var timing = clock.Start();
         var items = await blobs.ReadLines(names.Items(shard), CurationJson.Lines.SourceItem, cancellationToken);
         var rows = new IndexRow[items.Count];
-        var failed = 0;
+        // Only what this run examines counts: a retry of failure_threshold goes on behind the rows that made the first run stop.
+        var (examined, failed, isStopped) = (0, 0, false);
         for (var start = 0; start < rows.Length; start += Block)
         {
             var end = Math.Min(start + Block, rows.Length);
-            var isStopped = start > 0 && failed > dataset.Settings.MaxFailures * start;
-            await Parallel.ForEachAsync(Enumerable.Range(start, end - start), new ParallelOptions { MaxDegreeOfParallelism = Block, CancellationToken = cancellationToken }, async (i, cancellation) =>
-                rows[i] = before is not null && !ticket.Retry.Wants(before[i].Reason) ? before[i]
-                    : isStopped ? Row(items[i], shard, i) with { Status = RowStatus.Failed, Reason = Reasons.FailureThreshold, ErrorMessage = Stopped(failed, start, dataset) }
-                    : await Examine(dataset, items[i], shard, i, cancellation));
-            failed += rows[start..end].Count(row => row.Status == RowStatus.Rejected);
+            isStopped |= failed > dataset.Settings.MaxFailures * examined;
+            int[] wanted = [.. Enumerable.Range(start, end - start).Where(i => before is null || ticket.Retry.Wants(before[i].Reason))];
+            for (var i = start; i < end; i++)
+                rows[i] = before is not null ? before[i] : Row(items[i], shard, i);
+            if (isStopped)
+            {
+                foreach (var i in wanted)
+                    rows[i] = Row(items[i], shard, i) with { Status = RowStatus.Failed, Reason = Reasons.FailureThreshold, ErrorMessage = Stopped(failed, examined, dataset) };
+                continue;
+            }
+
+            await Parallel.ForEachAsync(wanted, new ParallelOptions { MaxDegreeOfParallelism = Block, CancellationToken = cancellationToken }, async (i, cancellation) =>
+                rows[i] = await Examine(dataset, items[i], shard, i, cancellation));
+            examined += wanted.Length;
+            failed += wanted.Count(i => rows[i].Status == RowStatus.Rejected);
         }
 
         await blobs.WriteLines(names.Ingested(shard), rows, CurationJson.Lines.IndexRow, cancellationToken);
@@ -123,6 +133,6 @@ internal sealed class IngestStep(IBlobs blobs, OpenDatasets datasets, StageClock
             : row with { Key = row.Uid!, Status = RowStatus.Success };
     }
 
-    private static string Stopped(int failed, int looked, OpenDataset dataset) =>
-        FormattableString.Invariant($"{failed} of the shard's first {looked} items failed, more than {dataset.Settings.MaxFailures:P0}; the rest was not read. Look at their reasons, then retry failure_threshold.");
+    private static string Stopped(int failed, int examined, OpenDataset dataset) =>
+        FormattableString.Invariant($"{failed} of the {examined} items of the shard that were read failed, more than {dataset.Settings.MaxFailures:P0}; the rest was not read. Look at their reasons, then retry failure_threshold.");
 }

@@ -31,6 +31,7 @@ internal static class CurationScenarios
         new("A run of a finished version pays nothing", Twice, "asks 12, again 0, same tree"),
         new("The next version takes what is new", NextVersion, "v1 success 6, again v1, v2 known 6 success 2 since v1"),
         new("A version stands for its settings", OtherSettings, "Failed: was made with other settings; give it another version."),
+        new("A shard of failures is left, and a retry goes on behind them", TooManyFailures, "Completed, failed 192 filtered 24 rejected 40, then filtered 216 rejected 40"),
         new("An empty source fails", Empty, "Failed: give a folder or container with images, a tar or a manifest.", PassesTime: true),
     ];
 
@@ -139,6 +140,17 @@ internal static class CurationScenarios
         var next = await CurationSubmission.Next(host.Blobs, job, default);
         var second = await Run(host, next);
         return $"v1 {Statuses(first)}, again {again.Version}, {next.Version} {Statuses(second)} since {next.Since}";
+    }
+
+    private static async Task<string> TooManyFailures(JobHost host)
+    {
+        var source = Directory.CreateDirectory(host.File("source")).FullName;
+        for (var i = 0; i < 256; i++)
+            File.WriteAllBytes(Path.Combine(source, string.Create(CultureInfo.InvariantCulture, $"{i:000}.png")), i < 40 ? "no image"u8.ToArray() : Picture(i));
+        var first = await Run(host, Job(host, new CurationSettings { MaxFailures = 0.5 }));
+        await CurationSubmission.Retry(host.Client, first.Id, [Reasons.FailureThreshold]);
+        var second = await host.Work(first.Id);
+        return $"{first.Status}, {Statuses(first)}, then {Statuses(second)}";
     }
 
     private static async Task<string> OtherSettings(JobHost host)
