@@ -20,15 +20,11 @@ internal sealed class ServeCommand : Command
         HelpName = "folder",
     };
 
-    private readonly Option<string?> _out = new("--out", "-o")
-    {
-        Description = "Folder; azurite[:container[/prefix]]; storage connection string, with ;Container=name[/prefix]; https://account.blob.core.windows.net/container[/prefix]. Default: blobs in the data folder.",
-        HelpName = "place",
-    };
+    private readonly Option<string?> _out = Accept.Place("--out", "Default: blobs in the data folder.");
 
     private readonly Option<string?> _queue = new("--queue") { Description = "sqlite; azurite[:queue]; storage connection string, with ;Queue=name. Default: sqlite.", HelpName = "place" };
     private readonly Option<string?> _journal = Accept.Journal("Default: sqlite.");
-    private readonly Option<string?> _device = new("--device") { Description = "cpu, cuda or cuda:N with N 0…63. Default: cpu." };
+    private readonly Option<string?> _device = Accept.Device();
     private readonly Option<string?> _apiKey = new("--api-key")
     {
         Description = $"Keys that open the API, parted by commas, 16 or more characters each. Needed beyond loopback. Default: the variable {KeyVariable}, which other users cannot see.",

@@ -87,8 +87,7 @@ internal static partial class ControlInbox
     private static async Task<bool> Ask(string data, ControlRequest request, CancellationToken cancellationToken)
     {
         var path = Path.Combine(Directory.CreateDirectory(Path.Combine(data, "control")).FullName, Guid.CreateVersion7().ToString("N"));
-        await File.WriteAllTextAsync(path + ".new", JsonSerializer.Serialize(request, HostJson.Default.ControlRequest), cancellationToken);
-        File.Move(path + ".new", path + ".request");
+        await Publish(path + ".request", JsonSerializer.Serialize(request, HostJson.Default.ControlRequest), cancellationToken);
         for (var begun = TimeProvider.System.GetTimestamp(); TimeProvider.System.GetElapsedTime(begun) < AnswerTimeout; await Task.Delay(PollInterval, cancellationToken))
         {
             if (!File.Exists(path + ".answer"))
@@ -117,10 +116,15 @@ internal static partial class ControlInbox
             answer = new ControlAnswer(Done: false, $"The request could not be carried out: {error.Message}");
         }
 
-        var answered = Path.ChangeExtension(path, ".answer");
-        await File.WriteAllTextAsync(answered + ".new", JsonSerializer.Serialize(answer, HostJson.Default.ControlAnswer));
-        File.Move(answered + ".new", answered, overwrite: true);
+        await Publish(Path.ChangeExtension(path, ".answer"), JsonSerializer.Serialize(answer, HostJson.Default.ControlAnswer), CancellationToken.None);
         File.Delete(path);
+    }
+
+    /// <summary>Whoever sees the name sees the whole text.</summary>
+    private static async Task Publish(string path, string text, CancellationToken cancellationToken)
+    {
+        await File.WriteAllTextAsync(path + ".new", text, cancellationToken);
+        File.Move(path + ".new", path, overwrite: true);
     }
 
     private static async Task<bool> Apply(WorkflowClient client, ControlRequest request) => request.Verb switch
