@@ -3,10 +3,10 @@ using Microsoft.DurableTask.Client;
 using Microsoft.Extensions.DependencyInjection;
 using Sana.Functions.Durable;
 using Sana.Functions.Hosting;
-using Sana.Workflows;
-using Sana.Workflows.Durable;
-using Sana.Workflows.Requests;
-using Sana.Workflows.Schedules;
+using Sana.Jobs;
+using Sana.Jobs.Durable;
+using Sana.Jobs.Requests;
+using Sana.Jobs.Schedules;
 
 namespace Sana.Functions;
 

@@ -2,8 +2,8 @@ using Microsoft.Azure.Functions.Worker;
 using Microsoft.DurableTask.Client;
 using Sana.Functions.Durable;
 using Sana.Functions.Hosting;
-using Sana.Workflows.Curation;
-using Sana.Workflows.Schedules;
+using Sana.Jobs.Curation;
+using Sana.Jobs.Schedules;
 
 namespace Sana.Functions;
 

@@ -1,9 +1,9 @@
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.DurableTask;
-using Sana.Workflows;
-using Sana.Workflows.Orchestrations;
-using Sana.Workflows.Requests;
-using Sana.Workflows.Schedules;
+using Sana.Jobs;
+using Sana.Jobs.Orchestrations;
+using Sana.Jobs.Requests;
+using Sana.Jobs.Schedules;
 
 namespace Sana.Functions;
 

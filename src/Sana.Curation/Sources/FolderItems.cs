@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Sana.Curation.Sources.Tars;
+using Sana.Storage.Sources;
 
 namespace Sana.Curation.Sources;
 

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Sana.Storage.Sources;
 
 namespace Sana.Curation.Sources;
 

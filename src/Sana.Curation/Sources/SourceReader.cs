@@ -1,5 +1,6 @@
 using Sana.Curation.Sources.Manifests;
 using Sana.Curation.Sources.Tars;
+using Sana.Storage.Sources;
 
 namespace Sana.Curation.Sources;
 

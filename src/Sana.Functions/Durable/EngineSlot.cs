@@ -1,6 +1,5 @@
 using Microsoft.DurableTask.Client;
-using Sana.Workflows;
-using Sana.Workflows.Durable;
+using Sana.Jobs.Durable;
 
 namespace Sana.Functions.Durable;
 
@@ -11,7 +10,7 @@ internal sealed class EngineSlot
 {
     private volatile DurableTaskClient? _newest;
 
-    public EngineSlot() => Client = new WorkflowClient(() => _newest ?? throw new WorkflowException("No function has brought the Durable client yet; try again."));
+    public EngineSlot() => Client = new WorkflowClient(() => _newest ?? throw new SanaException("No function has brought the Durable client yet; try again."));
 
     /// <summary>Starts, finds and steers instances.</summary>
     public WorkflowClient Client { get; }

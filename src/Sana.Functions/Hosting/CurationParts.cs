@@ -2,14 +2,14 @@ using Sana.Curation;
 using Sana.Curation.Captioning;
 using Sana.Curation.Captioning.Chat;
 using Sana.Curation.Captioning.Config;
+using Sana.Curation.Sources;
 using Sana.Functions.Rendering;
 using Sana.GraphBuilder;
 using Sana.Inference.Clip;
 using Sana.Inference.Runtime;
-using Sana.Workflows;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Curation;
-using Sana.Workflows.Net;
+using Sana.Jobs.Curation;
+using Sana.Storage.Blobs;
+using Sana.Storage.Net;
 
 namespace Sana.Functions.Hosting;
 
@@ -22,12 +22,12 @@ internal sealed class CurationParts(FunctionsSettings settings, TimeProvider clo
     private Device Here => Device.Parse(settings.IsGpu ? settings.Device : "cpu");
 
     /// <summary>The configuration of an app; the default where it has none.</summary>
-    /// <exception cref="WorkflowException">It cannot be used.</exception>
+    /// <exception cref="SanaException">It cannot be used.</exception>
     public static async Task<CurationConfig> Read(IBlobs blobs, CancellationToken cancellationToken) =>
         await blobs.Read(CurationConfig.Blob, cancellationToken) is { } json ? CurationConfig.Parse(json) : new CurationConfig();
 
     /// <summary>The settings of its runs.</summary>
-    /// <exception cref="WorkflowException">A value cannot be used.</exception>
+    /// <exception cref="SanaException">A value cannot be used.</exception>
     public static CurationSettings Settings(CurationConfig config)
     {
         try
@@ -36,7 +36,7 @@ internal sealed class CurationParts(FunctionsSettings settings, TimeProvider clo
         }
         catch (CurationException error)
         {
-            throw new WorkflowException($"{CurationConfig.Blob} cannot be used: {error.Message}", error);
+            throw new SanaException($"{CurationConfig.Blob} cannot be used: {error.Message}", error);
         }
     }
 

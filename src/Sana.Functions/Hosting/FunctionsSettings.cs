@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Configuration;
-using Sana.Workflows;
 
 namespace Sana.Functions.Hosting;
 
@@ -61,7 +60,7 @@ public sealed record FunctionsSettings
     public bool IsOrchestrator => Role is "orchestrator" or "both";
 
     /// <summary>Reads and checks the settings.</summary>
-    /// <exception cref="WorkflowException">One is missing or is none of its values.</exception>
+    /// <exception cref="SanaException">One is missing or is none of its values.</exception>
     public static FunctionsSettings Read(IConfiguration configuration)
     {
         ArgumentNullException.ThrowIfNull(configuration);
@@ -93,15 +92,15 @@ public sealed record FunctionsSettings
     private void Check()
     {
         if (!IsGpu && !IsOrchestrator)
-            throw new WorkflowException($"Sana__Role is '{Role}'; use orchestrator, gpu or both.");
+            throw new SanaException($"Sana__Role is '{Role}'; use orchestrator, gpu or both.");
         if (Road is not ("servicebus" or "storage"))
-            throw new WorkflowException($"Sana__Road is '{Road}'; use servicebus or storage.");
+            throw new SanaException($"Sana__Road is '{Road}'; use servicebus or storage.");
         if (Road == "servicebus" && ServiceBus is null && ServiceBusNamespace is null)
-            throw new WorkflowException("Sana__Road is servicebus: set ServiceBus or ServiceBus__fullyQualifiedNamespace too.");
+            throw new SanaException("Sana__Road is servicebus: set ServiceBus or ServiceBus__fullyQualifiedNamespace too.");
         if (Road == "storage" && HostStorage is null && HostAccount is null)
-            throw new WorkflowException("Sana__Road is storage: set AzureWebJobsStorage or AzureWebJobsStorage__accountName too.");
+            throw new SanaException("Sana__Road is storage: set AzureWebJobsStorage or AzureWebJobsStorage__accountName too.");
         if (Role == "gpu" && Checkpoint is null)
-            throw new WorkflowException("Sana__Role is gpu: set Sana__Checkpoint to the folder of the weights.");
+            throw new SanaException("Sana__Role is gpu: set Sana__Checkpoint to the folder of the weights.");
     }
 
     private static string? Given(string? text) => string.IsNullOrWhiteSpace(text) ? null : text;

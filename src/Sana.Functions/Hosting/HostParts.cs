@@ -2,16 +2,15 @@ using System.Security.Cryptography;
 using Sana.Functions.Durable;
 using Sana.Functions.Queue;
 using Sana.Functions.Rendering;
-using Sana.Workflows;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Curation;
-using Sana.Workflows.Durable;
-using Sana.Workflows.Generation;
-using Sana.Workflows.Http;
-using Sana.Workflows.Net;
-using Sana.Workflows.Queue;
-using Sana.Workflows.Requests;
-using Sana.Workflows.Schedules;
+using Sana.Jobs.Curation;
+using Sana.Jobs.Durable;
+using Sana.Jobs.Generation;
+using Sana.Jobs.Http;
+using Sana.Jobs.Queue;
+using Sana.Jobs.Requests;
+using Sana.Jobs.Schedules;
+using Sana.Storage.Blobs;
+using Sana.Storage.Net;
 
 namespace Sana.Functions.Hosting;
 
@@ -83,6 +82,6 @@ internal sealed record HostParts(IBlobs Blobs, IJobQueue Queue, TaskRegistry Tas
     private static async Task<byte[]> Key(IBlobs blobs, CancellationToken cancellationToken)
     {
         await blobs.PutIfAbsent(LinkKey, RandomNumberGenerator.GetBytes(32), cancellationToken);
-        return await blobs.Read(LinkKey, cancellationToken) is { Length: 32 } key ? key : throw new WorkflowException($"{LinkKey} is damaged; delete it, and links to images are made anew.");
+        return await blobs.Read(LinkKey, cancellationToken) is { Length: 32 } key ? key : throw new SanaException($"{LinkKey} is damaged; delete it, and links to images are made anew.");
     }
 }

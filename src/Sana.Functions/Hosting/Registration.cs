@@ -12,10 +12,10 @@ using Microsoft.Extensions.Logging.Console;
 using Sana.Functions.Durable;
 using Sana.Functions.Http;
 using Sana.Functions.Rendering;
-using Sana.Workflows.Durable;
-using Sana.Workflows.Net;
-using Sana.Workflows.Rendering;
-using Sana.Workflows.Telemetry;
+using Sana.Jobs.Durable;
+using Sana.Jobs.Rendering;
+using Sana.Jobs.Telemetry;
+using Sana.Storage.Net;
 
 namespace Sana.Functions.Hosting;
 

@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.DurableTask.Client;
-using Sana.Workflows.Http;
+using Sana.Jobs.Http;
 
 namespace Sana.Functions.Http;
 

@@ -2,7 +2,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.DurableTask.Client;
 using Sana.Functions.Durable;
 using Sana.Functions.Hosting;
-using Sana.Workflows.Http;
+using Sana.Jobs.Http;
 
 namespace Sana.Functions.Http;
 

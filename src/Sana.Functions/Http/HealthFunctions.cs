@@ -3,8 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
 using Sana.Functions.Hosting;
 using Sana.Functions.Rendering;
-using Sana.Workflows;
-using Sana.Workflows.Rendering;
+using Sana.Jobs.Rendering;
 
 namespace Sana.Functions.Http;
 
@@ -31,7 +30,7 @@ internal sealed class HealthFunctions(FunctionsSettings settings, Wiring wiring,
             var parts = await wiring.Get(request.HttpContext.RequestAborted);
             model = settings.IsOrchestrator ? await Model(parts, request.HttpContext.RequestAborted) : null;
         }
-        catch (WorkflowException)
+        catch (SanaException)
         {
             isOpen = false;
         }
@@ -61,7 +60,7 @@ internal sealed class HealthFunctions(FunctionsSettings settings, Wiring wiring,
                 ? $"{jobs} {(jobs == 1 ? "job waits" : "jobs wait")}, and no gpu app has shown its model {since}. A replica that starts needs some minutes. If this stays, look whether one is there, and what its /readyz and its log say, see docs/azure.md."
                 : null;
         }
-        catch (WorkflowException error)
+        catch (SanaException error)
         {
             // Of Service Bus the length is asked elsewhere, and the orchestrator needs no answer to work.
             return error.Message;

@@ -3,9 +3,8 @@ using Azure.Identity;
 using Azure.Messaging.ServiceBus;
 using Azure.Storage.Queues;
 using Sana.Functions.Hosting;
-using Sana.Workflows;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Queue;
+using Sana.Jobs.Queue;
+using Sana.Storage.Blobs;
 
 namespace Sana.Functions.Queue;
 
@@ -39,7 +38,7 @@ internal static class JobQueues
         catch (Exception error) when (error is FormatException or ArgumentException or InvalidOperationException)
         {
             // Without the cause, which may quote the key.
-            throw new WorkflowException(settings.ServiceBus is null
+            throw new SanaException(settings.ServiceBus is null
                 ? $"ServiceBus__fullyQualifiedNamespace is '{settings.ServiceBusNamespace}', which is no host name; it looks like name.servicebus.windows.net."
                 : $"ServiceBus is not a connection string of Service Bus, or names another queue than {Name}; copy it again from the namespace's shared access policies.");
         }

@@ -1,8 +1,7 @@
 using System.Net.Http.Headers;
 using System.Text.Json;
 using Azure.Core;
-using Sana.Workflows;
-using Sana.Workflows.Queue;
+using Sana.Jobs.Queue;
 
 namespace Sana.Functions.Queue;
 
@@ -41,7 +40,7 @@ internal sealed class QueueDepth(string? resource, TokenCredential credential)
         }
         catch (HttpRequestException error)
         {
-            throw new WorkflowException($"The length of the queue cannot be read: {error.Message} Sana__QueueResource and the app's Service Bus role must be of the same queue.", error);
+            throw new SanaException($"The length of the queue cannot be read: {error.Message} Sana__QueueResource and the app's Service Bus role must be of the same queue.", error);
         }
     }
 

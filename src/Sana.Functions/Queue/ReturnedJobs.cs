@@ -1,5 +1,5 @@
-using Sana.Workflows.Queue;
-using Sana.Workflows.Rendering;
+using Sana.Jobs.Queue;
+using Sana.Jobs.Rendering;
 
 namespace Sana.Functions.Queue;
 

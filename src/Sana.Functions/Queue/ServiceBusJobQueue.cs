@@ -3,10 +3,9 @@ using System.Globalization;
 using System.Text;
 using Azure.Identity;
 using Azure.Messaging.ServiceBus;
-using Sana.Workflows;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Generation;
-using Sana.Workflows.Queue;
+using Sana.Jobs.Generation;
+using Sana.Jobs.Queue;
+using Sana.Storage.Blobs;
 
 namespace Sana.Functions.Queue;
 
@@ -197,7 +196,7 @@ internal sealed class ServiceBusJobQueue(ServiceBusClient client, string name, I
         }
         catch (Exception error) when (error is ServiceBusException or UnauthorizedAccessException or AuthenticationFailedException)
         {
-            throw new WorkflowException($"The queue {name} of {client.FullyQualifiedNamespace} cannot be {verb}: {Why(error)}", error);
+            throw new SanaException($"The queue {name} of {client.FullyQualifiedNamespace} cannot be {verb}: {Why(error)}", error);
         }
     }
 

@@ -4,9 +4,8 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Sana.Functions.Hosting;
 using Sana.Inference.Diffusion;
-using Sana.Workflows;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Generation;
+using Sana.Jobs.Generation;
+using Sana.Storage.Blobs;
 
 namespace Sana.Functions.Rendering;
 
@@ -30,8 +29,8 @@ internal sealed class ModelCard(CheckpointFacts facts, DateTimeOffset? shown) : 
         IReadOnlyList<ImageRequest> batch, GenerateOptions resolved, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken) =>
         throw new InvalidOperationException("The orchestrator plans; it has no networks.");
 
-    /// <exception cref="WorkflowException">No gpu app has loaded a checkpoint yet.</exception>
-    public static async Task<IRenderer> Read(IBlobs blobs, CancellationToken cancellationToken) => await Find(blobs, cancellationToken) ?? throw new WorkflowException(Missing(blobs));
+    /// <exception cref="SanaException">No gpu app has loaded a checkpoint yet.</exception>
+    public static async Task<IRenderer> Read(IBlobs blobs, CancellationToken cancellationToken) => await Find(blobs, cancellationToken) ?? throw new SanaException(Missing(blobs));
 
     /// <summary>The card, or null when no gpu app has loaded a checkpoint yet.</summary>
     public static async Task<ModelCard?> Find(IBlobs blobs, CancellationToken cancellationToken)

@@ -2,10 +2,9 @@ using Sana.Functions.Hosting;
 using Sana.GraphBuilder;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Runtime;
-using Sana.Workflows;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Generation;
-using Sana.Workflows.Telemetry;
+using Sana.Jobs.Generation;
+using Sana.Jobs.Telemetry;
+using Sana.Storage.Blobs;
 
 namespace Sana.Functions.Rendering;
 
@@ -21,7 +20,7 @@ internal sealed class Networks(FunctionsSettings settings) : IDisposable
     /// <exception cref="Inference.InferenceException">The device or the weights cannot be used.</exception>
     public async Task<IRenderer> Load(CancellationToken cancellationToken)
     {
-        var checkpoint = settings.Checkpoint ?? throw new WorkflowException("Sana__Checkpoint is not set: this app has nothing to render with.");
+        var checkpoint = settings.Checkpoint ?? throw new SanaException("Sana__Checkpoint is not set: this app has nothing to render with.");
         if (settings.Weights is { } weights)
             await Weights.Fetch(await BlobPlace.Parse(weights).Open(cancellationToken), checkpoint, cancellationToken);
         Dispose();

@@ -4,9 +4,8 @@ using Microsoft.Extensions.Logging;
 using Sana.Functions.Durable;
 using Sana.Functions.Hosting;
 using Sana.Functions.Queue;
-using Sana.Workflows;
-using Sana.Workflows.Queue;
-using Sana.Workflows.Rendering;
+using Sana.Jobs.Queue;
+using Sana.Jobs.Rendering;
 
 namespace Sana.Functions.Rendering;
 
@@ -63,7 +62,7 @@ internal sealed class RenderDesk(
             var parts = await wiring.Get(cancellationToken);
             return await parts.Queue.Send(job with { Returned = message.Deliveries }, delay, cancellationToken);
         }
-        catch (WorkflowException error)
+        catch (SanaException error)
         {
             log.NotSentLater(message.Id, error.Message);
             return false;

@@ -3,8 +3,8 @@ using Microsoft.Azure.Functions.Worker;
 using Microsoft.DurableTask.Client;
 using Sana.Functions.Durable;
 using Sana.Functions.Queue;
-using Sana.Workflows.Queue;
-using Sana.Workflows.Rendering;
+using Sana.Jobs.Queue;
+using Sana.Jobs.Rendering;
 
 namespace Sana.Functions.Rendering;
 

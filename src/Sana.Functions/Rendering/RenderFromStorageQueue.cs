@@ -4,8 +4,8 @@ using Microsoft.DurableTask.Client;
 using Sana.Functions.Durable;
 using Sana.Functions.Hosting;
 using Sana.Functions.Queue;
-using Sana.Workflows.Queue;
-using Sana.Workflows.Rendering;
+using Sana.Jobs.Queue;
+using Sana.Jobs.Rendering;
 
 namespace Sana.Functions.Rendering;
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Sana.Workflows.Blobs;
+using Sana.Storage.Blobs;
 
 namespace Sana.Functions.Rendering;
 

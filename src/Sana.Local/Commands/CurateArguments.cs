@@ -6,7 +6,7 @@ using Sana.Curation.Ingest;
 using Sana.Curation.Selection;
 using Sana.Curation.Sources;
 using Sana.Inference.Imaging;
-using Sana.Workflows.Curation;
+using Sana.Jobs.Curation;
 
 namespace Sana.Local.Commands;
 

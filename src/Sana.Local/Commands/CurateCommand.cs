@@ -1,8 +1,8 @@
 using System.CommandLine;
+using Sana.Jobs;
+using Sana.Jobs.Curation;
+using Sana.Jobs.Durable;
 using Sana.Local.Hosting;
-using Sana.Workflows;
-using Sana.Workflows.Curation;
-using Sana.Workflows.Durable;
 
 namespace Sana.Local.Commands;
 

@@ -1,10 +1,10 @@
 using System.CommandLine;
 using System.Diagnostics;
+using Sana.Jobs;
+using Sana.Jobs.Curation;
+using Sana.Jobs.Generation;
 using Sana.Local.Demo;
 using Sana.Local.Hosting;
-using Sana.Workflows;
-using Sana.Workflows.Curation;
-using Sana.Workflows.Generation;
 
 namespace Sana.Local.Commands;
 

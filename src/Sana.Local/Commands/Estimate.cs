@@ -1,7 +1,7 @@
 using System.Globalization;
+using Sana.Jobs;
+using Sana.Jobs.Curation;
 using Sana.Local.Hosting;
-using Sana.Workflows;
-using Sana.Workflows.Curation;
 
 namespace Sana.Local.Commands;
 

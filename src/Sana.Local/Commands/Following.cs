@@ -1,6 +1,6 @@
+using Sana.Jobs;
+using Sana.Jobs.Durable;
 using Sana.Local.Hosting;
-using Sana.Workflows;
-using Sana.Workflows.Durable;
 
 namespace Sana.Local.Commands;
 
@@ -57,7 +57,7 @@ internal static class Following
     {
         if (instance.Status != WorkflowStatus.Completed)
             return instance.Error ?? $"{instance.Id} was ended before its time; sana resume goes on.";
-        var (failed, rejected, reasons, place) = instance.Workflow == Jobs.Generate.Name && instance.ReadOutput<GenerateSummary>() is { } run
+        var (failed, rejected, reasons, place) = instance.Workflow == Workflows.Generate.Name && instance.ReadOutput<GenerateSummary>() is { } run
             ? (run.Failed, run.Rejected, run.Reasons, $"runs/{run.RunId}/outcomes/")
             : Curated(instance.ReadOutput<CurateSummary>());
         return $"{failed} images failed and {rejected} were left out ({string.Join(", ", reasons.Select(reason => $"{reason.Key} {reason.Value}"))}); see {place}.";
@@ -68,7 +68,7 @@ internal static class Following
     /// <summary>Only generation and curation runs show one.</summary>
     private static RunStatus? Progress(WorkflowInstance instance) => instance.CustomStatus is null || !IsRun(instance) ? null : WorkflowJson.Read<RunStatus>(instance.CustomStatus);
 
-    private static bool IsRun(WorkflowInstance instance) => instance.Workflow == Jobs.Generate.Name || instance.Workflow == Jobs.Curate.Name;
+    private static bool IsRun(WorkflowInstance instance) => instance.Workflow == Workflows.Generate.Name || instance.Workflow == Workflows.Curate.Name;
 
     // What a rule left out, or an earlier version has, is not lost.
     private static (long Good, long Lost) CuratedCounts(CurateSummary summary) =>
@@ -76,7 +76,7 @@ internal static class Following
 
     private static int Verdict(WorkflowInstance instance)
     {
-        var (good, lost) = instance.Workflow == Jobs.Generate.Name && instance.ReadOutput<GenerateSummary>() is { } run
+        var (good, lost) = instance.Workflow == Workflows.Generate.Name && instance.ReadOutput<GenerateSummary>() is { } run
             ? (run.Succeeded, run.Failed + run.Rejected)
             : CuratedCounts(instance.ReadOutput<CurateSummary>());
         return (good, lost) switch

@@ -2,7 +2,7 @@ using System.CommandLine;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Inference.Runtime;
-using Sana.Workflows.Generation;
+using Sana.Jobs.Generation;
 
 namespace Sana.Local.Commands;
 

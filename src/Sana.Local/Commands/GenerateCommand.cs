@@ -3,8 +3,8 @@ using System.Diagnostics;
 using Sana.GraphBuilder;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Runtime;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Generation;
+using Sana.Jobs.Generation;
+using Sana.Storage.Blobs;
 
 namespace Sana.Local.Commands;
 

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Sana.Workflows.Generation;
+using Sana.Jobs.Generation;
 using Spectre.Console;
 
 namespace Sana.Local.Commands;

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using Sana.Inference.Runtime;
+using Sana.Jobs.Rendering;
 using Sana.Local.Hosting;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Rendering;
+using Sana.Storage.Blobs;
 
 namespace Sana.Local.Commands;
 

@@ -4,7 +4,6 @@ using DurableTask.Sqlite;
 using Sana.Curation;
 using Sana.GraphBuilder;
 using Sana.Inference;
-using Sana.Workflows;
 
 namespace Sana.Local.Commands;
 
@@ -51,7 +50,7 @@ internal static class Invocation
         {
             return Fail(error, ExitCode.WrongUse, json);
         }
-        catch (Exception error) when (error is CheckpointException or InferenceException or CurationException or WorkflowException or JournalException or OrchestrationRefusedException)
+        catch (Exception error) when (error is CheckpointException or InferenceException or CurationException or SanaException or JournalException or OrchestrationRefusedException)
         {
             return Fail(error, ExitCode.Failed, json);
         }

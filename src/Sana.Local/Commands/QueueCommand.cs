@@ -1,7 +1,7 @@
 using System.CommandLine;
+using Sana.Jobs.Queue;
 using Sana.Local.Hosting;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Queue;
+using Sana.Storage.Blobs;
 
 namespace Sana.Local.Commands;
 
@@ -67,7 +67,7 @@ internal sealed class QueueCommand : Command
         {
             return JobMessage.Parse(body).JobId;
         }
-        catch (Workflows.Rendering.JobFaultException)
+        catch (Jobs.Rendering.JobFaultException)
         {
             return "(not a job)";
         }

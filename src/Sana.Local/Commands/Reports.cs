@@ -4,8 +4,8 @@ using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Sana.Curation.Shards.Validation;
 using Sana.GraphBuilder;
-using Sana.Workflows.Curation;
-using Sana.Workflows.Durable;
+using Sana.Jobs.Curation;
+using Sana.Jobs.Durable;
 
 namespace Sana.Local.Commands;
 

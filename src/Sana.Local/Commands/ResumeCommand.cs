@@ -1,7 +1,7 @@
 using System.CommandLine;
+using Sana.Jobs;
+using Sana.Jobs.Durable;
 using Sana.Local.Hosting;
-using Sana.Workflows;
-using Sana.Workflows.Durable;
 
 namespace Sana.Local.Commands;
 
@@ -27,7 +27,7 @@ internal sealed class ResumeCommand : Command
         var id = parsed.GetRequiredValue(_id);
         await using var host = await LocalHost.Open(_host.Read(parsed), cancellationToken);
         var instance = await host.Client.Get(id) ?? throw new WrongUseException($"There is no instance {id}; see sana status.");
-        if (instance.Workflow != Jobs.Generate.Name && instance.Workflow != Jobs.Curate.Name)
+        if (instance.Workflow != Workflows.Generate.Name && instance.Workflow != Workflows.Curate.Name)
             throw new WrongUseException($"{id} belongs to sana serve, which goes on with it by itself; only generation and curation runs are resumed.");
         if (instance.Status == WorkflowStatus.Suspended)
             await host.Client.Resume(id);
@@ -37,7 +37,7 @@ internal sealed class ResumeCommand : Command
     }
 
     // What it wrote is found again, so starting over is going on.
-    private static Task<(WorkflowInstance Instance, bool IsNew)> Restart(WorkflowClient client, WorkflowInstance instance) => instance.Workflow == Jobs.Generate.Name
-        ? client.Start(Jobs.Generate, WorkflowJson.Read<GenerateRequest>(instance.Input) with { Cursor = null }, instance.Id, restartFinished: true)
-        : client.Start(Jobs.Curate, WorkflowJson.Read<CurateRequest>(instance.Input) with { Cursor = null }, instance.Id, restartFinished: true);
+    private static Task<(WorkflowInstance Instance, bool IsNew)> Restart(WorkflowClient client, WorkflowInstance instance) => instance.Workflow == Workflows.Generate.Name
+        ? client.Start(Workflows.Generate, WorkflowJson.Read<GenerateRequest>(instance.Input) with { Cursor = null }, instance.Id, restartFinished: true)
+        : client.Start(Workflows.Curate, WorkflowJson.Read<CurateRequest>(instance.Input) with { Cursor = null }, instance.Id, restartFinished: true);
 }

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using Sana.Inference.Runtime;
+using Sana.Jobs;
+using Sana.Jobs.Generation;
 using Sana.Local.Hosting;
-using Sana.Workflows;
-using Sana.Workflows.Generation;
 
 namespace Sana.Local.Commands;
 

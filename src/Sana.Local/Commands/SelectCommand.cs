@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
+using Sana.Jobs.Curation;
 using Sana.Local.Hosting;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Curation;
+using Sana.Storage.Blobs;
 
 namespace Sana.Local.Commands;
 

@@ -1,9 +1,9 @@
 using System.CommandLine;
 using Microsoft.Extensions.Logging;
 using Sana.Inference.Runtime;
+using Sana.Jobs.Http;
 using Sana.Local.Serve;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Http;
+using Sana.Storage.Blobs;
 
 namespace Sana.Local.Commands;
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using DurableTask.Sqlite;
+using Sana.Jobs.Durable;
 using Sana.Local.Hosting;
-using Sana.Workflows.Durable;
 
 namespace Sana.Local.Commands;
 

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Sana.Curation.Shards.Validation;
-using Sana.Workflows.Curation;
+using Sana.Jobs.Curation;
 
 namespace Sana.Local.Commands;
 

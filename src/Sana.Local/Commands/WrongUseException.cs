@@ -1,6 +1,5 @@
 using Sana.Curation;
 using Sana.Inference;
-using Sana.Workflows;
 
 namespace Sana.Local.Commands;
 
@@ -14,7 +13,7 @@ internal sealed class WrongUseException(string message, Exception? innerExceptio
         {
             return read();
         }
-        catch (Exception error) when (error is WorkflowException or CurationException or InferenceException)
+        catch (Exception error) when (error is SanaException or CurationException or InferenceException)
         {
             throw new WrongUseException(error.Message, error);
         }

@@ -4,8 +4,8 @@ using Sana.Curation.Ingest;
 using Sana.Curation.Selection;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
-using Sana.Workflows.Curation;
-using Sana.Workflows.Generation;
+using Sana.Jobs.Curation;
+using Sana.Jobs.Generation;
 
 namespace Sana.Local.Demo;
 

@@ -1,6 +1,6 @@
 using Sana.Curation.Report;
 using Sana.Curation.Shards;
-using Sana.Workflows;
+using Sana.Jobs;
 
 namespace Sana.Local.Demo;
 

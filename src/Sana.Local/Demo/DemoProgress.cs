@@ -1,6 +1,6 @@
+using Sana.Jobs;
+using Sana.Jobs.Durable;
 using Sana.Local.Hosting;
-using Sana.Workflows;
-using Sana.Workflows.Durable;
 using Spectre.Console;
 
 namespace Sana.Local.Demo;
@@ -11,7 +11,7 @@ internal static class DemoProgress
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(200);
 
     /// <summary>Waits for both instances.</summary>
-    /// <exception cref="WorkflowException">The engine or the worker stopped, or one of them did not complete.</exception>
+    /// <exception cref="SanaException">The engine or the worker stopped, or one of them did not complete.</exception>
     public static Task ToTheEnd(LocalHost host, IReadOnlyList<(string Title, string Id)> jobs, CancellationToken cancellationToken)
     {
         if (Console.IsErrorRedirected)
@@ -45,6 +45,6 @@ internal static class DemoProgress
         }
 
         if ((await ends).FirstOrDefault(ended => ended.Status != WorkflowStatus.Completed) is { } broken)
-            throw new WorkflowException($"{broken.Id} was {broken.Status}: {broken.Error}");
+            throw new SanaException($"{broken.Id} was {broken.Status}: {broken.Error}");
     }
 }

@@ -1,10 +1,10 @@
 using System.Text.Json;
 using Sana.Curation;
 using Sana.Curation.Shards;
+using Sana.Jobs;
 using Sana.StillLife;
 using Sana.StillLife.Captions;
-using Sana.Workflows;
-using Sana.Workflows.Blobs;
+using Sana.Storage.Blobs;
 
 namespace Sana.Local.Demo;
 

@@ -1,4 +1,3 @@
-using Sana.Workflows;
 
 namespace Sana.Local.Demo;
 
@@ -18,13 +17,13 @@ internal sealed record ShippedModels(string Folder)
     ];
 
     /// <param name="folder">Null for the folder beside the program.</param>
-    /// <exception cref="WorkflowException">One of them is missing.</exception>
+    /// <exception cref="SanaException">One of them is missing.</exception>
     public static ShippedModels Find(string? folder)
     {
         var models = new ShippedModels(Path.GetFullPath(folder ?? Path.Combine(AppContext.BaseDirectory, "models")));
         string[] all = [models.Sana, models.Clip, .. models.Captioners.Select(one => one.Checkpoint)];
         return all.FirstOrDefault(one => !Directory.Exists(one)) is { } missing
-            ? throw new WorkflowException($"There is no folder '{missing}'; give --models the folder that holds tiny-sana, tiny-clip and the two captioners.")
+            ? throw new SanaException($"There is no folder '{missing}'; give --models the folder that holds tiny-sana, tiny-clip and the two captioners.")
             : models;
     }
 }

@@ -1,11 +1,10 @@
 using System.Text.Json;
 using DurableTask.Sqlite;
 using Microsoft.Extensions.Logging;
-using Sana.Workflows;
-using Sana.Workflows.Curation;
-using Sana.Workflows.Durable;
-using Sana.Workflows.Generation;
-using Sana.Workflows.Orchestrations;
+using Sana.Jobs.Curation;
+using Sana.Jobs.Durable;
+using Sana.Jobs.Generation;
+using Sana.Jobs.Orchestrations;
 
 namespace Sana.Local.Hosting;
 
@@ -26,7 +25,7 @@ internal static partial class ControlInbox
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>False when the instance is not there or not in a state for it.</returns>
     /// <exception cref="JournalException">The folder has no journal, or the process that owns it does not answer.</exception>
-    /// <exception cref="WorkflowException">The shared journal cannot be opened.</exception>
+    /// <exception cref="SanaException">The shared journal cannot be opened.</exception>
     public static async Task<bool> Send(string data, string? journal, ControlRequest request, CancellationToken cancellationToken)
     {
         var options = new LocalOptions { Data = data, Journal = journal ?? HostFile.JournalOf(data), MaxParallelSteps = 0 };
@@ -94,7 +93,7 @@ internal static partial class ControlInbox
                 continue;
             var answer = JsonSerializer.Deserialize(await File.ReadAllTextAsync(path + ".answer", cancellationToken), HostJson.Default.ControlAnswer)!;
             File.Delete(path + ".answer");
-            return answer.Error is null ? answer.Done : throw new WorkflowException(answer.Error);
+            return answer.Error is null ? answer.Done : throw new SanaException(answer.Error);
         }
 
         File.Delete(path + ".request");
@@ -133,7 +132,7 @@ internal static partial class ControlInbox
         "suspend" => await client.Suspend(request.Id),
         "resume" => await client.Resume(request.Id),
         "retry" => await Submission.Retry(client, request.Id, request.Reasons) || await CurationSubmission.Retry(client, request.Id, request.Reasons),
-        _ => throw new WorkflowException($"'{request.Verb}' is none of cancel, suspend, resume and retry."),
+        _ => throw new SanaException($"'{request.Verb}' is none of cancel, suspend, resume and retry."),
     };
 
     private static async Task<bool> Cancel(WorkflowClient client, string id, string reason)

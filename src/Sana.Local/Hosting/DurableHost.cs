@@ -8,8 +8,7 @@ using Microsoft.DurableTask.Client;
 using Microsoft.DurableTask.Worker;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using Sana.Workflows;
-using Sana.Workflows.Durable;
+using Sana.Jobs.Durable;
 
 namespace Sana.Local.Hosting;
 
@@ -44,7 +43,7 @@ internal sealed class DurableHost : IAsyncDisposable
     public Task Stopped { get; }
 
     /// <exception cref="JournalException">Another process owns the data folder's journal, or it cannot be opened.</exception>
-    /// <exception cref="WorkflowException">The place of the journal is not understood, or nothing answers there.</exception>
+    /// <exception cref="SanaException">The place of the journal is not understood, or nothing answers there.</exception>
     public static async Task<DurableHost> Open(LocalOptions options)
     {
         if (options.Journal == "sqlite")
@@ -66,7 +65,7 @@ internal sealed class DurableHost : IAsyncDisposable
         }
         catch (Exception error) when (IsStorage(error))
         {
-            throw new WorkflowException($"The journal in the storage account cannot be opened: {error.Message.Split('\n')[0]} Check the place given with --journal and that it answers.", error);
+            throw new SanaException($"The journal in the storage account cannot be opened: {error.Message.Split('\n')[0]} Check the place given with --journal and that it answers.", error);
         }
 
         return new DurableHost(options, service);
@@ -137,13 +136,13 @@ internal sealed class DurableHost : IAsyncDisposable
         catch (Exception error) when (error is FormatException or ArgumentException)
         {
             // The library's message may quote the key.
-            throw new WorkflowException("The journal is none of sqlite, azurite[:hub], a storage connection string and https://account.queue.core.windows.net[/hub].");
+            throw new SanaException("The journal is none of sqlite, azurite[:hub], a storage connection string and https://account.queue.core.windows.net[/hub].");
         }
     }
 
     private static string Checked(string hub) => hub.Length is >= 3 and <= 45 && hub.All(char.IsAsciiLetterOrDigit) && char.IsAsciiLetter(hub[0])
         ? hub
-        : throw new WorkflowException($"'{hub}' is not a task hub's name: 3…45 letters and digits, a letter first.");
+        : throw new SanaException($"'{hub}' is not a task hub's name: 3…45 letters and digits, a letter first.");
 
     /// <summary>The library's own exception for storage is not public.</summary>
     private static bool IsStorage(Exception error) => error is Azure.RequestFailedException or AggregateException || error.GetType().Namespace == "DurableTask.AzureStorage.Storage";

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Sana.Workflows;
 
 namespace Sana.Local.Hosting;
 
@@ -33,15 +32,15 @@ internal sealed record HostFile(string? Blobs, string? Checkpoint, string Device
     }
 
     /// <summary>Where the outputs of a data folder go.</summary>
-    /// <exception cref="WorkflowException">The place holds a key, so it was not kept.</exception>
+    /// <exception cref="SanaException">The place holds a key, so it was not kept.</exception>
     public static string Place(string data) => Kept(Read(Path.Combine(data, "host.json"))?.Blobs, "--out", data) ?? Path.Combine(data, "blobs");
 
     /// <summary>The place of a data folder's journal.</summary>
-    /// <exception cref="WorkflowException">The place holds a key, so it was not kept.</exception>
+    /// <exception cref="SanaException">The place holds a key, so it was not kept.</exception>
     public static string JournalOf(string data) => Kept(Read(Path.Combine(data, "host.json"))?.Journal, "--journal", data) ?? "sqlite";
 
     private static string? Kept(string? place, string option, string data) => place == Withheld
-        ? throw new WorkflowException($"{data} was last opened with a {option} that holds a key, and keys are not kept: give {option} again.")
+        ? throw new SanaException($"{data} was last opened with a {option} that holds a key, and keys are not kept: give {option} again.")
         : place;
 
     private static HostFile? Read(string path)

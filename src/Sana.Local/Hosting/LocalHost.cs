@@ -2,14 +2,13 @@ using Microsoft.Extensions.Logging;
 using Sana.GraphBuilder;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Runtime;
+using Sana.Jobs.Curation;
+using Sana.Jobs.Durable;
+using Sana.Jobs.Generation;
+using Sana.Jobs.Queue;
+using Sana.Jobs.Rendering;
 using Sana.Local.Queue;
-using Sana.Workflows;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Curation;
-using Sana.Workflows.Durable;
-using Sana.Workflows.Generation;
-using Sana.Workflows.Queue;
-using Sana.Workflows.Rendering;
+using Sana.Storage.Blobs;
 
 namespace Sana.Local.Hosting;
 
@@ -59,7 +58,7 @@ public sealed class LocalHost : IAsyncDisposable
 
     /// <summary>Opens the data folder, goes on with what runs in it, and starts the worker.</summary>
     /// <exception cref="DurableTask.Sqlite.JournalException">Another process owns the folder, or its files cannot be opened.</exception>
-    /// <exception cref="WorkflowException">The blobs or the queue cannot be opened, or their places are not understood.</exception>
+    /// <exception cref="SanaException">The blobs or the queue cannot be opened, or their places are not understood.</exception>
     public static async Task<LocalHost> Open(LocalOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -73,7 +72,7 @@ public sealed class LocalHost : IAsyncDisposable
     {
         options = options with { Device = Device.Parse(options.Device).ToString() };
         if (options is { Journal: not "sqlite", Queue: "sqlite" })
-            throw new WorkflowException("A journal that several processes share needs a queue that they share: give --queue azurite[:queue] or a storage connection string.");
+            throw new SanaException("A journal that several processes share needs a queue that they share: give --queue azurite[:queue] or a storage connection string.");
         var data = Path.GetFullPath(options.Data);
         var blobs = await BlobPlace.Parse(options.Blobs ?? Path.Combine(data, "blobs")).Open(cancellationToken);
         blobs = options.WrapBlobs?.Invoke(blobs) ?? blobs;

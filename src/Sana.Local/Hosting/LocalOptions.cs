@@ -1,11 +1,11 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Durable;
-using Sana.Workflows.Generation;
-using Sana.Workflows.Queue;
-using Sana.Workflows.Rendering;
+using Sana.Jobs.Durable;
+using Sana.Jobs.Generation;
+using Sana.Jobs.Queue;
+using Sana.Jobs.Rendering;
+using Sana.Storage.Blobs;
 
 namespace Sana.Local.Hosting;
 

@@ -1,11 +1,12 @@
 using Sana.Curation.Captioning;
 using Sana.Curation.Captioning.Chat;
 using Sana.Curation.Captioning.Config;
+using Sana.Curation.Sources;
 using Sana.GraphBuilder;
 using Sana.Inference.Clip;
 using Sana.Inference.Runtime;
-using Sana.Workflows.Curation;
-using Sana.Workflows.Net;
+using Sana.Jobs.Curation;
+using Sana.Storage.Net;
 
 namespace Sana.Local.Hosting;
 

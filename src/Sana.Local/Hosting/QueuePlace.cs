@@ -2,10 +2,9 @@ using System.Data.Common;
 using System.Text.RegularExpressions;
 using Azure.Core;
 using Azure.Storage.Queues;
+using Sana.Jobs.Queue;
 using Sana.Local.Queue;
-using Sana.Workflows;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Queue;
+using Sana.Storage.Blobs;
 
 namespace Sana.Local.Hosting;
 
@@ -14,7 +13,7 @@ internal static partial class QueuePlace
 {
     private const string DefaultQueue = "sana-jobs";
 
-    /// <exception cref="WorkflowException">The text is none of the forms, or nothing answers there.</exception>
+    /// <exception cref="SanaException">The text is none of the forms, or nothing answers there.</exception>
     public static async Task<IJobQueue> Open(string text, string data, IBlobs blobs, TimeProvider clock, CancellationToken cancellationToken)
     {
         if (text == "sqlite")
@@ -23,7 +22,7 @@ internal static partial class QueuePlace
             ? ("UseDevelopmentStorage=true", text == "azurite" ? DefaultQueue : text["azurite:".Length..])
             : Split(text);
         if (!QueueName().IsMatch(name))
-            throw new WorkflowException($"'{name}' is not a queue's name: 3…56 of a-z, 0-9 and single hyphens inside.");
+            throw new SanaException($"'{name}' is not a queue's name: 3…56 of a-z, 0-9 and single hyphens inside.");
         try
         {
             // Bodies go as they are: the queue reads plain text and Base64 alike, which one setting of the library cannot.
@@ -33,7 +32,7 @@ internal static partial class QueuePlace
         catch (Exception error) when (error is FormatException or ArgumentException or InvalidOperationException)
         {
             // The library's message may quote the key.
-            throw new WorkflowException("The queue is none of sqlite, azurite[:queue] and a storage connection string with account and key.");
+            throw new SanaException("The queue is none of sqlite, azurite[:queue] and a storage connection string with account and key.");
         }
     }
 
@@ -47,7 +46,7 @@ internal static partial class QueuePlace
         }
         catch (ArgumentException)
         {
-            throw new WorkflowException("The queue is none of sqlite, azurite[:queue] and a storage connection string.");
+            throw new SanaException("The queue is none of sqlite, azurite[:queue] and a storage connection string.");
         }
     }
 

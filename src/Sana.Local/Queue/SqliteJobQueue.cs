@@ -1,7 +1,6 @@
 using DurableTask.Sqlite;
 using Microsoft.Data.Sqlite;
-using Sana.Workflows;
-using Sana.Workflows.Queue;
+using Sana.Jobs.Queue;
 
 namespace Sana.Local.Queue;
 
@@ -59,7 +58,7 @@ public sealed class SqliteJobQueue : IJobQueue, IDisposable
     public string Name => "jobs";
 
     /// <summary>Opens the file, and makes it if needed.</summary>
-    /// <exception cref="WorkflowException">It cannot be opened or is no database.</exception>
+    /// <exception cref="SanaException">It cannot be opened or is no database.</exception>
     public static SqliteJobQueue Open(string path, TimeProvider clock)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
@@ -78,7 +77,7 @@ public sealed class SqliteJobQueue : IJobQueue, IDisposable
         catch (SqliteException error)
         {
             connection.Dispose();
-            throw new WorkflowException($"The queue {path} cannot be opened: {error.Message} Move it away to start with an empty one.", error);
+            throw new SanaException($"The queue {path} cannot be opened: {error.Message} Move it away to start with an empty one.", error);
         }
     }
 
@@ -191,7 +190,7 @@ public sealed class SqliteJobQueue : IJobQueue, IDisposable
                 // Nothing to roll back when the begin itself failed; a full disk has rolled back already.
                 if (SQLitePCL.raw.sqlite3_get_autocommit(_connection.Handle) == 0)
                     Execute("ROLLBACK");
-                return Task.FromException<T>(new WorkflowException($"The queue {_connection.DataSource} does not answer: {error.Message}", error));
+                return Task.FromException<T>(new SanaException($"The queue {_connection.DataSource} does not answer: {error.Message}", error));
             }
         }
     }

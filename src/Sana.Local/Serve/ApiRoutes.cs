@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
-using Sana.Workflows.Http;
+using Sana.Jobs.Http;
 
 namespace Sana.Local.Serve;
 

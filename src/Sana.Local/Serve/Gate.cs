@@ -1,6 +1,6 @@
 using System.Text;
 using Microsoft.AspNetCore.Http;
-using Sana.Workflows.Http;
+using Sana.Jobs.Http;
 
 namespace Sana.Local.Serve;
 

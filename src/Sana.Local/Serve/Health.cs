@@ -2,8 +2,8 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Routing;
-using Sana.Workflows.Http;
-using Sana.Workflows.Rendering;
+using Sana.Jobs.Http;
+using Sana.Jobs.Rendering;
 
 namespace Sana.Local.Serve;
 

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Hosting;
-using Sana.Workflows.Queue;
-using Sana.Workflows.Telemetry;
+using Sana.Jobs.Queue;
+using Sana.Jobs.Telemetry;
 
 namespace Sana.Local.Serve;
 

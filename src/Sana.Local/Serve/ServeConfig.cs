@@ -1,11 +1,10 @@
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Sana.Workflows;
-using Sana.Workflows.Curation;
-using Sana.Workflows.Net;
-using Sana.Workflows.Schedules;
-using Sana.Workflows.Webhooks;
+using Sana.Jobs.Curation;
+using Sana.Jobs.Schedules;
+using Sana.Jobs.Webhooks;
+using Sana.Storage.Net;
 
 namespace Sana.Local.Serve;
 
@@ -49,7 +48,7 @@ internal sealed record ServeConfig
     /// <summary>Which URLs webhooks may have.</summary>
     public UrlRules UrlRules() => new() { Ports = WebhookPorts, Networks = [.. WebhookNetworks.Select(Network)] };
 
-    /// <exception cref="WorkflowException">The file is there and cannot be used.</exception>
+    /// <exception cref="SanaException">The file is there and cannot be used.</exception>
     public static ServeConfig Read(string dataFolder)
     {
         var path = Path.Combine(dataFolder, "sana.json");
@@ -63,11 +62,11 @@ internal sealed record ServeConfig
         }
         catch (JsonException error)
         {
-            throw new WorkflowException($"{path} cannot be used: {error.Path ?? "it"} is unknown or of another type (line {error.LineNumber + 1}).", error);
+            throw new SanaException($"{path} cannot be used: {error.Path ?? "it"} is unknown or of another type (line {error.LineNumber + 1}).", error);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new WorkflowException($"{path} cannot be read: {error.Message}", error);
+            throw new SanaException($"{path} cannot be read: {error.Message}", error);
         }
     }
 
@@ -79,10 +78,10 @@ internal sealed record ServeConfig
         foreach (var run in Schedules)
             run.Check();
         if (Schedules.GroupBy(run => run.Schedule.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
-            throw new WorkflowException($"sana.json has two schedules '{twice.Key}'; give each a name of its own.");
+            throw new SanaException($"sana.json has two schedules '{twice.Key}'; give each a name of its own.");
     }
 
     private static IPNetwork Network(string text) => IPNetwork.TryParse(text, out var network)
         ? network
-        : throw new WorkflowException($"'{text}' in webhook_networks of sana.json is not a network such as 10.1.0.0/16.");
+        : throw new SanaException($"'{text}' in webhook_networks of sana.json is not a network such as 10.1.0.0/16.");
 }

@@ -1,14 +1,13 @@
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Logging;
+using Sana.Jobs.Generation;
+using Sana.Jobs.Http;
+using Sana.Jobs.Requests;
+using Sana.Jobs.Schedules;
+using Sana.Jobs.Telemetry;
 using Sana.Local.Hosting;
-using Sana.Workflows;
-using Sana.Workflows.Generation;
-using Sana.Workflows.Http;
-using Sana.Workflows.Net;
-using Sana.Workflows.Requests;
-using Sana.Workflows.Schedules;
-using Sana.Workflows.Telemetry;
+using Sana.Storage.Net;
 
 namespace Sana.Local.Serve;
 
@@ -132,7 +131,7 @@ internal sealed class Server : IAsyncDisposable
         catch (IOException error)
         {
             await app.DisposeAsync();
-            throw new WorkflowException($"Cannot listen: {error.Message.TrimEnd('.')}; stop the other program or take another port with --urls.", error);
+            throw new SanaException($"Cannot listen: {error.Message.TrimEnd('.')}; stop the other program or take another port with --urls.", error);
         }
     }
 
@@ -149,7 +148,7 @@ internal sealed class Server : IAsyncDisposable
             file.Write(RandomNumberGenerator.GetBytes(32));
         }
 
-        return File.ReadAllBytes(path) is { Length: 32 } key ? key : throw new WorkflowException($"{path} is damaged; delete it, and links to images are made anew.");
+        return File.ReadAllBytes(path) is { Length: 32 } key ? key : throw new SanaException($"{path} is damaged; delete it, and links to images are made anew.");
     }
 
     /// <summary>What the host makes while it opens, kept for the page.</summary>

@@ -1,11 +1,11 @@
 using System.Globalization;
 using Sana.Curation.Report;
-using Sana.Workflows.Durable;
-using Sana.Workflows.Http;
-using Sana.Workflows.Rendering;
-using Sana.Workflows.Requests;
-using Sana.Workflows.Schedules;
-using Sana.Workflows.Telemetry;
+using Sana.Jobs.Durable;
+using Sana.Jobs.Http;
+using Sana.Jobs.Rendering;
+using Sana.Jobs.Requests;
+using Sana.Jobs.Schedules;
+using Sana.Jobs.Telemetry;
 
 namespace Sana.Local.Serve;
 

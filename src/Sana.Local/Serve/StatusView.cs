@@ -1,8 +1,8 @@
 using Sana.Inference.Diffusion;
-using Sana.Workflows.Durable;
-using Sana.Workflows.Queue;
-using Sana.Workflows.Rendering;
-using Sana.Workflows.Telemetry;
+using Sana.Jobs.Durable;
+using Sana.Jobs.Queue;
+using Sana.Jobs.Rendering;
+using Sana.Jobs.Telemetry;
 
 namespace Sana.Local.Serve;
 

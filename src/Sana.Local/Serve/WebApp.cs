@@ -10,8 +10,8 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Trace;
-using Sana.Workflows.Http;
-using Sana.Workflows.Telemetry;
+using Sana.Jobs.Http;
+using Sana.Jobs.Telemetry;
 
 namespace Sana.Local.Serve;
 

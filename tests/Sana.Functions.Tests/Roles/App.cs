@@ -5,10 +5,10 @@ using Sana.Functions.Durable;
 using Sana.Functions.Hosting;
 using Sana.Functions.Http;
 using Sana.Functions.Rendering;
+using Sana.Jobs.Generation;
+using Sana.Jobs.Rendering;
+using Sana.Storage.Net;
 using Sana.Tests.Support;
-using Sana.Workflows.Generation;
-using Sana.Workflows.Net;
-using Sana.Workflows.Rendering;
 
 namespace Sana.Functions.Tests.Roles;
 

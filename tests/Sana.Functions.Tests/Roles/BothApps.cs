@@ -1,9 +1,9 @@
 using Azure.Storage.Queues;
 using Sana.Functions.Tests.Host;
 using Sana.Functions.Tests.Infra;
+using Sana.Jobs.Queue;
+using Sana.Storage.Blobs;
 using Sana.Tests.Support;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Queue;
 using Xunit;
 
 namespace Sana.Functions.Tests.Roles;

@@ -4,11 +4,11 @@ using Sana.Functions.Tests.Host.Wire;
 using Sana.Inference;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
+using Sana.Jobs;
+using Sana.Jobs.Curation;
+using Sana.Jobs.Durable;
+using Sana.Jobs.Generation;
 using Sana.Tests.Support;
-using Sana.Workflows;
-using Sana.Workflows.Curation;
-using Sana.Workflows.Durable;
-using Sana.Workflows.Generation;
 using Xunit;
 
 namespace Sana.Functions.Tests.Roles;
@@ -46,7 +46,7 @@ public sealed class DurableTests(BothApps apps)
 
         Assert.Equal(WorkflowStatus.Completed, (await running).Status);
         var plans = apps.Host.Hub.Calls("generate-late").Where(call => call.Activity == "PlanImages").ToList();
-        Assert.Equal([typeof(WorkflowException).FullName, null], plans.Select(call => call.Failure?.ErrorType));
+        Assert.Equal([typeof(SanaException).FullName, null], plans.Select(call => call.Failure?.ErrorType));
     }
 
     [Fact]
@@ -97,7 +97,7 @@ public sealed class DurableTests(BothApps apps)
 
     private async Task<WorkflowInstance> Run(GenerateRequest request, string id, bool untilItEnds = true)
     {
-        var (instance, _) = await Client.Start(Jobs.Generate, request, id);
+        var (instance, _) = await Client.Start(Workflows.Generate, request, id);
         return untilItEnds ? await Client.Wait(id) : instance;
     }
 }

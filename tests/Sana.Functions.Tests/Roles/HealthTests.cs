@@ -6,8 +6,8 @@ using Microsoft.Extensions.Time.Testing;
 using Sana.Functions.Http;
 using Sana.Functions.Rendering;
 using Sana.Inference.Diffusion;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Queue;
+using Sana.Jobs.Queue;
+using Sana.Storage.Blobs;
 using Xunit;
 
 namespace Sana.Functions.Tests.Roles;

@@ -4,9 +4,9 @@ using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Sana.Functions.Hosting;
+using Sana.Jobs.Http;
+using Sana.Jobs.Queue;
 using Sana.Tests.Support;
-using Sana.Workflows.Http;
-using Sana.Workflows.Queue;
 using Xunit;
 
 namespace Sana.Functions.Tests.Roles;

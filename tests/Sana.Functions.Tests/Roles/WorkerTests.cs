@@ -2,10 +2,10 @@ using System.Text.Json;
 using Sana.Functions.Tests.Host;
 using Sana.Functions.Tests.Host.Wire;
 using Sana.Functions.Tests.Infra;
-using Sana.Workflows;
-using Sana.Workflows.Durable;
-using Sana.Workflows.Queue;
-using Sana.Workflows.Schedules;
+using Sana.Jobs;
+using Sana.Jobs.Durable;
+using Sana.Jobs.Queue;
+using Sana.Jobs.Schedules;
 using Xunit;
 
 namespace Sana.Functions.Tests.Roles;
@@ -69,7 +69,7 @@ public sealed class WorkerTests(BothApps apps)
         Assert.Equal((StatusResult.Types.Status.Failure, true), (response.Result.Status, response.Result.Exception.IsUserException));
         Assert.Equal("Microsoft.Azure.Functions.Worker.Extensions.DurableTask.Exceptions.DurableSerializationException", response.Result.Exception.Type);
         var failure = TaskHub.Failure(response.Result.Exception);
-        Assert.Equal(typeof(WorkflowException).FullName, failure.ErrorType);
+        Assert.Equal(typeof(SanaException).FullName, failure.ErrorType);
         Assert.Contains("work/no-such-job.json", failure.ErrorMessage, StringComparison.Ordinal);
     }
 

@@ -3,10 +3,9 @@ using Azure.Messaging.ServiceBus;
 using Microsoft.Extensions.Time.Testing;
 using Sana.Functions.Hosting;
 using Sana.Functions.Queue;
+using Sana.Jobs.Queue;
+using Sana.Storage.Blobs;
 using Sana.Tests.Support;
-using Sana.Workflows;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Queue;
 using Xunit;
 
 namespace Sana.Functions.Tests.ServiceBus;
@@ -373,8 +372,8 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
         await _queue.Send(Job("a"));
         _bus.Down();
 
-        var written = await Assert.ThrowsAsync<WorkflowException>(() => _queue.Send(Job("b")));
-        var read = await Assert.ThrowsAsync<WorkflowException>(() => _queue.Receive(_hold));
+        var written = await Assert.ThrowsAsync<SanaException>(() => _queue.Send(Job("b")));
+        var read = await Assert.ThrowsAsync<SanaException>(() => _queue.Receive(_hold));
         _bus.Restart();
 
         Assert.Equal("The queue sana-jobs of localhost cannot be written: the service does not answer; check the address and the network and try again.", written.Message);
@@ -387,8 +386,8 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
     {
         await using var stranger = new ServiceBusClient(_bus.ConnectionWith("c3RyYW5nZXI="));
 
-        var refused = await Assert.ThrowsAsync<WorkflowException>(() => Open(stranger).Send(Job("a")));
-        var missing = await Assert.ThrowsAsync<WorkflowException>(() => Open(_client, "other").Send(Job("a")));
+        var refused = await Assert.ThrowsAsync<SanaException>(() => Open(stranger).Send(Job("a")));
+        var missing = await Assert.ThrowsAsync<SanaException>(() => Open(_client, "other").Send(Job("a")));
 
         Assert.StartsWith("The queue sana-jobs of localhost cannot be written: the service refuses;", refused.Message, StringComparison.Ordinal);
         Assert.Equal("The queue other of localhost cannot be written: the namespace has no queue of this name; make it as infra/bus.bicep does.", missing.Message);
@@ -415,7 +414,7 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
     {
         var settings = new FunctionsSettings { Road = "servicebus", ServiceBus = connection, ServiceBusNamespace = space };
 
-        var error = await Assert.ThrowsAsync<WorkflowException>(() => JobQueues.Open(settings, FileBlobs.Open(_folder.Path), _clock, default));
+        var error = await Assert.ThrowsAsync<SanaException>(() => JobQueues.Open(settings, FileBlobs.Open(_folder.Path), _clock, default));
 
         Assert.StartsWith(sentence, error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", error.ToString(), StringComparison.Ordinal);

@@ -11,11 +11,11 @@ using Sana.Functions.Hosting;
 using Sana.Functions.Queue;
 using Sana.Functions.Rendering;
 using Sana.Inference.Diffusion;
+using Sana.Jobs.Generation;
+using Sana.Jobs.Queue;
+using Sana.Jobs.Rendering;
+using Sana.Storage.Net;
 using Sana.Tests.Support;
-using Sana.Workflows.Generation;
-using Sana.Workflows.Net;
-using Sana.Workflows.Queue;
-using Sana.Workflows.Rendering;
 using Xunit;
 
 namespace Sana.Functions.Tests.ServiceBus;

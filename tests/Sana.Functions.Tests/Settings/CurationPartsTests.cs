@@ -1,10 +1,9 @@
 using System.Text;
 using Sana.Curation;
 using Sana.Functions.Hosting;
+using Sana.Jobs.Curation;
+using Sana.Storage.Blobs;
 using Sana.Tests.Support;
-using Sana.Workflows;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Curation;
 using Xunit;
 
 namespace Sana.Functions.Tests.Settings;
@@ -58,7 +57,7 @@ public sealed class CurationPartsTests
         var blobs = await BlobPlace.Parse(folder.Path).Open(default);
         await blobs.Put(CurationConfig.Blob, Encoding.UTF8.GetBytes(json), default);
 
-        var error = await Assert.ThrowsAsync<WorkflowException>(async () => CurationParts.Settings(await CurationParts.Read(blobs, default)));
+        var error = await Assert.ThrowsAsync<SanaException>(async () => CurationParts.Settings(await CurationParts.Read(blobs, default)));
 
         Assert.Contains(word, error.Message, StringComparison.Ordinal);
     }

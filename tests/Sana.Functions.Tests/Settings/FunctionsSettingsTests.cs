@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Configuration;
 using Sana.Functions.Hosting;
-using Sana.Workflows;
 using Xunit;
 
 namespace Sana.Functions.Tests.Settings;
@@ -24,7 +23,7 @@ public sealed class FunctionsSettingsTests
     [InlineData("AzureWebJobsStorage", "", "Sana__Road is storage: set AzureWebJobsStorage or AzureWebJobsStorage__accountName too.")]
     public void A_setting_that_cannot_be_used_is_named_with_what_would(string name, string value, string sentence)
     {
-        var error = Assert.Throws<WorkflowException>(() => Read(("AzureWebJobsStorage", "UseDevelopmentStorage=true"), (name, value)));
+        var error = Assert.Throws<SanaException>(() => Read(("AzureWebJobsStorage", "UseDevelopmentStorage=true"), (name, value)));
 
         Assert.Equal(sentence, error.Message);
     }

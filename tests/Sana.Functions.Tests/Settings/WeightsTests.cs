@@ -1,9 +1,9 @@
 using Sana.Functions.Hosting;
 using Sana.Functions.Rendering;
 using Sana.Functions.Tests.Roles;
+using Sana.Jobs.Curation;
+using Sana.Storage.Blobs;
 using Sana.Tests.Support;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Curation;
 using Xunit;
 
 namespace Sana.Functions.Tests.Settings;

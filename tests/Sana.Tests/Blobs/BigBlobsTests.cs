@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
+using Sana.Storage.Blobs;
 using Sana.Tests.Queue;
 using Sana.Tests.Support;
-using Sana.Workflows.Blobs;
 using Xunit;
 
 namespace Sana.Tests.Blobs;

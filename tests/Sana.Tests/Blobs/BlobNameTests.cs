@@ -1,5 +1,4 @@
-using Sana.Workflows;
-using Sana.Workflows.Blobs;
+using Sana.Storage.Blobs;
 using Xunit;
 
 namespace Sana.Tests.Blobs;
@@ -30,7 +29,7 @@ public sealed class BlobNameTests
     [InlineData("a\nb")]
     [InlineData("ä")]
     [InlineData("%2e%2e/a")]
-    public void Other_names_are_refused(string name) => Assert.Throws<WorkflowException>(() => BlobName.Check(name));
+    public void Other_names_are_refused(string name) => Assert.Throws<SanaException>(() => BlobName.Check(name));
 
     [Fact]
     public void Length_is_limited_to_1024_and_255_a_segment()
@@ -40,7 +39,7 @@ public sealed class BlobNameTests
         BlobName.Check(longest);
 
         Assert.Equal(1024, longest.Length);
-        Assert.Throws<WorkflowException>(() => BlobName.Check(longest + "a"));
-        Assert.Throws<WorkflowException>(() => BlobName.Check(new string('a', 256)));
+        Assert.Throws<SanaException>(() => BlobName.Check(longest + "a"));
+        Assert.Throws<SanaException>(() => BlobName.Check(new string('a', 256)));
     }
 }

@@ -1,7 +1,6 @@
+using Sana.Storage.Blobs;
 using Sana.Tests.Queue;
 using Sana.Tests.Support;
-using Sana.Workflows;
-using Sana.Workflows.Blobs;
 using Xunit;
 
 namespace Sana.Tests.Blobs;
@@ -43,7 +42,7 @@ public sealed class BlobPlaceTests(AzuriteFixture azurite)
     [InlineData("AccountName=a")]
     [InlineData("AccountName=a;AccountKey=not base64")]
     [InlineData("UseDevelopmentStorage=true;Container=Bad_Name")]
-    public void Others_are_refused(string text) => Assert.Throws<WorkflowException>(() => BlobPlace.Parse(text));
+    public void Others_are_refused(string text) => Assert.Throws<SanaException>(() => BlobPlace.Parse(text));
 
     [Theory]
     [InlineData("DefaultEndpointsProtocol=https;AccountKey=" + Key)]
@@ -51,7 +50,7 @@ public sealed class BlobPlaceTests(AzuriteFixture azurite)
     [InlineData("AccountName=a;;=;AccountKey=" + Key)]
     public void A_refusal_keeps_the_secret(string text)
     {
-        var error = Assert.Throws<WorkflowException>(() => BlobPlace.Parse(text));
+        var error = Assert.Throws<SanaException>(() => BlobPlace.Parse(text));
 
         Assert.DoesNotContain("c2VjcmV0", error.ToString(), StringComparison.Ordinal);
     }
@@ -62,7 +61,7 @@ public sealed class BlobPlaceTests(AzuriteFixture azurite)
         // Port 9 is discard: nothing listens there.
         var place = BlobPlace.Parse($"DefaultEndpointsProtocol=http;AccountName=a;AccountKey={Key};BlobEndpoint=http://127.0.0.1:9/a");
 
-        var error = await Assert.ThrowsAsync<WorkflowException>(() => place.Open(CancellationToken.None));
+        var error = await Assert.ThrowsAsync<SanaException>(() => place.Open(CancellationToken.None));
 
         Assert.Contains("npx azurite", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("c2VjcmV0", error.Message, StringComparison.Ordinal);
@@ -90,7 +89,7 @@ public sealed class BlobPlaceTests(AzuriteFixture azurite)
         await (await BlobPlace.Parse(folder.Path).Below("some").Open(default)).Put("a.txt", "a"u8.ToArray(), default);
 
         Assert.True(File.Exists(folder.File("some/a.txt")));
-        Assert.Throws<WorkflowException>(() => BlobPlace.Parse(folder.Path).Below("../other"));
+        Assert.Throws<SanaException>(() => BlobPlace.Parse(folder.Path).Below("../other"));
     }
 
     [Fact]

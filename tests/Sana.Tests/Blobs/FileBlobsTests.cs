@@ -1,6 +1,5 @@
+using Sana.Storage.Blobs;
 using Sana.Tests.Support;
-using Sana.Workflows;
-using Sana.Workflows.Blobs;
 using Xunit;
 
 namespace Sana.Tests.Blobs;
@@ -146,10 +145,10 @@ public sealed class FileBlobsTests : IDisposable
         Directory.CreateSymbolicLink(_folder.File("runs"), elsewhere.Path);
         File.CreateSymbolicLink(_folder.File("file"), elsewhere.File("secret"));
 
-        await Assert.ThrowsAsync<WorkflowException>(() => blobs.PutIfAbsent("runs/a", new byte[1], None));
-        await Assert.ThrowsAsync<WorkflowException>(() => blobs.Read("runs/secret", None));
-        await Assert.ThrowsAsync<WorkflowException>(() => blobs.Put("file", new byte[1], None));
-        await Assert.ThrowsAsync<WorkflowException>(() => Names(blobs, "runs/"));
+        await Assert.ThrowsAsync<SanaException>(() => blobs.PutIfAbsent("runs/a", new byte[1], None));
+        await Assert.ThrowsAsync<SanaException>(() => blobs.Read("runs/secret", None));
+        await Assert.ThrowsAsync<SanaException>(() => blobs.Put("file", new byte[1], None));
+        await Assert.ThrowsAsync<SanaException>(() => Names(blobs, "runs/"));
 
         Assert.Empty(await Names(blobs, ""));
         Assert.Equal(["secret"], Directory.EnumerateFiles(elsewhere.Path).Select(Path.GetFileName));
@@ -174,8 +173,8 @@ public sealed class FileBlobsTests : IDisposable
         await File.WriteAllTextAsync(_folder.File("file"), "");
         var blobs = FileBlobs.Open(_folder.Path);
 
-        var inside = await Assert.ThrowsAsync<WorkflowException>(() => blobs.PutIfAbsent("file/a", new byte[1], None));
-        var root = Assert.Throws<WorkflowException>(() => FileBlobs.Open(_folder.File("file")));
+        var inside = await Assert.ThrowsAsync<SanaException>(() => blobs.PutIfAbsent("file/a", new byte[1], None));
+        var root = Assert.Throws<SanaException>(() => FileBlobs.Open(_folder.File("file")));
 
         Assert.StartsWith("Cannot write", inside.Message, StringComparison.Ordinal);
         Assert.StartsWith("Cannot open", root.Message, StringComparison.Ordinal);

@@ -15,7 +15,7 @@ public class BannedSymbolsTests
     [Fact]
     public void Every_banned_symbol_exists_and_says_what_to_do_instead()
     {
-        foreach (var line in File.ReadAllLines(Path.Combine(Workflows(), "BannedSymbols.txt")))
+        foreach (var line in File.ReadAllLines(Path.Combine(Jobs(), "BannedSymbols.txt")))
         {
             var (symbol, advice) = line.Split(';') is [var name, var text] ? (name, text) : (line, "");
 
@@ -27,7 +27,7 @@ public class BannedSymbolsTests
     [Fact]
     public void The_ban_is_an_error_where_orchestrations_stand()
     {
-        Assert.Contains("RS0030.severity = error", File.ReadAllText(Path.Combine(Workflows(), "Orchestrations", ".editorconfig")), StringComparison.Ordinal);
+        Assert.Contains("RS0030.severity = error", File.ReadAllText(Path.Combine(Jobs(), "Orchestrations", ".editorconfig")), StringComparison.Ordinal);
     }
 
     private static bool Exists(string symbol)
@@ -59,11 +59,11 @@ public class BannedSymbolsTests
 
     private static int Signature(MemberInfo member) => ((MethodBase)member).GetParameters().Length;
 
-    private static string Workflows()
+    private static string Jobs()
     {
         var folder = new DirectoryInfo(AppContext.BaseDirectory);
         while (!File.Exists(Path.Combine(folder.FullName, "SanaFunctions.sln")))
             folder = folder.Parent!;
-        return Path.Combine(folder.FullName, "src", "Sana.Workflows");
+        return Path.Combine(folder.FullName, "src", "Sana.Jobs");
     }
 }

@@ -4,10 +4,10 @@ using Xunit;
 
 namespace Sana.Tests.Conventions;
 
-/// <summary>Arrows point down only: Local and Functions, then Workflows, then Curation, then Inference. GraphBuilder stands alone.</summary>
+/// <summary>References point down only: Local and Functions, then Jobs, then Curation, then Inference and Storage. GraphBuilder stands alone.</summary>
 public sealed class ProjectDirectionTests
 {
-    private static readonly string[] _topDown = ["Sana.Local", "Sana.Functions", "TinySana", "Sana.Workflows", "Sana.Curation", "Sana.Inference", "Sana.GraphBuilder", "Sana.StillLife", "DurableTask.Sqlite"];
+    private static readonly string[] _topDown = ["Sana.Local", "Sana.Functions", "TinySana", "Sana.Jobs", "Sana.Curation", "Sana.Inference", "Sana.Storage", "Sana.GraphBuilder", "Sana.StillLife", "DurableTask.Sqlite"];
 
     public static TheoryData<string> Projects => [.. Directory.EnumerateFiles(Repository.Source, "*.csproj", SearchOption.AllDirectories)];
 

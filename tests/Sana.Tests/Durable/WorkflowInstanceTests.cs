@@ -1,8 +1,8 @@
 using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
-using Sana.Workflows;
-using Sana.Workflows.Curation;
-using Sana.Workflows.Durable;
+using Sana.Jobs;
+using Sana.Jobs.Curation;
+using Sana.Jobs.Durable;
 using Xunit;
 
 namespace Sana.Tests.Durable;
@@ -15,15 +15,15 @@ public sealed class WorkflowInstanceTests
     [Fact]
     public void A_failure_is_the_sentence_of_what_failed()
     {
-        var inner = new TaskFailureDetails("Sana.Workflows.WorkflowException", "There are no prompts.", null, null, null);
+        var inner = new TaskFailureDetails("Sana.Jobs.SanaException", "There are no prompts.", null, null, null);
         var read = WorkflowInstance.Read(Of(OrchestrationRuntimeStatus.Failed, failure: new TaskFailureDetails("Microsoft.DurableTask.TaskFailedException", "Task 'PlanImages' (#0) failed", null, inner, null)));
 
-        Assert.Equal((WorkflowStatus.Failed, "Sana.Workflows.WorkflowException", "There are no prompts."), (read.Status, read.ErrorType, read.Error));
+        Assert.Equal((WorkflowStatus.Failed, "Sana.Jobs.SanaException", "There are no prompts."), (read.Status, read.ErrorType, read.Error));
     }
 
     [Theory]
-    [InlineData("Sana.Workflows.WorkflowException: There are no prompts: every line is blank.", "Sana.Workflows.WorkflowException", "There are no prompts: every line is blank.")]
-    [InlineData("\"Sana.Workflows.WorkflowException: There are no prompts.\"", "Sana.Workflows.WorkflowException", "There are no prompts.")]
+    [InlineData("Sana.Jobs.SanaException: There are no prompts: every line is blank.", "Sana.Jobs.SanaException", "There are no prompts: every line is blank.")]
+    [InlineData("\"Sana.Jobs.SanaException: There are no prompts.\"", "Sana.Jobs.SanaException", "There are no prompts.")]
     [InlineData(
         "Microsoft.DurableTask.TaskFailedException: Task 'PlanImages' (#0) failed with an unhandled exception: System.IO.IOException: disk full", "Microsoft.DurableTask.TaskFailedException", "disk full")]
     [InlineData("something: else", null, "something: else")]

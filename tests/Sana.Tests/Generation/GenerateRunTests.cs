@@ -4,10 +4,9 @@ using CsCheck;
 using Sana.Inference;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
+using Sana.Jobs.Generation;
+using Sana.Storage.Blobs;
 using Sana.Tests.Support;
-using Sana.Workflows;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Generation;
 using Xunit;
 
 namespace Sana.Tests.Generation;
@@ -189,7 +188,7 @@ public sealed class GenerateRunTests : IDisposable
 
         var other = GenerateRun.Prepare(job with { Seed = 9 }, new FakeRenderer());
 
-        var error = await Assert.ThrowsAsync<WorkflowException>(() => other.Execute(blobs, null, None));
+        var error = await Assert.ThrowsAsync<SanaException>(() => other.Execute(blobs, null, None));
         Assert.Contains("--run", error.Message, StringComparison.Ordinal);
     }
 
@@ -200,7 +199,7 @@ public sealed class GenerateRunTests : IDisposable
     [InlineData("a/b")]
     [InlineData("-a")]
     public void A_name_that_is_no_name_is_refused(string name) =>
-        Assert.Throws<WorkflowException>(() => GenerateRun.Prepare(Job(1) with { Run = name }, new FakeRenderer()));
+        Assert.Throws<SanaException>(() => GenerateRun.Prepare(Job(1) with { Run = name }, new FakeRenderer()));
 
     [Fact]
     public void Options_that_do_not_fit_are_refused_before_anything_is_written() =>

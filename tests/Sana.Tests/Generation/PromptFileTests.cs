@@ -1,7 +1,6 @@
 using System.Text;
+using Sana.Jobs.Generation;
 using Sana.Tests.Support;
-using Sana.Workflows;
-using Sana.Workflows.Generation;
 using Xunit;
 
 namespace Sana.Tests.Generation;
@@ -152,7 +151,7 @@ public sealed class PromptFileTests : IDisposable
 
         foreach (var name in new[] { "utf16.txt", "empty.txt", "p.csv", "dir.txt", "zero.txt", "absent.txt", "a\0.txt" })
         {
-            var error = Assert.Throws<WorkflowException>(() => PromptFile.Open(_folder.File(name)));
+            var error = Assert.Throws<SanaException>(() => PromptFile.Open(_folder.File(name)));
 
             Assert.Contains(".txt", error.Message, StringComparison.Ordinal);
         }

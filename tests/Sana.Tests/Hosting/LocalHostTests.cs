@@ -1,17 +1,16 @@
 using System.Diagnostics;
 using DurableTask.Core;
 using DurableTask.Sqlite;
+using Sana.Jobs.Durable;
+using Sana.Jobs.Generation;
+using Sana.Jobs.Queue;
+using Sana.Jobs.Rendering;
 using Sana.Local.Hosting;
 using Sana.Local.Queue;
+using Sana.Storage.Blobs;
 using Sana.Tests.Queue;
 using Sana.Tests.Support;
 using Sana.Tests.Workflows;
-using Sana.Workflows;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Durable;
-using Sana.Workflows.Generation;
-using Sana.Workflows.Queue;
-using Sana.Workflows.Rendering;
 using Xunit;
 
 namespace Sana.Tests.Hosting;
@@ -141,7 +140,7 @@ public sealed class LocalHostTests(AzuriteFixture azurite) : IDisposable
             option switch { "queue" => options with { Queue = secret }, "journal" => options with { Journal = secret }, _ => options with { Blobs = secret } },
             hasDevice: false, hasQueue: option == "queue", hasJournal: option == "journal");
 
-        var refused = Assert.Throws<WorkflowException>(() => HostFile.Complete(options, hasDevice: false, hasQueue: false, hasJournal: false));
+        var refused = Assert.Throws<SanaException>(() => HostFile.Complete(options, hasDevice: false, hasQueue: false, hasJournal: false));
 
         Assert.Contains($"give --{option} again", refused.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("c2VjcmV0", File.ReadAllText(_folder.File("host.json")), StringComparison.Ordinal);

@@ -1,5 +1,4 @@
-using Sana.Workflows;
-using Sana.Workflows.Http;
+using Sana.Jobs.Http;
 using Xunit;
 
 namespace Sana.Tests.Http;
@@ -34,5 +33,5 @@ public sealed class ApiKeysTests
     [InlineData("0123456789abcdé f")]
     [InlineData(One + ",short")]
     public void A_weak_key_is_refused_without_being_repeated(string keys) =>
-        Assert.DoesNotContain("short", Assert.Throws<WorkflowException>(() => ApiKeys.Parse(keys)).Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("short", Assert.Throws<SanaException>(() => ApiKeys.Parse(keys)).Message, StringComparison.Ordinal);
 }

@@ -1,4 +1,4 @@
-using Sana.Workflows.Http;
+using Sana.Jobs.Http;
 using Xunit;
 
 namespace Sana.Tests.Http;

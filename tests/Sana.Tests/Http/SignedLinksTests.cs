@@ -1,5 +1,5 @@
 using Microsoft.Extensions.Time.Testing;
-using Sana.Workflows.Http;
+using Sana.Jobs.Http;
 using Xunit;
 
 namespace Sana.Tests.Http;

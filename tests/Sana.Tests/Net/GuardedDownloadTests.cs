@@ -2,8 +2,8 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Sana.Curation;
-using Sana.Workflows;
-using Sana.Workflows.Net;
+using Sana.Curation.Sources;
+using Sana.Storage.Net;
 using Xunit;
 
 namespace Sana.Tests.Net;
@@ -119,8 +119,8 @@ public sealed class GuardedDownloadTests : IDisposable
     {
         using var http = new GuardedHttp(new UrlRules());
 
-        Assert.Throws<WorkflowException>(() => new GuardedDownload(http, new DownloadOptions { Deadline = TimeSpan.Zero }));
-        Assert.Throws<WorkflowException>(() => new GuardedDownload(http, new DownloadOptions { MaxBytes = 0 }));
+        Assert.Throws<SanaException>(() => new GuardedDownload(http, new DownloadOptions { Deadline = TimeSpan.Zero }));
+        Assert.Throws<SanaException>(() => new GuardedDownload(http, new DownloadOptions { MaxBytes = 0 }));
     }
 
     public void Dispose()

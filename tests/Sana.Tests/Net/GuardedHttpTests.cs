@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using Sana.Workflows.Net;
+using Sana.Storage.Net;
 using Xunit;
 
 namespace Sana.Tests.Net;

@@ -1,4 +1,4 @@
-using Sana.Workflows.Net;
+using Sana.Storage.Net;
 using Xunit;
 
 namespace Sana.Tests.Net;

@@ -1,5 +1,5 @@
 using System.Net;
-using Sana.Workflows.Net;
+using Sana.Storage.Net;
 using Xunit;
 
 namespace Sana.Tests.Net;

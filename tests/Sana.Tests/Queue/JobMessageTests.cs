@@ -1,5 +1,5 @@
-using Sana.Workflows.Queue;
-using Sana.Workflows.Rendering;
+using Sana.Jobs.Queue;
+using Sana.Jobs.Rendering;
 using Xunit;
 
 namespace Sana.Tests.Queue;

@@ -1,11 +1,11 @@
 using System.Diagnostics;
 using Azure.Storage.Queues;
 using Microsoft.Extensions.Time.Testing;
+using Sana.Jobs.Queue;
 using Sana.Local.Hosting;
 using Sana.Local.Queue;
+using Sana.Storage.Blobs;
 using Sana.Tests.Support;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Queue;
 using Xunit;
 
 namespace Sana.Tests.Queue;

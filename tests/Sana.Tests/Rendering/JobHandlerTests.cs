@@ -1,10 +1,9 @@
 using Sana.Inference;
+using Sana.Jobs.Queue;
+using Sana.Jobs.Rendering;
+using Sana.Storage.Blobs;
 using Sana.Tests.Support;
 using Sana.Tests.Workflows;
-using Sana.Workflows;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Queue;
-using Sana.Workflows.Rendering;
 using Xunit;
 
 namespace Sana.Tests.Rendering;
@@ -282,7 +281,7 @@ public sealed class JobHandlerTests : IAsyncDisposable
         "oom" => new InsufficientMemoryException(),
         "nan" => new JobFaultException(FaultReason.Nan, "no numbers"),
         "engine_dead" => new InvalidOperationException("broken"),
-        _ => new WorkflowException("the disk is away"),
+        _ => new SanaException("the disk is away"),
     };
 
     private static JobMessage Job(string id) => new() { JobId = id, Input = new JobInput { Prompt = "a cat", Seeds = [7, 8], Width = 64, Height = 32 } };
@@ -333,7 +332,7 @@ public sealed class JobHandlerTests : IAsyncDisposable
         private IBlobs Live(string name)
         {
             _dead |= name.StartsWith("timings/", StringComparison.Ordinal);
-            return _dead ? throw new WorkflowException("dead") : inner;
+            return _dead ? throw new SanaException("dead") : inner;
         }
     }
 }

@@ -1,9 +1,9 @@
 using Microsoft.Extensions.Time.Testing;
+using Sana.Jobs.Durable;
+using Sana.Jobs.Orchestrations;
+using Sana.Jobs.Schedules;
 using Sana.Local.Hosting;
 using Sana.Tests.Support;
-using Sana.Workflows.Durable;
-using Sana.Workflows.Orchestrations;
-using Sana.Workflows.Schedules;
 using Xunit;
 
 namespace Sana.Tests.Schedules;

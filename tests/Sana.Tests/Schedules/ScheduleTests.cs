@@ -1,6 +1,5 @@
 using System.Globalization;
-using Sana.Workflows;
-using Sana.Workflows.Schedules;
+using Sana.Jobs.Schedules;
 using Xunit;
 
 namespace Sana.Tests.Schedules;
@@ -42,7 +41,7 @@ public sealed class ScheduleTests
     {
         var schedule = new Schedule { Name = "nightly", Cron = cron, Zone = zone };
 
-        Assert.Contains("nightly", Assert.Throws<WorkflowException>(() => schedule.Next(Utc("2026-11-23T00:00:00Z"))).Message, StringComparison.Ordinal);
+        Assert.Contains("nightly", Assert.Throws<SanaException>(() => schedule.Next(Utc("2026-11-23T00:00:00Z"))).Message, StringComparison.Ordinal);
     }
 
     private static DateTime Utc(string text) => DateTime.Parse(text, CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal);

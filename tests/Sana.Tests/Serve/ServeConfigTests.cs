@@ -1,6 +1,5 @@
 using Sana.Local.Serve;
 using Sana.Tests.Support;
-using Sana.Workflows;
 using Xunit;
 
 namespace Sana.Tests.Serve;
@@ -29,6 +28,6 @@ public sealed class ServeConfigTests
         using var folder = new TempFolder();
         File.WriteAllText(folder.File("sana.json"), json);
 
-        Assert.Contains(part, Assert.Throws<WorkflowException>(() => ServeConfig.Read(folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(part, Assert.Throws<SanaException>(() => ServeConfig.Read(folder.Path)).Message, StringComparison.Ordinal);
     }
 }

@@ -1,11 +1,9 @@
 using Azure.Storage.Blobs;
-using Sana.Curation;
 using Sana.Curation.Sources;
 using Sana.Tests.Support;
-using Sana.Workflows;
 using Xunit;
-using BlobSource = Sana.Workflows.Curation.BlobSource;
-using SourcePlace = Sana.Workflows.Curation.SourcePlace;
+using BlobSource = Sana.Storage.Sources.BlobSource;
+using SourcePlace = Sana.Storage.Sources.SourcePlace;
 
 namespace Sana.Tests.Sources;
 
@@ -37,7 +35,7 @@ public sealed class BlobSourceTests
         Assert.Equal(["list.csv#1 = one (of the list)", "list.csv#2 unsafe_member", "list.csv#3 not_found"], list);
         Assert.Equal(Enumerable.Range(0, 50).Select(at => $"00000.tar!{at:000}.jpg = {new string((char)('a' + (at % 26)), 20_000 + at)} (caption {at})"), shards);
         Assert.Null(await new BlobSource(container, "").Open("shards/../other/d.png", default));
-        await Assert.ThrowsAsync<CurationException>(() => Lines(new SourcePlace(new BlobSource(new BlobContainerClient(azurite.Connection, "nowhere", options), ""), null)));
+        await Assert.ThrowsAsync<SanaException>(() => Lines(new SourcePlace(new BlobSource(new BlobContainerClient(azurite.Connection, "nowhere", options), ""), null)));
     }
 
     [Theory]
@@ -50,7 +48,7 @@ public sealed class BlobSourceTests
     [InlineData("https://account.blob.core.windows.net/")]
     [InlineData("azurite:Not A Container")]
     [InlineData("ftp://example.com/x")]
-    public async Task A_text_that_is_no_source_is_refused(string text) => await Assert.ThrowsAnyAsync<WorkflowException>(() => SourcePlace.Open(text, default));
+    public async Task A_text_that_is_no_source_is_refused(string text) => await Assert.ThrowsAnyAsync<SanaException>(() => SourcePlace.Open(text, default));
 
     [Fact]
     public async Task A_folder_and_a_file_are_sources()

@@ -1,6 +1,7 @@
 using System.Text;
 using Sana.Curation;
 using Sana.Curation.Sources;
+using Sana.Storage.Sources;
 using Xunit;
 
 namespace Sana.Tests.Sources;

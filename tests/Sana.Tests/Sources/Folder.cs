@@ -1,7 +1,7 @@
 using System.Text;
 using Sana.Curation.Sources;
 using Sana.Tests.Support;
-using FolderSource = Sana.Workflows.Curation.FolderSource;
+using FolderSource = Sana.Storage.Sources.FolderSource;
 
 namespace Sana.Tests.Sources;
 

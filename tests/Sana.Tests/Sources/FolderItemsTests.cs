@@ -2,7 +2,7 @@ using System.Diagnostics;
 using Sana.Curation;
 using Sana.Curation.Sources;
 using Xunit;
-using FolderSource = Sana.Workflows.Curation.FolderSource;
+using FolderSource = Sana.Storage.Sources.FolderSource;
 
 namespace Sana.Tests.Sources;
 
@@ -77,8 +77,8 @@ public sealed class FolderItemsTests : IDisposable
         var items = await source.List(default).ToListAsync();
         Directory.Delete(inner, recursive: true);
 
-        await Assert.ThrowsAsync<CurationException>(() => source.Fetch(items[0], default));
-        await Assert.ThrowsAsync<CurationException>(async () => await source.List(default).ToListAsync());
+        await Assert.ThrowsAsync<SanaException>(() => source.Fetch(items[0], default));
+        await Assert.ThrowsAsync<SanaException>(async () => await source.List(default).ToListAsync());
     }
 
     [Fact]

@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using Sana.Workflows.Blobs;
+using Sana.Storage.Blobs;
 
 namespace Sana.Tests.Support;
 

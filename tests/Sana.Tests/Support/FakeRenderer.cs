@@ -1,7 +1,7 @@
 using Sana.Inference;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
-using Sana.Workflows.Generation;
+using Sana.Jobs.Generation;
 
 namespace Sana.Tests.Support;
 

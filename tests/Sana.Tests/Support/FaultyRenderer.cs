@@ -1,5 +1,5 @@
 using Sana.Inference.Diffusion;
-using Sana.Workflows.Generation;
+using Sana.Jobs.Generation;
 
 namespace Sana.Tests.Support;
 

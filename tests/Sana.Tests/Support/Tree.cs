@@ -1,5 +1,5 @@
 using System.Security.Cryptography;
-using Sana.Workflows.Blobs;
+using Sana.Storage.Blobs;
 
 namespace Sana.Tests.Support;
 

@@ -1,6 +1,5 @@
 using System.Text;
-using Sana.Workflows;
-using Sana.Workflows.Webhooks;
+using Sana.Jobs.Webhooks;
 using Xunit;
 
 namespace Sana.Tests.Webhooks;
@@ -23,5 +22,5 @@ public sealed class WebhookSignatureTests
     [InlineData("whsec_")]
     [InlineData("whsec_AAAA")]
     [InlineData("not base64 at all, but long enough to be one!")]
-    public void A_secret_that_is_none_is_refused(string secret) => Assert.Throws<WorkflowException>(() => WebhookSignature.Key(secret));
+    public void A_secret_that_is_none_is_refused(string secret) => Assert.Throws<SanaException>(() => WebhookSignature.Key(secret));
 }

@@ -2,10 +2,10 @@ using System.Globalization;
 using Sana.Curation;
 using Sana.Curation.Captioning;
 using Sana.Inference.Imaging;
+using Sana.Jobs;
+using Sana.Jobs.Curation;
+using Sana.Jobs.Durable;
 using Sana.Tests.Support;
-using Sana.Workflows;
-using Sana.Workflows.Curation;
-using Sana.Workflows.Durable;
 using Xunit;
 
 namespace Sana.Tests.Workflows;

@@ -1,10 +1,10 @@
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
+using Sana.Jobs;
+using Sana.Jobs.Generation;
+using Sana.Jobs.Queue;
+using Sana.Storage.Blobs;
 using Sana.Tests.Support;
-using Sana.Workflows;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Generation;
-using Sana.Workflows.Queue;
 using Xunit;
 
 namespace Sana.Tests.Workflows;
@@ -77,7 +77,7 @@ internal static class JobScenarios
         await Submission.Start(host.Client, host.Blobs, "another", job, null, default);
         var runs = (await host.Client.List("generate-")).Count;
         await Submission.Start(host.Client, host.Blobs, "one", job with { Run = "mine" }, null, default);
-        var refused = await Assert.ThrowsAsync<WorkflowException>(() => Submission.Start(host.Client, host.Blobs, "another", job with { Run = "mine" }, null, default));
+        var refused = await Assert.ThrowsAsync<SanaException>(() => Submission.Start(host.Client, host.Blobs, "another", job with { Run = "mine" }, null, default));
         return $"{runs} runs, then refused: {refused.Message[refused.Message.IndexOf("is under", StringComparison.Ordinal)..refused.Message.IndexOf(',', StringComparison.Ordinal)]}";
     }
 
@@ -159,7 +159,7 @@ internal static class JobScenarios
 
     private static async Task<string> Id(JobHost host) => (await host.Client.List("")).Single().Id;
 
-    private static string Tell(Sana.Workflows.Durable.WorkflowInstance end, bool reasons = true)
+    private static string Tell(Sana.Jobs.Durable.WorkflowInstance end, bool reasons = true)
     {
         if (end.Output is null)
             return $"{end.Status} {end.Error}";

@@ -1,9 +1,8 @@
 using System.Text.Json;
 using Sana.Curation.Captioning;
+using Sana.Jobs.Curation;
+using Sana.Storage.Blobs;
 using Sana.Tests.Support;
-using Sana.Workflows;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Curation;
 using Xunit;
 
 namespace Sana.Tests.Workflows;
@@ -63,7 +62,7 @@ public sealed class OpenDatasetsTests : IDisposable
         using var datasets = Datasets();
         var job = await Job("one");
         _fails = "b";
-        await Assert.ThrowsAsync<WorkflowException>(() => datasets.Open(job, default));
+        await Assert.ThrowsAsync<SanaException>(() => datasets.Open(job, default));
 
         Assert.Equal((1, 0), (_captioners.Count, Open));
         _fails = null;
@@ -76,7 +75,7 @@ public sealed class OpenDatasetsTests : IDisposable
         Captioner = (config, _) =>
         {
             if (config.Label == _fails)
-                throw new WorkflowException("The test wants it so.");
+                throw new SanaException("The test wants it so.");
             _captioners.Add(new ClosableCaptioner(new CaptionerCard(config.Label, config.Model, null, null, config.Prompt.Text, "{}", 1)));
             return Task.FromResult<ICaptioner>(_captioners[^1]);
         },

@@ -2,11 +2,11 @@ using System.Diagnostics;
 using System.Globalization;
 using Microsoft.Data.Sqlite;
 using Sana.Inference.Imaging;
+using Sana.Jobs.Queue;
 using Sana.Local.Hosting;
+using Sana.Storage.Blobs;
 using Sana.Tests.Queue;
 using Sana.Tests.Support;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Queue;
 using Xunit;
 
 namespace Sana.Tests.Workflows;

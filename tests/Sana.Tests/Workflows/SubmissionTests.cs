@@ -1,8 +1,7 @@
+using Sana.Jobs.Curation;
+using Sana.Jobs.Generation;
+using Sana.Storage.Blobs;
 using Sana.Tests.Support;
-using Sana.Workflows;
-using Sana.Workflows.Blobs;
-using Sana.Workflows.Curation;
-using Sana.Workflows.Generation;
 using Xunit;
 
 namespace Sana.Tests.Workflows;
@@ -46,5 +45,5 @@ public sealed class SubmissionTests : IDisposable
     [InlineData("photos", "v1", 10_001, "A shard of 10001 items is outside")]
     public void What_must_not_be_kept_is_refused_before_it_is(string source, string version, int items, string why) =>
         Assert.StartsWith(
-            why, Assert.ThrowsAny<WorkflowException>(() => CurationSubmission.Check(new CurationJob(source, "pets", version, null, new CurationSettings { ItemsPerShard = items }))).Message, StringComparison.Ordinal);
+            why, Assert.ThrowsAny<SanaException>(() => CurationSubmission.Check(new CurationJob(source, "pets", version, null, new CurationSettings { ItemsPerShard = items }))).Message, StringComparison.Ordinal);
 }

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Unicode;
-using Sana.Curation.Sources;
+using Sana.Storage.Sources;
 
 namespace Sana.Curation.Shards.Validation;
 

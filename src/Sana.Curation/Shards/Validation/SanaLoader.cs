@@ -1,6 +1,7 @@
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using Sana.Curation.Sources;
+using Sana.Storage.Sources;
 
 namespace Sana.Curation.Shards.Validation;
 

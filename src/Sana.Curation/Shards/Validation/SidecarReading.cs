@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Sana.Curation.Sources;
+using Sana.Storage.Sources;
 
 namespace Sana.Curation.Shards.Validation;
 

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Sana.Curation.Sources;
 using Sana.Curation.Sources.Tars;
+using Sana.Storage.Sources;
 
 namespace Sana.Curation.Shards.Validation;
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Sana.Curation.Sources;
+using Sana.Storage.Sources;
 
 namespace Sana.Curation.Shards.Validation;
 

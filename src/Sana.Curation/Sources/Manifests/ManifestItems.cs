@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using Sana.Curation.Sources.Tars;
+using Sana.Storage.Sources;
 
 namespace Sana.Curation.Sources.Manifests;
 

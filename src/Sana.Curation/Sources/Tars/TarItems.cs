@@ -1,6 +1,7 @@
 using System.IO.Hashing;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Sana.Storage.Sources;
 
 namespace Sana.Curation.Sources.Tars;
 

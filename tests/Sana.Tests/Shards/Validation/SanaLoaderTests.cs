@@ -3,8 +3,8 @@ using System.IO.Compression;
 using System.Text;
 using Sana.Curation.Shards;
 using Sana.Curation.Shards.Validation;
+using Sana.Storage.Sources;
 using Sana.Tests.Support;
-using Sana.Workflows.Curation;
 using Xunit;
 
 namespace Sana.Tests.Shards.Validation;

@@ -1,0 +1,134 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using Sana.Curation;
+using Sana.Curation.Report;
+using Sana.Curation.Shards;
+using Sana.Storage.Blobs;
+
+namespace Sana.Jobs.Curation;
+
+/// <summary>Closes a dataset: the loader's list of shards, hashes for later versions, the report, and the manifest that vouches for all of it.</summary>
+internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending spending, TimeProvider time)
+{
+    public async Task<CurateSummary> Run(DatasetTicket ticket, CancellationToken cancellationToken)
+    {
+        using var lease = await datasets.Open(ticket.Job, cancellationToken);
+        var dataset = lease.Dataset;
+        var names = dataset.Names;
+        var shards = new List<ShardStats>();
+        for (var shard = 0; shard < ticket.Shards; shard++)
+            shards.Add(ShardStats.Parse(await Existing($"{names.Shards}/{new ShardNames(shard).Stats}", cancellationToken)));
+        spending.Forget(names, dataset.Settings.Budget);
+        var purse = await spending.Of(names, dataset.Settings.Budget, ticket.Shards, dataset.Labels, cancellationToken);
+        spending.Forget(names, dataset.Settings.Budget);
+
+        // 1. What a loader opens, and what the next version leaves out.
+        var report = new ReportBuilder();
+        var files = new List<ShardFile>
+        {
+            await Put($"{names.Shards}/{ShardNames.WidsMeta}", WidsMeta.Bytes(dataset.Job.Dataset, shards), shards.Sum(shard => shard.Successes), cancellationToken),
+            await Put(names.Hashes, dataset.Known.With(await Hashes(names, ticket.Shards, report, cancellationToken)), 0, cancellationToken),
+        };
+
+        // 2. The report, which may quote the clock.
+        await AddFirsts(names, ticket.Shards, report, cancellationToken);
+        var run = dataset.ReportRun(Sha256(await Existing(names.Config, cancellationToken)));
+        var timings = await new DatasetTimings(blobs, time).Of(names, ticket.Shards, dataset.Labels, cancellationToken);
+        await blobs.Write(names.Report, (page, cancellation) => report.Write(page, run, (row, inner) => Image(dataset, row, inner), timings, cancellation), cancellationToken);
+
+        // 3. The manifest, last.
+        var (statuses, reasons) = (Sum(shards.Select(shard => shard.Status)), Sum(shards.Select(shard => shard.Reasons)));
+        await WriteManifest(dataset, shards, files, statuses, reasons, purse.Spent, cancellationToken);
+        return new CurateSummary(
+            dataset.Job.Dataset,
+            dataset.Job.Version,
+            names.Manifest,
+            names.Report,
+            statuses.GetValueOrDefault(RowStatus.Success),
+            statuses.GetValueOrDefault(RowStatus.Failed),
+            statuses.GetValueOrDefault(RowStatus.Rejected),
+            statuses,
+            reasons,
+            purse.Spent);
+    }
+
+    private async Task WriteManifest(
+        OpenDataset dataset,
+        IReadOnlyList<ShardStats> shards,
+        IReadOnlyList<ShardFile> files,
+        IReadOnlyDictionary<string, long> statuses,
+        IReadOnlyDictionary<string, long> reasons,
+        Usage spent,
+        CancellationToken cancellationToken)
+    {
+        var config = await Existing(dataset.Names.Config, cancellationToken);
+        var parent = dataset.Job.Since is { } since ? Sha256(await Existing(new DatasetNames(dataset.Job.Dataset, since).Manifest, cancellationToken)) : null;
+        var manifest = new DatasetManifest(
+            "sana.dataset-manifest/1",
+            dataset.Job.Dataset,
+            dataset.Job.Version,
+            OpenDataset.Tool,
+            Sha256(config),
+            JsonSerializer.Deserialize(config, CurateJson.Readable.DatasetConfig)!,
+            parent,
+            statuses,
+            reasons,
+            spent,
+            HashChain.Of([.. shards.Select(shard => shard.Chain)]),
+            shards,
+            files);
+        await blobs.PutOrRepair(dataset.Names.Manifest, JsonSerializer.SerializeToUtf8Bytes(manifest, CurateJson.Readable.DatasetManifest), cancellationToken);
+    }
+
+    private async Task<List<string>> Hashes(DatasetNames names, int shards, ReportBuilder report, CancellationToken cancellationToken)
+    {
+        var hashes = new List<string>();
+        for (var shard = 0; shard < shards; shard++)
+        {
+            foreach (var row in await Index(names, shard, cancellationToken))
+            {
+                report.Add(row);
+                // What failed for want of captions is new to the next version; what cannot be used is not.
+                if (row.Sha256 is { } sha256 && row.Status != RowStatus.Failed)
+                    hashes.Add(sha256[..32]);
+            }
+        }
+
+        return hashes;
+    }
+
+    private async Task AddFirsts(DatasetNames names, int shards, ReportBuilder report, CancellationToken cancellationToken)
+    {
+        var firsts = report.Firsts;
+        for (var shard = 0; shard < shards && firsts.Count > 0; shard++)
+        {
+            foreach (var row in (await Index(names, shard, cancellationToken)).Where(row => firsts.Contains(row.Key)))
+                report.AddFirst(row);
+        }
+    }
+
+    private Task<List<IndexRow>> Index(DatasetNames names, int shard, CancellationToken cancellationToken) =>
+        blobs.ReadLines($"{names.Shards}/{new ShardNames(shard).Lines}", CurationJson.Lines.IndexRow, cancellationToken);
+
+    private async Task<byte[]?> Image(OpenDataset dataset, IndexRow row, CancellationToken cancellationToken) =>
+        row is { Sha256: { } sha256, Width: not null } ? await blobs.Read(dataset.ImageName(sha256), cancellationToken) : null;
+
+    private async Task<ShardFile> Put(string name, byte[] bytes, int samples, CancellationToken cancellationToken)
+    {
+        await blobs.PutOrRepair(name, bytes, cancellationToken);
+        return new ShardFile(name, Sha256(bytes), bytes.Length, samples);
+    }
+
+    private async Task<byte[]> Existing(string name, CancellationToken cancellationToken) =>
+        await blobs.Read(name, cancellationToken) ?? throw new SanaException($"{blobs.Place} has no {name}; start the run again.");
+
+    private static string Sha256(byte[] bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
+
+    private static SortedDictionary<string, long> Sum(IEnumerable<IReadOnlyDictionary<string, int>> shards)
+    {
+        var sum = new SortedDictionary<string, long>(StringComparer.Ordinal);
+        foreach (var (name, count) in shards.SelectMany(shard => shard))
+            sum[name] = sum.GetValueOrDefault(name) + count;
+        return sum;
+    }
+}

@@ -1,0 +1,58 @@
+using Sana.Jobs.Durable;
+using Sana.Jobs.Orchestrations;
+using Sana.Storage.Blobs;
+
+namespace Sana.Jobs.Curation;
+
+/// <summary>The steps of a curation run. Each may run twice: what it writes has names and bytes that follow from its input and the source.</summary>
+public sealed class CurateSteps : IDisposable
+{
+    private readonly OpenDatasets _datasets;
+    private readonly PlanStep _plan;
+    private readonly IngestStep _ingest;
+    private readonly LinkStep _link;
+    private readonly CaptionStep _caption;
+    private readonly ScoreStep _score;
+    private readonly WriteStep _write;
+    private readonly CloseStep _close;
+
+    /// <summary>The steps of one host.</summary>
+    /// <param name="blobs">Where everything goes.</param>
+    /// <param name="tools">What the host lends.</param>
+    public CurateSteps(IBlobs blobs, CurationTools tools)
+    {
+        ArgumentNullException.ThrowIfNull(tools);
+        var (spending, clock) = (new Spending(blobs), new StageClock(blobs, tools.Clock));
+        _datasets = new OpenDatasets(blobs, tools);
+        _plan = new PlanStep(blobs, _datasets);
+        _ingest = new IngestStep(blobs, _datasets, clock);
+        _link = new LinkStep(blobs, _datasets);
+        _caption = new CaptionStep(blobs, _datasets, spending, clock);
+        _score = new ScoreStep(blobs, _datasets, clock);
+        _write = new WriteStep(blobs, _datasets, clock);
+        _close = new CloseStep(blobs, _datasets, spending, tools.Clock);
+    }
+
+    /// <summary>Adds the orchestration and its activities to those of a host.</summary>
+    public TaskRegistry AddTo(TaskRegistry tasks)
+    {
+        ArgumentNullException.ThrowIfNull(tasks);
+        return tasks
+            .AddOrchestrator<CurateDataset>()
+            .Add(Activities.PlanShards, _plan.Run)
+            .Add(Activities.IngestShard, _ingest.Run)
+            .Add(Activities.LinkDuplicates, _link.Run)
+            .Add(Activities.CaptionShard, _caption.Run)
+            .Add(Activities.ScoreShard, _score.Run)
+            .Add(Activities.WriteShard, _write.Run)
+            .Add(Activities.CloseDataset, _close.Run);
+    }
+
+    /// <summary>Closes captioners and networks.</summary>
+    public void Dispose()
+    {
+        _ingest.Dispose();
+        _score.Dispose();
+        _datasets.Dispose();
+    }
+}

@@ -1,0 +1,98 @@
+using Sana.Curation.Captioning.Config;
+using Sana.Curation.Ingest;
+using Sana.Curation.Selection;
+using Sana.Curation.Shards;
+using Sana.Curation.Sources;
+
+namespace Sana.Jobs.Curation;
+
+/// <summary>A curation run as it was asked for.</summary>
+/// <param name="Source">A folder or file of this machine or a place of blobs, as on the command line; never one with a key in it.</param>
+/// <param name="Dataset">The dataset's name, a-z, 0-9, hyphens and dots, 1…64 characters.</param>
+/// <param name="Version">The dataset's version, likewise.</param>
+/// <param name="Since">The finished version that this one adds to: what it and those before it hold is left out. Null for none.</param>
+/// <param name="Settings">Everything else.</param>
+public sealed record CurationJob(string Source, string Dataset, string Version, string? Since, CurationSettings Settings);
+
+/// <summary>How images are read, captioned, scored, chosen and written.</summary>
+public sealed record CurationSettings
+{
+    /// <value>Items of one shard, 1…10,000. Default 1,000.</value>
+    public int ItemsPerShard { get; init; } = 1000;
+
+    /// <value>Only so many items, spread evenly over the source, 1 or more. Default all.</value>
+    public int? Sample { get; init; }
+
+    /// <value>How the source is read.</value>
+    public SourceOptions Reading { get; init; } = new();
+
+    /// <value>Limits and form of images.</value>
+    public IngestOptions Ingest { get; init; } = new();
+
+    /// <value>Rules for images and captions. Default none.</value>
+    public FilterRules Filters { get; init; } = FilterRules.None;
+
+    /// <value>Which images count as the same.</value>
+    public DuplicateOptions Duplicates { get; init; } = new();
+
+    /// <value>Text of a <c>captioners.json</c>: who captions. Null for nobody: the originals are scored and written.</value>
+    public string? Captioners { get; init; }
+
+    /// <value>Folder of a CLIP checkpoint; null leaves captions without scores.</value>
+    public string? Clip { get; init; }
+
+    /// <value>What every image is compared with, such as nudity or watermarks. Default nothing.</value>
+    public IReadOnlyList<Concept> Concepts { get; init; } = [];
+
+    /// <value>Which caption is chosen.</value>
+    public SelectionOptions Selection { get; init; } = new();
+
+    /// <value>What captions may cost.</value>
+    public Budget Budget { get; init; } = new();
+
+    /// <value>Share of a shard's items, 0…1, that may fail before the rest of it is left unread, looked at after every 64 items. Default 1: it never stops.</value>
+    public double MaxFailures { get; init; } = 1;
+
+    /// <summary>The captioners, in the order of their file.</summary>
+    /// <exception cref="Sana.Curation.CurationException">The text is no such file.</exception>
+    internal IReadOnlyList<CaptionerConfig> ReadCaptioners() => Captioners is null ? [] : CaptionerFile.Parse(Captioners).Captioners;
+
+    /// <summary>Refuses what cannot be run.</summary>
+    /// <exception cref="SanaException">A value is out of its range.</exception>
+    /// <exception cref="Sana.Curation.CurationException">So is one of a part.</exception>
+    public void Check()
+    {
+        Reading.Check();
+        Ingest.Check();
+        Filters.Check();
+        Duplicates.Check();
+        Selection.Check();
+        foreach (var captioner in ReadCaptioners())
+            CaptionLabel.Check(captioner.Label);
+        if (ItemsPerShard is < 1 or > 10_000)
+            throw new SanaException($"A shard of {ItemsPerShard} items is outside 1…10,000; use 1000.");
+        if (Sample < 1)
+            throw new SanaException($"A sample of {Sample} items is no sample; use 100.");
+        if (MaxFailures is not (>= 0 and <= 1))
+            throw new SanaException($"A share of {MaxFailures} failures is outside 0…1; use 0.5.");
+        if (Concepts.Count > 0 && Clip is null)
+            throw new SanaException("Concepts are scored by CLIP; give a CLIP checkpoint.");
+        foreach (var concept in Concepts)
+            concept.Check();
+    }
+}
+
+/// <summary>A concept that images are compared with by CLIP.</summary>
+/// <param name="Name">a-z, 0-9 and underscores, such as <c>nsfw</c> or <c>watermark</c>.</param>
+/// <param name="Texts">1…64 texts; the nearest one counts.</param>
+/// <param name="Threshold">Score (100 × cosine) from which an image is left out as <c>unsafe</c>; null only records it.</param>
+public sealed record Concept(string Name, IReadOnlyList<string> Texts, double? Threshold = null)
+{
+    internal void Check()
+    {
+        if (Name.Length is 0 or > 64 || !Name.All(letter => char.IsAsciiLetterLower(letter) || char.IsAsciiDigit(letter) || letter == '_'))
+            throw new SanaException($"The concept's name '{Name}' takes a-z, 0-9 and underscores, 1…64 characters.");
+        if (Texts.Count is < 1 or > 64)
+            throw new SanaException($"The concept '{Name}' has {Texts.Count} texts; give 1…64.");
+    }
+}

@@ -1,0 +1,126 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Sana.Curation.Sources;
+using Sana.Jobs.Durable;
+using Sana.Storage.Blobs;
+using Sana.Storage.Sources;
+
+namespace Sana.Jobs.Curation;
+
+/// <summary>How a curation run becomes an instance: what was asked for goes into a blob, and the instance gets its name.</summary>
+public static partial class CurationSubmission
+{
+    /// <summary>Four shards at once: captioners and networks have bounds of their own.</summary>
+    public static Pace Pace { get; } = new(InFlight: 4);
+
+    /// <summary>The instance of a dataset's version. Long names end with a hash: Azure takes ids of 100 characters.</summary>
+    public static string InstanceId(string dataset, string version)
+    {
+        var id = $"curate-{dataset}-{version}";
+        return id.Length <= 100 ? id : $"{id[..67]}-{Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(id)))[..32]}";
+    }
+
+    /// <summary>Starts a run, or finds the one of the same dataset and version; one that had failed or was canceled starts again and goes on from what it wrote.</summary>
+    /// <param name="client">The engine.</param>
+    /// <param name="blobs">Where the dataset goes.</param>
+    /// <param name="job">What to do.</param>
+    /// <param name="pace">Shards at once.</param>
+    /// <param name="cancellationToken">Stops before the start.</param>
+    /// <exception cref="SanaException">A name or number is not allowed, the source holds a key, or the blobs cannot be written.</exception>
+    public static async Task<(WorkflowInstance Instance, bool IsNew)> Start(WorkflowClient client, IBlobs blobs, CurationJob job, Pace pace, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        ArgumentNullException.ThrowIfNull(job);
+        var name = await Write(blobs, job, cancellationToken);
+        var id = InstanceId(job.Dataset, job.Version);
+        var isOther = await client.Get(id) is { IsFinished: true } there && (there.Status != WorkflowStatus.Completed || JobOf(there) != name);
+        return await client.Start(Workflows.Curate, new CurateRequest(name, job.Dataset, job.Version, pace), id, restartFinished: isOther);
+    }
+
+    /// <summary>Writes what a job says under a name that follows from it.</summary>
+    internal static async Task<string> Write(IBlobs blobs, CurationJob job, CancellationToken cancellationToken)
+    {
+        Check(job);
+        var json = JsonSerializer.SerializeToUtf8Bytes(job, CurateJson.Readable.CurationJob);
+        var name = $"work/jobs/{Convert.ToHexStringLower(SHA256.HashData(json))}.json";
+        await blobs.PutOrRepair(name, json, cancellationToken);
+        return name;
+    }
+
+    /// <summary>The job of an instance.</summary>
+    internal static string JobOf(WorkflowInstance instance) => WorkflowJson.Read<CurateRequest>(instance.Input).Job;
+
+    /// <summary>Does again what failed in a finished run for one of these reasons, and writes shards and report anew.</summary>
+    /// <returns>False when no finished curation run has this id.</returns>
+    public static async Task<bool> Retry(WorkflowClient client, string id, IReadOnlyList<string> reasons)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        if (await client.Get(id) is not { IsFinished: true } run || run.Workflow != Workflows.Curate.Name)
+            return false;
+        var request = WorkflowJson.Read<CurateRequest>(run.Input);
+        var retry = new RetryOrder(reasons, (request.Retry?.Round ?? 0) + 1);
+        return (await client.Start(Workflows.Curate, request with { Retry = retry, Cursor = null }, id, restartFinished: true)).IsNew;
+    }
+
+    /// <summary>The version that a run without one makes: the one that is under way, or the next, which adds what is new since the last finished one.</summary>
+    public static async Task<(string Version, string? Since)> NextVersion(IBlobs blobs, string dataset, CancellationToken cancellationToken)
+    {
+        for (var number = 1; ; number++)
+        {
+            if (!await blobs.Exists(new DatasetNames(dataset, Version(number)).Manifest, cancellationToken))
+                return (Version(number), number > 1 ? Version(number - 1) : null);
+        }
+
+        static string Version(int number) => string.Create(CultureInfo.InvariantCulture, $"v{number}");
+    }
+
+    /// <summary>The job with the version that a run without one makes; when the source has nothing that the last finished version was not made from, it is that one again.</summary>
+    public static async Task<CurationJob> Next(IBlobs blobs, CurationJob job, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(blobs);
+        ArgumentNullException.ThrowIfNull(job);
+        Check(job);
+        var (version, last) = await NextVersion(blobs, job.Dataset, cancellationToken);
+        if (last is not null && await blobs.Read(new DatasetNames(job.Dataset, last).Config, cancellationToken) is { } bytes)
+        {
+            var config = JsonSerializer.Deserialize(bytes, CurateJson.Readable.DatasetConfig)!;
+            var place = await SourcePlace.Open(job.Source, cancellationToken);
+            var (_, sha256) = await ItemList.Count(SourceReader.Open(place.Files, place.Path, job.Settings.Reading, download: null), job.Settings, cancellationToken);
+            if ((config.Source, config.ItemsSha256) == (job.Source, sha256))
+                return job with { Version = last, Since = config.Since };
+        }
+
+        return job with { Version = version, Since = job.Since ?? last };
+    }
+
+    /// <summary>Refuses what cannot be run, or must not be kept in a blob; whoever starts a run asks before.</summary>
+    /// <exception cref="SanaException">A name or number is not allowed, or the source holds a key.</exception>
+    public static void Check(CurationJob job)
+    {
+        ArgumentNullException.ThrowIfNull(job);
+        foreach (var name in (string?[])[job.Dataset, job.Version, job.Since ?? job.Version])
+        {
+            if (!DatasetName().IsMatch(name!))
+                throw new SanaException($"'{name}' is not a dataset's name or version: a-z, 0-9, and hyphens and dots inside, 1…64 characters.");
+        }
+
+        SourcePlace.RefuseKeys(job.Source);
+        job.Settings.Check();
+    }
+
+    /// <summary>A dataset's name from what its source is called.</summary>
+    public static string NameOf(string source)
+    {
+        var last = source.Split('/', '\\', ':').LastOrDefault(part => part.Length > 0) ?? "";
+        var slug = NotInNames().Replace(last.ToLowerInvariant(), "-").Trim('-');
+        return slug.Length == 0 ? "dataset" : slug[..Math.Min(slug.Length, 64)].Trim('-');
+    }
+
+    [GeneratedRegex(@"^(?=.{1,64}\z)[a-z0-9]+([.-][a-z0-9]+)*\z", RegexOptions.CultureInvariant)]
+    private static partial Regex DatasetName();
+
+    [GeneratedRegex("[^a-z0-9]+", RegexOptions.CultureInvariant)]
+    private static partial Regex NotInNames();
+}

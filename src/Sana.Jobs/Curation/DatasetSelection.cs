@@ -1,0 +1,80 @@
+using System.Text.Json;
+using Sana.Curation.Selection;
+using Sana.Curation.Shards;
+using Sana.Inference.Imaging;
+using Sana.Storage.Blobs;
+
+namespace Sana.Jobs.Curation;
+
+/// <summary>Chooses again among the captions of a finished dataset, without asking or scoring anything again.</summary>
+public static class DatasetSelection
+{
+    /// <summary>Writes the new choice beside the shards, under a label of its own.</summary>
+    /// <param name="blobs">Where the dataset is.</param>
+    /// <param name="dataset">Its name.</param>
+    /// <param name="version">Its version; null for the last finished one (v1, v2 …).</param>
+    /// <param name="label">What the new choice is called.</param>
+    /// <param name="change">The new options, from those of the dataset.</param>
+    /// <param name="cancellationToken">Stops the run.</param>
+    /// <exception cref="SanaException">There is no such dataset, or it is not finished.</exception>
+    /// <exception cref="Sana.Curation.CurationException">An option or the label cannot be used.</exception>
+    public static async Task<SelectionSummary> Run(
+        IBlobs blobs, string dataset, string? version, string label, Func<SelectionOptions, SelectionOptions> change, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(blobs);
+        ArgumentNullException.ThrowIfNull(change);
+        version ??= (await CurationSubmission.NextVersion(blobs, dataset, cancellationToken)).Since;
+        var names = new DatasetNames(dataset, version ?? "v1");
+        var json = await blobs.Read(names.Manifest, cancellationToken)
+            ?? throw new SanaException($"{blobs.Place} has no finished dataset {dataset} {version}; sana curate makes one.");
+        var manifest = JsonSerializer.Deserialize(json, CurateJson.Readable.DatasetManifest)!;
+        var options = change(manifest.Config.Selection);
+        var reselection = new Reselection(SettingsOf(manifest, options), label);
+
+        var shards = new ReselectedShard[manifest.Shards.Count];
+        await Parallel.ForEachAsync(Enumerable.Range(0, shards.Length), new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancellationToken }, async (shard, cancellation) =>
+        {
+            var name = $"{names.Shards}/{new ShardNames(shard).Parquet}";
+            await using var index = await blobs.Open(name, cancellation) ?? throw new SanaException($"{blobs.Place} has no {name}; curate the dataset again.");
+            shards[shard] = await reselection.Run(shard, index, new BlobOutput(blobs, names.Shards), cancellation);
+        });
+
+        var summary = new SelectionSummary(
+            dataset,
+            names.Version,
+            label,
+            options,
+            shards.Sum(shard => (long)shard.Rows),
+            shards.Sum(shard => (long)shard.Selected),
+            shards.Sum(shard => (long)shard.Changed),
+            shards.Sum(shard => (long)shard.Dropped),
+            shards.Sum(shard => (long)shard.Returning),
+            new SortedDictionary<string, long>(shards.SelectMany(shard => shard.Labels).GroupBy(each => each.Key).ToDictionary(group => group.Key, group => group.Sum(each => (long)each.Value)), StringComparer.Ordinal));
+        await blobs.Put(names.Selection(label), JsonSerializer.SerializeToUtf8Bytes(summary, CurateJson.Readable.SelectionSummary), cancellationToken);
+        return summary;
+    }
+
+    private static ShardSettings SettingsOf(DatasetManifest manifest, SelectionOptions options) => new()
+    {
+        ImageExtension = manifest.Config.Ingest.Output.Extension()[1..],
+        Labels = [.. manifest.Config.Captioners.Select(captioner => captioner.Label)],
+        Scorer = manifest.Config.Scorer?.Name,
+        Selection = options,
+        RunId = $"{manifest.Dataset}/{manifest.Version}",
+        PipelineVersion = manifest.Tool,
+    };
+}
+
+/// <summary>What choosing again came to.</summary>
+/// <param name="Dataset">The dataset's name.</param>
+/// <param name="Version">Its version.</param>
+/// <param name="Label">What the new choice is called in sidecars and table.</param>
+/// <param name="Options">How it was made.</param>
+/// <param name="Rows">Rows of the index.</param>
+/// <param name="Selected">Samples that have a caption.</param>
+/// <param name="Changed">Samples whose caption is another now.</param>
+/// <param name="Dropped">Images below the image threshold.</param>
+/// <param name="Returning">Images that only curating again would bring back.</param>
+/// <param name="Labels">Samples by the label of their caption.</param>
+public sealed record SelectionSummary(
+    string Dataset, string Version, string Label, SelectionOptions Options, long Rows, long Selected, long Changed, long Dropped, long Returning, IReadOnlyDictionary<string, long> Labels);

@@ -1,0 +1,297 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Sana.Curation.Captioning;
+using Sana.Curation.Captioning.Config;
+using Sana.Curation.Ingest;
+using Sana.Curation.Report;
+using Sana.Curation.Selection;
+using Sana.Curation.Shards;
+using Sana.Curation.Sources;
+using Sana.Inference.Clip;
+using Sana.Inference.Imaging;
+using Sana.Storage.Blobs;
+using Sana.Storage.Sources;
+
+namespace Sana.Jobs.Curation;
+
+/// <summary>
+/// What the steps of one dataset work with, opened once in a process: every step of a job meets the same captioners, with their rate limits and open circuits. A dataset that no step uses is
+/// closed once <see cref="MaxIdle"/> others were used after it; one that a step uses is never closed.
+/// </summary>
+internal sealed class OpenDatasets(IBlobs blobs, CurationTools tools) : IDisposable
+{
+    /// <summary>Datasets that stay open although no step uses them.</summary>
+    public const int MaxIdle = 4;
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, Entry> _entries = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Lazy<Task<ClipScorer>>> _scorers = new(StringComparer.Ordinal);
+    private long _uses;
+    private bool _isClosed;
+
+    /// <summary>The dataset of a job. Whoever asked disposes the answer when the step has ended.</summary>
+    /// <exception cref="SanaException">There is no such job, or its source is not there.</exception>
+    public async Task<DatasetLease> Open(string job, CancellationToken cancellationToken)
+    {
+        Entry entry;
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_isClosed, this);
+            if (!_entries.TryGetValue(job, out entry!) || entry.Opening.IsFaulted)
+                _entries[job] = entry = new Entry(Task.Run(() => Read(job), CancellationToken.None));
+            entry.Users++;
+        }
+
+        try
+        {
+            return new DatasetLease(await entry.Opening.WaitAsync(cancellationToken), () => Release(entry));
+        }
+        catch
+        {
+            Release(entry);
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_lock)
+            _isClosed = true;
+        CloseIdle();
+    }
+
+    private void Release(Entry entry)
+    {
+        lock (_lock)
+        {
+            entry.Users--;
+            entry.LastUse = ++_uses;
+        }
+
+        CloseIdle();
+    }
+
+    private void CloseIdle()
+    {
+        var closed = new List<OpenDataset>();
+        bool isEnd;
+        lock (_lock)
+        {
+            string[] idle = [.. _entries.Where(entry => entry.Value is { Users: 0, Opening.IsCompleted: true }).OrderByDescending(entry => entry.Value.LastUse).Select(entry => entry.Key)];
+            foreach (var job in idle.Skip(_isClosed ? 0 : MaxIdle))
+            {
+                if (_entries.Remove(job, out var entry) && entry.Opening.IsCompletedSuccessfully)
+                    closed.Add(entry.Opening.Result);
+            }
+
+            isEnd = _isClosed && _entries.Count == 0;
+        }
+
+        foreach (var dataset in closed)
+            dataset.Dispose();
+        if (!isEnd)
+            return;
+        // The last step has ended: nothing is scored any more.
+        foreach (var checkpoint in _scorers.Keys)
+        {
+            if (_scorers.TryRemove(checkpoint, out var loading) && loading is { IsValueCreated: true, Value.IsCompletedSuccessfully: true })
+                loading.Value.Result.Dispose();
+        }
+    }
+
+    private async Task<OpenDataset> Read(string name)
+    {
+        var json = await blobs.Read(name, default) ?? throw new SanaException($"{blobs.Place} has no {name}; start the run again.");
+        var job = JsonSerializer.Deserialize(json, CurateJson.Readable.CurationJob)!;
+        CurationSubmission.Check(job);
+        var place = await SourcePlace.Open(job.Source, default);
+        var captioners = new List<OpenCaptioner>();
+        try
+        {
+            foreach (var config in job.Settings.ReadCaptioners())
+                captioners.Add(new OpenCaptioner(await tools.Captioner(config, default), config));
+            return new OpenDataset
+            {
+                Job = job,
+                Names = new DatasetNames(job.Dataset, job.Version),
+                Source = SourceReader.Open(place.Files, place.Path, job.Settings.Reading, tools.Download),
+                Ingest = new ImageIngest(job.Settings.Ingest),
+                Selector = new CaptionSelector(job.Settings.Selection),
+                Captioners = captioners,
+                Scorer = job.Settings.Clip is { } clip ? await Scorer(clip) : null,
+                Known = await KnownHashes.Of(blobs, job.Since is { } since ? new DatasetNames(job.Dataset, since) : null, default),
+            };
+        }
+        catch
+        {
+            foreach (var captioner in captioners)
+                captioner.Dispose();
+            throw;
+        }
+    }
+
+    private async Task<ClipScorer> Scorer(string checkpoint)
+    {
+        var loading = _scorers.GetOrAdd(checkpoint, _ => new Lazy<Task<ClipScorer>>(() => tools.Scorer(checkpoint, default)));
+        try
+        {
+            return await loading.Value;
+        }
+        catch
+        {
+            _scorers.TryRemove(new(checkpoint, loading));
+            throw;
+        }
+    }
+
+    private sealed class Entry(Task<OpenDataset> opening)
+    {
+        public Task<OpenDataset> Opening => opening;
+
+        public int Users { get; set; }
+
+        public long LastUse { get; set; }
+    }
+}
+
+/// <summary>A dataset while a step uses it.</summary>
+internal sealed class DatasetLease(OpenDataset dataset, Action release) : IDisposable
+{
+    private Action? _release = release;
+
+    public OpenDataset Dataset => dataset;
+
+    public void Dispose() => Interlocked.Exchange(ref _release, null)?.Invoke();
+}
+
+/// <summary>One dataset's parts.</summary>
+internal sealed class OpenDataset : IDisposable
+{
+    public required CurationJob Job { get; init; }
+
+    public required DatasetNames Names { get; init; }
+
+    public required ISource Source { get; init; }
+
+    public required ImageIngest Ingest { get; init; }
+
+    public required CaptionSelector Selector { get; init; }
+
+    public required IReadOnlyList<OpenCaptioner> Captioners { get; init; }
+
+    public required ClipScorer? Scorer { get; init; }
+
+    public required KnownHashes Known { get; init; }
+
+    public CurationSettings Settings => Job.Settings;
+
+    public IReadOnlyList<string> Labels => [.. Captioners.Select(captioner => captioner.Card.Label)];
+
+    /// <summary>What all its shards have in common.</summary>
+    public ShardSettings ShardSettings => new()
+    {
+        ImageExtension = Settings.Ingest.Output.Extension()[1..],
+        Labels = Labels,
+        Scorer = Scorer?.Name,
+        Selection = Settings.Selection,
+        RunId = $"{Job.Dataset}/{Job.Version}",
+        PipelineVersion = Tool,
+    };
+
+    /// <summary>Name and version of this program.</summary>
+    public static string Tool { get; } = $"sana {typeof(OpenDataset).Assembly.GetName().Version!.ToString(3)}";
+
+    /// <summary>What this version stands for.</summary>
+    public DatasetConfig Config(long items, string itemsSha256) => new(
+        "sana.dataset/1",
+        Job.Source,
+        Job.Since,
+        Settings.ItemsPerShard,
+        Settings.Sample,
+        items,
+        itemsSha256,
+        Settings.Reading,
+        Settings.Ingest,
+        Settings.Filters,
+        Settings.Duplicates,
+        [.. Captioners.Select(captioner => captioner.Card)],
+        Scorer is null ? null : new ScorerCard(Scorer.Name, Scorer.Fingerprint),
+        Settings.Concepts,
+        Settings.Selection,
+        Settings.MaxFailures);
+
+    /// <summary>What a report says of it beside its rows.</summary>
+    public ReportRun ReportRun(string configSha256) => new()
+    {
+        Dataset = Job.Dataset,
+        Version = Job.Version,
+        Source = Job.Source,
+        ParentVersion = Job.Since,
+        ToolVersion = Tool,
+        ConfigSha256 = configSha256,
+        Captioners = [.. Captioners.Select(captioner => captioner.Card)],
+        Scorer = Scorer?.Name,
+        Selection = Settings.Selection,
+        Filters = FilterFacts.Of(Settings),
+        Currency = Captioners.Count > 0 ? Captioners[0].Currency : "USD",
+    };
+
+    /// <summary>The normalised image of a file: other limits or another form are other names.</summary>
+    public string ImageName(string sha256) => SharedNames.Image(IngestId, sha256, Settings.Ingest.Output.Extension());
+
+    private string IngestId => field ??= Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(Settings.Ingest, CurateJson.Readable.IngestOptions)))[..16];
+
+    public void Dispose()
+    {
+        foreach (var captioner in Captioners)
+            captioner.Dispose();
+    }
+}
+
+/// <summary>A captioner with its bound on asks in flight, which holds over all shards.</summary>
+internal sealed class OpenCaptioner(ICaptioner captioner, CaptionerConfig config) : IDisposable
+{
+    private readonly CarefulCaptioner _careful = new(captioner, config);
+    private readonly SemaphoreSlim _slots = new(captioner.Card.Concurrency);
+
+    public CaptionerCard Card => captioner.Card;
+
+    public string Currency => config.Price.Currency;
+
+    /// <summary>Where its answers are kept: by model, revision, prompt and decoding; by the original caption too where the prompt quotes it.</summary>
+    public string CacheName(string sha256, string? original)
+    {
+        var quoted = original is not null && Card.Prompt.Contains("{original}", StringComparison.Ordinal);
+        var image = quoted ? $"{sha256}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(original!)))[..16]}" : sha256;
+        return SharedNames.Caption($"{Slug(Card.Model)}@{Slug(Card.Revision ?? "")}/{Card.PromptId}", image);
+    }
+
+    public async Task<Candidate> Ask(CaptionAsk ask, CancellationToken cancellationToken)
+    {
+        await _slots.WaitAsync(cancellationToken);
+        try
+        {
+            return await _careful.Caption(ask, cancellationToken);
+        }
+        finally
+        {
+            _slots.Release();
+        }
+    }
+
+    public void Dispose()
+    {
+        _slots.Dispose();
+        (captioner as IDisposable)?.Dispose();
+        (captioner as IAsyncDisposable)?.DisposeAsync().AsTask().GetAwaiter().GetResult();
+    }
+
+    // A readable part of a name; the hash keeps apart what reads alike.
+    private static string Slug(string text)
+    {
+        var letters = string.Concat(text.Select(letter => char.IsAsciiLetterOrDigit(letter) ? char.ToLowerInvariant(letter) : '-'))[..Math.Min(text.Length, 40)].Trim('-');
+        return $"{letters}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..8]}".TrimStart('-');
+    }
+}

@@ -1,0 +1,116 @@
+using System.Runtime.InteropServices;
+using Sana.Curation.Ingest;
+using Sana.Curation.Selection;
+using Sana.Curation.Shards;
+using Sana.Inference.Clip;
+using Sana.Storage.Blobs;
+
+namespace Sana.Jobs.Curation;
+
+/// <summary>Scores every usable caption of a shard against its image. An image is embedded once, for all its captions and for every retry.</summary>
+internal sealed class ScoreStep(IBlobs blobs, OpenDatasets datasets, StageClock clock) : IDisposable
+{
+    private const int Batch = 32;
+
+    // Scores are written with four digits, as Sana's are: what lies beyond is rounding of the arithmetic.
+    private const int Digits = 4;
+
+    private readonly SemaphoreSlim _network = new(1);
+
+    public async Task<ItemCounts> Run(ShardTicket ticket, CancellationToken cancellationToken)
+    {
+        using var lease = await datasets.Open(ticket.Job, cancellationToken);
+        var dataset = lease.Dataset;
+        var names = dataset.Names;
+        var before = await blobs.TryReadLines(names.Scores(ticket.Shard), CurateJson.Readable.ScoreLine, cancellationToken);
+        if (before is not null && ticket.Retry is null)
+            return new ItemCounts(before.Count, 0, 0);
+
+        var timing = clock.Start();
+        var scorer = dataset.Scorer ?? throw new SanaException("The run has no CLIP checkpoint, and nothing can be scored.");
+        var rows = (await blobs.ReadCaptioned(dataset, ticket.Shard, cancellationToken)).Where(row => row.Status == RowStatus.Success).ToArray();
+        var known = before?.ToDictionary(line => line.Row) ?? [];
+        var embedded = await ReadEmbeddings(names.Embeddings(ticket.Shard), before is not null, cancellationToken);
+        var lines = new List<ScoreLine>(rows.Length);
+        await _network.WaitAsync(cancellationToken); // one batch takes every core
+        try
+        {
+            var concepts = Concepts(scorer, dataset.Settings.Concepts, cancellationToken);
+            foreach (var batch in rows.Chunk(Batch))
+                lines.AddRange(await Score(dataset, scorer, batch, known, embedded, concepts, cancellationToken));
+        }
+        finally
+        {
+            _network.Release();
+        }
+
+        await blobs.PutOrRepair(names.Embeddings(ticket.Shard), Bytes(rows, embedded), cancellationToken);
+        await blobs.WriteLines(names.Scores(ticket.Shard), lines, CurateJson.Readable.ScoreLine, cancellationToken);
+        await clock.Record(timing, names.Timing("score", ticket.Shard), rows.Length, 0, cancellationToken);
+        return new ItemCounts(lines.Count, 0, 0);
+    }
+
+    public void Dispose()
+    {
+        _network.Dispose();
+    }
+
+    private async Task<IEnumerable<ScoreLine>> Score(
+        OpenDataset dataset,
+        ClipScorer scorer,
+        IndexRow[] batch,
+        Dictionary<int, ScoreLine> known,
+        Dictionary<int, float[]> embedded,
+        IReadOnlyList<(string Name, float[][] Texts)> concepts,
+        CancellationToken cancellationToken)
+    {
+        var missing = batch.Where(row => !embedded.ContainsKey(row.Row)).ToArray();
+        var images = await Task.WhenAll(missing.Select(row => Task.Run(async () => ImageIngest.Decode(await blobs.ReadImage(dataset, row, cancellationToken)), cancellationToken)));
+        foreach (var (row, embedding) in missing.Zip(scorer.EmbedImages(images, cancellationToken)))
+            embedded[row.Row] = embedding;
+
+        var texts = batch.Select(row => NewTexts(row, known)).ToArray();
+        var scores = scorer.ScoreTexts([.. batch.Select(row => embedded[row.Row])], texts, cancellationToken);
+        return batch.Select((row, i) => new ScoreLine(
+            row.Row,
+            [.. known.GetValueOrDefault(row.Row)?.Texts ?? [], .. texts[i].Zip(scores[i], (text, score) => new TextScore(text, Rounded(score.Score), Rounded(score.WindowScore), score.Tokens, score.Truncated))],
+            [.. concepts.Select(concept => new ConceptScore(concept.Name, Rounded(concept.Texts.Max(text => 100.0 * System.Numerics.Tensors.TensorPrimitives.Dot<float>(text, embedded[row.Row])))))]));
+    }
+
+    private static double Rounded(double score) => Math.Round(score, Digits);
+
+    private static string[] NewTexts(IndexRow row, Dictionary<int, ScoreLine> known)
+    {
+        var texts = row.Candidates.Where(candidate => candidate.IsUsable()).Select(candidate => candidate.Text!);
+        return [.. known.TryGetValue(row.Row, out var line) ? texts.Except(line.Texts.Select(text => text.Text), StringComparer.Ordinal) : texts];
+    }
+
+    private static IReadOnlyList<(string Name, float[][] Texts)> Concepts(ClipScorer scorer, IReadOnlyList<Concept> concepts, CancellationToken cancellationToken) =>
+        [.. concepts.Select(concept => (concept.Name, scorer.EmbedTexts(concept.Texts, cancellationToken)))];
+
+    // Per image its row and its embedding, which is as long as all others.
+    private async Task<Dictionary<int, float[]>> ReadEmbeddings(string name, bool isThere, CancellationToken cancellationToken)
+    {
+        var embedded = new Dictionary<int, float[]>();
+        if (!isThere || await blobs.Read(name, cancellationToken) is not { Length: > sizeof(int) } bytes)
+            return embedded;
+        var width = BitConverter.ToInt32(bytes);
+        var record = sizeof(int) + (width * sizeof(float));
+        for (var at = sizeof(int); at + record <= bytes.Length; at += record)
+            embedded[BitConverter.ToInt32(bytes, at)] = MemoryMarshal.Cast<byte, float>(bytes.AsSpan(at + sizeof(int), width * sizeof(float))).ToArray();
+        return embedded;
+    }
+
+    private static byte[] Bytes(IndexRow[] rows, Dictionary<int, float[]> embedded)
+    {
+        using var bytes = new MemoryStream();
+        bytes.Write(BitConverter.GetBytes(rows.Length == 0 ? 0 : embedded[rows[0].Row].Length));
+        foreach (var row in rows)
+        {
+            bytes.Write(BitConverter.GetBytes(row.Row));
+            bytes.Write(MemoryMarshal.AsBytes(embedded[row.Row].AsSpan()));
+        }
+
+        return bytes.ToArray();
+    }
+}

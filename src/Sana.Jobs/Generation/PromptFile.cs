@@ -1,0 +1,138 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Unicode;
+
+namespace Sana.Jobs.Generation;
+
+/// <summary>
+/// The prompts of a job: a <c>.txt</c> file with one a line, a <c>.jsonl</c> file with one object a line, or texts from the command line. Read as a stream, as often as needed;
+/// a bad row is a row with a reason and never an exception. Blank lines are not rows. Memory grows only with the ids of a file, by some 30 bytes each.
+/// </summary>
+public sealed class PromptFile
+{
+    private const int BufferBytes = 1024 * 1024;
+
+    private readonly Func<Stream> _open;
+    private readonly Func<long, ReadOnlyMemory<byte>, PromptRow> _parse;
+
+    /// <param name="open">Opens the bytes at their begin, as often as asked.</param>
+    /// <param name="ending">.txt, .jsonl or .ndjson.</param>
+    internal PromptFile(Func<Stream> open, string ending)
+    {
+        _open = open;
+        Ending = ending;
+        _parse = ending == ".txt" ? ReadText : PromptJson.Read;
+    }
+
+    /// <summary>How it is read: the ending of its name, in lower case.</summary>
+    internal string Ending { get; }
+
+    /// <summary>Opens a file of prompts.</summary>
+    /// <exception cref="SanaException">It is not there, empty, not a plain file, not UTF-8 text by its first bytes, or has another ending.</exception>
+    public static PromptFile Open(string path)
+    {
+        var ending = Path.GetExtension(path).ToLowerInvariant();
+        if (ending is not (".txt" or ".jsonl" or ".ndjson"))
+        {
+            throw new SanaException($"The prompts file '{path}' has neither the ending .txt (one prompt a line) nor .jsonl (one object a line).");
+        }
+
+        try
+        {
+            // Pipes and devices say 0 too, and opening one may wait for ever; a link has a length of its own.
+            var file = new FileInfo(path);
+            if (((FileInfo?)file.ResolveLinkTarget(returnFinalTarget: true) ?? file).Length == 0)
+            {
+                throw new SanaException($"The prompts file '{path}' is empty or not a plain file.");
+            }
+
+            using var text = OpenRead(path);
+            Span<byte> mark = stackalloc byte[2];
+            if (text.ReadAtLeast(mark, 2, throwOnEndOfStream: false) == 2 && mark is [0xFF, 0xFE] or [0xFE, 0xFF])
+            {
+                throw new SanaException($"The prompts file '{path}' is UTF-16; save it as UTF-8.");
+            }
+        }
+        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new SanaException($"There is no prompts file '{path}'; check the path.", error);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new SanaException($"Cannot read the prompts file '{path}': {error.Message.TrimEnd('.')}; check the path and its rights.", error);
+        }
+
+        return new PromptFile(() => OpenRead(path), ending);
+    }
+
+    /// <summary>Prompts that are not in a file; they follow the same rules.</summary>
+    public static PromptFile Of(IReadOnlyList<string> prompts)
+    {
+        var lines = new MemoryStream();
+        foreach (var prompt in prompts)
+        {
+            using (var line = new Utf8JsonWriter(lines))
+            {
+                line.WriteStartObject();
+                line.WriteString("prompt", prompt);
+                line.WriteEndObject();
+            }
+
+            lines.WriteByte((byte)'\n');
+        }
+
+        return new PromptFile(() => new MemoryStream(lines.ToArray(), writable: false), ".jsonl");
+    }
+
+    /// <summary>SHA-256 of the file's bytes, in hex.</summary>
+    public string Sha256()
+    {
+        using var stream = _open();
+        return Convert.ToHexStringLower(SHA256.HashData(stream));
+    }
+
+    /// <summary>The bytes, from their begin.</summary>
+    internal Stream OpenBytes() => _open();
+
+    /// <summary>The rows in the file's order.</summary>
+    public IEnumerable<PromptRow> Rows()
+    {
+        var ids = new HashSet<UInt128>();
+        using var stream = _open();
+        foreach (var (number, line, tooLong) in PromptLines.Read(stream))
+        {
+            if (tooLong)
+            {
+                yield return new PromptRow(number, null, new Rejection(RejectReason.BadRow, $"The line has more than {PromptLines.MaxBytes} bytes."));
+            }
+            else if (line.Span.ContainsAnyExcept(" \t"u8))
+            {
+                yield return Distinct(Parse(number, line), ids);
+            }
+        }
+    }
+
+    private PromptRow Parse(long number, ReadOnlyMemory<byte> line) => Utf8.IsValid(line.Span)
+        ? _parse(number, line)
+        : new PromptRow(number, null, new Rejection(RejectReason.BadEncoding, "The line is not UTF-8; save the file as UTF-8."));
+
+    private static PromptRow ReadText(long number, ReadOnlyMemory<byte> line)
+    {
+        var text = Encoding.UTF8.GetString(line.Span);
+        return PromptText.Check(text) is { } rejection ? new PromptRow(number, null, rejection) : new PromptRow(number, new PromptSpec(text), null);
+    }
+
+    // Half of a SHA-256 stands for the id, so a file of millions fits.
+    private static PromptRow Distinct(PromptRow row, HashSet<UInt128> ids)
+    {
+        if (row.Prompt?.Id is not { } id || ids.Add(BitConverter.ToUInt128(SHA256.HashData(Encoding.UTF8.GetBytes(id)))))
+        {
+            return row;
+        }
+
+        return new PromptRow(row.Row, null, new Rejection(RejectReason.DuplicateId, "An earlier line has the same id."));
+    }
+
+    private static FileStream OpenRead(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.Read, BufferBytes, FileOptions.SequentialScan);
+}

@@ -1,0 +1,130 @@
+using Sana.Inference;
+using Sana.Inference.Diffusion;
+
+namespace Sana.Jobs.Generation;
+
+/// <summary>One entry of a plan: a batch to render or a row that is left out.</summary>
+internal abstract record PlanItem;
+
+/// <summary>Images that are rendered together, always these and in this order: the last bits of a pixel may depend on the company.</summary>
+internal sealed record RenderBatch(string Id, GenerateOptions Options, IReadOnlyList<PlannedImage> Images) : PlanItem
+{
+    /// <summary>Where its images go, under the run's; jobs from outside share one.</summary>
+    public string Folder { get; init; } = Id;
+}
+
+internal sealed record RejectedRow(long Row, Rejection Rejection) : PlanItem;
+
+internal sealed record PlannedImage(long Row, string? Id, ImageRequest Request)
+{
+    /// <summary>The job that its name carries.</summary>
+    public string Job { get; init; } = RunNames.Job(Row);
+}
+
+/// <summary>
+/// Rows to batches, as a stream: the rows of a window are grouped by equal settings and the groups cut into batches. The same job always gives the same plan,
+/// whatever of it is already done.
+/// </summary>
+internal sealed class RenderPlan(GenerateJob job, IRenderer renderer)
+{
+    // Some batches of each kind fit in, while a window of the longest prompts stays under 100 MB.
+    private const int Window = 256;
+
+    // Rows with overrides seldom have many kinds; the bound is for files that do.
+    private const int MaxCached = 64;
+
+    private readonly Dictionary<GenerateOptions, (GenerateOptions? Options, string? Fault)> _resolved = [];
+
+    /// <summary>Images that <see cref="Items"/> plans; reads all rows once.</summary>
+    public long Count() => Rows().Sum(row => row.Options is null ? 0L : SeedsOf(row.Prompt!).Count * (row.Prompt!.Images ?? job.Images));
+
+    public IEnumerable<PlanItem> Items()
+    {
+        var window = new List<(GenerateOptions Options, PlannedImage Image)>(Window);
+        var batches = 0L;
+        foreach (var row in Rows())
+        {
+            if (row.Options is null)
+            {
+                yield return new RejectedRow(row.Row, row.Rejection!);
+                continue;
+            }
+
+            foreach (var image in Images(row.Row, row.Prompt!))
+            {
+                window.Add((row.Options, image));
+                if (window.Count == Window)
+                {
+                    foreach (var batch in Cut(window))
+                    {
+                        yield return new RenderBatch(RunNames.Batch(batches++), batch.Options, batch.Images);
+                    }
+
+                    window.Clear();
+                }
+            }
+        }
+
+        foreach (var batch in Cut(window))
+        {
+            yield return new RenderBatch(RunNames.Batch(batches++), batch.Options, batch.Images);
+        }
+    }
+
+    private IEnumerable<(GenerateOptions Options, IReadOnlyList<PlannedImage> Images)> Cut(List<(GenerateOptions Options, PlannedImage Image)> window) => window
+        .GroupBy(planned => planned.Options, planned => planned.Image)
+        .SelectMany(group => group.Chunk(job.BatchSize).Select(images => (group.Key, (IReadOnlyList<PlannedImage>)images)));
+
+    private IEnumerable<PlannedImage> Images(long row, PromptSpec prompt) =>
+        from seed in SeedsOf(prompt)
+        from index in Enumerable.Range(0, prompt.Images ?? job.Images)
+        select new PlannedImage(row, prompt.Id, new ImageRequest(prompt.Text, seed, index));
+
+    private IReadOnlyList<ulong> SeedsOf(PromptSpec prompt) => prompt.Seeds ?? [job.Seed];
+
+    /// <summary>The rows with their options filled; without options where the row is left out.</summary>
+    private IEnumerable<(long Row, PromptSpec? Prompt, GenerateOptions? Options, Rejection? Rejection)> Rows()
+    {
+        foreach (var row in job.Prompts.Rows())
+        {
+            if (row.Prompt is null)
+            {
+                yield return (row.Row, null, null, row.Rejection);
+                continue;
+            }
+
+            var (options, fault) = Resolve(row.Prompt);
+            yield return (row.Row, row.Prompt, options, fault is null ? null : new Rejection(RejectReason.BadRequest, fault));
+        }
+    }
+
+    private (GenerateOptions? Options, string? Fault) Resolve(PromptSpec prompt)
+    {
+        var asked = job.Options with
+        {
+            Width = prompt.Width ?? job.Options.Width,
+            Height = prompt.Height ?? job.Options.Height,
+            Steps = prompt.Steps ?? job.Options.Steps,
+            Guidance = prompt.GuidanceScale ?? job.Options.Guidance,
+            NegativePrompt = prompt.NegativePrompt ?? job.Options.NegativePrompt,
+        };
+        if (_resolved.TryGetValue(asked, out var known))
+        {
+            return known;
+        }
+
+        if (_resolved.Count == MaxCached)
+        {
+            _resolved.Clear();
+        }
+
+        try
+        {
+            return _resolved[asked] = (renderer.Resolve(asked), null);
+        }
+        catch (InferenceException error)
+        {
+            return _resolved[asked] = (null, error.Message);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Sana.Inference.Diffusion;
+using Sana.Inference.Imaging;
+using Sana.Storage.Blobs;
+
+namespace Sana.Jobs.Generation;
+
+/// <summary>What decides a run, as canonical JSON, and the id that follows from it.</summary>
+internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[] Json, string Sha256)
+{
+    // 128 bits: two runs never meet, and a path stays readable.
+    private const int IdDigits = 32;
+
+    /// <exception cref="SanaException">The name that the job gives its run is not allowed.</exception>
+    /// <exception cref="Inference.InferenceException">The job's options do not fit the checkpoint.</exception>
+    public static RunIdentity Of(GenerateJob job, IRenderer renderer)
+    {
+        var config = new RunConfig(
+            "sana.run/1",
+            new ModelRecord(renderer.ModelName, renderer.Fingerprint),
+            Settings(renderer.Resolve(job.Options)),
+            job.Seed,
+            job.Images,
+            job.BatchSize,
+            new OutputRecord(Word(job.Format), job.Format == ImageFormat.Png ? null : job.Quality),
+            job.Device,
+            new PromptsRecord(job.Prompts.Sha256()));
+        var json = JsonSerializer.SerializeToUtf8Bytes(config, RunJson.Readable.RunConfig);
+        var sha256 = RunJson.Sha256(json);
+        return new RunIdentity(Checked(job.Run) ?? sha256[..IdDigits], config, json, sha256);
+    }
+
+    /// <summary>The identity of a run that was claimed before.</summary>
+    public static RunIdentity Read(string runId, byte[] json) =>
+        new(runId, JsonSerializer.Deserialize(json, RunJson.Readable.RunConfig)!, json, RunJson.Sha256(json));
+
+    /// <summary>The first run of a name decides what it stands for.</summary>
+    /// <exception cref="SanaException">The name stands for another run.</exception>
+    public async Task Claim(IBlobs blobs, RunNames names, CancellationToken cancellationToken)
+    {
+        if (await blobs.PutIfAbsent(names.Config, Json, cancellationToken))
+        {
+            return;
+        }
+
+        var there = await blobs.Read(names.Config, cancellationToken);
+        if (!Json.AsSpan().SequenceEqual(there))
+        {
+            throw new SanaException(
+                $"Run '{RunId}' in {blobs.Place} was made from another checkpoint, other options or other prompts; give --run another name or leave it out.");
+        }
+    }
+
+    /// <summary>Says that the run is complete.</summary>
+    public Task WriteManifest(IBlobs blobs, RunNames names, OutcomeLists outcomes, CancellationToken cancellationToken)
+    {
+        var version = typeof(GenerateRun).Assembly.GetName().Version!.ToString(3);
+        var manifest = new RunManifest("sana.manifest/1", RunId, $"sana {version}", Sha256, Config, outcomes.Status, outcomes.Reasons, outcomes.Lists);
+        return blobs.PutOrRepair(names.Manifest, JsonSerializer.SerializeToUtf8Bytes(manifest, RunJson.Readable.RunManifest), cancellationToken);
+    }
+
+    public static SettingsRecord Settings(GenerateOptions options) => new(
+        options.Width,
+        options.Height,
+        options.Steps,
+        options.Guidance,
+        options.NegativePrompt,
+        options.Solver switch
+        {
+            null => null,
+            SolverKind.FlowDpm => "flow-dpm",
+            SolverKind.FlowEuler => "flow-euler",
+            SolverKind.Scm => "scm",
+            _ => throw new ArgumentOutOfRangeException(nameof(options)),
+        },
+        options.UseResolutionBinning,
+        options.UseInstruction);
+
+    private static string Word(ImageFormat format) => format.ToString().ToLowerInvariant();
+
+    private static string? Checked(string? run) => run is null || RunName().IsMatch(run)
+        ? run
+        : throw new SanaException("The run's name takes a-z, 0-9 and hyphens inside, 1…64 characters, such as 'posters-2'.");
+
+    [GeneratedRegex(@"^(?=.{1,64}\z)[a-z0-9]+(-[a-z0-9]+)*\z", RegexOptions.CultureInvariant)]
+    private static partial Regex RunName();
+}

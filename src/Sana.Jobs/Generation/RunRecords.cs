@@ -1,0 +1,104 @@
+using System.Security.Cryptography;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Sana.Jobs.Generation;
+
+// What a run writes, in the order of the fields in the files. Numbers and field order are fixed, so equal values are equal bytes.
+
+/// <summary><c>config.json</c>: what decides a run. Its SHA-256 is the run's identity.</summary>
+internal sealed record RunConfig(
+    string Schema, ModelRecord Model, SettingsRecord Settings, ulong Seed, int Images, int BatchSize, OutputRecord Output, string Device, PromptsRecord Prompts);
+
+internal sealed record ModelRecord(string Name, string Fingerprint);
+
+internal sealed record SettingsRecord(
+    int? Width, int? Height, int? Steps, float GuidanceScale, string NegativePrompt, string? Solver, bool ResolutionBinning, bool Instruction);
+
+internal sealed record OutputRecord(string Format, int? Quality);
+
+internal sealed record PromptsRecord(string Sha256);
+
+/// <summary>Beside each image, and in its place when it failed: how it was made. Its presence says that the image is settled.</summary>
+internal sealed record ImageRecord(
+    string Schema,
+    string RunId,
+    string BatchId,
+    string JobId,
+    long Row,
+    string? Id,
+    int Index,
+    ulong Seed,
+    string Prompt,
+    SettingsRecord Settings,
+    string Device,
+    ModelRecord Model,
+    string Status,
+    string? Reason,
+    IReadOnlyList<string> Flags,
+    FileRecord? Image);
+
+internal sealed record FileRecord(string Name, string Sha256, long Bytes, int Width, int Height);
+
+/// <summary>One line of <c>outcomes/*.jsonl</c>: an image, or a row that was left out.</summary>
+internal sealed record OutcomeRecord(
+    long Row, string? Id, string? JobId, int? Index, ulong? Seed, string Status, string? Reason, string? Message, IReadOnlyList<string> Flags, FileRecord? Image)
+{
+    public static OutcomeRecord Of(ImageRecord image) =>
+        new(image.Row, image.Id, image.JobId, image.Index, image.Seed, image.Status, image.Reason, Message: null, image.Flags, image.Image);
+
+    public static OutcomeRecord Of(RejectedRow row) =>
+        new(row.Row, null, null, null, null, OutcomeStatus.Rejected, row.Rejection.Reason, row.Rejection.Message, [], null);
+
+    /// <summary>An image whose batch was given up.</summary>
+    public static OutcomeRecord Lost(PlannedImage image, BatchFailure failure) =>
+        new(image.Row, image.Id, image.Job, image.Request.Index, image.Request.Seed, OutcomeStatus.Failed, failure.Reason, failure.Message, [], null);
+}
+
+/// <summary><c>manifest.json</c>, written last: its presence says that the run is complete. Each image's SHA-256 is in the outcome lists, whose own are here.</summary>
+internal sealed record RunManifest(
+    string Schema,
+    string RunId,
+    string Tool,
+    string ConfigSha256,
+    RunConfig Config,
+    IReadOnlyDictionary<string, long> Status,
+    IReadOnlyDictionary<string, long> Reasons,
+    IReadOnlyList<OutcomeListRecord> Outcomes);
+
+internal sealed record OutcomeListRecord(string Name, string Sha256, long Bytes, int Rows);
+
+/// <summary><c>timings/*.json</c>: seconds of each stage of one batch.</summary>
+internal sealed record TimingsRecord(
+    string Schema, string RunId, string BatchId, int Images, double Text, double Denoise, double Decode, double Encode, double Total, DateTimeOffset Finished, string Device, string Machine);
+
+/// <summary><c>work/…/failures/*.json</c>: why a batch was given up. Its images' records count for more: the batch may have been made since.</summary>
+internal sealed record BatchFailure(string Batch, string Reason, string Message);
+
+/// <summary>The statuses of an outcome.</summary>
+internal static class OutcomeStatus
+{
+    public const string Succeeded = "succeeded";
+    public const string Failed = "failed";
+    public const string Rejected = "rejected";
+}
+
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
+[JsonSerializable(typeof(RunConfig))]
+[JsonSerializable(typeof(ImageRecord))]
+[JsonSerializable(typeof(OutcomeRecord))]
+[JsonSerializable(typeof(RunManifest))]
+[JsonSerializable(typeof(TimingsRecord))]
+[JsonSerializable(typeof(BatchFailure))]
+internal sealed partial class RunJson : JsonSerializerContext
+{
+    /// <summary>Prompts stay readable: files are no web pages, and the strict encoder would write every letter beyond ASCII as an escape.</summary>
+    public static RunJson Readable { get; } = new(new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
+
+    public static string Sha256(ReadOnlySpan<byte> bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
+}

@@ -1,0 +1,88 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Http;
+
+namespace Sana.Jobs.Http;
+
+/// <summary>Bodies in and out: snake_case, nothing that is null, and no field that nobody knows.</summary>
+internal static class ApiJson
+{
+    public static JsonSerializerOptions Options { get; } = new(JsonSerializerDefaults.Web)
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        DictionaryKeyPolicy = null,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        AllowDuplicateProperties = false,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
+        NumberHandling = JsonNumberHandling.Strict,
+        // Bodies are declared as JSON and not to be sniffed: prompts stay readable.
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
+
+    /// <summary>Reads a JSON body of at most <paramref name="limit"/> bytes.</summary>
+    /// <exception cref="ApiFault">415, 413, 400 for what is no JSON, 422 for a field that is unknown, missing or of another type.</exception>
+    public static async Task<T> Read<T>(HttpRequest request, int limit)
+        where T : class
+    {
+        // Only what a page of another origin cannot send without being asked: a form or plain text could come from anywhere.
+        if (!request.HasJsonContentType())
+            throw new ApiFault(415, "unsupported_media_type", "The body is not declared as JSON; send Content-Type: application/json.");
+        var body = await Bytes(request, limit);
+        CheckSyntax(body.Span);
+        try
+        {
+            return JsonSerializer.Deserialize<T>(body.Span, Options) ?? throw ApiFault.BadRequest(null, "The body is null; send an object.");
+        }
+        catch (JsonException error)
+        {
+            var field = error.Path is { Length: > 2 } path ? path[2..] : null;
+            throw ApiFault.Invalid(field, field is null
+                ? $"The body is not the object that is wanted here: {FirstSentence(error.Message)}"
+                : $"The field '{Shown(field)}' is unknown, missing, given twice or of another type or range.");
+        }
+        catch (InvalidOperationException)
+        {
+            throw ApiFault.BadRequest(null, "The body has a text that is not whole Unicode.");
+        }
+    }
+
+    public static IResult Result<T>(T value, int status = 200) => TypedResults.Json(value, Options, "application/json", status);
+
+    private static async Task<ReadOnlyMemory<byte>> Bytes(HttpRequest request, int limit)
+    {
+        if (request.ContentLength > limit)
+            throw ApiFault.TooLarge(limit);
+        using var kept = new MemoryStream((int)(request.ContentLength ?? 0));
+        var buffer = new byte[16 * 1024];
+        while (await request.Body.ReadAsync(buffer, request.HttpContext.RequestAborted) is > 0 and var read)
+        {
+            if (kept.Length + read > limit)
+                throw ApiFault.TooLarge(limit);
+            kept.Write(buffer, 0, read);
+        }
+
+        return kept.GetBuffer().AsMemory(0, (int)kept.Length);
+    }
+
+    private static void CheckSyntax(ReadOnlySpan<byte> body)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = 32 });
+            while (reader.Read())
+            {
+            }
+        }
+        catch (JsonException error)
+        {
+            throw ApiFault.BadRequest(null, $"The body is not JSON: line {error.LineNumber + 1}, byte {error.BytePositionInLine + 1}.");
+        }
+    }
+
+    private static string FirstSentence(string message) => message.Contains("required", StringComparison.Ordinal) ? "a required field is missing." : "it has another shape.";
+
+    private static string Shown(string field) => field.Length <= 80 ? field : field[..80] + "…";
+}

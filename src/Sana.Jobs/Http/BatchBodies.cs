@@ -1,0 +1,95 @@
+using System.Text.Json;
+
+namespace Sana.Jobs.Http;
+
+// Bodies of the native API for whole runs, snake_case.
+
+/// <summary>Asks for a batch: <c>POST /v1/batches</c>, <c>PUT /v1/batches/{id}</c>.</summary>
+/// <param name="Prompts">1…100,000 texts, or objects with the fields of a line of <c>prompts.jsonl</c>.</param>
+public sealed record BatchRequest(IReadOnlyList<JsonElement> Prompts)
+{
+    /// <value>One seed for each prompt with <c>zip</c>, all of them for every prompt with <c>product</c>. Default [0].</value>
+    public IReadOnlyList<ulong>? Seeds { get; init; }
+
+    /// <value><c>product</c> or <c>zip</c>. Default product.</value>
+    public string? Combine { get; init; }
+
+    /// <value>What rows without their own values take.</value>
+    public BatchSettings? Settings { get; init; }
+}
+
+/// <summary>The options of a batch; null takes what <c>sana generate</c> takes.</summary>
+public sealed record BatchSettings(
+    int? Width = null,
+    int? Height = null,
+    int? Steps = null,
+    float? GuidanceScale = null,
+    string? NegativePrompt = null,
+    int? Images = null,
+    int? BatchSize = null,
+    string? Format = null,
+    int? Quality = null);
+
+/// <summary>Asks for a curation run: <c>POST /v1/datasets/{name}/runs</c>.</summary>
+/// <param name="Source">Name of a source that the server's configuration lists.</param>
+/// <param name="Version">1…32 of a-z, 0-9, dots and hyphens. Default v1. The same name and version is the same run.</param>
+/// <param name="ItemsPerShard">1…10,000. Default 1,000.</param>
+/// <param name="Since">A finished version: what it and those before it hold is left out. Default none.</param>
+/// <param name="Sample">Only so many items, spread over the source. Default all.</param>
+/// <param name="Tau">Temperature of the selection. Default the server's.</param>
+/// <param name="Threshold">Score from which a caption takes part in the draw. Default the server's.</param>
+/// <param name="Seed">Of the draw. Default the server's.</param>
+public sealed record CurationRequest(
+    string Source, string Version = "v1", int ItemsPerShard = 1000, string? Since = null, int? Sample = null, double? Tau = null, double? Threshold = null, ulong? Seed = null);
+
+/// <summary>A batch or a curation run as it stands.</summary>
+public sealed record RunView
+{
+    /// <summary>The batch's id, or the dataset's version.</summary>
+    public required string Id { get; init; }
+
+    /// <summary><c>queued</c>, <c>processing</c>, <c>suspended</c>, <c>succeeded</c>, <c>failed</c> or <c>canceled</c>.</summary>
+    public required string Status { get; init; }
+
+    /// <value>Items done of all, while it runs.</value>
+    public RunStatus? Progress { get; init; }
+
+    /// <value>Items that came out, once it has ended.</value>
+    public long? Succeeded { get; init; }
+
+    /// <value>Items that were tried and failed, once it has ended.</value>
+    public long? Failed { get; init; }
+
+    /// <value>Items that were left out, once it has ended.</value>
+    public long? Rejected { get; init; }
+
+    /// <value>How often each reason code occurs among them.</value>
+    public IReadOnlyDictionary<string, long>? Reasons { get; init; }
+
+    /// <value>Name of the manifest, once it has ended.</value>
+    public string? Manifest { get; init; }
+
+    /// <value>Name of the report page of a dataset, once it has ended.</value>
+    public string? Report { get; init; }
+
+    /// <value>Why it could not go on.</value>
+    public string? Error { get; init; }
+
+    /// <summary>When it was started.</summary>
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>When something was last recorded.</summary>
+    public required DateTimeOffset UpdatedAt { get; init; }
+
+    /// <summary>Where this is found again.</summary>
+    public required string Url { get; init; }
+}
+
+/// <summary>A page of batches, newest first.</summary>
+public sealed record BatchPage(IReadOnlyList<RunView> Batches);
+
+/// <summary>What a batch came to: the manifest as it was written, and its items.</summary>
+/// <param name="Manifest">The run's <c>manifest.json</c>.</param>
+/// <param name="Items">Outcome rows, those that did not come out unless another status is asked for.</param>
+/// <param name="More">True when there are further ones: ask with a greater <c>skip</c>.</param>
+public sealed record BatchReport(JsonElement Manifest, IReadOnlyList<JsonElement> Items, bool More);

@@ -1,0 +1,165 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using Sana.Jobs.Durable;
+using Sana.Jobs.Queue;
+using Sana.Jobs.Requests;
+
+namespace Sana.Jobs.Http;
+
+/// <summary>The native API of jobs. Every method is one request; a host maps routes to them and adds keys.</summary>
+public sealed class JobsApi(ApiParts parts)
+{
+    private const int BodyLimit = 1 << 20;
+
+    private readonly JobOrder _order = new(parts);
+    private readonly Admission _admission = new(parts);
+
+    /// <summary><c>POST /v1/jobs</c>: 202, or 200 when the client waits and the job ends in time. An <c>Idempotency-Key</c> makes a repeat find the first.</summary>
+    public Task<IResult> Post(HttpRequest request) => Answer.To(request, async () =>
+    {
+        var key = RequestHeaders.IdempotencyKey(request.Headers["Idempotency-Key"]);
+        var asked = await ApiJson.Read<JobRequest>(request, BodyLimit);
+        return await Ask(request, key is null ? JobOrder.NewId() : JobOrder.IdOf(key), asked);
+    });
+
+    /// <summary><c>PUT /v1/jobs/{id}</c>: the same, under the client's own id.</summary>
+    public Task<IResult> Put(HttpRequest request, string id) => Answer.To(request, async () =>
+        await Ask(request, JobOrder.CheckId(id), await ApiJson.Read<JobRequest>(request, BodyLimit)));
+
+    /// <summary><c>GET /v1/jobs/{id}</c>.</summary>
+    public Task<IResult> Get(HttpRequest request, string id) => Answer.To(request, async () =>
+    {
+        var instance = await Find(id);
+        var wait = RequestHeaders.Wait(request.Headers["Prefer"]);
+        return await Show(request, instance.IsFinished ? instance : await WaitFor(instance, wait, request.HttpContext.RequestAborted), statusWhenOpen: 200);
+    });
+
+    /// <summary><c>DELETE /v1/jobs/{id}</c>: asks a job to stop. 202, or 409 when it has ended.</summary>
+    public Task<IResult> Delete(HttpRequest request, string id) => Answer.To(request, async () =>
+    {
+        var instance = await Find(id);
+        if (!await parts.Workflows.Cancel(instance.Id, "canceled by request"))
+            throw ApiFault.Conflict($"The job is {StatusOf(instance)} and cannot be canceled.", id);
+        return await Show(request, await WaitFor(instance, TimeSpan.FromSeconds(2), request.HttpContext.RequestAborted), statusWhenOpen: 202);
+    });
+
+    /// <summary><c>GET /v1/jobs</c>: newest first, <c>?limit=</c> 1…1000 and <c>?skip=</c>.</summary>
+    public Task<IResult> List(HttpRequest request) => Answer.To(request, async () =>
+    {
+        var found = await parts.Workflows.List(RequestedJobs.Instance(""), Number(request, "limit", 100, 1, 1000), Number(request, "skip", 0, 0, 1_000_000));
+        return ApiJson.Result(new JobPage([.. found.Select(job => new JobLine(IdOf(job), StatusOf(job), job.Created, job.Updated, Url(request, IdOf(job))))]));
+    });
+
+    /// <summary>Starts a job, or finds the one of this id.</summary>
+    internal async Task<(WorkflowInstance Instance, JobMessage Message)> Start(string id, JobRequest asked, bool needsWorker, CancellationToken cancellationToken)
+    {
+        // A repeat finds its job before anything is judged: what was good then may be too late by now.
+        if (await parts.Workflows.Get(RequestedJobs.Instance(id)) is { } known && Same(known, JobOrder.Fingerprint(asked)) is var same)
+            return (same, await Asked(same, cancellationToken) ?? throw ApiFault.NotFound($"The request of job {id} is not there any more."));
+        var message = _order.Message(id, asked, Activity.Current?.Id);
+        var ticket = JobOrder.Ticket(message, asked);
+        await _admission.Enter(needsWorker, cancellationToken);
+        await parts.Blobs.PutIfAbsent(ticket.Message, JsonSerializer.SerializeToUtf8Bytes(message, ApiJson.Options), cancellationToken);
+        var outcome = await parts.Workflows.Start(RequestedJobs.Run, ticket, RequestedJobs.Instance(id));
+        return (outcome.IsNew ? outcome.Instance : Same(outcome.Instance, ticket.Sha256), message);
+    }
+
+    /// <summary>The instance when it has ended or the time is over.</summary>
+    internal async Task<WorkflowInstance> WaitFor(WorkflowInstance instance, TimeSpan time, CancellationToken cancellationToken)
+    {
+        if (time == TimeSpan.Zero || instance.IsFinished)
+            return instance;
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(time);
+        try
+        {
+            return await parts.Workflows.Wait(instance.Id, limit.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return await parts.Workflows.Get(instance.Id) ?? instance;
+        }
+    }
+
+    /// <summary>The result document of a job, or null.</summary>
+    internal async Task<JobResult?> Result(string id, CancellationToken cancellationToken) =>
+        await parts.Blobs.Read(RequestedJobs.Result(id), cancellationToken) is { } bytes ? JsonSerializer.Deserialize<JobResult>(bytes, StoredJson.Options) : null;
+
+    private async Task<IResult> Ask(HttpRequest request, string id, JobRequest asked)
+    {
+        var wait = RequestHeaders.Wait(request.Headers["Prefer"]);
+        var (instance, _) = await Start(id, asked, needsWorker: false, request.HttpContext.RequestAborted);
+        if (wait > TimeSpan.Zero)
+            request.HttpContext.Response.Headers["Preference-Applied"] = string.Create(CultureInfo.InvariantCulture, $"wait={wait.TotalSeconds:0}");
+        return await Show(request, await WaitFor(instance, wait, request.HttpContext.RequestAborted), statusWhenOpen: 202);
+    }
+
+    private async Task<WorkflowInstance> Find(string id) => await parts.Workflows.Get(RequestedJobs.Instance(JobOrder.CheckId(id)))
+        ?? throw ApiFault.NotFound($"There is no job {id}.");
+
+    private async Task<IResult> Show(HttpRequest request, WorkflowInstance instance, int statusWhenOpen)
+    {
+        var (id, cancellation) = (IdOf(instance), request.HttpContext.RequestAborted);
+        var message = await Asked(instance, cancellation) ?? throw ApiFault.NotFound($"The request of job {id} is not there any more.");
+        var result = instance.IsFinished ? await Result(id, cancellation) : null;
+        var headers = request.HttpContext.Response.Headers;
+        headers.CacheControl = "no-store";
+        if (statusWhenOpen == 202)
+            headers.Location = Url(request, id);
+        if (!instance.IsFinished)
+            headers.RetryAfter = "1";
+        return ApiJson.Result(View(request, instance, message, result), instance.IsFinished ? 200 : statusWhenOpen);
+    }
+
+    private JobView View(HttpRequest request, WorkflowInstance instance, JobMessage message, JobResult? result) => new()
+    {
+        Id = message.JobId,
+        Status = result?.Status ?? (!instance.IsFinished && parts.Rendering() == message.JobId ? JobStatus.Processing : StatusOf(instance)),
+        Input = message.Input,
+        Output = message.Output,
+        CreatedAt = instance.Created,
+        StartedAt = result?.StartedAt,
+        CompletedAt = result?.CompletedAt,
+        Attempts = result?.Attempts,
+        Images = result?.Images.Select(image => ViewOf(request, image)).ToList(),
+        Timings = result?.Timings,
+        Error = result?.Error ?? (instance.Status == WorkflowStatus.Failed ? new JobError("failed", instance.Error ?? "", false, 0) : null),
+        Url = Url(request, message.JobId),
+    };
+
+    private ImageView ViewOf(HttpRequest request, JobImage image) => new(
+        image.Index, image.Seed, image.Blob, image.Blob is { } blob ? BlobsApi.Url(request, blob, parts.Links) : null, image.Sha256, image.Bytes, image.Width, image.Height, image.Flags, image.Reason);
+
+    private async Task<JobMessage?> Asked(WorkflowInstance instance, CancellationToken cancellationToken) =>
+        await parts.Blobs.Read(WorkflowJson.Read<JobTicket>(instance.Input).Message, cancellationToken) is { } bytes
+            ? JsonSerializer.Deserialize<JobMessage>(bytes, StoredJson.Options)
+            : null;
+
+    private static WorkflowInstance Same(WorkflowInstance known, string sha256) => WorkflowJson.Read<JobTicket>(known.Input).Sha256 == sha256
+        ? known
+        : throw ApiFault.Conflict("Another job was asked for under this id or key; take a new one.", IdOf(known));
+
+    private static string IdOf(WorkflowInstance instance) => instance.Id["job-".Length..];
+
+    /// <summary>A status in the words of the API.</summary>
+    public static string StatusOf(WorkflowInstance instance) => instance.Status switch
+    {
+        WorkflowStatus.Completed => instance.ReadOutput<JobEnd>().Status,
+        WorkflowStatus.Failed => JobStatus.Failed,
+        WorkflowStatus.Canceled => JobStatus.Canceled,
+        _ => JobStatus.Queued,
+    };
+
+    private static string Url(HttpRequest request, string id) => $"{request.PathBase}/v1/jobs/{id}";
+
+    internal static int Number(HttpRequest request, string name, int byDefault, int least, int most)
+    {
+        if (request.Query[name] is not [{ } text])
+            return byDefault;
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most
+            ? number
+            : throw ApiFault.BadRequest(name, $"{name} is a whole number in {least}…{most}.");
+    }
+}

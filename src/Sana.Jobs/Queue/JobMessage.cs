@@ -1,0 +1,187 @@
+using System.Text.Json;
+using Sana.Jobs.Rendering;
+
+namespace Sana.Jobs.Queue;
+
+/// <summary>
+/// The body of a queue message, <c>sana.job/1</c>, snake_case JSON. Everybody may write one: the workflows, the HTTP API, or a program that knows only the queue.
+/// Fields it does not know are ignored; another major schema is refused.
+/// </summary>
+public sealed record JobMessage
+{
+    /// <summary>The schema that this program writes.</summary>
+    public const string CurrentSchema = "sana.job/1";
+
+    private const int DefaultPriority = 5;
+
+    /// <value>Always <c>sana.job/1</c>.</value>
+    public string Schema { get; init; } = CurrentSchema;
+
+    /// <value>1…128 letters, digits, hyphens and underscores; names the job's blobs in lower case. The same id is the same job.</value>
+    public required string JobId { get; init; }
+
+    /// <value>What the job is part of. Default none.</value>
+    public string? BatchId { get; init; }
+
+    /// <value>Its place there, from 0.</value>
+    public int Index { get; init; }
+
+    /// <value>Two messages with the same key are one job, whatever their ids. Default: the job's id.</value>
+    public string? IdempotencyKey { get; init; }
+
+    /// <value>For whom. Default none.</value>
+    public string? Tenant { get; init; }
+
+    /// <value>0…9; higher goes first where the queue knows priorities. Default 5.</value>
+    public int Priority { get; init; } = DefaultPriority;
+
+    /// <value>How often it was put back by hand after it had failed. Default 0.</value>
+    public int Round { get; init; }
+
+    /// <value>How often it was delivered under earlier messages: a queue that cannot delay a returned message gets a new one in its place. Default 0.</value>
+    public int Returned { get; init; }
+
+    /// <value>When it was made.</value>
+    public DateTimeOffset? CreatedAt { get; init; }
+
+    /// <value>Not begun after this time. Default never.</value>
+    public DateTimeOffset? NotAfter { get; init; }
+
+    /// <value>W3C trace context of whoever asked.</value>
+    public string? Traceparent { get; init; }
+
+    /// <value>Which checkpoint it is meant for. Default whichever the worker has.</value>
+    public JobModel? Model { get; init; }
+
+    /// <value>What to draw.</value>
+    public JobInput Input { get; init; } = new();
+
+    /// <value>Where to and how.</value>
+    public JobOutput Output { get; init; } = new();
+
+    /// <value>Who wants to hear of it by HTTP. Default nobody.</value>
+    public JobCallback? Callback { get; init; }
+
+    /// <value>How long and how often.</value>
+    public JobLimits Limits { get; init; } = new();
+
+    /// <value>The workflow instance that waits for the end; null for a job that ends with a result document.</value>
+    public JobReply? Reply { get; init; }
+
+    /// <summary>The message of a body.</summary>
+    /// <exception cref="JobFaultException">It is none, or of another major schema.</exception>
+    public static JobMessage Parse(string body)
+    {
+        try
+        {
+            var saysPriority = false;
+            using (var document = JsonDocument.Parse(body, new JsonDocumentOptions { MaxDepth = 32 }))
+            {
+                var schema = document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("schema", out var field) ? field.ToString() : "";
+                if (schema != CurrentSchema && !schema.StartsWith(CurrentSchema + '.', StringComparison.Ordinal))
+                    throw new JobFaultException(FaultReason.BadInput, $"The message's schema is '{Short(schema)}'; this worker reads {CurrentSchema}.");
+                saysPriority = document.RootElement.TryGetProperty("priority", out _);
+            }
+
+            var job = JsonSerializer.Deserialize(body, JobJson.Readable.JobMessage)!;
+            // A field that is null says nothing, as one that is missing; generated readers forget the defaults of what is missing.
+            return job with
+            {
+                Input = job.Input ?? new JobInput(),
+                Output = job.Output ?? new JobOutput(),
+                Limits = job.Limits ?? new JobLimits(),
+                Priority = saysPriority ? job.Priority : DefaultPriority,
+            };
+        }
+        catch (JsonException error)
+        {
+            throw new JobFaultException(FaultReason.BadInput, $"The message is not a {CurrentSchema}: {Short(error.Message)}");
+        }
+    }
+
+    /// <summary>The body of this message.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, JobJson.Readable.JobMessage);
+
+    private static string Short(string text) => text.Length > 200 ? text[..200] + "…" : text;
+}
+
+/// <summary>The checkpoint of a job.</summary>
+/// <param name="Id">The name it goes by.</param>
+/// <param name="Revision">Its fingerprint, <c>sha256:…</c>; null takes any of that name.</param>
+public sealed record JobModel(string? Id = null, string? Revision = null);
+
+/// <summary>What to draw: a prompt, a blob that holds the input, or a batch of a plan.</summary>
+public sealed record JobInput
+{
+    /// <value>At most 100,000 characters.</value>
+    public string? Prompt { get; init; }
+
+    /// <value>Name of a blob that holds this input as JSON (claim check), or, with <see cref="Batch"/>, a chunk of a plan.</value>
+    public string? PromptRef { get; init; }
+
+    /// <value>Which batch of the plan chunk.</value>
+    public string? Batch { get; init; }
+
+    /// <value>With <see cref="Batch"/>: images that failed for one of these reasons are made again.</value>
+    public IReadOnlyList<string>? Redo { get; init; }
+
+    /// <value>Default empty.</value>
+    public string? NegativePrompt { get; init; }
+
+    /// <value>Pixels. Default the checkpoint's.</value>
+    public int? Width { get; init; }
+
+    /// <value>Pixels. Default the checkpoint's.</value>
+    public int? Height { get; init; }
+
+    /// <value>Model evaluations. Default the checkpoint's.</value>
+    public int? Steps { get; init; }
+
+    /// <value>Default 4.5.</value>
+    public float? GuidanceScale { get; init; }
+
+    /// <value>One image each, 1…64 distinct ones. Default [0].</value>
+    public IReadOnlyList<ulong>? Seeds { get; init; }
+
+    /// <value><c>flow-dpm++2m</c>, <c>flow-dpm</c>, <c>flow-euler</c> or <c>scm</c>. Default the checkpoint's.</value>
+    public string? Scheduler { get; init; }
+
+    /// <value>The checkpoint's instruction before the prompt. Default true.</value>
+    public bool? Chi { get; init; }
+}
+
+/// <summary>Where the images go and as what.</summary>
+public sealed record JobOutput
+{
+    /// <value>Ignored: a worker writes to the one place it was given. Here for programs that write it.</value>
+    public string? Container { get; init; }
+
+    /// <value>Starts with <c>runs/</c> or <c>jobs/</c> and ends with a slash. Default <c>jobs/{job_id}/</c>.</value>
+    public string? Prefix { get; init; }
+
+    /// <value><c>png</c>, <c>jpeg</c> or <c>webp</c>. Default png.</value>
+    public string? Format { get; init; }
+
+    /// <value>Of jpeg and webp, 1…100. Default 90.</value>
+    public int? Quality { get; init; }
+}
+
+/// <summary>A webhook.</summary>
+/// <param name="Url">https only.</param>
+/// <param name="Events">Such as <c>completed</c>. Default all.</param>
+/// <param name="SecretRef">Which secret signs it.</param>
+public sealed record JobCallback(string Url, IReadOnlyList<string>? Events = null, string? SecretRef = null);
+
+/// <summary>How long and how often a job may be tried.</summary>
+/// <param name="MaxAttempts">1…20. Default 5.</param>
+/// <param name="TimeoutS">Seconds of one attempt, 1…604,800. Default 600; a batch of a run has the run's deadline.</param>
+public sealed record JobLimits(int MaxAttempts = 5, int TimeoutS = 600)
+{
+    /// <summary>The longest that an attempt may take: a week, in seconds.</summary>
+    public const int LongestS = 604_800;
+}
+
+/// <summary>Who waits for the end of a job inside the workflows.</summary>
+/// <param name="Instance">The instance's id.</param>
+/// <param name="Event">The event it waits for; its payload is a <see cref="BatchDone"/>.</param>
+public sealed record JobReply(string Instance, string Event);

@@ -1,0 +1,115 @@
+using System.Text.Json;
+
+namespace Sana.Jobs.Queue;
+
+/// <summary>What became of a job: <c>results/{job_id}.json</c>, <c>sana.result/1</c>, snake_case JSON. Written once, when the job has ended.</summary>
+public sealed record JobResult
+{
+    /// <value>Always <c>sana.result/1</c>.</value>
+    public string Schema { get; init; } = "sana.result/1";
+
+    /// <value>The job's id as it was sent.</value>
+    public required string JobId { get; init; }
+
+    /// <value>What the job was part of.</value>
+    public string? BatchId { get; init; }
+
+    /// <value>The job's idempotency key, or its id.</value>
+    public required string IdempotencyKey { get; init; }
+
+    /// <value>One of <see cref="JobStatus"/>.</value>
+    public required string Status { get; init; }
+
+    /// <value>In the order of the seeds.</value>
+    public IReadOnlyList<JobImage> Images { get; init; } = [];
+
+    /// <value>Milliseconds of each stage; null when nothing was rendered.</value>
+    public JobTimings? Timings { get; init; }
+
+    /// <value>Why it failed; null when it did not.</value>
+    public JobError? Error { get; init; }
+
+    /// <value>The job of the same idempotency key that did the work; null when this one did.</value>
+    public string? DuplicateOf { get; init; }
+
+    /// <value>What it ran on.</value>
+    public string? Device { get; init; }
+
+    /// <value>How often it was begun, 0…</value>
+    public int Attempts { get; init; }
+
+    /// <value>The round of the message that ended so.</value>
+    public int Round { get; init; }
+
+    /// <value>When the last attempt began.</value>
+    public DateTimeOffset? StartedAt { get; init; }
+
+    /// <value>When it ended.</value>
+    public DateTimeOffset CompletedAt { get; init; }
+
+    /// <value>W3C trace context of whoever asked.</value>
+    public string? Traceparent { get; init; }
+
+    /// <summary>The result that these bytes hold.</summary>
+    /// <exception cref="JsonException">They hold none.</exception>
+    public static JobResult Parse(ReadOnlySpan<byte> json) => JsonSerializer.Deserialize(json, JobJson.Readable.JobResult)!;
+
+    /// <summary>The bytes of this result.</summary>
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, JobJson.Readable.JobResult);
+}
+
+/// <summary>One image of a job. <paramref name="Blob"/> is null when it came out unusable; then <paramref name="Reason"/> says why.</summary>
+public sealed record JobImage(int Index, ulong Seed, string? Blob, string? Sha256, long Bytes, int Width, int Height, IReadOnlyList<string> Flags, string? Reason = null);
+
+/// <summary>Milliseconds of each stage.</summary>
+public sealed record JobTimings(long QueueMs, long TextMs, long DenoiseMs, long DecodeMs, long TotalMs);
+
+/// <summary>Why a job failed. <paramref name="Code"/> is one of <see cref="FaultReason"/>.</summary>
+public sealed record JobError(string Code, string Message, bool Retryable, int Attempt);
+
+/// <summary>The statuses of a job.</summary>
+public static class JobStatus
+{
+    /// <summary>Waits in the queue.</summary>
+    public const string Queued = "queued";
+
+    /// <summary>Was taken and has not begun to render.</summary>
+    public const string Starting = "starting";
+
+    /// <summary>Is being rendered.</summary>
+    public const string Processing = "processing";
+
+    /// <summary>At least one image came out; the others say why not.</summary>
+    public const string Succeeded = "succeeded";
+
+    /// <summary>Given up, or no image came out.</summary>
+    public const string Failed = "failed";
+
+    /// <summary>Nobody waits for it any more.</summary>
+    public const string Canceled = "canceled";
+}
+
+/// <summary>Why a job, a batch or an attempt failed.</summary>
+public static class FaultReason
+{
+    /// <summary>The message or what it asks for cannot be used. Never tried again.</summary>
+    public const string BadInput = "bad_input";
+
+    /// <summary>A good request that this worker is not to serve: too many images, too large, or too late. Never tried again.</summary>
+    public const string Policy = "policy";
+
+    /// <summary>Out of memory. Tried again at half the batch, down to one image.</summary>
+    public const string OutOfMemory = "oom";
+
+    /// <summary>The networks gave values that are not numbers. Tried again once.</summary>
+    public const string Nan = "nan";
+
+    /// <summary>The process or the runtime died while it rendered this. Tried again once.</summary>
+    public const string EngineDead = "engine_dead";
+
+    /// <summary>The attempt took too long. Tried again.</summary>
+    public const string Timeout = "timeout";
+
+    /// <summary>A blob, the disk or the network failed. Tried again.</summary>
+    public const string TransientIo = "transient_io";
+}

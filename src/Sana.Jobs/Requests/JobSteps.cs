@@ -1,0 +1,82 @@
+using System.Text.Json;
+using Sana.Jobs.Durable;
+using Sana.Jobs.Http;
+using Sana.Jobs.Orchestrations;
+using Sana.Jobs.Queue;
+using Sana.Jobs.Webhooks;
+using Sana.Storage.Blobs;
+using Sana.Storage.Net;
+
+namespace Sana.Jobs.Requests;
+
+/// <summary>The steps of requested jobs and of their webhooks.</summary>
+/// <param name="blobs">Where messages and results are.</param>
+/// <param name="queue">The road to the GPU.</param>
+/// <param name="http">The only way to a webhook.</param>
+/// <param name="secrets">What webhooks are signed with, by name.</param>
+/// <param name="clock">Time stamps of results and webhooks.</param>
+public sealed class JobSteps(IBlobs blobs, IJobQueue queue, GuardedHttp http, IReadOnlyDictionary<string, byte[]> secrets, TimeProvider clock)
+{
+    private static readonly TimeSpan WebhookDeadline = TimeSpan.FromSeconds(15);
+
+    /// <summary>Adds the two orchestrations and their activities.</summary>
+    /// <param name="tasks">Where to.</param>
+    /// <param name="client">Starts deliveries.</param>
+    public void AddTo(TaskRegistry tasks, WorkflowClient client)
+    {
+        ArgumentNullException.ThrowIfNull(tasks);
+        tasks
+            .AddOrchestrator<RunJob>()
+            .AddOrchestrator<DeliverWebhook>()
+            .Add(RequestedJobs.SendJob, Send)
+            .Add(RequestedJobs.ReadJobEnd, async (id, cancellation) => await Result(id, cancellation) is { } result ? new JobEnd(id, result.Status) : null)
+            .Add(RequestedJobs.GiveUpJob, GiveUp)
+            .Add(RequestedJobs.StartDelivery, async (message, _) => (await client.Start(RequestedJobs.Deliver, message, $"webhook-{message.JobId}")).IsNew)
+            .Add(RequestedJobs.PostWebhook, PostOnce);
+    }
+
+    private async Task<bool> Send(JobSend send, CancellationToken cancellationToken)
+    {
+        // The end may have come before the journal heard of the sending, or the id is an old one whose instance was forgotten.
+        if (await Result(send.JobId, cancellationToken) is not null)
+            return false;
+        var bytes = await blobs.Read(send.Message, cancellationToken) ?? throw new SanaException($"The message {send.Message} is not there any more.");
+        var message = JsonSerializer.Deserialize<JobMessage>(bytes, StoredJson.Options)!;
+        // The webhook is this side's: a worker that knows of it would tell twice.
+        await queue.Send(message with { Callback = null, Reply = new JobReply(send.ReplyTo, RequestedJobs.Ended) }, cancellationToken: cancellationToken);
+        return true;
+    }
+
+    private async Task<JobEnd> GiveUp(JobGivenUp given, CancellationToken cancellationToken)
+    {
+        var result = new JobResult
+        {
+            JobId = given.JobId,
+            IdempotencyKey = given.JobId,
+            Status = given.Status,
+            Error = new JobError(given.Code, given.Reason, given.Code == FaultReason.Timeout, 0),
+            CompletedAt = clock.GetUtcNow(),
+        };
+        await blobs.PutIfAbsent(RequestedJobs.Result(given.JobId), JsonSerializer.SerializeToUtf8Bytes(result, StoredJson.Options), cancellationToken);
+        return new JobEnd(given.JobId, (await Result(given.JobId, cancellationToken))!.Status);
+    }
+
+    private async Task<bool> PostOnce(WebhookMessage message, CancellationToken cancellationToken)
+    {
+        var result = await Result(message.JobId, cancellationToken) ?? throw new SanaException($"Job {message.JobId} has no result to tell of.");
+        var key = secrets.GetValueOrDefault(message.Target.Secret)
+            ?? throw new SanaException($"The webhook secret '{message.Target.Secret}' is not configured any more; put it back into sana.json.");
+        var body = JsonSerializer.SerializeToUtf8Bytes(new WebhookBody(message.Type, result.CompletedAt, result), StoredJson.Options);
+        using var content = new ReadOnlyMemoryContent(body);
+        content.Headers.ContentType = new("application/json");
+        var status = await http.Post(
+            message.Target.Url, content, WebhookSignature.Headers(message.Id, clock.GetUtcNow(), body, key), WebhookDeadline, cancellationToken);
+        // 410 is the receiver's word for "never again".
+        return (int)status is >= 200 and < 300 or 410 ? true : throw new HttpRequestException($"The webhook's receiver answered {(int)status}.", null, status);
+    }
+
+    private async Task<JobResult?> Result(string id, CancellationToken cancellationToken) =>
+        await blobs.Read(RequestedJobs.Result(id), cancellationToken) is { } bytes ? JsonSerializer.Deserialize<JobResult>(bytes, StoredJson.Options) : null;
+
+    private sealed record WebhookBody(string Type, DateTimeOffset Timestamp, JobResult Data);
+}

@@ -1,0 +1,272 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+
+namespace Sana.Storage.Blobs;
+
+/// <summary>
+/// Blobs as files under a folder. A blob is written to <c>.incoming/</c> in the same folder, flushed to the disk and then linked to its name, so a kill leaves a stray file there
+/// and never half a blob; strays are removed when the folder is opened. The writer holds its stray open and locked: one that can be opened belongs to nobody alive.
+/// </summary>
+public sealed class FileBlobs : IBlobs
+{
+    private const string Incoming = ".incoming";
+    private const int MaxAttempts = 5;
+    private const int NoEntry = 2;
+    private const int WouldBlock = 11;
+
+    private readonly string _root;
+    private readonly string _incoming;
+
+    private FileBlobs(string root)
+    {
+        _root = root;
+        _incoming = Path.Combine(root, Incoming);
+    }
+
+    /// <inheritdoc/>
+    public string Place => $"folder {_root}";
+
+    /// <summary>Opens the folder, makes it if needed and removes what killed writers left.</summary>
+    /// <exception cref="SanaException">The folder cannot be made or written.</exception>
+    public static FileBlobs Open(string folder)
+    {
+        var blobs = new FileBlobs(Path.GetFullPath(folder));
+        try
+        {
+            Directory.CreateDirectory(blobs._root);
+            blobs.RemoveStrays();
+            return blobs;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw FileFault.Of("open", blobs.Place, error);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<bool> PutIfAbsent(string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    {
+        var path = Resolve(name);
+        return !Path.Exists(path) && await Write(name, path, Content(bytes), HardLink.TryPublish, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task Put(string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) => Write(name, Content(bytes), cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task Write(string name, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken)
+    {
+        await Write(name, Resolve(name), write, Replace, cancellationToken);
+
+        static bool Replace(string source, string target)
+        {
+            File.Move(source, target, overwrite: true);
+            return true;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<byte[]?> Read(string name, CancellationToken cancellationToken)
+    {
+        var path = Resolve(name);
+        try
+        {
+            return await File.ReadAllBytesAsync(path, cancellationToken);
+        }
+        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw FileFault.Of("read", path, error);
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<Stream?> Open(string name, CancellationToken cancellationToken)
+    {
+        var path = Resolve(name);
+        try
+        {
+            return Task.FromResult<Stream?>(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 1 << 16, FileOptions.Asynchronous));
+        }
+        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return Task.FromResult<Stream?>(null);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw FileFault.Of("read", path, error);
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<bool> Exists(string name, CancellationToken cancellationToken) => Task.FromResult(File.Exists(Resolve(name)));
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<BlobEntry> List(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        BlobName.CheckPrefix(prefix);
+        var folder = prefix[..(prefix.LastIndexOf('/') + 1)];
+        if (folder.Length > 0)
+        {
+            RefuseLinks(folder.TrimEnd('/'));
+        }
+
+        await Task.CompletedTask;
+        foreach (var entry in Walk(folder, prefix))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            yield return entry;
+        }
+    }
+
+    /// <summary>In ordinal order of the whole names: a folder sorts with its slash, as <c>a-b</c> comes before <c>a/b</c>.</summary>
+    private IEnumerable<BlobEntry> Walk(string folder, string prefix)
+    {
+        foreach (var (name, file) in Children(folder).Where(child => child.Name.StartsWith(prefix, StringComparison.Ordinal)))
+        {
+            if (file is not null)
+            {
+                yield return new BlobEntry(name, file.Length, string.Create(CultureInfo.InvariantCulture, $"{file.LastWriteTimeUtc.Ticks:x}"));
+                continue;
+            }
+
+            foreach (var entry in Walk(name, prefix))
+            {
+                yield return entry;
+            }
+        }
+    }
+
+    private List<(string Name, FileInfo? File)> Children(string folder)
+    {
+        var path = new DirectoryInfo(Path.Combine(_root, folder));
+        try
+        {
+            return [.. path.EnumerateFileSystemInfos()
+                .Where(item => !item.Attributes.HasFlag(FileAttributes.ReparsePoint) && BlobName.IsValid(folder + item.Name))
+                .Select(item => item is FileInfo file ? (Name: folder + item.Name, File: file) : (Name: folder + item.Name + '/', File: null))
+                .OrderBy(item => item.Name, StringComparer.Ordinal)];
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return [];
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw FileFault.Of("list", path.FullName, error);
+        }
+    }
+
+    private static Func<Stream, CancellationToken, Task> Content(ReadOnlyMemory<byte> bytes) => async (file, cancellationToken) => await file.WriteAsync(bytes, cancellationToken);
+
+    private async Task<bool> Write(
+        string name, string path, Func<Stream, CancellationToken, Task> write, Func<string, string, bool> publish, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var made = MakeFolder(Path.GetDirectoryName(path)!);
+            Directory.CreateDirectory(_incoming);
+            for (var attempt = 1; ; attempt++)
+            {
+                var stray = Path.Combine(_incoming, Guid.NewGuid().ToString("N"));
+                try
+                {
+                    var published = await WriteOnce(stray, path, write, publish, cancellationToken);
+                    for (var folder = Path.GetDirectoryName(path)!; published; folder = Path.GetDirectoryName(folder)!)
+                    {
+                        HardLink.FlushFolder(folder);
+                        if (folder == made)
+                            break;
+                    }
+
+                    return published;
+                }
+                catch (IOException error) when (attempt < MaxAttempts && (error is FileNotFoundException || error.HResult is NoEntry or WouldBlock))
+                {
+                    // A process that opened the folder took the new file for a stray in the instant between its creation and its lock.
+                }
+            }
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw FileFault.Of("write", Path.Combine(_root, name), error);
+        }
+    }
+
+    /// <summary>Makes a folder and the ones above it.</summary>
+    /// <returns>The lowest folder that was there before: its new entry is flushed too.</returns>
+    private static string MakeFolder(string folder)
+    {
+        var there = folder;
+        while (!Directory.Exists(there) && Path.GetDirectoryName(there) is { } above)
+            there = above;
+        Directory.CreateDirectory(folder);
+        return there;
+    }
+
+    private static async Task<bool> WriteOnce(
+        string stray, string path, Func<Stream, CancellationToken, Task> write, Func<string, string, bool> publish, CancellationToken cancellationToken)
+    {
+        await using var file = new FileStream(stray, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0, FileOptions.Asynchronous);
+        try
+        {
+            await write(file, cancellationToken);
+            file.Flush(flushToDisk: true);
+            cancellationToken.ThrowIfCancellationRequested();
+            return publish(stray, path);
+        }
+        finally
+        {
+            File.Delete(stray);
+        }
+    }
+
+    private void RemoveStrays()
+    {
+        if (!Directory.Exists(_incoming))
+        {
+            return;
+        }
+
+        foreach (var stray in Directory.EnumerateFiles(_incoming))
+        {
+            try
+            {
+                using var free = new FileStream(stray, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+                File.Delete(stray);
+            }
+            catch (IOException)
+            {
+                // Locked by its living writer, or gone meanwhile.
+            }
+        }
+    }
+
+    private string Resolve(string name)
+    {
+        BlobName.Check(name);
+        RefuseLinks(name);
+        return Path.Combine(_root, name);
+    }
+
+    /// <summary>A link below the root could lead anywhere; the root itself may be one.</summary>
+    private void RefuseLinks(string name)
+    {
+        for (var end = name.IndexOf('/'); ; end = name.IndexOf('/', end + 1))
+        {
+            var path = Path.Combine(_root, end < 0 ? name : name[..end]);
+            if (new FileInfo(path).LinkTarget is not null)
+            {
+                throw new SanaException($"{path} is a symbolic link; blobs are plain files in plain folders, so remove it or choose another folder.");
+            }
+
+            if (end < 0)
+            {
+                return;
+            }
+        }
+    }
+}

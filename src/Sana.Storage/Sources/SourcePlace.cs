@@ -1,0 +1,80 @@
+using Azure.Identity;
+using Azure.Storage.Blobs;
+using Sana.Storage.Blobs;
+
+namespace Sana.Storage.Sources;
+
+/// <summary>
+/// A source as people write it: a folder or a file of this machine, <c>azurite:container[/prefix]</c>, or <c>https://account.blob.core.windows.net/container[/prefix]</c>, without a key.
+/// A prefix may be the whole name of one blob.
+/// </summary>
+/// <param name="Files">The folder or container.</param>
+/// <param name="Path">One file of it; null for all.</param>
+internal sealed record SourcePlace(ISourceFiles Files, string? Path)
+{
+    private static readonly string[] _keys = ["AccountKey=", "SharedAccessSignature=", "sig="];
+
+    /// <exception cref="SanaException">The text holds a key.</exception>
+    public static void RefuseKeys(string text)
+    {
+        if (_keys.Any(key => text.Contains(key, StringComparison.OrdinalIgnoreCase)))
+            throw new UnusableJobException("The source holds a key, and a run's history keeps it; sign in and give the container's https address without one.");
+    }
+
+    /// <exception cref="SanaException">The text names no place, or nothing is there.</exception>
+    /// <exception cref="SanaException">The container does not answer.</exception>
+    public static async Task<SourcePlace> Open(string text, CancellationToken cancellationToken)
+    {
+        if (string.IsNullOrWhiteSpace(text) || text.Contains('\0', StringComparison.Ordinal))
+            throw new UnusableJobException("The source is empty; give a folder, a file, or a container's https address.");
+        RefuseKeys(text);
+        if (text.StartsWith("azurite", StringComparison.Ordinal) && (text.Length == "azurite".Length || text["azurite".Length] == ':'))
+        {
+            var path = text == "azurite" ? "sana" : text["azurite:".Length..];
+            var slash = path.IndexOf('/', StringComparison.Ordinal);
+            var (container, prefix) = slash < 0 ? (path, "") : (path[..slash], path[(slash + 1)..]);
+            BlobPlace.CheckContainer(container);
+            var emulator = new BlobContainerClient("UseDevelopmentStorage=true", container);
+            return await Below(new BlobContainerClient("UseDevelopmentStorage=true", container, BlobPlace.Options(emulator.Uri)), prefix, cancellationToken);
+        }
+
+        return text.Contains("://", StringComparison.Ordinal) ? await FromAddress(text, cancellationToken) : FromFolder(text);
+    }
+
+    /// <summary>What a container holds below a prefix, or the one blob of that name.</summary>
+    internal static async Task<SourcePlace> Below(BlobContainerClient container, string prefix, CancellationToken cancellationToken)
+    {
+        var name = prefix.Trim('/');
+        if (name.Length > 0 && !prefix.EndsWith('/'))
+        {
+            var cut = name.LastIndexOf('/') + 1;
+            var folder = new BlobSource(container, name[..cut]);
+            await using var one = await folder.Open(name[cut..], cancellationToken);
+            if (one is not null)
+                return new SourcePlace(folder, name[cut..]);
+        }
+
+        return new SourcePlace(new BlobSource(container, name.Length == 0 ? "" : name + '/'), null);
+    }
+
+    private static SourcePlace FromFolder(string text)
+    {
+        var path = System.IO.Path.GetFullPath(text);
+        if (Directory.Exists(path))
+            return new SourcePlace(FolderSource.Open(path), null);
+        if (PlainFile.Size(path) is null)
+            throw new UnusableJobException($"There is no source folder or plain file '{text}'; check the path.");
+        return new SourcePlace(FolderSource.Open(System.IO.Path.GetDirectoryName(path)!), System.IO.Path.GetFileName(path));
+    }
+
+    private static Task<SourcePlace> FromAddress(string text, CancellationToken cancellationToken)
+    {
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var address) || address.Scheme != "https" || address.UserInfo.Length > 0)
+            throw new UnusableJobException("The source address is not https://account.blob.core.windows.net/container[/prefix]; for the emulator write azurite:container.");
+        var parts = new BlobUriBuilder(address);
+        var prefix = parts.BlobName;
+        BlobPlace.CheckContainer(parts.BlobContainerName);
+        parts.BlobName = "";
+        return Below(new BlobContainerClient(parts.ToUri(), new DefaultAzureCredential(), BlobPlace.Options(address)), prefix, cancellationToken);
+    }
+}
