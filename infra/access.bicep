@@ -11,7 +11,7 @@ param registry string
 param insights string
 param vault string
 param durable string
-param road string
+param queue string
 
 var roles = {
   blobOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
@@ -68,7 +68,7 @@ resource hostBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for a
 }]
 
 // Queues of the host's account carry the journal or the jobs, when they are not the scheduler's and the bus's.
-resource hostQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for app in apps: if (durable == 'storage' || road == 'storage') {
+resource hostQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for app in apps: if (durable == 'storage' || queue == 'storage') {
   scope: host
   name: guid(host.id, app, roles.queueContributor)
   properties: { principalId: app, principalType: 'ServicePrincipal', roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.queueContributor) }
@@ -113,14 +113,14 @@ resource keyKeeper 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!e
   properties: { principalId: operatorId, roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.secretOfficer) }
 }
 
-resource send 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (road == 'servicebus') {
+resource send 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (queue == 'servicebus') {
   scope: namespace::jobs
   name: guid(namespace::jobs.id, orchestratorId, roles.busSender)
   properties: { principalId: orchestratorId, principalType: 'ServicePrincipal', roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.busSender) }
 }
 
 // Owner, of this one queue: it takes messages, sends delayed copies, and its scaler reads the length, which neither receiver nor sender may.
-resource receive 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (road == 'servicebus') {
+resource receive 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (queue == 'servicebus') {
   scope: namespace::jobs
   name: guid(namespace::jobs.id, gpuId, roles.busOwner)
   properties: { principalId: gpuId, principalType: 'ServicePrincipal', roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.busOwner) }

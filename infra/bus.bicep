@@ -1,4 +1,4 @@
-// The road to the GPU. A message that was delivered ten times or is buried by the worker waits in the dead letters; one that is sent twice within ten minutes counts once.
+// The queue to the GPU. A message that was delivered ten times or is buried by the worker waits in the dead letters; one that is sent twice within ten minutes counts once.
 
 param location string
 param token string

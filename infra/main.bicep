@@ -1,6 +1,6 @@
 targetScope = 'subscription'
 
-// Everything in one resource group: `azd up` makes it, `azd down` removes it. Modules follow the road of a job.
+// Everything in one resource group: `azd up` makes it, `azd down` removes it. Modules follow the way of a job.
 
 @minLength(1)
 @maxLength(40)
@@ -39,7 +39,7 @@ param durable string = 'scheduler'
 
 @allowed(['servicebus', 'storage'])
 @description('Queue to the GPU: Service Bus, or a queue of Azure Storage.')
-param road string = 'servicebus'
+param queue string = 'servicebus'
 
 @description('Dataset that the schedule curates from the container `inbox`. Empty for no schedule.')
 param curationDataset string = ''
@@ -136,7 +136,7 @@ module access 'access.bicep' = {
     insights: watch.outputs.insights
     vault: empty(captionerKeys) ? '' : vault!.outputs.name
     durable: durable
-    road: road
+    queue: queue
   }
 }
 
@@ -152,7 +152,7 @@ module settings 'settings.bicep' = {
     insightsConnection: watch.outputs.connection
     checkpoint: checkpoint
     durable: durable
-    road: road
+    queue: queue
     curationDataset: curationDataset
     curationCron: curationCron
     captionerKeys: keys

@@ -9,7 +9,7 @@ param schedulerEndpoint string
 param insightsConnection string
 param checkpoint string
 param durable string
-param road string
+param queue string
 param curationDataset string
 param curationCron string
 
@@ -66,10 +66,10 @@ var orchestratorFunctions = [
 ]
 
 var gpuFunctions = ['RenderFromServiceBus', 'RenderFromStorageQueue']
-var unusedRoad = road == 'servicebus' ? 'RenderFromStorageQueue' : 'RenderFromServiceBus'
+var unusedTrigger = queue == 'servicebus' ? 'RenderFromStorageQueue' : 'RenderFromServiceBus'
 
 var disabledHere = concat(gpuFunctions, empty(curationDataset) ? ['CurateOnSchedule'] : [])
-var disabledThere = concat(orchestratorFunctions, [unusedRoad])
+var disabledThere = concat(orchestratorFunctions, [unusedTrigger])
 
 var journal = durable == 'scheduler'
   ? {}
@@ -94,10 +94,10 @@ func common(clientId string, hostStorage string, schedulerEndpoint string, insig
 )
 
 // Both apps' own code reads the name of the bus; its sign-in is AZURE_CLIENT_ID.
-var jobs = road == 'servicebus' ? { ServiceBus__fullyQualifiedNamespace: '${bus}.servicebus.windows.net' } : {}
+var jobs = queue == 'servicebus' ? { ServiceBus__fullyQualifiedNamespace: '${bus}.servicebus.windows.net' } : {}
 
 // The trigger and its scaler sign in by settings of their own. Only the gpu app has the trigger.
-var trigger = road == 'servicebus' ? { ServiceBus__clientId: gpuClientId, ServiceBus__credential: 'managedidentity' } : {}
+var trigger = queue == 'servicebus' ? { ServiceBus__clientId: gpuClientId, ServiceBus__credential: 'managedidentity' } : {}
 
 // A reference, not a secret: the platform reads it with the app's identity. Names of secrets have hyphens for underscores.
 func keys(names string[], vault string) object => toObject(
@@ -121,7 +121,7 @@ output orchestrator object = union(
     Sana__CurationWeights: '${blobEndpoint}weights'
     Sana__Device: 'cuda'
     Sana__QueueResource: resourceId('Microsoft.ServiceBus/namespaces/queues', bus, 'sana-jobs')
-    Sana__Road: road
+    Sana__Queue: queue
     Sana__Role: 'orchestrator'
   },
   keys(captionerKeys, vault),
@@ -138,7 +138,7 @@ output gpu object = union(
     Sana__Blobs: '${blobEndpoint}sana'
     Sana__Checkpoint: '/weights/${checkpoint}'
     Sana__Device: 'cuda'
-    Sana__Road: road
+    Sana__Queue: queue
     Sana__Role: 'gpu'
     Sana__Weights: '${blobEndpoint}weights/${checkpoint}'
   },

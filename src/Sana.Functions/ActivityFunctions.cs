@@ -1,8 +1,6 @@
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.DurableTask.Client;
 using Microsoft.Extensions.DependencyInjection;
-using Sana.Functions.Durable;
-using Sana.Functions.Hosting;
 using Sana.Jobs;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Requests;
@@ -82,8 +80,8 @@ public sealed class ActivityFunctions(IServiceProvider services)
     private async Task<TOut> Run<TIn, TOut>(Activity<TIn, TOut> activity, TIn input, FunctionContext context, DurableTaskClient? durable = null)
     {
         if (durable is not null)
-            services.GetRequiredService<EngineSlot>().Use(durable);
-        var host = await services.GetRequiredService<Wiring>().Get(context.CancellationToken);
+            services.GetRequiredService<DurableClientHolder>().Use(durable);
+        var host = await services.GetRequiredService<AppJobs>().Get(context.CancellationToken);
         return await host.Tasks.Find(activity)(input, context.CancellationToken);
     }
 }

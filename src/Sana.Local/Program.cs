@@ -15,7 +15,6 @@ var root = new RootCommand("Sana on one machine: images of a folder or container
     new SelectCommand(),
     new ValidateCommand(),
     new EvalCommand(),
-    new RunCommand(),
     new StatusCommand(),
     new ResumeCommand(),
     SteerCommand.Suspend(),

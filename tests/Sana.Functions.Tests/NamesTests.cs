@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using Sana.Functions.Queue;
 using Sana.Functions.Tests.Infra;
 using Sana.Functions.Tests.Roles;
 using Sana.Tests.Support;
@@ -16,7 +15,7 @@ public sealed class NamesTests(OneAzurite azurite)
     {
         using var app = new App(azurite.Connection, await azurite.Fresh(), "orchestrator");
 
-        var tasks = (await app.Wiring.Get(default)).Tasks;
+        var tasks = (await app.Jobs.Get(default)).Tasks;
 
         Assert.Equal(tasks.Orchestrators.Order(), Of("Orchestration").Select(function => function.Name).Order());
         Assert.Equal(tasks.Activities.Order(), Of("Activity").Select(function => function.Name).Order());

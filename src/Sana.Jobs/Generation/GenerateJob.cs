@@ -33,20 +33,3 @@ public sealed record GenerateJob
     /// <value>A name for the run, a-z, 0-9 and hyphens, at most 64 characters. Default: derived from all of the above and the checkpoint.</value>
     public string? Run { get; init; }
 }
-
-/// <summary>Where a run stands.</summary>
-/// <param name="Done">Images that are settled: made now, found from before, or failed.</param>
-/// <param name="Total">Images of the whole run.</param>
-/// <param name="Rendering">Images of the batch that is being rendered; 0 between batches.</param>
-/// <param name="Stage">Where that batch stands.</param>
-public readonly record struct RunProgress(long Done, long Total, int Rendering, GenerateProgress Stage);
-
-/// <summary>What a run came to.</summary>
-/// <param name="RunId">The run's id.</param>
-/// <param name="Manifest">Name of its manifest.</param>
-/// <param name="Made">Images rendered and written by this call.</param>
-/// <param name="Skipped">Images that were there from before.</param>
-/// <param name="Failed">Images that came out unusable.</param>
-/// <param name="Rejected">Rows of the prompt file that could not be used.</param>
-/// <param name="Reasons">How often each reason code of the failed and rejected occurs.</param>
-public sealed record RunSummary(string RunId, string Manifest, long Made, long Skipped, long Failed, long Rejected, IReadOnlyDictionary<string, long> Reasons);

@@ -1,3 +1,4 @@
+using Sana.Jobs.Networks;
 using System.Text;
 using System.Text.Json;
 using Sana.Jobs.Durable;
@@ -42,7 +43,7 @@ public sealed class GenerateSteps(IBlobs blobs, IJobQueue queue, Func<Cancellati
             rejected += chunk.Items.Count - rendered.Count;
         }
 
-        return chunks > 0 ? new PlanSummary(names.RunId, chunks, batches, images, rejected) : throw new SanaException("There are no prompts: every line is blank.");
+        return chunks > 0 ? new PlanSummary(names.RunId, chunks, batches, images, rejected) : throw new UnusableJobException("There are no prompts: every line is blank.");
     }
 
     private async Task<IReadOnlyList<string>> OpenBatches(ChunkQuery query, CancellationToken cancellationToken)

@@ -1,3 +1,4 @@
+using Sana.Jobs.Networks;
 using System.Diagnostics;
 using System.Text.Json;
 using Sana.Inference.Diffusion;

@@ -1,3 +1,4 @@
+using Sana.Jobs.Networks;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Sana.Inference.Diffusion;
@@ -47,7 +48,7 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
         var there = await blobs.Read(names.Config, cancellationToken);
         if (!Json.AsSpan().SequenceEqual(there))
         {
-            throw new SanaException(
+            throw new UnusableJobException(
                 $"Run '{RunId}' in {blobs.Place} was made from another checkpoint, other options or other prompts; give --run another name or leave it out.");
         }
     }
@@ -55,7 +56,7 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
     /// <summary>Says that the run is complete.</summary>
     public Task WriteManifest(IBlobs blobs, RunNames names, OutcomeLists outcomes, CancellationToken cancellationToken)
     {
-        var version = typeof(GenerateRun).Assembly.GetName().Version!.ToString(3);
+        var version = typeof(RunIdentity).Assembly.GetName().Version!.ToString(3);
         var manifest = new RunManifest("sana.manifest/1", RunId, $"sana {version}", Sha256, Config, outcomes.Status, outcomes.Reasons, outcomes.Lists);
         return blobs.PutOrRepair(names.Manifest, JsonSerializer.SerializeToUtf8Bytes(manifest, RunJson.Readable.RunManifest), cancellationToken);
     }
@@ -81,7 +82,7 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
 
     private static string? Checked(string? run) => run is null || RunName().IsMatch(run)
         ? run
-        : throw new SanaException("The run's name takes a-z, 0-9 and hyphens inside, 1…64 characters, such as 'posters-2'.");
+        : throw new UnusableJobException("The run's name takes a-z, 0-9 and hyphens inside, 1…64 characters, such as 'posters-2'.");
 
     [GeneratedRegex(@"^(?=.{1,64}\z)[a-z0-9]+(-[a-z0-9]+)*\z", RegexOptions.CultureInvariant)]
     private static partial Regex RunName();

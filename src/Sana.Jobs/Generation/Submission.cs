@@ -1,3 +1,4 @@
+using Sana.Jobs.Networks;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -12,6 +13,16 @@ namespace Sana.Jobs.Generation;
 public static class Submission
 {
     private const string Schema = "sana.generate/1";
+
+    /// <summary>Checks the job and reads its prompts once; nothing is written.</summary>
+    /// <exception cref="SanaException">The prompts cannot be read or hold nothing, or the run's name is not allowed.</exception>
+    /// <exception cref="Inference.InferenceException">The job's options do not fit the checkpoint.</exception>
+    /// <returns>The run's id.</returns>
+    public static string Check(GenerateJob job, IRenderer renderer)
+    {
+        ArgumentNullException.ThrowIfNull(job);
+        return job.Prompts.Rows().Any() ? RunIdentity.Of(job, renderer).RunId : throw new SanaException("There are no prompts: every line is blank.");
+    }
 
     /// <summary>Starts a run, or finds the one of the same job, checkpoint and place; one that had failed or was canceled starts again and goes on from what it wrote.</summary>
     /// <param name="client">The engine.</param>

@@ -1,6 +1,6 @@
+using Sana.Jobs.Networks;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
-using Sana.Jobs.Generation;
 using Sana.Jobs.Queue;
 using Sana.Jobs.Rendering;
 using Sana.Storage.Blobs;
@@ -52,6 +52,12 @@ public sealed record ApiParts
 
     /// <value>Width × height × images of one job. Default 64 images of 1024 × 1024.</value>
     public long MaxPixels { get; init; } = 64L * 1024 * 1024;
+
+    /// <value>How long a request waits for its images; hosts with a shorter limit set less. The job goes on after it. Default 10 minutes.</value>
+    public TimeSpan ImagesTimeout { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <value>A request that is aborted cancels its job. Not where a front end cuts requests that are still wanted. Default true.</value>
+    public bool CancelsWhenAborted { get; init; } = true;
 
     /// <value>What requests are told the time by. Default the system's clock.</value>
     public TimeProvider Clock { get; init; } = TimeProvider.System;

@@ -11,12 +11,6 @@ public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
     private const int BodyLimit = 1 << 20;
     private const int MaxImages = 10;
 
-    /// <value>How long a request waits for its images; hosts with a shorter limit set less. The job goes on after it. Default 10 minutes.</value>
-    public TimeSpan Patience { get; init; } = TimeSpan.FromMinutes(10);
-
-    /// <value>A request that is aborted cancels its job. Not where a front end cuts requests that are still wanted. Default true.</value>
-    public bool CancelsWhenAborted { get; init; } = true;
-
     /// <summary><c>POST /v1/images/generations</c>.</summary>
     public Task<IResult> Generate(HttpRequest request) => Answer.To(request, async () =>
     {
@@ -27,9 +21,9 @@ public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
         var (instance, message) = await jobs.Start(id, job, needsWorker: true, request.HttpContext.RequestAborted);
         try
         {
-            instance = await jobs.WaitFor(instance, Patience, request.HttpContext.RequestAborted);
+            instance = await jobs.WaitFor(instance, parts.ImagesTimeout, request.HttpContext.RequestAborted);
         }
-        catch (OperationCanceledException) when (key is null && CancelsWhenAborted)
+        catch (OperationCanceledException) when (key is null && parts.CancelsWhenAborted)
         {
             // Whoever hung up cannot ask again for a job without a key: nobody would ever see these images.
             await parts.Workflows.Cancel(instance.Id, "the client hung up");
@@ -37,7 +31,7 @@ public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
         }
 
         if (!instance.IsFinished)
-            throw new ApiFault(503, "timeout", $"The images were not made within {Patience.TotalSeconds:0} s. The job goes on: ask GET /v1/jobs/{id}.") { RetryAfter = TimeSpan.FromSeconds(10), JobId = id };
+            throw new ApiFault(503, "timeout", $"The images were not made within {parts.ImagesTimeout.TotalSeconds:0} s. The job goes on: ask GET /v1/jobs/{id}.") { RetryAfter = TimeSpan.FromSeconds(10), JobId = id };
         var result = await jobs.Result(id, request.HttpContext.RequestAborted) ?? throw new ApiFault(500, "failed", instance.Error ?? "The job has no result.");
         return result.Status == JobStatus.Succeeded
             ? ApiJson.Result(await Response(request, asked, message, result))

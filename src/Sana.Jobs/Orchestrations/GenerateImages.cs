@@ -11,7 +11,7 @@ namespace Sana.Jobs.Orchestrations;
 public sealed class GenerateImages : TaskOrchestrator<GenerateRequest, GenerateSummary>
 {
     /// <summary>Of activities that touch blobs or the queue.</summary>
-    private static readonly TaskOptions Retry = Tasks.Retry(6, except: ["Sana.Inference.InferenceException"]);
+    private static readonly TaskOptions Retry = Tasks.Retry(6, except: ["Sana.Inference.InferenceException", UnusableJobException.Name]);
 
     /// <inheritdoc/>
     public override async Task<GenerateSummary> RunAsync(TaskOrchestrationContext context, GenerateRequest request)

@@ -1,3 +1,4 @@
+using Sana.Jobs.Networks;
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using Sana.Inference.Diffusion;
@@ -59,7 +60,7 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
         {
             return new Verdict(VerdictKind.Abandon);
         }
-        catch (Exception error)
+        catch (Exception error) when (!(options.EndsWhenBlobsFail && error is SanaException))
         {
             var fault = Fault.Of(error);
             if (fault.IsRetryable && message.Deliveries < MaxDeliveries)
@@ -143,7 +144,7 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
             await _ledger.Write(key, ledger.End(AttemptLedger.Attempt.Returned, null), CancellationToken.None);
             return new Verdict(VerdictKind.Abandon);
         }
-        catch (Exception error)
+        catch (Exception error) when (!(options.EndsWhenBlobsFail && error is SanaException))
         {
             var fault = limited.IsCancellationRequested ? new Fault(FaultReason.Timeout, $"The attempt took more than {job.Limits.TimeoutS} seconds.") : Fault.Of(error);
             return await Fail(delivery, ledger.End(fault.Reason, fault.Message), fault, maxBatch, stop);

@@ -1,3 +1,4 @@
+using Sana.Jobs.Networks;
 using System.Text.RegularExpressions;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;

@@ -1,3 +1,4 @@
+using Sana.Jobs.Networks;
 using Microsoft.Extensions.Logging;
 using Sana.Inference.Diffusion;
 using Sana.Jobs.Queue;
@@ -53,11 +54,10 @@ public sealed class RenderWorker(IJobQueue queue, JobHandler handler, RendererSo
 
     private async Task WarmUp(CancellationToken drain)
     {
-        var renderer = await source.Get(drain);
+        await source.Get(drain);
         Become(WorkerState.Ready);
-        // The first pass through a network allocates and compiles. The smallest image will do: what counts is that every network ran.
-        var smallest = renderer.Resolve(new GenerateOptions { Width = 64, Height = 64, Steps = 2, UseResolutionBinning = false });
-        await Task.Run(() => renderer.Generate([new ImageRequest("warm up", 0)], smallest, progress: null, drain), drain);
+        if (options.WarmsUp)
+            await source.WarmUp(drain);
         Become(WorkerState.Warm);
     }
 
@@ -102,6 +102,8 @@ public sealed class RenderWorker(IJobQueue queue, JobHandler handler, RendererSo
         }
         catch (Exception error)
         {
+            if (options.EndsWhenBlobsFail && error is SanaException)
+                throw;
             // Not even the failure could be written down: blobs or engine are gone for now.
             return new Verdict(VerdictKind.Abandon, options.DelayAfter(Math.Min(message.Deliveries, 20)), FaultReason.TransientIo, error.Message);
         }

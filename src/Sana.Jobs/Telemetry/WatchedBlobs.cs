@@ -23,7 +23,11 @@ public sealed class WatchedBlobs(IBlobs inner, TimeProvider clock) : IBlobs
     }
 
     /// <inheritdoc />
-    public Task Put(string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) => inner.Put(name, bytes, cancellationToken);
+    public async Task Put(string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    {
+        await inner.Put(name, bytes, cancellationToken);
+        Look(name, bytes.Span);
+    }
 
     /// <inheritdoc />
     public Task<byte[]?> Read(string name, CancellationToken cancellationToken) => inner.Read(name, cancellationToken);

@@ -6,7 +6,7 @@ namespace Sana.Local.Commands;
 /// <summary><c>sana build</c>: graphs beside the weights.</summary>
 internal sealed class BuildCommand : Command
 {
-    private readonly Argument<string> _checkpoint = Accept.Checkpoint();
+    private readonly Argument<string> _checkpoint = CommonOptions.Checkpoint();
     private readonly Option<bool> _force = new("--force") { Description = "Build again even if the graphs are there. Default: off." };
     private readonly Option<string?> _variant = new("--variant")
     {
@@ -18,7 +18,7 @@ internal sealed class BuildCommand : Command
         Description = "Cut the self-attention output to the half-precision range: auto, on or off. Default: auto, decided from the checkpoint.",
     };
 
-    private readonly Option<bool> _json = Accept.Json();
+    private readonly Option<bool> _json = CommonOptions.Json();
 
     public BuildCommand()
         : base("build", "Write the ONNX graphs of a checkpoint beside its weights, which stay where they are.")

@@ -17,19 +17,19 @@ internal sealed class CurateArguments
     private readonly Option<string?> _clip = new("--clip") { Description = "Folder of a CLIP checkpoint in Hugging Face layout. Default: captions are not scored.", HelpName = "folder" };
     private readonly SelectionArguments _selection = new();
     private readonly Option<string?> _filters = new("--filters") { Description = "none, or datacomp-basic: sides of 200 px, at most 3 to 1, captions of 3 words. Default: none." };
-    private readonly Option<int?> _distance = Accept.Number("--similar", "Bits in which perceptual hashes of images that count as one may differ, 0…11; -1 takes equal bytes only. Default: 3.", -1, 11);
+    private readonly Option<int?> _distance = CommonOptions.Number("--similar", "Bits in which perceptual hashes of images that count as one may differ, 0…11; -1 takes equal bytes only. Default: 3.", -1, 11);
     private readonly Option<string?> _format = new("--format") { Description = "jpeg (quality 95, no chroma subsampling) or png: the form of all images of the dataset. Default: jpeg." };
-    private readonly Option<int?> _items = Accept.Number("--items", "Files of one shard, 1…10000. Default: 1000.", 1, 10_000);
-    private readonly Option<int?> _sample = Accept.Number("--sample", "Only so many items, spread evenly over the source, 1 or more. Default: all.", 1, int.MaxValue);
+    private readonly Option<int?> _items = CommonOptions.Number("--items", "Files of one shard, 1…10000. Default: 1000.", 1, 10_000);
+    private readonly Option<int?> _sample = CommonOptions.Number("--sample", "Only so many items, spread evenly over the source, 1 or more. Default: all.", 1, int.MaxValue);
     private readonly Option<string[]> _concepts = new("--concept")
     {
         Description = "name=text|text[@threshold]: scores each image against texts by CLIP; from the threshold on it is left out as unsafe. May be given many times.",
         HelpName = "concept",
     };
 
-    private readonly Option<decimal?> _budget = Accept.Number("--budget", "What captions may cost, in the currency of their prices; then captioning stops and the rest goes on. Default: no limit.", 0m, 1_000_000_000m);
-    private readonly Option<long?> _budgetTokens = Accept.Number("--budget-tokens", "Tokens that captions may take, in and out. Default: no limit.", 0L, long.MaxValue);
-    private readonly Option<double?> _maxFailures = Accept.Number("--max-failures", "Share of a shard's items that may fail before the rest is left unread, 0…1. Default: 1, never.", 0.0, 1.0);
+    private readonly Option<decimal?> _budget = CommonOptions.Number("--budget", "What captions may cost, in the currency of their prices; then captioning stops and the rest goes on. Default: no limit.", 0m, 1_000_000_000m);
+    private readonly Option<long?> _budgetTokens = CommonOptions.Number("--budget-tokens", "Tokens that captions may take, in and out. Default: no limit.", 0L, long.MaxValue);
+    private readonly Option<double?> _maxFailures = CommonOptions.Number("--max-failures", "Share of a shard's items that may fail before the rest is left unread, 0…1. Default: 1, never.", 0.0, 1.0);
     private readonly Option<string?> _encoding = new("--fallback-encoding") { Description = "Encoding of captions that are not UTF-8, such as windows-1252 or shift_jis. Default: they are left out, and noted." };
     private readonly Option<string[]> _networks = new("--allow-network") { Description = "A network that URLs of a manifest may lead to although it is not public, such as 10.1.0.0/16. May be given many times.", HelpName = "cidr" };
 

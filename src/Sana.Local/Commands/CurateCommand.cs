@@ -27,8 +27,8 @@ internal sealed class CurateCommand : Command
     private readonly Option<bool> _dryRun = new("--dry-run") { Description = $"Make a sample (--sample, default {DryRunItems}) as its own version and print what the whole source would take. Its captions are kept and not paid again." };
     private readonly HostArguments _host = new();
     private readonly CurateArguments _arguments = new();
-    private readonly Option<int?> _inFlight = Accept.Number("--in-flight", "Shards at once, 1…500. Default: 4.", 1, 500);
-    private readonly Option<bool> _json = Accept.Json();
+    private readonly Option<int?> _inFlight = CommonOptions.Number("--in-flight", "Shards at once, 1…500. Default: 4.", 1, 500);
+    private readonly Option<bool> _json = CommonOptions.Json();
 
     public CurateCommand()
         : base("curate", "Caption, score and select the images of a source, and write training shards and a report. Killed or stopped, the same command goes on.")
@@ -54,8 +54,9 @@ internal sealed class CurateCommand : Command
         var started = await CurationSubmission.Start(host.Client, host.Blobs, job, pace, cancellationToken);
         if (parsed.GetValue(_retry) is { } reasons && started.Instance.IsFinished)
             await CurationSubmission.Retry(host.Client, started.Instance.Id, reasons.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
-        var exit = await Following.ToTheEnd(host, started.Instance.Id, parsed.GetValue(_json), cancellationToken);
-        if (parsed.GetValue(_dryRun) && await host.Client.Get(started.Instance.Id) is { Status: WorkflowStatus.Completed } made)
+        var ended = await ProgressView.ToTheEnd(host, [(dataset, started.Instance.Id)], linesWhenRedirected: false, cancellationToken);
+        var exit = RunOutput.Print(ended[0], parsed.GetValue(_json));
+        if (parsed.GetValue(_dryRun) && ended[0] is { Status: WorkflowStatus.Completed } made)
             await Estimate.Print(host, job, made.ReadOutput<CurateSummary>(), parsed.GetValue(_json), cancellationToken);
         return exit;
     }

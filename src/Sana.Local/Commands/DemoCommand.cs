@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using Sana.Jobs;
+using Sana.Jobs.Durable;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Generation;
 using Sana.Local.Demo;
@@ -13,9 +14,9 @@ internal sealed class DemoCommand : Command
 {
     private readonly Option<string> _out = new("--out", "-o") { Description = "Folder for everything. Default: demo.", HelpName = "folder", DefaultValueFactory = _ => "demo" };
     private readonly Option<string?> _models = new("--models") { Description = "Folder of the small models. Default: models, beside the program.", HelpName = "folder" };
-    private readonly Option<int?> _images = Accept.Number("--images", "Images of the sample dataset, 10…1000. Default: 60.", 10, 1000);
+    private readonly Option<int?> _images = CommonOptions.Number("--images", "Images of the sample dataset, 10…1000. Default: 60.", 10, 1000);
     private readonly Option<bool> _open = new("--open") { Description = "Open the page in the browser at the end. Default: off." };
-    private readonly Option<bool> _json = Accept.Json();
+    private readonly Option<bool> _json = CommonOptions.Json();
 
     public DemoCommand()
         : base("demo", "Curate a sample dataset and paint a gallery with the small models that ship with the program; both on one page.")
@@ -36,11 +37,11 @@ internal sealed class DemoCommand : Command
 
         await using var host = await LocalHost.Open(new LocalOptions { Data = folder, Checkpoint = models.Sana }, cancellationToken);
         var curate = await CurationSubmission.Start(host.Client, host.Blobs, DemoJobs.Curate(dataset, models), CurationSubmission.Pace, cancellationToken);
-        var generate = await Submission.Start(host.Client, host.Blobs, await host.Fingerprint(cancellationToken), DemoJobs.Generate(), pace: null, cancellationToken);
-        await DemoProgress.ToTheEnd(host, [("curate", curate.Instance.Id), ("generate", generate.Instance.Id)], cancellationToken);
-
-        var curated = (await host.Client.Get(curate.Instance.Id))!.ReadOutput<CurateSummary>();
-        var generated = (await host.Client.Get(generate.Instance.Id))!.ReadOutput<GenerateSummary>();
+        var generate = await Submission.Start(host.Client, host.Blobs, (await host.Renderer(cancellationToken)).Fingerprint, DemoJobs.Generate(), pace: null, cancellationToken);
+        var ended = await ProgressView.ToTheEnd(host, [("curate", curate.Instance.Id), ("generate", generate.Instance.Id)], linesWhenRedirected: true, cancellationToken);
+        if (ended.FirstOrDefault(one => one.Status != WorkflowStatus.Completed) is { } broken)
+            throw new SanaException($"{broken.Id} was {broken.Status}: {broken.Error}");
+        var (curated, generated) = (ended[0].ReadOutput<CurateSummary>(), ended[1].ReadOutput<GenerateSummary>());
         var gallery = await DemoResults.Gallery(host.Blobs, generated, cancellationToken);
         var captions = await DemoResults.Captions(host.Blobs, curated, dataset, scenes, cancellationToken);
         var page = Path.Combine(folder, "index.html");

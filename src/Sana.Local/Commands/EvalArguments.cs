@@ -11,17 +11,17 @@ internal sealed class EvalArguments
 {
     private static readonly EvalOptions Usual = new();
 
-    private readonly Option<int?> _prompts = Accept.Number("--prompts-per-category", "Prompts of each of the six categories, 1…1000. Default: 25.", 1, 1000);
-    private readonly Option<int?> _images = Accept.Number("--images", "Images of each prompt, 1…64; best of N is measured for N of 1, 2, 4 and 8 up to it. Default: 8; with --layout 4.", 1, 64);
-    private readonly Option<int?> _sweepPrompts = Accept.Number("--sweep-prompts", "Prompts of each category in the sweeps, with one image each, 1…1000. Default: 8.", 1, 1000);
-    private readonly Option<int?> _mainSteps = Accept.Number("--main-steps", "Steps of all but the sweep of steps, 1…1000. Default: 20, or 2 for Sprint checkpoints.", 1, 1000);
-    private readonly Option<float?> _mainGuidance = Accept.Number("--main-guidance", "Guidance of all but the sweep of guidance, 0…100. Default: 4.5.", 0f, 100f);
+    private readonly Option<int?> _prompts = CommonOptions.Number("--prompts-per-category", "Prompts of each of the six categories, 1…1000. Default: 25.", 1, 1000);
+    private readonly Option<int?> _images = CommonOptions.Number("--images", "Images of each prompt, 1…64; best of N is measured for N of 1, 2, 4 and 8 up to it. Default: 8; with --layout 4.", 1, 64);
+    private readonly Option<int?> _sweepPrompts = CommonOptions.Number("--sweep-prompts", "Prompts of each category in the sweeps, with one image each, 1…1000. Default: 8.", 1, 1000);
+    private readonly Option<int?> _mainSteps = CommonOptions.Number("--main-steps", "Steps of all but the sweep of steps, 1…1000. Default: 20, or 2 for Sprint checkpoints.", 1, 1000);
+    private readonly Option<float?> _mainGuidance = CommonOptions.Number("--main-guidance", "Guidance of all but the sweep of guidance, 0…100. Default: 4.5.", 0f, 100f);
     private readonly Option<string?> _steps = List("--steps", "Steps of the sweep, each 1…1000, or none. Default: 4,8,14,20,28,50.");
     private readonly Option<string?> _solvers = List("--solvers", "Solvers of the sweep of steps: flow-dpm, flow-euler, scm. Default: flow-dpm,flow-euler; scm for Sprint checkpoints.");
     private readonly Option<string?> _guidance = List("--guidance", "Guidance scales of the sweep, each 0…100, or none. Default: 1,2,3,4.5,6,8.");
-    private readonly Option<int?> _side = Accept.Number("--side", "Pixels of an image's side, a multiple of 32, 32…1024. Default: the checkpoint's native size.", 32, 1024);
-    private readonly Option<ulong?> _seed = Accept.Number("--seed", "Decides prompts and noise, 0…18446744073709551615. Default: 0.", ulong.MinValue, ulong.MaxValue);
-    private readonly Option<int?> _batch = Accept.Number("--batch", "Images drawn together, 1…64. Default: 8.", 1, 64);
+    private readonly Option<int?> _side = CommonOptions.Number("--side", "Pixels of an image's side, a multiple of 32, 32…1024. Default: the checkpoint's native size.", 32, 1024);
+    private readonly Option<ulong?> _seed = CommonOptions.Number("--seed", "Decides prompts and noise, 0…18446744073709551615. Default: 0.", ulong.MinValue, ulong.MaxValue);
+    private readonly Option<int?> _batch = CommonOptions.Number("--batch", "Images drawn together, 1…64. Default: 8.", 1, 64);
 
     public IEnumerable<Option> All => [_prompts, _images, _sweepPrompts, _mainSteps, _mainGuidance, _steps, _solvers, _guidance, _side, _seed, _batch];
 

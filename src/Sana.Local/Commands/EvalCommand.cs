@@ -15,15 +15,15 @@ namespace Sana.Local.Commands;
 /// <summary><c>sana eval</c>: how well a checkpoint follows prompts.</summary>
 internal sealed class EvalCommand : Command
 {
-    private readonly Option<string> _checkpoint = Accept.CheckpointOption();
+    private readonly Option<string> _checkpoint = CommonOptions.CheckpointOption();
     private readonly Option<string?> _clip = new("--clip") { Description = "Folder of a CLIP checkpoint; it adds scores, distances and best of N. Default: none.", HelpName = "folder" };
     private readonly EvalArguments _arguments = new();
     private readonly Option<string?> _against = new("--against") { Description = "An earlier eval.json: figures that are worse by more than chance end with exit code 1. Default: none.", HelpName = "file" };
     private readonly Option<string?> _layout = new("--layout") { Description = "geneval or dpg: only draw, into the folders that these benchmarks' own scripts read. Default: off." };
     private readonly Option<string?> _prompts = new("--prompts") { Description = "With --layout: GenEval's evaluation_metadata.jsonl, or DPG-Bench's folder of prompts.", HelpName = "path" };
     private readonly Option<string> _out = new("--out", "-o") { Description = "Folder for eval.json, eval.md, images.jsonl, plots and samples.png, or for the layout. Default: eval.", HelpName = "folder", DefaultValueFactory = _ => "eval" };
-    private readonly Option<string?> _device = Accept.Device();
-    private readonly Option<bool> _json = Accept.Json();
+    private readonly Option<string?> _device = CommonOptions.Device();
+    private readonly Option<bool> _json = CommonOptions.Json();
 
     public EvalCommand()
         : base("eval", "Measure a checkpoint on prompts of still lifes that it was never trained on, or draw for GenEval and DPG-Bench.")

@@ -6,7 +6,7 @@ using Sana.Jobs.Generation;
 
 namespace Sana.Local.Commands;
 
-/// <summary>What is to be drawn: the options that <c>sana generate</c> and <c>sana run generate</c> share.</summary>
+/// <summary>What is to be drawn: the options of <c>sana generate</c> beside those of the host.</summary>
 internal sealed class GenerateArguments
 {
     private readonly Option<string[]> _prompt = new("--prompt", "-p") { Description = "What to draw, at most 100,000 characters. May be given many times.", HelpName = "text" };
@@ -16,17 +16,17 @@ internal sealed class GenerateArguments
         HelpName = "file",
     };
 
-    private readonly Option<int?> _width = Accept.Number<int>("--width", "Pixels, a multiple of 32, 32…8192. Default: the checkpoint's native size.");
-    private readonly Option<int?> _height = Accept.Number<int>("--height", "Pixels, a multiple of 32, 32…8192. Default: the checkpoint's native size.");
-    private readonly Option<int?> _steps = Accept.Number<int>("--steps", "Model evaluations per image, 1…1000. Default: 20, or 2 for Sprint checkpoints.");
-    private readonly Option<float?> _guidance = Accept.Number<float>("--guidance", "Guidance scale, 0…100; 1 or less runs the prompt alone. Default: 4.5.");
+    private readonly Option<int?> _width = CommonOptions.Number<int>("--width", "Pixels, a multiple of 32, 32…8192. Default: the checkpoint's native size.");
+    private readonly Option<int?> _height = CommonOptions.Number<int>("--height", "Pixels, a multiple of 32, 32…8192. Default: the checkpoint's native size.");
+    private readonly Option<int?> _steps = CommonOptions.Number<int>("--steps", "Model evaluations per image, 1…1000. Default: 20, or 2 for Sprint checkpoints.");
+    private readonly Option<float?> _guidance = CommonOptions.Number<float>("--guidance", "Guidance scale, 0…100; 1 or less runs the prompt alone. Default: 4.5.");
     private readonly Option<string?> _negative = new("--negative") { Description = "What the image should not show, at most 100,000 characters. Default: empty.", HelpName = "text" };
-    private readonly Option<ulong?> _seed = Accept.Number("--seed", "0…18446744073709551615; the same seed makes the same image. Default: 0.", ulong.MinValue, ulong.MaxValue);
-    private readonly Option<int?> _images = Accept.Number("--images", "Images for each prompt, 1…10000. Default: 1.", 1, 10_000);
-    private readonly Option<int?> _batch = Accept.Number("--batch", "Images rendered together, 1…64; more takes more memory. Default: 1.", 1, 64);
+    private readonly Option<ulong?> _seed = CommonOptions.Number("--seed", "0…18446744073709551615; the same seed makes the same image. Default: 0.", ulong.MinValue, ulong.MaxValue);
+    private readonly Option<int?> _images = CommonOptions.Number("--images", "Images for each prompt, 1…10000. Default: 1.", 1, 10_000);
+    private readonly Option<int?> _batch = CommonOptions.Number("--batch", "Images rendered together, 1…64; more takes more memory. Default: 1.", 1, 64);
     private readonly Option<string?> _solver = new("--solver") { Description = "flow-dpm, flow-euler or scm. Default: what the checkpoint is made for." };
     private readonly Option<string?> _format = new("--format") { Description = "png, jpeg or webp. Default: png, the only exact one." };
-    private readonly Option<int?> _quality = Accept.Number("--quality", "Of jpeg and webp, 1…100. Default: 90.", 1, 100);
+    private readonly Option<int?> _quality = CommonOptions.Number("--quality", "Of jpeg and webp, 1…100. Default: 90.", 1, 100);
     private readonly Option<bool> _noInstruction = new("--no-instruction") { Description = "Leave out the checkpoint's instruction before the prompt. Default: off." };
     private readonly Option<bool> _noBinning = new("--no-binning") { Description = "Render at the size itself and not at the nearest trained one. Default: off." };
     private readonly Option<string?> _run = new("--run") { Description = "Name of the run, a-z, 0-9 and hyphens, 1…64 characters. Default: derived from everything that decides its images." };

@@ -6,58 +6,87 @@ using Sana.Storage.Blobs;
 
 namespace Sana.Local.Commands;
 
-/// <summary>What the data folder is opened with; what is left out is as it was the last time.</summary>
+/// <summary>What a host is opened with; what is left out is as it was the last time on the same data folder.</summary>
 internal sealed class HostArguments
 {
-    private readonly Option<string> _data = Accept.Data();
-    private readonly Option<string?> _checkpoint = new("--checkpoint", "-c") { Description = "Folder of a Sana checkpoint in diffusers layout. Default: as the last time.", HelpName = "folder" };
-    private readonly Option<string?> _device = Accept.Device();
-    private readonly Option<string?> _out = Accept.Place("--out", "Default: as the last time, or the folder blobs in the data folder.");
+    private readonly Option<string?> _data;
+    private readonly Option<string?> _checkpoint = new("--checkpoint", "-c") { Description = "Folder of a Sana checkpoint in diffusers layout. Missing graphs are built. Default: as the last time with this --data.", HelpName = "folder" };
+    private readonly Option<string?> _device = CommonOptions.Device();
+    private readonly Option<string?> _out;
     private readonly Option<string?> _queue = new("--queue")
     {
-        Description = "sqlite; azurite[:queue]; storage connection string, with ;Queue=name. Default: as the last time, or sqlite.",
+        Description = "sqlite; azurite[:queue]; storage connection string, with ;Queue=name; https://account.queue.core.windows.net[/queue]. Default: as the last time, or sqlite.",
         HelpName = "place",
     };
 
-    private readonly Option<string?> _journal = Accept.Journal("Default: as the last time, or sqlite.");
-    private readonly Option<int?> _visibility = Accept.Number("--visibility", "Seconds for which a message is held without a sign of life, 1…86400. Default: 60.", 1, 86_400);
-    private readonly Option<int?> _deaths = Accept.Number("--max-engine-deaths", "Deaths of a worker under one job after which it is given up, 1…1000. Default: 2 of the runtime, 5 of the process.", 1, 1000);
+    private readonly Option<string?> _journal = CommonOptions.Journal("Default: as the last time, or sqlite.");
+    private readonly Option<int?> _visibility = CommonOptions.Number("--visibility", "Seconds for which a message is held without a sign of life, 1…86400. Default: 60.", 1, 86_400);
+    private readonly Option<int?> _deaths = CommonOptions.Number("--max-engine-deaths", "Deaths of a worker under one job after which it is given up, 1…1000. Default: 2 of the runtime, 5 of the process.", 1, 1000);
+
+    /// <param name="defaultData">The data folder where none is given; null keeps journal and queue in memory.</param>
+    /// <param name="defaultOut">Where outputs go when there is no data folder.</param>
+    public HostArguments(string? defaultData = "sana-data", string? defaultOut = null)
+    {
+        _data = new Option<string?>("--data")
+        {
+            Description = defaultData is null
+                ? "Folder of journal and queue: sana status, suspend, cancel, retry and resume work on it. Default: none, the run is kept in memory and its outputs say what is done."
+                : $"Folder of journal, queue and sana.json. One process owns it. Default: {defaultData}.",
+            HelpName = "folder",
+            DefaultValueFactory = _ => defaultData,
+        };
+        _out = CommonOptions.Place("--out", defaultOut is null ? "Default: as the last time, or the folder blobs in the data folder." : $"Default: {defaultOut}; with --data as the last time, or the folder blobs in it.");
+        _outWithoutData = defaultOut;
+    }
+
+    private readonly string? _outWithoutData;
 
     public IEnumerable<Option> All => [_data, _checkpoint, _device, _out, _queue, _journal, _visibility, _deaths];
 
     /// <exception cref="WrongUseException">A place or the device is not understood.</exception>
     public LocalOptions Read(ParseResult parsed)
     {
-        var options = HostFile.Complete(
-            new LocalOptions
+        var options = new LocalOptions
+        {
+            Data = parsed.GetValue(_data),
+            Blobs = parsed.GetValue(_out),
+            Checkpoint = parsed.GetValue(_checkpoint),
+            Device = parsed.GetValue(_device) ?? "cpu",
+            Queue = parsed.GetValue(_queue) ?? "sqlite",
+            Journal = parsed.GetValue(_journal) ?? "sqlite",
+            Worker = new RenderWorkerOptions
             {
-                Data = parsed.GetRequiredValue(_data),
-                Blobs = parsed.GetValue(_out),
-                Checkpoint = parsed.GetValue(_checkpoint),
-                Device = parsed.GetValue(_device) ?? "cpu",
-                Queue = parsed.GetValue(_queue) ?? "sqlite",
-                Journal = parsed.GetValue(_journal) ?? "sqlite",
-                Worker = new RenderWorkerOptions
-                {
-                    Visibility = TimeSpan.FromSeconds(parsed.GetValue(_visibility) ?? 60),
-                    MaxEngineDeaths = parsed.GetValue(_deaths) ?? 2,
-                    MaxProcessDeaths = parsed.GetValue(_deaths) ?? 5,
-                },
+                Visibility = TimeSpan.FromSeconds(parsed.GetValue(_visibility) ?? 60),
+                MaxEngineDeaths = parsed.GetValue(_deaths) ?? 2,
+                MaxProcessDeaths = parsed.GetValue(_deaths) ?? 5,
             },
-            parsed.GetValue(_device) is not null,
-            parsed.GetValue(_queue) is not null,
-            parsed.GetValue(_journal) is not null);
+        };
         WrongUseException.Unless(() => BlobPlace.Parse(options.Blobs ?? "blobs"));
         WrongUseException.Unless(() => Device.Parse(options.Device));
-        return options;
+        if (options.Data is not null)
+            return HostFile.Complete(options, parsed.GetValue(_device) is not null, parsed.GetValue(_queue) is not null, parsed.GetValue(_journal) is not null);
+        foreach (var option in new Option[] { _queue, _journal, _visibility, _deaths })
+        {
+            if (parsed.GetResult(option) is { Implicit: false })
+                throw new WrongUseException($"{option.Name} needs --data: without it journal and queue are in memory.");
+        }
+
+        return options with
+        {
+            Blobs = options.Blobs ?? _outWithoutData,
+            // A command that ends after its last image: nothing is warmed up, and its user reads why it cannot write.
+            Worker = options.Worker with { Poll = TimeSpan.FromMilliseconds(10), Grace = TimeSpan.Zero, EndsWhenBlobsFail = true },
+        };
     }
 
     /// <exception cref="WrongUseException">There is no checkpoint.</exception>
     public LocalOptions ReadWithCheckpoint(ParseResult parsed)
     {
         var options = Read(parsed);
+        if (options.Checkpoint is null)
+            throw new WrongUseException("Option '--checkpoint' is required: give the folder that holds model_index.json.");
         return Directory.Exists(options.Checkpoint)
             ? options
-            : throw new WrongUseException($"There is no checkpoint folder '{options.Checkpoint}'; give --checkpoint the folder that holds model_index.json.");
+            : throw new WrongUseException($"There is no checkpoint folder '{options.Checkpoint}'; give the folder that holds model_index.json.");
     }
 }

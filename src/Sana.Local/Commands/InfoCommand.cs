@@ -10,10 +10,10 @@ internal sealed class InfoCommand : Command
     private const int MaxSide = 8192;
     private const double Mebi = 1024 * 1024;
 
-    private readonly Argument<string> _checkpoint = Accept.Checkpoint();
-    private readonly Option<int?> _width = Accept.Number("--width", "Width to plan memory for, 32…8192 pixels. Default: the checkpoint's native size.", 32, MaxSide);
-    private readonly Option<int?> _height = Accept.Number("--height", "Height to plan memory for, 32…8192 pixels. Default: the checkpoint's native size.", 32, MaxSide);
-    private readonly Option<bool> _json = Accept.Json();
+    private readonly Argument<string> _checkpoint = CommonOptions.Checkpoint();
+    private readonly Option<int?> _width = CommonOptions.Number("--width", "Width to plan memory for, 32…8192 pixels. Default: the checkpoint's native size.", 32, MaxSide);
+    private readonly Option<int?> _height = CommonOptions.Number("--height", "Height to plan memory for, 32…8192 pixels. Default: the checkpoint's native size.", 32, MaxSide);
+    private readonly Option<bool> _json = CommonOptions.Json();
 
     public InfoCommand()
         : base("info", "Say what is in a checkpoint and how much memory an image will need.")

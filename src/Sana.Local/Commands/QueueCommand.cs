@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Sana.Jobs.Queue;
-using Sana.Local.Hosting;
+using Sana.Local.Queue;
 using Sana.Storage.Blobs;
 
 namespace Sana.Local.Commands;
@@ -13,7 +13,7 @@ internal sealed class QueueCommand : Command
     private readonly Argument<string?> _what = new("what") { Description = "list: what waits. dead: what was given up. requeue: put dead letters back. Default: counts.", Arity = ArgumentArity.ZeroOrOne };
     private readonly Argument<string?> _letter = new("letter") { Description = "Of requeue: the id of one dead letter. Default: all.", Arity = ArgumentArity.ZeroOrOne };
     private readonly HostArguments _host = new();
-    private readonly Option<bool> _json = Accept.Json();
+    private readonly Option<bool> _json = CommonOptions.Json();
 
     public QueueCommand()
         : base("queue", "Show the queue, its dead letters, or put those back.")
@@ -30,8 +30,10 @@ internal sealed class QueueCommand : Command
     private async Task<int> Run(ParseResult parsed, CancellationToken cancellationToken)
     {
         var options = _host.Read(parsed);
-        var blobs = await BlobPlace.Parse(options.Blobs ?? Path.Combine(options.Data, "blobs")).Open(cancellationToken);
-        var queue = await QueuePlace.Open(options.Queue, Path.GetFullPath(options.Data), blobs, options.Clock, cancellationToken);
+        var blobs = await BlobPlace.Parse(options.Blobs ?? Path.Combine(options.Data!, "blobs")).Open(cancellationToken);
+        var queue = options.Queue == "sqlite"
+            ? SqliteJobQueue.Open(Path.Combine(Path.GetFullPath(options.Data!), "queue.db"), options.Clock)
+            : await QueuePlace.Open(options.Queue, blobs, cancellationToken);
         using var closed = queue as IDisposable;
         var what = parsed.GetValue(_what);
         var requeued = what == "requeue" ? await queue.Requeue(parsed.GetValue(_letter), cancellationToken) : 0;

@@ -16,7 +16,7 @@ internal sealed record ErrorReport(string Error, int ExitCode);
 
 /// <summary>Of <c>sana generate</c>.</summary>
 internal sealed record GenerateReport(
-    string RunId, string Place, string Manifest, string Status, long Made, long Skipped, long Failed, long Rejected, IReadOnlyDictionary<string, long> Reasons, double Seconds);
+    string Id, string RunId, string Place, string Manifest, string Status, long Made, long Skipped, long Failed, long Rejected, IReadOnlyDictionary<string, long> Reasons, double Seconds);
 
 /// <summary>Of <c>sana demo</c>.</summary>
 internal sealed record DemoReport(string Page, int Images, int Captioned, double Seconds);
@@ -36,7 +36,7 @@ internal sealed record CaptionerInfoReport(CaptionerSummary Checkpoint);
 /// <summary>Estimated memory for one image of this size.</summary>
 internal sealed record MemoryReport(int Width, int Height, long PeakBytes, IReadOnlyList<StageMemory> Stages);
 
-/// <summary>An instance, of <c>sana run</c>, <c>resume</c> and <c>status</c>.</summary>
+/// <summary>An instance, of <c>sana curate</c>, <c>resume</c> and <c>status</c>.</summary>
 internal sealed record InstanceReport(
     string Id, string Workflow, string Status, JsonElement? Progress, JsonElement? Output, string? ErrorType, string? Error, DateTime Created, DateTime Updated)
 {

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Sana.Jobs;
 using Sana.Jobs.Durable;
+using Sana.Jobs.Schedules;
 using Sana.Local.Hosting;
 
 namespace Sana.Local.Commands;
@@ -8,9 +9,9 @@ namespace Sana.Local.Commands;
 /// <summary><c>sana resume</c>: goes on with an instance and follows it to its end.</summary>
 internal sealed class ResumeCommand : Command
 {
-    private readonly Argument<string> _id = Accept.Instance();
+    private readonly Argument<string> _id = CommonOptions.Instance();
     private readonly HostArguments _host = new();
-    private readonly Option<bool> _json = Accept.Json();
+    private readonly Option<bool> _json = CommonOptions.Json();
 
     public ResumeCommand()
         : base("resume", "Go on with an instance that was interrupted, suspended, canceled or failed, and follow it to its end.")
@@ -27,17 +28,26 @@ internal sealed class ResumeCommand : Command
         var id = parsed.GetRequiredValue(_id);
         await using var host = await LocalHost.Open(_host.Read(parsed), cancellationToken);
         var instance = await host.Client.Get(id) ?? throw new WrongUseException($"There is no instance {id}; see sana status.");
-        if (instance.Workflow != Workflows.Generate.Name && instance.Workflow != Workflows.Curate.Name)
-            throw new WrongUseException($"{id} belongs to sana serve, which goes on with it by itself; only generation and curation runs are resumed.");
         if (instance.Status == WorkflowStatus.Suspended)
             await host.Client.Resume(id);
-        else if (instance is { IsFinished: true, Status: not WorkflowStatus.Completed })
-            await Restart(host.Client, instance);
-        return await Following.ToTheEnd(host, id, parsed.GetValue(_json), cancellationToken);
+        else if (instance is { IsFinished: true, Status: not WorkflowStatus.Completed } && !await Restart(host.Client, instance))
+            throw new WrongUseException($"{id} has ended and has its result; only generation and curation runs are begun again.");
+        // A schedule has no end: it goes on with the next sana serve, or as long as a command owns the folder.
+        var json = parsed.GetValue(_json);
+        return instance.Workflow == ScheduleTasks.Run.Name
+            ? RunOutput.Print((await host.Client.Get(id))!, json)
+            : RunOutput.Print((await ProgressView.ToTheEnd(host, [(id, id)], linesWhenRedirected: false, cancellationToken))[0], json);
     }
 
     // What it wrote is found again, so starting over is going on.
-    private static Task<(WorkflowInstance Instance, bool IsNew)> Restart(WorkflowClient client, WorkflowInstance instance) => instance.Workflow == Workflows.Generate.Name
-        ? client.Start(Workflows.Generate, WorkflowJson.Read<GenerateRequest>(instance.Input) with { Cursor = null }, instance.Id, restartFinished: true)
-        : client.Start(Workflows.Curate, WorkflowJson.Read<CurateRequest>(instance.Input) with { Cursor = null }, instance.Id, restartFinished: true);
+    private static async Task<bool> Restart(WorkflowClient client, WorkflowInstance instance)
+    {
+        if (instance.Workflow == Workflows.Generate.Name)
+            await client.Start(Workflows.Generate, WorkflowJson.Read<GenerateRequest>(instance.Input) with { Cursor = null }, instance.Id, restartFinished: true);
+        else if (instance.Workflow == Workflows.Curate.Name)
+            await client.Start(Workflows.Curate, WorkflowJson.Read<CurateRequest>(instance.Input) with { Cursor = null }, instance.Id, restartFinished: true);
+        else
+            return false;
+        return true;
+    }
 }

@@ -13,9 +13,9 @@ internal sealed class SelectCommand : Command
     private readonly Option<string?> _version = new("--dataset-version") { Description = "The dataset's version. Default: the last finished one." };
     private readonly Option<string> _label = new("--label") { Description = "What the choice is called in sidecars and table, ASCII letters, digits, hyphens and underscores. Default: selected.", DefaultValueFactory = _ => "selected" };
     private readonly SelectionArguments _selection = new();
-    private readonly Option<string> _data = Accept.Data();
-    private readonly Option<string?> _out = Accept.Place("--out", "Default: as the last time, or the folder blobs in the data folder.");
-    private readonly Option<bool> _json = Accept.Json();
+    private readonly Option<string> _data = CommonOptions.Data();
+    private readonly Option<string?> _out = CommonOptions.Place("--out", "Default: as the last time, or the folder blobs in the data folder.");
+    private readonly Option<bool> _json = CommonOptions.Json();
 
     public SelectCommand()
         : base("select", "Choose captions again in a finished dataset: no captioner is asked and nothing is scored. Options that are left out are the dataset's own.")

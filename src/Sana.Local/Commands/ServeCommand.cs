@@ -1,9 +1,8 @@
 using System.CommandLine;
 using Microsoft.Extensions.Logging;
-using Sana.Inference.Runtime;
 using Sana.Jobs.Http;
+using Sana.Local.Hosting;
 using Sana.Local.Serve;
-using Sana.Storage.Blobs;
 
 namespace Sana.Local.Commands;
 
@@ -12,33 +11,22 @@ internal sealed class ServeCommand : Command
 {
     private const string KeyVariable = "SANA_API_KEY";
 
-    private readonly Option<string> _checkpoint = Accept.CheckpointOption();
+    private readonly HostArguments _host = new();
     private readonly Option<string?> _urls = new("--urls") { Description = "Addresses to listen on, parted by semicolons. Default: http://127.0.0.1:8080.", HelpName = "addresses" };
-    private readonly Option<string?> _data = new("--data")
-    {
-        Description = "Folder of journal, queue and sana.json (webhook secrets, sources, schedules). One process owns it. Default: sana-data.",
-        HelpName = "folder",
-    };
-
-    private readonly Option<string?> _out = Accept.Place("--out", "Default: blobs in the data folder.");
-
-    private readonly Option<string?> _queue = new("--queue") { Description = "sqlite; azurite[:queue]; storage connection string, with ;Queue=name. Default: sqlite.", HelpName = "place" };
-    private readonly Option<string?> _journal = Accept.Journal("Default: sqlite.");
-    private readonly Option<string?> _device = Accept.Device();
     private readonly Option<string?> _apiKey = new("--api-key")
     {
         Description = $"Keys that open the API, parted by commas, 16 or more characters each. Needed beyond loopback. Default: the variable {KeyVariable}, which other users cannot see.",
         HelpName = "keys",
     };
 
-    private readonly Option<int?> _maxQueue = Accept.Number("--max-queue", "Jobs that may wait, 1…1000000; past that requests are answered 429. Default: 1000.", 1, 1_000_000);
+    private readonly Option<int?> _maxQueue = CommonOptions.Number("--max-queue", "Jobs that may wait, 1…1000000; past that requests are answered 429. Default: 1000.", 1, 1_000_000);
     private readonly Option<bool> _verbose = new("--verbose") { Description = "Log what goes on, and not only what goes wrong. Default: off." };
-    private readonly Option<bool> _json = Accept.Json();
+    private readonly Option<bool> _json = CommonOptions.Json();
 
     public ServeCommand()
         : base("serve", "Answer over HTTP: OpenAI's images, jobs, batches, datasets, a status page at /. SIGTERM ends what is being rendered; what waits goes on at the next start.")
     {
-        Option[] options = [_checkpoint, _urls, _data, _out, _queue, _journal, _device, _apiKey, _maxQueue, _verbose, _json];
+        Option[] options = [.. _host.All, _urls, _apiKey, _maxQueue, _verbose, _json];
         foreach (var option in options)
             Add(option);
         SetAction(Run);
@@ -46,30 +34,12 @@ internal sealed class ServeCommand : Command
 
     private async Task<int> Run(ParseResult parsed, CancellationToken cancellationToken)
     {
-        var data = parsed.GetValue(_data) ?? "sana-data";
-        var config = WrongUseException.Unless(() => ServeConfig.Read(data));
+        var options = _host.ReadWithCheckpoint(parsed);
+        var config = WrongUseException.Unless(() => ServerFile.Read(options.Data));
         var keys = WrongUseException.Unless(() => ApiKeys.Parse(parsed.GetValue(_apiKey) ?? Environment.GetEnvironmentVariable(KeyVariable)));
         var settings = WrongUseException.Unless(() => ServeSettings.Create(parsed.GetValue(_urls) ?? "http://127.0.0.1:8080", keys, config.Hosts));
-        var device = WrongUseException.Unless(() => Device.Parse(parsed.GetValue(_device) ?? "cpu"));
-        if (parsed.GetValue(_out) is { } place)
-            WrongUseException.Unless(() => BlobPlace.Parse(place));
-
         using var logging = ServeLogs.Factory(parsed.GetValue(_verbose) ? LogLevel.Information : LogLevel.Warning);
-        await using var server = await Server.Start(
-            new ServerOptions
-            {
-                Data = data,
-                Checkpoint = parsed.GetRequiredValue(_checkpoint),
-                Out = parsed.GetValue(_out),
-                Queue = parsed.GetValue(_queue) ?? "sqlite",
-                Journal = parsed.GetValue(_journal) ?? "sqlite",
-                Device = device.ToString(),
-                MaxQueued = parsed.GetValue(_maxQueue) ?? 1000,
-                Settings = settings,
-                Config = config,
-                Logging = logging,
-            },
-            cancellationToken);
+        await using var server = await Server.Start(options with { Logging = logging }, settings, parsed.GetValue(_maxQueue) ?? 1000, cancellationToken);
         Report(server, parsed.GetValue(_json));
         await server.Run(cancellationToken);
         return ExitCode.Done;

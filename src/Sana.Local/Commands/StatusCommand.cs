@@ -9,10 +9,10 @@ namespace Sana.Local.Commands;
 internal sealed class StatusCommand : Command
 {
     private readonly Argument<string?> _id = new("id") { Description = "One instance. Default: the newest ones.", Arity = ArgumentArity.ZeroOrOne };
-    private readonly Option<string> _data = Accept.Data();
-    private readonly Option<string?> _journal = Accept.Journal("Default: sqlite.");
-    private readonly Option<int?> _limit = Accept.Number("--limit", "At most so many, 1…10000. Default: 100.", 1, 10_000);
-    private readonly Option<bool> _json = Accept.Json();
+    private readonly Option<string> _data = CommonOptions.Data();
+    private readonly Option<string?> _journal = CommonOptions.Journal("Default: sqlite.");
+    private readonly Option<int?> _limit = CommonOptions.Number("--limit", "At most so many, 1…10000. Default: 100.", 1, 10_000);
+    private readonly Option<bool> _json = CommonOptions.Json();
 
     public StatusCommand()
         : base("status", "Show instances: where they stand, what they came to.")
@@ -43,7 +43,7 @@ internal sealed class StatusCommand : Command
         if (parsed.GetValue(_id) is { } id)
         {
             var instance = await client.Get(id) ?? throw new WrongUseException($"There is no instance {id}; see sana status.");
-            return Following.Tell(instance, parsed.GetValue(_json));
+            return RunOutput.Print(instance, parsed.GetValue(_json));
         }
 
         var instances = await client.List("", parsed.GetValue(_limit) ?? 100);
@@ -54,7 +54,7 @@ internal sealed class StatusCommand : Command
         }
 
         foreach (var instance in instances)
-            Console.WriteLine($"{instance.Updated:yyyy-MM-dd HH:mm:ss} {Following.Line(instance)}");
+            Console.WriteLine($"{instance.Updated:yyyy-MM-dd HH:mm:ss} {RunOutput.Line(instance)}");
         return ExitCode.Done;
     }
 }

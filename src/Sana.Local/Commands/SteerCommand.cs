@@ -7,11 +7,11 @@ namespace Sana.Local.Commands;
 internal sealed class SteerCommand : Command
 {
     private readonly string _verb;
-    private readonly Argument<string> _id = Accept.Instance();
-    private readonly Option<string> _data = Accept.Data();
+    private readonly Argument<string> _id = CommonOptions.Instance();
+    private readonly Option<string> _data = CommonOptions.Data();
     private readonly Option<string?> _reason;
-    private readonly Option<string?> _journal = Accept.Journal("Default: as the last time, or sqlite.");
-    private readonly Option<bool> _json = Accept.Json();
+    private readonly Option<string?> _journal = CommonOptions.Journal("Default: as the last time, or sqlite.");
+    private readonly Option<bool> _json = CommonOptions.Json();
 
     private SteerCommand(string verb, string description, string reason, bool reasonRequired)
         : base(verb, description)

@@ -10,7 +10,7 @@ internal sealed class ValidateCommand : Command
     private readonly Argument<string> _place = new("shards") { Description = "Folder that holds the tars; azurite:container/prefix; a container's https address with the prefix." };
     private readonly Option<string[]?> _captions = new("--caption-suffix") { Description = "As in external_caption_suffixes; may be given many times. Default: those that are there.", HelpName = "suffix" };
     private readonly Option<string[]?> _scores = new("--score-suffix") { Description = "As in external_clipscore_suffixes; may be given many times. Default: those that are there.", HelpName = "suffix" };
-    private readonly Option<bool> _json = Accept.Json();
+    private readonly Option<bool> _json = CommonOptions.Json();
 
     public ValidateCommand()
         : base("validate", "Read shards by the rules of Sana's loaders, ours or anybody's, and say what they would refuse, ignore or replace.")

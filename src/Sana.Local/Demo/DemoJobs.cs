@@ -9,7 +9,7 @@ using Sana.Jobs.Generation;
 
 namespace Sana.Local.Demo;
 
-/// <summary>The two jobs of the demo: what <c>sana curate</c> and <c>sana run generate</c> would be asked for.</summary>
+/// <summary>The two jobs of the demo: what <c>sana curate</c> and <c>sana generate</c> would be asked for.</summary>
 internal static class DemoJobs
 {
     /// <summary>Chosen on the sweep of <c>sana eval</c>.</summary>

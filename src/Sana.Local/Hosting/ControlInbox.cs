@@ -1,10 +1,10 @@
 using System.Text.Json;
 using DurableTask.Sqlite;
 using Microsoft.Extensions.Logging;
+using Sana.Jobs;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
-using Sana.Jobs.Orchestrations;
 
 namespace Sana.Local.Hosting;
 
@@ -76,8 +76,7 @@ internal static partial class ControlInbox
         // A shared journal is served by the processes that share it.
         if (options.Journal == "sqlite")
         {
-            await engine.Start(new TaskRegistry()
-                .AddOrchestrator<GenerateImages>().AddOrchestrator<CurateDataset>().AddOrchestrator<RunJob>().AddOrchestrator<DeliverWebhook>().AddOrchestrator<RunSchedule>());
+            await engine.Start(SanaJobs.AddOrchestrations(new TaskRegistry()));
         }
 
         return engine;

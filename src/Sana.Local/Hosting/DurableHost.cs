@@ -50,7 +50,7 @@ internal sealed class DurableHost : IAsyncDisposable
         {
             return new DurableHost(options, new SqliteOrchestrationService(new SqliteOrchestrationServiceSettings
             {
-                Path = Path.Combine(Path.GetFullPath(options.Data), "journal.db"),
+                Path = options.Data is { } data ? Path.Combine(Path.GetFullPath(data), "journal.db") : SqliteOrchestrationServiceSettings.InMemory,
                 MaxConcurrentActivities = options.MaxParallelSteps,
                 Retention = Retention,
                 Clock = options.Clock,

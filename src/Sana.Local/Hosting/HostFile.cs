@@ -13,20 +13,21 @@ internal sealed record HostFile(string? Blobs, string? Checkpoint, string Device
     /// <summary>The options with what they leave open taken from the folder; writes what is open no longer.</summary>
     public static LocalOptions Complete(LocalOptions options, bool hasDevice, bool hasQueue, bool hasJournal)
     {
-        var path = Path.Combine(options.Data, "host.json");
+        var data = options.Data!;
+        var path = Path.Combine(data, "host.json");
         var known = Read(path);
         var complete = options with
         {
-            Blobs = options.Blobs ?? Kept(known?.Blobs, "--out", options.Data),
+            Blobs = options.Blobs ?? Kept(known?.Blobs, "--out", data),
             Checkpoint = options.Checkpoint ?? known?.Checkpoint,
             Device = hasDevice ? options.Device : known?.Device ?? options.Device,
-            Queue = hasQueue ? options.Queue : Kept(known?.Queue, "--queue", options.Data) ?? options.Queue,
-            Journal = hasJournal ? options.Journal : Kept(known?.Journal, "--journal", options.Data) ?? options.Journal,
+            Queue = hasQueue ? options.Queue : Kept(known?.Queue, "--queue", data) ?? options.Queue,
+            Journal = hasJournal ? options.Journal : Kept(known?.Journal, "--journal", data) ?? options.Journal,
         };
         var file = new HostFile(
             Absolute(complete.Blobs), complete.Checkpoint is null ? null : Path.GetFullPath(complete.Checkpoint), complete.Device, IsSecret(complete.Queue) ? Withheld : complete.Queue,
             IsSecret(complete.Journal) ? Withheld : complete.Journal);
-        Directory.CreateDirectory(options.Data);
+        Directory.CreateDirectory(data);
         File.WriteAllText(path, JsonSerializer.Serialize(file, HostJson.Default.HostFile));
         return complete;
     }

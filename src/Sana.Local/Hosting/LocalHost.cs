@@ -1,10 +1,8 @@
 using Microsoft.Extensions.Logging;
-using Sana.GraphBuilder;
-using Sana.Inference.Diffusion;
 using Sana.Inference.Runtime;
-using Sana.Jobs.Curation;
+using Sana.Jobs;
 using Sana.Jobs.Durable;
-using Sana.Jobs.Generation;
+using Sana.Jobs.Networks;
 using Sana.Jobs.Queue;
 using Sana.Jobs.Rendering;
 using Sana.Local.Queue;
@@ -16,97 +14,65 @@ namespace Sana.Local.Hosting;
 public sealed class LocalHost : IAsyncDisposable
 {
     private readonly CancellationTokenSource _drain = new();
-    private readonly RendererSource _source;
-    private readonly DurableHost _engine;
-    private readonly Task _work;
-    private readonly Task _control;
-    private readonly IDisposable[] _owned;
+    private readonly NetworkLoader _networks;
+    private readonly RendererSource _renderer;
+    private ScratchBlobs? _scratch;
+    private DurableHost _engine = null!;
+    private Task _work = Task.CompletedTask;
+    private Task _control = Task.CompletedTask;
 
-    private LocalHost(IBlobs blobs, IJobQueue queue, DurableHost engine, RendererSource source, IDisposable[] owned, LocalOptions options)
-    {
-        (Blobs, Queue, _engine, _source, _owned) = (blobs, queue, engine, source, owned);
-        Results = new JobResults(blobs);
-        var worker = options.Worker with { Device = options.Device };
-        Handler = new JobHandler(blobs, engine.Client, source, queue.Name, worker, options.Clock);
-        Worker = new RenderWorker(queue, Handler, source, worker, options.Logging.CreateLogger<RenderWorker>());
-        _control = ControlInbox.Serve(Path.GetFullPath(options.Data), engine.Client, options.Logging.CreateLogger(nameof(ControlInbox)), _drain.Token);
-        _work = options.Checkpoint is null ? Task.CompletedTask : Task.Run(() => Worker.Run(_drain.Token));
-        // One task: whoever looks again sees what has happened since.
-        Stopped = Task.WhenAny(_engine.Stopped, Failed(_work)).Unwrap();
-    }
+    private LocalHost(NetworkLoader networks, RendererSource renderer) => (_networks, _renderer) = (networks, renderer);
 
     /// <summary>Starts, watches and steers the workflows.</summary>
     public WorkflowClient Client => _engine.Client;
 
-    /// <summary>The road to the worker.</summary>
-    public IJobQueue Queue { get; }
+    /// <summary>The queue between orchestrations and the worker.</summary>
+    public IJobQueue Queue { get; private set; } = null!;
+
+    /// <summary>Both jobs.</summary>
+    public SanaJobs Jobs { get; private set; } = null!;
 
     /// <summary>Where outputs go.</summary>
-    public IBlobs Blobs { get; }
-
-    /// <summary>Result documents of jobs from outside.</summary>
-    public JobResults Results { get; }
-
-    /// <summary>Tells of each job from outside that has ended.</summary>
-    public JobHandler Handler { get; }
+    public IBlobs Blobs => Jobs.Blobs;
 
     /// <summary>The worker; it stays in <see cref="WorkerState.Loading"/> when there is no checkpoint.</summary>
-    public RenderWorker Worker { get; }
+    public RenderWorker Worker { get; private set; } = null!;
 
-    /// <summary>Ends when the engine broke or the worker cannot load its networks, with the exception that says why; or when the host is closed.</summary>
-    public Task Stopped { get; }
+    /// <summary>Ends when the engine broke or the worker cannot go on, with the exception that says why; or when the host is closed.</summary>
+    public Task Stopped { get; private set; } = null!;
 
     /// <summary>Opens the data folder, goes on with what runs in it, and starts the worker.</summary>
     /// <exception cref="DurableTask.Sqlite.JournalException">Another process owns the folder, or its files cannot be opened.</exception>
-    /// <exception cref="SanaException">The blobs or the queue cannot be opened, or their places are not understood.</exception>
-    public static async Task<LocalHost> Open(LocalOptions options, CancellationToken cancellationToken = default)
+    /// <exception cref="SanaException">The blobs or the queue cannot be opened, their places are not understood, or <c>sana.json</c> cannot be used.</exception>
+    public static Task<LocalHost> Open(LocalOptions options, CancellationToken cancellationToken = default) => Open(options, load: null, outputs: null, cancellationToken);
+
+    /// <summary>The same with a renderer and outputs of the caller's.</summary>
+    internal static async Task<LocalHost> Open(LocalOptions options, Func<CancellationToken, Task<IRenderer>>? load, IBlobs? outputs = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        var loaded = new LoadedPipeline(options);
-        return await Open(options, loaded.Load, loaded, cancellationToken);
-    }
-
-    /// <summary>The same with a renderer of the caller's.</summary>
-    internal static async Task<LocalHost> Open(
-        LocalOptions options, Func<CancellationToken, Task<IRenderer>> load, IDisposable owned, CancellationToken cancellationToken)
-    {
         options = options with { Device = Device.Parse(options.Device).ToString() };
+        options = options with { Worker = options.Worker with { Device = options.Device } };
         if (options is { Journal: not "sqlite", Queue: "sqlite" })
             throw new SanaException("A journal that several processes share needs a queue that they share: give --queue azurite[:queue] or a storage connection string.");
-        var data = Path.GetFullPath(options.Data);
-        var blobs = await BlobPlace.Parse(options.Blobs ?? Path.Combine(data, "blobs")).Open(cancellationToken);
-        blobs = options.WrapBlobs?.Invoke(blobs) ?? blobs;
-        var queue = await QueuePlace.Open(options.Queue, data, blobs, options.Clock, cancellationToken);
-        var source = new RendererSource(load);
-        DurableHost? engine = null;
-        var tools = new LocalTools(options);
-        var curation = new CurateSteps(blobs, tools.Lend());
+        var networks = new NetworkLoader { Device = Device.Parse(options.Device), Checkpoint = options.Checkpoint, Clock = options.Clock };
+        // Without a checkpoint nothing can be planned here: the step waits for the process to end, and runs again in one that has it.
+        var host = new LocalHost(networks, new RendererSource(load ?? (options.Checkpoint is null ? Forever : networks.LoadPipeline)));
         try
         {
-            engine = await DurableHost.Open(options);
-            // The folder is ours: who held a message is dead.
-            (queue as SqliteJobQueue)?.ReleaseAll();
-            var tasks = new TaskRegistry();
-            new GenerateSteps(blobs, queue, source.Get, options.Clock).AddTo(tasks);
-            curation.AddTo(tasks);
-            options.Register?.Invoke(tasks, new LocalParts(blobs, queue, engine.Client));
-            await engine.Start(tasks);
-            return new LocalHost(blobs, queue, engine, source, [curation, tools, owned], options);
+            await host.Start(options, outputs, cancellationToken);
+            return host;
         }
         catch
         {
-            if (engine is not null)
-                await engine.DisposeAsync();
-            (queue as IDisposable)?.Dispose();
-            source.Dispose();
-            Release([curation, tools, owned]);
+            await host.DisposeAsync();
             throw;
         }
     }
 
-    /// <summary>The fingerprint of the checkpoint, once its networks are loaded.</summary>
+    /// <summary>The renderer, once its networks are loaded.</summary>
     /// <exception cref="Inference.InferenceException">They cannot be loaded.</exception>
-    public async Task<string> Fingerprint(CancellationToken cancellationToken) => (await _source.Get(cancellationToken)).Fingerprint;
+    /// <exception cref="GraphBuilder.CheckpointException">The folder holds no checkpoint of Sana.</exception>
+    public Task<IRenderer> Renderer(CancellationToken cancellationToken) => _renderer.Get(cancellationToken);
 
     /// <summary>Drains the worker, closes the engine, then queue and networks. What was not done goes on at the next opening.</summary>
     public async ValueTask DisposeAsync()
@@ -114,47 +80,63 @@ public sealed class LocalHost : IAsyncDisposable
         await _drain.CancelAsync();
         await _work.ContinueWith(_ => { }, TaskScheduler.Default);
         await _control;
-        await _engine.DisposeAsync();
+        if (_engine is not null)
+            await _engine.DisposeAsync();
+        Jobs?.Dispose();
         (Queue as IDisposable)?.Dispose();
-        Release(_owned);
-        _source.Dispose();
+        _scratch?.Dispose();
+        _networks.Dispose();
+        _renderer.Dispose();
         _drain.Dispose();
     }
 
-    private static void Release(IDisposable[] owned)
+    private async Task Start(LocalOptions options, IBlobs? outputs, CancellationToken cancellationToken)
     {
-        foreach (var one in owned)
-            one.Dispose();
+        var data = options.Data is null ? null : Path.GetFullPath(options.Data);
+        var config = ServerFile.Read(data);
+        var blobs = outputs ?? await BlobPlace.Parse(options.Blobs ?? Path.Combine(data!, "blobs")).Open(cancellationToken);
+        if (data is null)
+            blobs = _scratch = ScratchBlobs.Open(blobs);
+        Queue = options.Queue == "sqlite"
+            ? SqliteJobQueue.Open(data is null ? SqliteJobQueue.InMemory : Path.Combine(data, "queue.db"), options.Clock)
+            : await QueuePlace.Open(options.Queue, blobs, cancellationToken);
+        _engine = await DurableHost.Open(options);
+        // The folder is ours: who held a message is dead.
+        (Queue as SqliteJobQueue)?.ReleaseAll();
+        Jobs = new SanaJobs(new SanaJobsOptions
+        {
+            Blobs = blobs,
+            Queue = Queue,
+            Client = _engine.Client,
+            Renderer = _renderer,
+            Networks = _networks,
+            Worker = options.Worker,
+            Curation = config.Curation,
+            Sources = config.Sources,
+            WebhookSecrets = config.SecretKeys(),
+            WebhookUrls = config.UrlRules(),
+            DownloadNetworks = [.. options.DownloadNetworks, .. config.Curation.DownloadNetworks()],
+            Clock = options.Clock,
+        });
+        await _engine.Start(Jobs.Tasks);
+        Worker = new RenderWorker(Queue, Jobs.Handler, _renderer, options.Worker, options.Logging.CreateLogger<RenderWorker>());
+        if (data is not null)
+            _control = ControlInbox.Serve(data, Client, options.Logging.CreateLogger(nameof(ControlInbox)), _drain.Token);
+        if (options.Checkpoint is not null)
+            _work = Task.Run(() => Worker.Run(_drain.Token), CancellationToken.None);
+        // One task: whoever looks again sees what has happened since.
+        Stopped = Task.WhenAny(_engine.Stopped, Failed(_work)).Unwrap();
+    }
+
+    private static async Task<IRenderer> Forever(CancellationToken cancellationToken)
+    {
+        await Task.Delay(Timeout.Infinite, cancellationToken);
+        throw new OperationCanceledException(cancellationToken);
     }
 
     private static async Task Failed(Task work)
     {
         await work.ContinueWith(_ => { }, TaskScheduler.Default);
         await (work.IsFaulted ? work : Task.Delay(Timeout.Infinite));
-    }
-
-    /// <summary>The pipeline of the checkpoint; loading again releases the old one.</summary>
-    private sealed class LoadedPipeline(LocalOptions options) : IDisposable
-    {
-        private SanaPipeline? _pipeline;
-
-        public async Task<IRenderer> Load(CancellationToken cancellationToken)
-        {
-            // Without a checkpoint nothing can be planned here: the step waits for the process to end, and runs again in one that has it.
-            if (options.Checkpoint is not { } checkpoint)
-                await Task.Delay(Timeout.Infinite, cancellationToken);
-            Dispose();
-            _pipeline = await Task.Run(
-                () =>
-                {
-                    SanaCheckpoint.Build(options.Checkpoint!, new BuildOptions());
-                    return SanaPipeline.Load(options.Checkpoint!, new PipelineOptions { Device = Device.Parse(options.Device) });
-                },
-                cancellationToken);
-            var renderer = new PipelineRenderer(_pipeline);
-            return options.WrapRenderer?.Invoke(renderer) ?? renderer;
-        }
-
-        public void Dispose() => _pipeline?.Dispose();
     }
 }

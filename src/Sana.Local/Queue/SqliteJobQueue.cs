@@ -20,6 +20,9 @@ public sealed class SqliteJobQueue : IJobQueue, IDisposable
             key INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL, body TEXT NOT NULL, priority INTEGER NOT NULL, reason TEXT NOT NULL, message TEXT NOT NULL, buried INTEGER NOT NULL);
         """;
 
+    /// <summary>In the place of a path: a queue that ends with the process.</summary>
+    public const string InMemory = ":memory:";
+
     private readonly object _gate = new();
     private readonly SqliteConnection _connection;
     private readonly TimeProvider _clock;
@@ -61,7 +64,8 @@ public sealed class SqliteJobQueue : IJobQueue, IDisposable
     /// <exception cref="SanaException">It cannot be opened or is no database.</exception>
     public static SqliteJobQueue Open(string path, TimeProvider clock)
     {
-        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        if (path != InMemory)
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ConnectionString);
         try
         {

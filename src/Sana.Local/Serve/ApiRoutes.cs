@@ -15,67 +15,61 @@ internal static class ApiRoutes
 
     // Lambdas, because method groups of another assembly break the framework's analyzer and bring their own summaries.
 
-    public static void MapApi(this IEndpointRouteBuilder app, ApiParts parts)
+    public static void MapApi(this IEndpointRouteBuilder app, ApiHandlers api)
     {
-        var jobs = new JobsApi(parts);
-        var batches = new BatchesApi(parts);
-        var datasets = new DatasetsApi(parts);
-        var images = new ImagesApi(parts, jobs);
-        var blobs = new BlobsApi(parts);
-
-        app.MapPost("/v1/images/generations", (HttpRequest request) => images.Generate(request))
+        app.MapPost("/v1/images/generations", (HttpRequest request) => api.Images.Generate(request))
             .WithSummary("Make images and wait for them, as OpenAI's clients ask for it.").WithTags("Images")
             .Accepts<ImagesRequest>(Json).Produces<ImagesResponse>().Produces(400).Produces(401).Produces(422).Produces(429).Produces(503);
 
-        app.MapPost("/v1/jobs", (HttpRequest request) => jobs.Post(request))
+        app.MapPost("/v1/jobs", (HttpRequest request) => api.Jobs.Post(request))
             .WithSummary("Ask for a job. Idempotency-Key makes a repeat find the first; Prefer: wait=N waits for its end.")
             .Asks<JobRequest, JobView>().WithTags("Jobs");
-        app.MapPut("/v1/jobs/{id}", (HttpRequest request, string id) => jobs.Put(request, id))
+        app.MapPut("/v1/jobs/{id}", (HttpRequest request, string id) => api.Jobs.Put(request, id))
             .WithSummary("Ask for a job under an id of one's own; a repeat finds the first.")
             .Asks<JobRequest, JobView>().WithTags("Jobs");
-        app.MapGet("/v1/jobs", (HttpRequest request) => jobs.List(request))
+        app.MapGet("/v1/jobs", (HttpRequest request) => api.Jobs.List(request))
             .WithSummary("Jobs, newest first.")
             .Produces<JobPage>().WithTags("Jobs");
-        app.MapGet("/v1/jobs/{id}", (HttpRequest request, string id) => jobs.Get(request, id))
+        app.MapGet("/v1/jobs/{id}", (HttpRequest request, string id) => api.Jobs.Get(request, id))
             .WithSummary("A job as it stands; Prefer: wait=N waits for its end.")
             .Gives<JobView>().WithTags("Jobs");
-        app.MapDelete("/v1/jobs/{id}", (HttpRequest request, string id) => jobs.Delete(request, id))
+        app.MapDelete("/v1/jobs/{id}", (HttpRequest request, string id) => api.Jobs.Delete(request, id))
             .WithSummary("Ask a job to stop.")
             .Gives<JobView>().Produces<JobView>(202).ProducesProblem(409).WithTags("Jobs");
 
-        app.MapPost("/v1/batches", (HttpRequest request) => batches.Post(request))
+        app.MapPost("/v1/batches", (HttpRequest request) => api.Batches.Post(request))
             .WithSummary("Ask for a batch: prompts times seeds, or paired with them.")
             .Asks<BatchRequest, RunView>().RequireRateLimiting(Heavy).WithTags("Batches");
-        app.MapPut("/v1/batches/{id}", (HttpRequest request, string id) => batches.Put(request, id))
+        app.MapPut("/v1/batches/{id}", (HttpRequest request, string id) => api.Batches.Put(request, id))
             .WithSummary("Ask for a batch under an id of one's own; a repeat finds the first.")
             .Asks<BatchRequest, RunView>().RequireRateLimiting(Heavy).WithTags("Batches");
-        app.MapGet("/v1/batches", (HttpRequest request) => batches.List(request))
+        app.MapGet("/v1/batches", (HttpRequest request) => api.Batches.List(request))
             .WithSummary("Batches, newest first.")
             .Produces<BatchPage>().WithTags("Batches");
-        app.MapGet("/v1/batches/{id}", (HttpRequest request, string id) => batches.Get(request, id))
+        app.MapGet("/v1/batches/{id}", (HttpRequest request, string id) => api.Batches.Get(request, id))
             .WithSummary("A batch as it stands.")
             .Gives<RunView>().WithTags("Batches");
-        app.MapDelete("/v1/batches/{id}", (HttpRequest request, string id) => batches.Delete(request, id))
+        app.MapDelete("/v1/batches/{id}", (HttpRequest request, string id) => api.Batches.Delete(request, id))
             .WithSummary("Ask a batch to stop; what it made stays.")
             .Gives<RunView>().Produces<RunView>(202).ProducesProblem(409).WithTags("Batches");
-        app.MapPost("/v1/batches/{id}/retry", (HttpRequest request, string id) => batches.Retry(request, id))
+        app.MapPost("/v1/batches/{id}/retry", (HttpRequest request, string id) => api.Batches.Retry(request, id))
             .WithSummary("Make again the images that failed for the reasons named.")
             .Produces<RunView>(202).ProducesProblem(404).ProducesProblem(409).WithTags("Batches");
-        app.MapGet("/v1/batches/{id}/report", (HttpRequest request, string id) => batches.Report(request, id))
+        app.MapGet("/v1/batches/{id}/report", (HttpRequest request, string id) => api.Batches.Report(request, id))
             .WithSummary("The manifest, and the items that did not come out.")
             .Gives<BatchReport>().ProducesProblem(409).WithTags("Batches");
 
-        app.MapPost("/v1/datasets/{name}/runs", (HttpRequest request, string name) => datasets.Post(request, name))
+        app.MapPost("/v1/datasets/{name}/runs", (HttpRequest request, string name) => api.Datasets.Post(request, name))
             .WithSummary("Curate a source into a version of a dataset.")
             .Asks<CurationRequest, RunView>().WithTags("Datasets");
-        app.MapGet("/v1/datasets/{name}/runs/{version}", (HttpRequest request, string name, string version) => datasets.Get(request, name, version))
+        app.MapGet("/v1/datasets/{name}/runs/{version}", (HttpRequest request, string name, string version) => api.Datasets.Get(request, name, version))
             .WithSummary("A curation run as it stands.")
             .Gives<RunView>().WithTags("Datasets");
-        app.MapDelete("/v1/datasets/{name}/runs/{version}", (HttpRequest request, string name, string version) => datasets.Delete(request, name, version))
+        app.MapDelete("/v1/datasets/{name}/runs/{version}", (HttpRequest request, string name, string version) => api.Datasets.Delete(request, name, version))
             .WithSummary("Ask a curation run to stop; what it wrote stays.")
             .Gives<RunView>().ProducesProblem(409).WithTags("Datasets");
 
-        app.MapGet("/v1/blobs/{**name}", (HttpRequest request, string name) => blobs.Get(request, name))
+        app.MapGet("/v1/blobs/{**name}", (HttpRequest request, string name) => api.Blobs.Get(request, name))
             .WithSummary("An output under its own name.").WithTags("Blobs").Produces(200).ProducesProblem(404);
     }
 

@@ -20,7 +20,7 @@ internal static class WebApp
 {
     private const long MaxBody = 33L << 20;
 
-    public static WebApplication Build(ServeSettings settings, ApiParts parts, Func<QueueWatch, StatusPage> page, ILoggerFactory logging)
+    public static WebApplication Build(ServeSettings settings, ApiHandlers api, Func<QueueWatch, StatusPage> page, ILoggerFactory logging)
     {
         // No configuration of the machine reaches in: neither ASPNETCORE_* nor an appsettings.json of the folder it is started in.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "sana", EnvironmentName = Environments.Production });
@@ -32,7 +32,7 @@ internal static class WebApp
         });
         builder.WebHost.UseUrls([.. settings.Urls.Select(url => url.GetLeftPart(UriPartial.Authority))]);
         builder.Services.AddSingleton(logging);
-        AddServices(builder.Services, settings, parts);
+        AddServices(builder.Services, settings, api.Parts);
 
         var app = builder.Build();
         app.UseExceptionHandler(new ExceptionHandlerOptions
@@ -41,16 +41,16 @@ internal static class WebApp
             ExceptionHandler = context => Answer.For(context.Request, 500).ExecuteAsync(context),
         });
         app.UseHostFiltering();
-        var gate = new Gate(settings, parts.Links);
+        var gate = new Gate(settings, api.Parts.Links);
         app.Use(next => context => gate.Pass(context, next));
         app.UseStatusCodePages(pages => Answer.For(pages.HttpContext.Request, pages.HttpContext.Response.StatusCode).ExecuteAsync(pages.HttpContext));
         app.UseRouting();
         app.UseRateLimiter();
-        app.MapApi(parts);
+        app.MapApi(api);
         app.MapOpenApi("/openapi/{documentName}.json");
         app.MapPrometheusScrapingEndpoint("/metrics");
         var watch = app.Services.GetRequiredService<QueueWatch>();
-        app.MapHealth(parts, watch);
+        app.MapHealth(api.Parts, watch);
         var status = page(watch);
         app.MapGet("/", (HttpRequest request) => status.Show(request.HttpContext)).ExcludeFromDescription();
         return app;

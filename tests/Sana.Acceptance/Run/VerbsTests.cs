@@ -113,7 +113,7 @@ public sealed class VerbsTests(SmallCheckpoint checkpoint) : IDisposable
         File.WriteAllLines(_folder.File("prompts.txt"), Enumerable.Range(0, 400).Select(i => $"prompt {i}"));
         return
         [
-            "run", "generate", "--checkpoint", checkpoint.Path, "--data", Data, "--prompts", _folder.File("prompts.txt"), "--run", "verbs", "--width", "64", "--height", "64", "--steps", "2", "--no-binning",
+            "generate", "--checkpoint", checkpoint.Path, "--data", Data, "--prompts", _folder.File("prompts.txt"), "--run", "verbs", "--width", "64", "--height", "64", "--steps", "2", "--no-binning",
         ];
     }
 

@@ -9,13 +9,13 @@ public sealed partial class AccessTests
     private static readonly string[] Expected =
     [
         "blobOwner on storageAccounts(hostStorage) for apps",
-        "queueContributor on storageAccounts(hostStorage) for apps if (durable=storage or road=storage)",
+        "queueContributor on storageAccounts(hostStorage) for apps if (durable=storage or queue=storage)",
         "tableContributor on storageAccounts(hostStorage) for apps if (durable=storage)",
         "blobContributor on storageAccounts/blobServices/containers(dataStorage/default/sana) for apps",
         "blobReader on storageAccounts/blobServices/containers(dataStorage/default/inbox) for orchestratorId",
         "blobReader on storageAccounts/blobServices/containers(dataStorage/default/weights) for apps",
-        "busSender on namespaces/queues(bus/sana-jobs) for orchestratorId if (road=servicebus)",
-        "busOwner on namespaces/queues(bus/sana-jobs) for gpuId if (road=servicebus)",
+        "busSender on namespaces/queues(bus/sana-jobs) for orchestratorId if (queue=servicebus)",
+        "busOwner on namespaces/queues(bus/sana-jobs) for gpuId if (queue=servicebus)",
         "durable on schedulers/taskHubs(scheduler/sana) for apps if (durable=scheduler)",
         "metrics on components(insights) for apps",
         "pull on registries(registry) for gpuId",

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Configuration;
 namespace Sana.Functions.Tests.Infra;
 
 /// <summary>What a deployment is asked for, of the parameters that change settings.</summary>
-internal sealed record Deployment(string Durable, string Road, string Dataset, params string[] CaptionerKeys)
+internal sealed record Deployment(string Durable, string Queue, string Dataset, params string[] CaptionerKeys)
 {
     /// <value>Each parameter with each of its values.</value>
     public static Deployment[] All { get; } =
@@ -21,7 +21,7 @@ internal sealed record DeployedApp(Deployment Deployment, string Role, IReadOnly
 
     public static IReadOnlyList<DeployedApp> All => _all.Value;
 
-    public static DeployedApp Of(string durable, string road, string role) => All.Single(app => (app.Deployment.Durable, app.Deployment.Road, app.Role) == (durable, road, role));
+    public static DeployedApp Of(string durable, string queue, string role) => All.Single(app => (app.Deployment.Durable, app.Deployment.Queue, app.Role) == (durable, queue, role));
 
     /// <value>The environment as .NET configuration shows it: two underscores are a colon.</value>
     public IConfigurationRoot Configuration => new ConfigurationBuilder().AddInMemoryCollection(Values).Build();
@@ -36,7 +36,7 @@ internal sealed record DeployedApp(Deployment Deployment, string Role, IReadOnly
 
     /// <value>Functions that this app is to run: those of its role, without the other queue's, and without the schedule where no dataset is named.</value>
     public IEnumerable<string> Expected => DeclaredFunctions.All
-        .Where(function => function.Roles.Contains(Role) && function.Trigger != (Deployment.Road == "servicebus" ? "Queue" : "ServiceBus") && (function.Name != "CurateOnSchedule" || Deployment.Dataset.Length > 0))
+        .Where(function => function.Roles.Contains(Role) && function.Trigger != (Deployment.Queue == "servicebus" ? "Queue" : "ServiceBus") && (function.Name != "CurateOnSchedule" || Deployment.Dataset.Length > 0))
         .Select(function => function.Name);
 
     /// <summary>The two names under which the host asks whether a function is disabled; the second for Linux, where a variable's name has no dots.</summary>
@@ -55,7 +55,7 @@ internal sealed record DeployedApp(Deployment Deployment, string Role, IReadOnly
             ["insightsConnection"] = "InstrumentationKey=33333333-3333-3333-3333-333333333333",
             ["checkpoint"] = "sana-1.6b",
             ["durable"] = deployment.Durable,
-            ["road"] = deployment.Road,
+            ["queue"] = deployment.Queue,
             ["curationDataset"] = deployment.Dataset,
             ["curationCron"] = "0 0 2 * * *",
             ["captionerKeys"] = deployment.CaptionerKeys,

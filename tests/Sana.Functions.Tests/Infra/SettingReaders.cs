@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Sana.Functions.Hosting;
 using Sana.Tests.Support;
 
 namespace Sana.Functions.Tests.Infra;

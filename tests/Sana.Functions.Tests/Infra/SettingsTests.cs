@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Configuration;
-using Sana.Functions.Hosting;
 using Sana.Tests.Support;
 using Xunit;
 
@@ -20,13 +19,13 @@ public sealed partial class SettingsTests
 
     private static readonly string Bicep = File.ReadAllText(Path.Combine(Repository.Root, "infra", "settings.bicep"));
 
-    public static TheoryData<string, string, string> Apps => [.. Deployment.All.SelectMany(asked => new[] { (asked.Durable, asked.Road, "orchestrator"), (asked.Durable, asked.Road, "gpu") })];
+    public static TheoryData<string, string, string> Apps => [.. Deployment.All.SelectMany(asked => new[] { (asked.Durable, asked.Queue, "orchestrator"), (asked.Durable, asked.Queue, "gpu") })];
 
     [Theory]
     [MemberData(nameof(Apps))]
-    public void Every_setting_has_a_reader(string durable, string road, string role)
+    public void Every_setting_has_a_reader(string durable, string queue, string role)
     {
-        var app = DeployedApp.Of(durable, road, role);
+        var app = DeployedApp.Of(durable, queue, role);
         var readers = SettingReaders.Of(app);
 
         Assert.All(app.Variables.Keys, variable => Assert.Contains(readers, reader => reader.Reads(variable)));
@@ -34,12 +33,12 @@ public sealed partial class SettingsTests
 
     [Theory]
     [MemberData(nameof(Apps))]
-    public void Every_reader_finds_what_it_needs(string durable, string road, string role)
+    public void Every_reader_finds_what_it_needs(string durable, string queue, string role)
     {
-        var app = DeployedApp.Of(durable, road, role);
+        var app = DeployedApp.Of(durable, queue, role);
         var (settings, configuration) = (FunctionsSettings.Read(app.Configuration), app.Configuration);
 
-        Assert.Equal((app.Role, app.Deployment.Road), (settings.Role, settings.Road));
+        Assert.Equal((app.Role, app.Deployment.Queue), (settings.Role, settings.Queue));
         Assert.All(SettingReaders.Inserted(app), name => Assert.True(configuration.GetSection(name).Exists(), name));
         Assert.All(DeclaredFunctions.All.SelectMany(function => function.Inserted), name => Assert.False(string.IsNullOrEmpty(configuration[name]), name));
         Assert.All(DeclaredFunctions.All.Where(app.Runs).Select(function => function.Connection).OfType<string>(), name => Assert.Equal("managedidentity", configuration[$"{name}:credential"]));
@@ -57,9 +56,9 @@ public sealed partial class SettingsTests
 
     [Theory]
     [MemberData(nameof(Apps))]
-    public void An_app_runs_the_functions_of_its_role_and_no_others(string durable, string road, string role)
+    public void An_app_runs_the_functions_of_its_role_and_no_others(string durable, string queue, string role)
     {
-        var app = DeployedApp.Of(durable, road, role);
+        var app = DeployedApp.Of(durable, queue, role);
 
         Assert.Equal(app.Expected.Order(), DeclaredFunctions.All.Where(app.Runs).Select(function => function.Name).Order());
     }

@@ -1,13 +1,9 @@
+using Sana.Jobs.Networks;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Logging.Abstractions;
-using Sana.Functions.Durable;
-using Sana.Functions.Hosting;
-using Sana.Functions.Http;
-using Sana.Functions.Rendering;
 using Sana.Jobs.Generation;
 using Sana.Jobs.Rendering;
-using Sana.Storage.Net;
 using Sana.Tests.Support;
 
 namespace Sana.Functions.Tests.Roles;
@@ -16,31 +12,31 @@ namespace Sana.Functions.Tests.Roles;
 internal sealed class App : IDisposable
 {
     private readonly ApplicationLifetime _lifetime = new(NullLogger<ApplicationLifetime>.Instance);
-    private readonly GuardedHttp _http = new(new UrlRules());
+    private readonly NetworkLoader _networks = new();
 
     public App(string storage, string blobs, string role, IRenderer? renderer = null)
     {
-        Settings = new FunctionsSettings { Role = role, Blobs = blobs, Road = "storage", HostStorage = storage, Checkpoint = "/weights", Hostname = "func.example.net", CurationSource = storage + ";Container=inbox" };
-        Wiring = new Wiring(cancellation => HostParts.Open(Settings, Engine, _http, TimeProvider.System, cancellation));
+        Settings = new FunctionsSettings { Role = role, Blobs = blobs, Queue = "storage", HostStorage = storage, Checkpoint = "/weights", Hostname = "func.example.net", CurationSource = storage + ";Container=inbox" };
         Source = new RendererSource(_ => Task.FromResult(renderer ?? new FakeRenderer()));
+        Jobs = new AppJobs(Settings, DurableClient, Source, _networks, TimeProvider.System);
         Warm = new WarmUp(Source, TimeProvider.System, NullLogger<WarmUp>.Instance);
-        Desk = new RenderDesk(Wiring, Source, Warm, Engine, Settings, TimeProvider.System, _lifetime, NullLogger<RenderDesk>.Instance);
-        Door = new Door(Wiring, Engine, Settings);
+        Processor = new MessageProcessor(Jobs, Warm, TimeProvider.System, _lifetime, NullLogger<MessageProcessor>.Instance);
+        Requests = new ApiRequests(Jobs, DurableClient, Settings);
     }
 
     public FunctionsSettings Settings { get; }
 
-    public EngineSlot Engine { get; } = new();
+    public DurableClientHolder DurableClient { get; } = new();
 
-    public Wiring Wiring { get; }
+    public AppJobs Jobs { get; }
 
     public RendererSource Source { get; }
 
     public WarmUp Warm { get; }
 
-    public RenderDesk Desk { get; }
+    public MessageProcessor Processor { get; }
 
-    public Door Door { get; }
+    public ApiRequests Requests { get; }
 
     public async Task WarmedUp()
     {
@@ -52,8 +48,8 @@ internal sealed class App : IDisposable
     {
         Warm.Dispose();
         Source.Dispose();
-        Wiring.Dispose();
-        _http.Dispose();
+        Jobs.Dispose();
+        _networks.Dispose();
     }
 
     /// <summary>An invocation outside of a worker: it is never canceled, and knows nothing else.</summary>

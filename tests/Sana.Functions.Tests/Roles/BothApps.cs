@@ -60,7 +60,7 @@ public sealed class BothApps : IAsyncLifetime, ICollectionFixture<BothApps>
 
     /// <summary>What an app of this role is told.</summary>
     internal IReadOnlyDictionary<string, string> Settings(string role, IEnumerable<string> disabled, params (string Name, string Value)[] more) => new Dictionary<string, string>(
-        new[] { ("Sana__Role", role), ("Sana__Blobs", _azurite.Connection), ("Sana__Road", "storage"), ("AzureWebJobsStorage", _azurite.Connection), ("Sana__CurationSource", Inbox.Path), ("WEBSITE_HOSTNAME", "func.example.net") }
+        new[] { ("Sana__Role", role), ("Sana__Blobs", _azurite.Connection), ("Sana__Queue", "storage"), ("AzureWebJobsStorage", _azurite.Connection), ("Sana__CurationSource", Inbox.Path), ("WEBSITE_HOSTNAME", "func.example.net") }
             .Concat(disabled.Select(function => ($"AzureWebJobs_{function}_Disabled", "true")))
             .Concat(more)
             .Select(pair => KeyValuePair.Create(pair.Item1, pair.Item2)));

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Time.Testing;
-using Sana.Functions.Durable;
 using Sana.Functions.Tests.Host.Wire;
 using Sana.Inference;
 using Sana.Inference.Diffusion;
@@ -78,7 +77,7 @@ public sealed class DurableTests(BothApps apps)
         await Client.Cancel("generate-purged", "the test");
         await Client.Wait("generate-purged");
         await Run(new GenerateRequest("work/jobs/none.json", new Pace()), "generate-kept", untilItEnds: false);
-        var (engine, blobs) = (new EngineSlot(), await Tree.Of(apps.Blobs, "work/"));
+        var (engine, blobs) = (new DurableClientHolder(), await Tree.Of(apps.Blobs, "work/"));
 
         var nightly = await apps.Orchestrator.Invoke("PurgeHistories", new() { Json = """{"isPastDue":false}""" });
         Assert.Equal(StatusResult.Types.Status.Success, nightly.Result.Status);

@@ -3,8 +3,6 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
-using Sana.Functions.Http;
-using Sana.Functions.Rendering;
 using Sana.Inference.Diffusion;
 using Sana.Jobs.Queue;
 using Sana.Storage.Blobs;
@@ -40,7 +38,7 @@ public sealed class HealthTests(OneAzurite azurite)
     public async Task An_old_card_is_a_fault_only_while_jobs_wait(int minutes, int jobs, string? sentence)
     {
         using var app = await Orchestrator();
-        var parts = await app.Wiring.Get(default);
+        var parts = await app.Jobs.Get(default);
         await ModelCard.Write(parts.Blobs, Facts("tiny"), _clock.GetUtcNow(), default);
         for (var job = 0; job < jobs; job++)
             await parts.Queue.Send(new JobMessage { JobId = $"j{job}", Input = new JobInput { Prompt = "a cat" } });
@@ -56,7 +54,7 @@ public sealed class HealthTests(OneAzurite azurite)
     public async Task A_card_of_an_earlier_version_can_be_planned_with()
     {
         using var app = await Orchestrator();
-        var parts = await app.Wiring.Get(default);
+        var parts = await app.Jobs.Get(default);
         await parts.Blobs.Put("work/model.json", JsonSerializer.SerializeToUtf8Bytes(Facts("tiny")), default);
         await parts.Queue.Send(new JobMessage { JobId = "j", Input = new JobInput { Prompt = "a cat" } });
 
@@ -95,13 +93,13 @@ public sealed class HealthTests(OneAzurite azurite)
 
     private static CheckpointFacts Facts(string name) => new(name, name.PadRight(64, 'f'), SolverKind.FlowDpm, 3, 0.5f, 32, 32, 0.1f);
 
-    private static async Task<IBlobs> Blobs(App app) => (await app.Wiring.Get(default)).Blobs;
+    private static async Task<IBlobs> Blobs(App app) => (await app.Jobs.Get(default)).Blobs;
 
     private static string? Sentence(JsonElement body) => body.GetProperty("sentence").GetString();
 
     private async Task<App> Orchestrator() => new(azurite.Connection, await azurite.Fresh(), "orchestrator");
 
-    private ModelCardDisplay Display(App app, string checkpoint) => new(() => Facts(checkpoint), app.Warm, app.Wiring, _clock, NullLogger<ModelCardDisplay>.Instance);
+    private ModelCardDisplay Display(App app, string checkpoint) => new(() => Facts(checkpoint), app.Warm, app.Jobs, _clock, NullLogger<ModelCardDisplay>.Instance);
 
     private static async Task<DateTimeOffset?> Shown(App app) => (await ModelCard.Find(await Blobs(app), default))?.Shown;
 
@@ -109,7 +107,7 @@ public sealed class HealthTests(OneAzurite azurite)
     {
         await using var services = new ServiceCollection().AddLogging().BuildServiceProvider();
         var context = new DefaultHttpContext { RequestServices = services, Response = { Body = new MemoryStream() } };
-        var answer = await new HealthFunctions(app.Settings, app.Wiring, _clock, services).Ready(context.Request);
+        var answer = await new HealthFunctions(app.Settings, app.Jobs, _clock, services).Ready(context.Request);
         await answer.ExecuteAsync(context);
         return (context.Response.StatusCode, JsonDocument.Parse(((MemoryStream)context.Response.Body).ToArray()).RootElement);
     }

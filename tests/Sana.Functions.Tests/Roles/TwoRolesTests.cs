@@ -3,7 +3,6 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Sana.Functions.Hosting;
 using Sana.Jobs.Http;
 using Sana.Jobs.Queue;
 using Sana.Tests.Support;
@@ -56,10 +55,10 @@ public sealed class TwoRolesTests(BothApps apps)
     {
         using var app = new App(apps.Connection, apps.Connection, "orchestrator");
         var parts = await Parts(app);
-        Assert.InRange(parts.Images.Patience, TimeSpan.FromMinutes(1), _frontEnd - TimeSpan.FromSeconds(15));
+        Assert.InRange(parts.Api.Parts.ImagesTimeout, TimeSpan.FromMinutes(1), _frontEnd - TimeSpan.FromSeconds(15));
 
         var answer = Assert.IsType<JsonHttpResult<OpenAIError>>(
-            await new ImagesApi(parts.Api, parts.Jobs) { Patience = TimeSpan.FromMilliseconds(300) }.Generate(Images("an owl", CancellationToken.None)));
+            await new ImagesApi(parts.Api.Parts with { ImagesTimeout = TimeSpan.FromMilliseconds(300) }, parts.Api.Jobs).Generate(Images("an owl", CancellationToken.None)));
 
         Assert.Equal((503, "timeout"), (answer.StatusCode, answer.Value!.Error.Code));
         var path = Regex.Match(answer.Value.Error.Message, @"GET (/v1/jobs/\w+)\.$").Groups[1].Value;
@@ -73,12 +72,12 @@ public sealed class TwoRolesTests(BothApps apps)
     {
         using var app = new App(apps.Connection, apps.Connection, "orchestrator");
         var parts = await Parts(app);
-        var before = (await parts.Api.Workflows.List("job-")).Select(job => job.Id).ToHashSet();
+        var before = (await parts.Api.Parts.Workflows.List("job-")).Select(job => job.Id).ToHashSet();
         using var cut = new CancellationTokenSource();
 
-        var answering = parts.Images.Generate(Images("a fox", cut.Token));
+        var answering = parts.Api.Images.Generate(Images("a fox", cut.Token));
         string? id = null;
-        while ((id = (await parts.Api.Workflows.List("job-")).FirstOrDefault(job => !before.Contains(job.Id))?.Id) is null)
+        while ((id = (await parts.Api.Parts.Workflows.List("job-")).FirstOrDefault(job => !before.Contains(job.Id))?.Id) is null)
             await Task.Delay(20);
         await cut.CancelAsync();
         Assert.Equal(499, Assert.IsAssignableFrom<IStatusCodeHttpResult>(await answering).StatusCode);
@@ -106,10 +105,10 @@ public sealed class TwoRolesTests(BothApps apps)
         return context.Request;
     }
 
-    private async Task<HostParts> Parts(App app)
+    private async Task<OpenedJobs> Parts(App app)
     {
-        app.Engine.Use(apps.Host.Hub.Instances);
-        return await app.Wiring.Get(default);
+        app.DurableClient.Use(apps.Host.Hub.Instances);
+        return await app.Jobs.Get(default);
     }
 
     private async Task<string> Status(string path)

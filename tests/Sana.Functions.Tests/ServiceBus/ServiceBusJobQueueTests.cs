@@ -1,8 +1,6 @@
 using Azure.Core.Amqp;
 using Azure.Messaging.ServiceBus;
 using Microsoft.Extensions.Time.Testing;
-using Sana.Functions.Hosting;
-using Sana.Functions.Queue;
 using Sana.Jobs.Queue;
 using Sana.Storage.Blobs;
 using Sana.Tests.Support;
@@ -396,9 +394,9 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
     [Fact]
     public async Task The_setting_ServiceBus_takes_a_connection_string()
     {
-        var settings = new FunctionsSettings { Road = "servicebus", ServiceBus = _bus.Connection };
+        var settings = new FunctionsSettings { Queue = "servicebus", ServiceBus = _bus.Connection };
 
-        var queue = await JobQueues.Open(settings, FileBlobs.Open(_folder.Path), _clock, default);
+        var queue = await AppQueue.Open(settings, FileBlobs.Open(_folder.Path), _clock, default);
         await queue.Send(Job("a"));
 
         Assert.Equal("a", JobMessage.Parse((await _queue.Receive(_hold))!.Body).JobId);
@@ -412,9 +410,9 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
     [InlineData(null, "https://a b", "ServiceBus__fullyQualifiedNamespace is 'https://a b', which is no host name; ")]
     public async Task A_setting_that_cannot_be_used_is_a_sentence_without_its_key(string? connection, string? space, string sentence)
     {
-        var settings = new FunctionsSettings { Road = "servicebus", ServiceBus = connection, ServiceBusNamespace = space };
+        var settings = new FunctionsSettings { Queue = "servicebus", ServiceBus = connection, ServiceBusNamespace = space };
 
-        var error = await Assert.ThrowsAsync<SanaException>(() => JobQueues.Open(settings, FileBlobs.Open(_folder.Path), _clock, default));
+        var error = await Assert.ThrowsAsync<SanaException>(() => AppQueue.Open(settings, FileBlobs.Open(_folder.Path), _clock, default));
 
         Assert.StartsWith(sentence, error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", error.ToString(), StringComparison.Ordinal);

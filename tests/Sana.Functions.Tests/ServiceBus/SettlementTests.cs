@@ -1,3 +1,4 @@
+using Sana.Jobs.Networks;
 using System.Text;
 using System.Text.Json;
 using Amqp.Types;
@@ -6,10 +7,6 @@ using Microsoft.Azure.Functions.Worker;
 using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
-using Sana.Functions.Durable;
-using Sana.Functions.Hosting;
-using Sana.Functions.Queue;
-using Sana.Functions.Rendering;
 using Sana.Inference.Diffusion;
 using Sana.Jobs.Generation;
 using Sana.Jobs.Queue;
@@ -28,8 +25,7 @@ public sealed class SettlementTests : IDisposable
 {
     private readonly TempFolder _folder = new();
     private readonly FakeTimeProvider _clock = new(TimeProvider.System.GetUtcNow());
-    private readonly EngineSlot _engine = new();
-    private readonly GuardedHttp _http = new(new UrlRules());
+    private readonly DurableClientHolder _engine = new();
     private readonly List<IDisposable> _opened = [];
     private BusListener _bus;
 
@@ -39,7 +35,6 @@ public sealed class SettlementTests : IDisposable
     {
         _opened.ForEach(part => part.Dispose());
         _bus.Dispose();
-        _http.Dispose();
         _folder.Dispose();
     }
 
@@ -251,19 +246,20 @@ public sealed class SettlementTests : IDisposable
     /// <summary>The gpu role's function on the bus; without a renderer its networks are still being loaded.</summary>
     private async Task<RenderFromServiceBus> Gpu(IRenderer? renderer)
     {
-        var settings = new FunctionsSettings { Role = "gpu", Blobs = Blobs, Road = "servicebus", ServiceBus = _bus.Connection, Checkpoint = "/weights" };
-        var wiring = new Wiring(cancellation => HostParts.Open(settings, _engine, _http, _clock, cancellation));
+        var settings = new FunctionsSettings { Role = "gpu", Blobs = Blobs, Queue = "servicebus", ServiceBus = _bus.Connection, Checkpoint = "/weights" };
         var source = new RendererSource(_ => Task.FromResult(renderer!));
+        var networks = new NetworkLoader();
+        var jobs = new AppJobs(settings, _engine, source, networks, _clock);
         var warm = new WarmUp(source, _clock, NullLogger<WarmUp>.Instance);
-        var desk = new RenderDesk(wiring, source, warm, _engine, settings, _clock, new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance), NullLogger<RenderDesk>.Instance);
-        _opened.AddRange(warm, source, wiring);
+        var processor = new MessageProcessor(jobs, warm, _clock, new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance), NullLogger<MessageProcessor>.Instance);
+        _opened.AddRange(warm, source, jobs, networks);
         if (renderer is not null)
         {
             await warm.StartAsync(CancellationToken.None);
             await warm.ExecuteTask!;
         }
 
-        return new RenderFromServiceBus(desk, _engine);
+        return new RenderFromServiceBus(processor, _engine);
     }
 
     private async Task<IAsyncDisposable> Host(RenderFromServiceBus gpu)

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Configuration;
-using Sana.Functions.Hosting;
 using Xunit;
 
 namespace Sana.Functions.Tests.Settings;
@@ -12,15 +11,15 @@ public sealed class FunctionsSettingsTests
         var settings = Read(("AzureWebJobsStorage", "UseDevelopmentStorage=true"));
 
         Assert.True(settings.IsGpu && settings.IsOrchestrator);
-        Assert.Equal(("azurite", "storage", "cpu"), (settings.Blobs, settings.Road, settings.Device));
+        Assert.Equal(("azurite", "storage", "cpu"), (settings.Blobs, settings.Queue, settings.Device));
     }
 
     [Theory]
     [InlineData("Sana:Role", "worker", "Sana__Role is 'worker'; use orchestrator, gpu or both.")]
-    [InlineData("Sana:Road", "rabbit", "Sana__Road is 'rabbit'; use servicebus or storage.")]
-    [InlineData("Sana:Road", "servicebus", "Sana__Road is servicebus: set ServiceBus or ServiceBus__fullyQualifiedNamespace too.")]
+    [InlineData("Sana:Queue", "rabbit", "Sana__Queue is 'rabbit'; use servicebus or storage.")]
+    [InlineData("Sana:Queue", "servicebus", "Sana__Queue is servicebus: set ServiceBus or ServiceBus__fullyQualifiedNamespace too.")]
     [InlineData("Sana:Role", "gpu", "Sana__Role is gpu: set Sana__Checkpoint to the folder of the weights.")]
-    [InlineData("AzureWebJobsStorage", "", "Sana__Road is storage: set AzureWebJobsStorage or AzureWebJobsStorage__accountName too.")]
+    [InlineData("AzureWebJobsStorage", "", "Sana__Queue is storage: set AzureWebJobsStorage or AzureWebJobsStorage__accountName too.")]
     public void A_setting_that_cannot_be_used_is_named_with_what_would(string name, string value, string sentence)
     {
         var error = Assert.Throws<SanaException>(() => Read(("AzureWebJobsStorage", "UseDevelopmentStorage=true"), (name, value)));

@@ -1,7 +1,5 @@
-using Sana.Functions.Hosting;
-using Sana.Functions.Rendering;
 using Sana.Functions.Tests.Roles;
-using Sana.Jobs.Curation;
+using Sana.Jobs.Networks;
 using Sana.Storage.Blobs;
 using Sana.Tests.Support;
 using Xunit;
@@ -53,9 +51,9 @@ public sealed class WeightsTests(OneAzurite azurite) : IDisposable
         var blobs = await BlobPlace.Parse(weights).Open(default);
         foreach (var file in Directory.EnumerateFiles(stored.Folder))
             await blobs.Put($"clip-b8/{Path.GetFileName(file)}", await File.ReadAllBytesAsync(file), default);
-        var settings = new FunctionsSettings { Role = "orchestrator", CurationWeights = weights };
+        using var networks = new NetworkLoader { CurationWeights = weights };
 
-        using var scorer = await new CurationParts(settings, TimeProvider.System).Lend(new CurationConfig()).Scorer(_disk.File("clip-b8"), default);
+        using var scorer = await networks.LoadClip(_disk.File("clip-b8"), default);
 
         Assert.Equal("clip-b8", scorer.Name);
     }

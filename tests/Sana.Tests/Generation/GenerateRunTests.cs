@@ -88,9 +88,7 @@ public sealed class GenerateRunTests : IDisposable
             foreach (var afterwards in new[] { false, true })
             {
                 var place = $"{deadline}-{afterwards}";
-                var blobs = new CrashingBlobs(FileBlobs.Open(_folder.File(place)), deadline, afterwards);
-                var death = await Record.ExceptionAsync(() => Run(blobs, new FakeRenderer(), batchSize));
-                crashed = death is CrashingBlobs.CrashException;
+                crashed = await Die(place, deadline, afterwards, batchSize);
 
                 await Run(place, batchSize: batchSize);
 
@@ -114,14 +112,12 @@ public sealed class GenerateRunTests : IDisposable
             {
                 var place = $"deaths-{Interlocked.Increment(ref n)}";
                 foreach (var (deadline, afterwards) in deaths)
-                {
-                    await Record.ExceptionAsync(() => Run(new CrashingBlobs(FileBlobs.Open(_folder.File(place)), deadline, afterwards), new FakeRenderer(), 3));
-                }
-
+                    await Die(place, deadline, afterwards, 3);
                 await Run(place, batchSize: 3);
                 return expected.SequenceEqual(Tree(place));
             },
-            iter: 20);
+            iter: 10,
+            threads: 1);
     }
 
     [Theory]
@@ -172,11 +168,11 @@ public sealed class GenerateRunTests : IDisposable
             job with { Prompts = PromptFile.Of(["other"]) },
         ];
 
-        string[] ids = [.. jobs.Select(j => GenerateRun.Prepare(j, new FakeRenderer()).RunId), GenerateRun.Prepare(job, new FakeRenderer { Fingerprint = "g" }).RunId];
+        string[] ids = [.. jobs.Select(j => Submission.Check(j, new FakeRenderer())), Submission.Check(job, new FakeRenderer { Fingerprint = "g" })];
 
         Assert.Equal(ids.Length, ids.Distinct().Count());
-        Assert.Equal(ids[0], GenerateRun.Prepare(Job(2), new FakeRenderer()).RunId);
-        Assert.Equal(ids[0], GenerateRun.Prepare(job with { Options = job.Options with { Width = 64 }, Quality = 80 }, new FakeRenderer()).RunId);
+        Assert.Equal(ids[0], Submission.Check(Job(2), new FakeRenderer()));
+        Assert.Equal(ids[0], Submission.Check(job with { Options = job.Options with { Width = 64 }, Quality = 80 }, new FakeRenderer()));
     }
 
     [Fact]
@@ -184,11 +180,10 @@ public sealed class GenerateRunTests : IDisposable
     {
         var blobs = FileBlobs.Open(_folder.File("out"));
         var job = Job(1) with { Run = "posters-2" };
-        await GenerateRun.Prepare(job, new FakeRenderer()).Execute(blobs, null, None);
+        await Run(blobs, new FakeRenderer(), job);
 
-        var other = GenerateRun.Prepare(job with { Seed = 9 }, new FakeRenderer());
+        var error = await Assert.ThrowsAsync<SanaException>(() => Run(blobs, new FakeRenderer(), job with { Seed = 9 }));
 
-        var error = await Assert.ThrowsAsync<SanaException>(() => other.Execute(blobs, null, None));
         Assert.Contains("--run", error.Message, StringComparison.Ordinal);
     }
 
@@ -199,40 +194,31 @@ public sealed class GenerateRunTests : IDisposable
     [InlineData("a/b")]
     [InlineData("-a")]
     public void A_name_that_is_no_name_is_refused(string name) =>
-        Assert.Throws<SanaException>(() => GenerateRun.Prepare(Job(1) with { Run = name }, new FakeRenderer()));
+        Assert.Throws<UnusableJobException>(() => Submission.Check(Job(1) with { Run = name }, new FakeRenderer()));
 
     [Fact]
     public void Options_that_do_not_fit_are_refused_before_anything_is_written() =>
-        Assert.Throws<InferenceException>(() => GenerateRun.Prepare(Job(1) with { Options = new GenerateOptions { Width = 33 } }, new FakeRenderer()));
+        Assert.Throws<InferenceException>(() => Submission.Check(Job(1) with { Options = new GenerateOptions { Width = 33 } }, new FakeRenderer()));
 
     [Fact]
-    public async Task Progress_ends_at_the_total()
+    public async Task A_place_that_cannot_be_written_ends_the_run_and_says_why()
     {
-        var seen = new List<RunProgress>();
-        var run = GenerateRun.Prepare(Job(2), new FakeRenderer());
+        var error = await Assert.ThrowsAsync<SanaException>(() => Run(new FullBlobs(FileBlobs.Open(_folder.File("out"))), new FakeRenderer(), Job(2)));
 
-        await run.Execute(FileBlobs.Open(_folder.File("out")), new Listener(seen), None);
-
-        Assert.Equal(9, run.Total);
-        Assert.Equal((9L, 9L), (seen[^1].Done, seen[^1].Total));
-        Assert.Contains(seen, progress => progress.Stage.Stage == "denoise" && progress.Rendering == 2);
+        Assert.Equal("The disk is full.", error.Message);
     }
 
     [Fact]
     public async Task A_stop_leaves_a_run_that_goes_on()
     {
         await Run("whole");
-        using var stop = new CancellationTokenSource();
-        var stopper = new Listener([], progress =>
+        await using (var host = await MemoryHost.Open(FileBlobs.Open(_folder.File("out")), new FakeRenderer { Pause = TimeSpan.FromMilliseconds(50) }))
         {
-            if (progress.Done == 4)
-            {
-                stop.Cancel();
-            }
-        });
-        var run = GenerateRun.Prepare(Job(2), new FakeRenderer());
+            await Submission.Start(host.Client, host.Blobs, "f", Job(2), pace: null, None);
+            while (host.Worker.Handled < 2)
+                await Task.Delay(5);
+        }
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => run.Execute(FileBlobs.Open(_folder.File("out")), stopper, stop.Token));
         var summary = await Run("out");
 
         Assert.InRange(summary.Skipped, 1, 8);
@@ -242,9 +228,18 @@ public sealed class GenerateRunTests : IDisposable
     private static string Hash(byte[] bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
 
     private Task<RunSummary> Run(string place, FakeRenderer? renderer = null, int batchSize = 2) =>
-        Run(FileBlobs.Open(_folder.File(place)), renderer ?? new FakeRenderer(), batchSize);
+        Run(FileBlobs.Open(_folder.File(place)), renderer ?? new FakeRenderer(), Job(batchSize));
 
-    private Task<RunSummary> Run(IBlobs blobs, FakeRenderer renderer, int batchSize) => GenerateRun.Prepare(Job(batchSize), renderer).Execute(blobs, null, None);
+    private static Task<RunSummary> Run(IBlobs blobs, FakeRenderer renderer, GenerateJob job) => MemoryHost.Run(blobs, renderer, job);
+
+    /// <summary>A run whose process dies at a write; false when it ended before.</summary>
+    private async Task<bool> Die(string place, int deadline, bool afterwards, int batchSize)
+    {
+        var blobs = new CrashingBlobs(FileBlobs.Open(_folder.File(place)), deadline, afterwards);
+        await using var host = await MemoryHost.Open(blobs, new FakeRenderer());
+        var started = await Submission.Start(host.Client, host.Blobs, "f", Job(batchSize), pace: null, None);
+        return await Task.WhenAny(blobs.Crash, host.Client.Wait(started.Instance.Id)) == blobs.Crash;
+    }
 
     private GenerateJob Job(int batchSize)
     {
@@ -266,12 +261,24 @@ public sealed class GenerateRunTests : IDisposable
         .Select(file => Path.GetRelativePath(_folder.File(place), file))
         .Order(StringComparer.Ordinal)];
 
-    private sealed class Listener(List<RunProgress> seen, Action<RunProgress>? then = null) : IProgress<RunProgress>
+    /// <summary>A place where images cannot be written.</summary>
+    private sealed class FullBlobs(IBlobs inner) : IBlobs
     {
-        public void Report(RunProgress value)
-        {
-            seen.Add(value);
-            then?.Invoke(value);
-        }
+        public string Place => inner.Place;
+
+        public Task<bool> PutIfAbsent(string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) =>
+            name.EndsWith(".png", StringComparison.Ordinal) ? throw new SanaException("The disk is full.") : inner.PutIfAbsent(name, bytes, cancellationToken);
+
+        public Task Put(string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) => inner.Put(name, bytes, cancellationToken);
+
+        public Task<byte[]?> Read(string name, CancellationToken cancellationToken) => inner.Read(name, cancellationToken);
+
+        public Task Write(string name, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) => inner.Write(name, write, cancellationToken);
+
+        public Task<Stream?> Open(string name, CancellationToken cancellationToken) => inner.Open(name, cancellationToken);
+
+        public Task<bool> Exists(string name, CancellationToken cancellationToken) => inner.Exists(name, cancellationToken);
+
+        public IAsyncEnumerable<BlobEntry> List(string prefix, CancellationToken cancellationToken) => inner.List(prefix, cancellationToken);
     }
 }

@@ -1,3 +1,4 @@
+using Sana.Jobs.Networks;
 using System.Diagnostics;
 using DurableTask.Core;
 using DurableTask.Sqlite;
@@ -44,7 +45,7 @@ public sealed class LocalHostTests(AzuriteFixture azurite) : IDisposable
 
         using var node = Process.Start("node", [NodePackages.File("..", "send-job.mjs"), azurite.Connection, name, Body]);
         await node.WaitForExitAsync();
-        var result = await Eventually(() => host.Results.Read("01JNODE", default));
+        var result = await Eventually(() => new JobResults(host.Blobs).Read("01JNODE", default));
 
         Assert.Equal((JobStatus.Succeeded, "01JBATCH", "cpu"), (result.Status, result.BatchId, result.Device));
         var image = Assert.Single(result.Images);
@@ -68,7 +69,7 @@ public sealed class LocalHostTests(AzuriteFixture azurite) : IDisposable
         using (var queue = SqliteJobQueue.Open(_folder.File("data/queue.db"), TimeProvider.System))
             Assert.Equal(new QueueCounts(1, 0, 0), await queue.Count());
         await using var next = await Open();
-        var result = await Eventually(() => next.Results.Read("a", default));
+        var result = await Eventually(() => new JobResults(next.Blobs).Read("a", default));
 
         Assert.Equal((JobStatus.Succeeded, 1), (result.Status, result.Attempts));
     }
@@ -158,9 +159,7 @@ public sealed class LocalHostTests(AzuriteFixture azurite) : IDisposable
 
     private Task<LocalHost> Open() => LocalHost.Open(
         new LocalOptions { Data = _folder.File("data"), Checkpoint = "fake", Worker = new RenderWorkerOptions { Grace = TimeSpan.Zero } },
-        _ => Task.FromResult<IRenderer>(_renderer),
-        new MemoryStream(),
-        default);
+        _ => Task.FromResult<IRenderer>(_renderer));
 
     private string Copy(string checkpoint)
     {

@@ -269,7 +269,7 @@ public sealed class AzureJobQueueTests(AzuriteFixture azurite) : JobQueueTests
     }
 
     private protected override Task<IJobQueue> Open() =>
-        QueuePlace.Open($"{azurite.Connection};Queue={_name}", Folder.Path, FileBlobs.Open(Folder.File("blobs")), TimeProvider.System, default);
+        QueuePlace.Open($"{azurite.Connection};Queue={_name}", FileBlobs.Open(Folder.File("blobs")), default);
 
     // The service's clock is its own.
     private protected override Task Pass(TimeSpan time) => Task.Delay(time);

@@ -1,4 +1,4 @@
-using Sana.Local.Serve;
+using Sana.Local.Hosting;
 using Sana.Tests.Support;
 using Xunit;
 
@@ -11,7 +11,7 @@ public sealed class ServeConfigTests
     {
         using var folder = new TempFolder();
 
-        Assert.Equal([80, 443], ServeConfig.Read(folder.Path).WebhookPorts);
+        Assert.Equal([80, 443], ServerFile.Read(folder.Path).WebhookPorts);
     }
 
     [Theory]
@@ -28,6 +28,6 @@ public sealed class ServeConfigTests
         using var folder = new TempFolder();
         File.WriteAllText(folder.File("sana.json"), json);
 
-        Assert.Contains(part, Assert.Throws<SanaException>(() => ServeConfig.Read(folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(part, Assert.Throws<SanaException>(() => ServerFile.Read(folder.Path)).Message, StringComparison.Ordinal);
     }
 }

@@ -6,22 +6,24 @@ namespace Sana.Tests.Support;
 /// <summary>Blobs of a process that dies at its n-th write: before it, or after it and before anybody hears of it. Everything later is refused too.</summary>
 internal sealed class CrashingBlobs(IBlobs inner, int deadline, bool afterwards) : IBlobs
 {
+    private readonly TaskCompletionSource _crash = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _writes;
 
     public string Place => inner.Place;
 
-    public bool Crashed => Volatile.Read(ref _writes) >= deadline;
+    /// <summary>Ends with the first refusal.</summary>
+    public Task Crash => _crash.Task;
 
     public async Task<bool> PutIfAbsent(string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
         var write = Interlocked.Increment(ref _writes);
         if (write > deadline || (write == deadline && !afterwards))
         {
-            throw new CrashException();
+            throw Refuse();
         }
 
         var written = await inner.PutIfAbsent(name, bytes, cancellationToken);
-        return write < deadline ? written : throw new CrashException();
+        return write < deadline ? written : throw Refuse();
     }
 
     public Task Put(string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) => inner.Put(name, bytes, cancellationToken);
@@ -42,5 +44,9 @@ internal sealed class CrashingBlobs(IBlobs inner, int deadline, bool afterwards)
         }
     }
 
-    internal sealed class CrashException : Exception;
+    private InvalidOperationException Refuse()
+    {
+        _crash.TrySetResult();
+        return new InvalidOperationException("The process is dead.");
+    }
 }

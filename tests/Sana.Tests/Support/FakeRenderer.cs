@@ -1,3 +1,4 @@
+using Sana.Jobs.Networks;
 using Sana.Inference;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
@@ -16,6 +17,9 @@ internal sealed class FakeRenderer : IRenderer
 
     public string ModelName => "fake";
 
+    /// <summary>What one batch takes.</summary>
+    public TimeSpan Pause { get; init; }
+
     public GenerateOptions Resolve(GenerateOptions options) => options.Width % 32 is null or 0
         ? options with { Width = options.Width ?? 64, Height = options.Height ?? 32, Steps = options.Steps ?? 2, Solver = options.Solver ?? SolverKind.FlowDpm }
         : throw new InferenceException($"Width {options.Width} is not a multiple of 32.");
@@ -23,6 +27,7 @@ internal sealed class FakeRenderer : IRenderer
     public IReadOnlyList<GeneratedImage> Generate(
         IReadOnlyList<ImageRequest> batch, GenerateOptions resolved, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
     {
+        cancellationToken.WaitHandle.WaitOne(Pause);
         cancellationToken.ThrowIfCancellationRequested();
         Batches.Add(batch);
         progress?.Report(new GenerateProgress("denoise", resolved.Steps!.Value, resolved.Steps.Value));

@@ -1,3 +1,4 @@
+using Sana.Jobs.Networks;
 using Sana.Inference.Diffusion;
 using Sana.Jobs.Generation;
 

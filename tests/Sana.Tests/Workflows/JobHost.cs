@@ -1,3 +1,4 @@
+using Sana.Jobs.Networks;
 using System.Collections.Concurrent;
 using DurableTask.Sqlite;
 using Microsoft.DurableTask.Testing.Sidecar;

@@ -168,11 +168,11 @@ internal static class JobScenarios
         return $"{end.Status} {summary.Succeeded}/{summary.Failed}/{summary.Rejected}{told}";
     }
 
-    /// <summary>The run's tree against that of the same job done directly.</summary>
+    /// <summary>The run's tree against that of the same job on a host in memory.</summary>
     private static async Task<string> Compare(JobHost host, GenerateJob job)
     {
         var direct = FileBlobs.Open(host.File("direct"));
-        await GenerateRun.Prepare(job, new FakeRenderer()).Execute(direct, null, default);
+        await MemoryHost.Run(direct, new FakeRenderer(), job);
         var (expected, actual) = (await Tree.Of(direct, "runs/"), await Tree.Of(host.Blobs, "runs/"));
         Assert.Equal(expected, actual);
         return "same tree";

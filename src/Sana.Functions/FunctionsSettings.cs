@@ -1,0 +1,107 @@
+using Microsoft.Extensions.Configuration;
+
+namespace Sana.Functions;
+
+/// <summary>What an app is told, as app settings: <c>Sana__Name</c> in the environment, <c>Sana:Name</c> in local.settings.json.</summary>
+public sealed record FunctionsSettings
+{
+    /// <value><c>orchestrator</c>, <c>gpu</c> or <c>both</c>. Default both, for one machine.</value>
+    public string Role { get; init; } = "both";
+
+    /// <value>Where outputs go, as <c>sana</c> takes it. Default Azurite.</value>
+    public string Blobs { get; init; } = "azurite";
+
+    /// <value>The queue to the GPU: <c>servicebus</c> or <c>storage</c>. Default storage.</value>
+    public string Queue { get; init; } = "storage";
+
+    /// <value>cpu, cuda or cuda:N. Default cpu.</value>
+    public string Device { get; init; } = "cpu";
+
+    /// <value>Of the gpu role: folder of the checkpoint.</value>
+    public string? Checkpoint { get; init; }
+
+    /// <value>Of the gpu role: the place of blobs that the folder is filled from. Default none: the folder is there.</value>
+    public string? Weights { get; init; }
+
+    /// <value>Of the orchestrator: place of images that the schedule curates. Default none.</value>
+    public string? CurationSource { get; init; }
+
+    /// <value>Of the orchestrator: the dataset that it curates them into. Default <c>inbox</c>.</value>
+    public string CurationDataset { get; init; } = "inbox";
+
+    /// <value>Of the orchestrator: the place of blobs whose folders hold networks of curation, CLIP and captioners. Default none: their folders are there.</value>
+    public string? CurationWeights { get; init; }
+
+    /// <value>Of the orchestrator: resource id of the Service Bus queue, by which its length is asked.</value>
+    public string? QueueResource { get; init; }
+
+    /// <value>Setting <c>CurationCron</c>: when it curates, NCRONTAB, UTC.</value>
+    public string CurationCron { get; init; } = "0 0 2 * * *";
+
+    /// <value>Setting <c>ServiceBus</c>, which the trigger reads too: a connection string, where there is one, such as the emulator's.</value>
+    public string? ServiceBus { get; init; }
+
+    /// <value>Setting <c>ServiceBus:fullyQualifiedNamespace</c>, which the trigger reads too.</value>
+    public string? ServiceBusNamespace { get; init; }
+
+    /// <value>Setting <c>AzureWebJobsStorage</c>: a connection string, where there is one.</value>
+    public string? HostStorage { get; init; }
+
+    /// <value>Setting <c>AzureWebJobsStorage:accountName</c>.</value>
+    public string? HostAccount { get; init; }
+
+    /// <value><c>WEBSITE_HOSTNAME</c>, which the platform and Core Tools set: the app's name in URLs. The host hands requests on to this process under a name of its own.</value>
+    public string? Hostname { get; init; }
+
+    /// <value>This app renders.</value>
+    public bool IsGpu => Role is "gpu" or "both";
+
+    /// <value>This app orchestrates.</value>
+    public bool IsOrchestrator => Role is "orchestrator" or "both";
+
+    /// <summary>Reads and checks the settings.</summary>
+    /// <exception cref="SanaException">One is missing or is none of its values.</exception>
+    public static FunctionsSettings Read(IConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        var section = configuration.GetSection("Sana");
+        var plain = new FunctionsSettings();
+        var settings = new FunctionsSettings
+        {
+            Role = section["Role"] ?? plain.Role,
+            Blobs = section["Blobs"] ?? plain.Blobs,
+            Queue = section["Queue"] ?? plain.Queue,
+            Device = section["Device"] ?? plain.Device,
+            Checkpoint = Given(section["Checkpoint"]),
+            Weights = Given(section["Weights"]),
+            CurationSource = Given(section["CurationSource"]),
+            CurationDataset = Given(section["CurationDataset"]) ?? plain.CurationDataset,
+            CurationWeights = Given(section["CurationWeights"]),
+            QueueResource = Given(section["QueueResource"]),
+            CurationCron = configuration["CurationCron"] ?? plain.CurationCron,
+            ServiceBus = Given(configuration["ServiceBus"]),
+            ServiceBusNamespace = Given(configuration["ServiceBus:fullyQualifiedNamespace"]),
+            HostStorage = Given(configuration["AzureWebJobsStorage"]),
+            HostAccount = Given(configuration["AzureWebJobsStorage:accountName"]),
+            Hostname = Given(configuration["WEBSITE_HOSTNAME"]),
+        };
+        settings.Check();
+        return settings;
+    }
+
+    private void Check()
+    {
+        if (!IsGpu && !IsOrchestrator)
+            throw new SanaException($"Sana__Role is '{Role}'; use orchestrator, gpu or both.");
+        if (Queue is not ("servicebus" or "storage"))
+            throw new SanaException($"Sana__Queue is '{Queue}'; use servicebus or storage.");
+        if (Queue == "servicebus" && ServiceBus is null && ServiceBusNamespace is null)
+            throw new SanaException("Sana__Queue is servicebus: set ServiceBus or ServiceBus__fullyQualifiedNamespace too.");
+        if (Queue == "storage" && HostStorage is null && HostAccount is null)
+            throw new SanaException("Sana__Queue is storage: set AzureWebJobsStorage or AzureWebJobsStorage__accountName too.");
+        if (Role == "gpu" && Checkpoint is null)
+            throw new SanaException("Sana__Role is gpu: set Sana__Checkpoint to the folder of the weights.");
+    }
+
+    private static string? Given(string? text) => string.IsNullOrWhiteSpace(text) ? null : text;
+}

@@ -1,0 +1,108 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.DurableTask.Client;
+using Sana.Jobs.Http;
+
+namespace Sana.Functions;
+
+/// <summary>From a request to the handlers that both hosts share.</summary>
+internal sealed class ApiRequests(AppJobs jobs, DurableClientHolder durableClient, FunctionsSettings settings)
+{
+    public async Task<IResult> Handle(HttpRequest request, DurableTaskClient durable, Func<ApiHandlers, Task<IResult>> handle)
+    {
+        durableClient.Use(durable);
+        if (settings.Hostname is { } name)
+            (request.Scheme, request.Host) = (name.StartsWith("localhost", StringComparison.Ordinal) ? "http" : "https", new HostString(name));
+        // Storage that does not answer, or a configuration that cannot be used, is told. The next request tries again.
+        return await Answer.To(request, async () => await handle((await jobs.Get(request.HttpContext.RequestAborted)).Api));
+    }
+}
+
+/// <summary>Jobs, and the images endpoint of OpenAI's clients. The same paths as <c>sana serve</c>; the host asks for its own key.</summary>
+internal sealed class JobFunctions(ApiRequests requests)
+{
+    [Function("PostImages")]
+    public Task<IResult> PostImages([HttpTrigger(AuthorizationLevel.Function, "post", Route = "v1/images/generations")] HttpRequest request, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Images.Generate(request));
+
+    [Function("PostJob")]
+    public Task<IResult> PostJob([HttpTrigger(AuthorizationLevel.Function, "post", Route = "v1/jobs")] HttpRequest request, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Jobs.Post(request));
+
+    [Function("PutJob")]
+    public Task<IResult> PutJob([HttpTrigger(AuthorizationLevel.Function, "put", Route = "v1/jobs/{id}")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Jobs.Put(request, id));
+
+    [Function("ListJobs")]
+    public Task<IResult> ListJobs([HttpTrigger(AuthorizationLevel.Function, "get", Route = "v1/jobs")] HttpRequest request, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Jobs.List(request));
+
+    [Function("GetJob")]
+    public Task<IResult> GetJob([HttpTrigger(AuthorizationLevel.Function, "get", Route = "v1/jobs/{id}")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Jobs.Get(request, id));
+
+    [Function("DeleteJob")]
+    public Task<IResult> DeleteJob([HttpTrigger(AuthorizationLevel.Function, "delete", Route = "v1/jobs/{id}")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Jobs.Delete(request, id));
+}
+
+/// <summary>Batches: generation runs.</summary>
+internal sealed class BatchFunctions(ApiRequests requests)
+{
+    [Function("PostBatch")]
+    public Task<IResult> PostBatch([HttpTrigger(AuthorizationLevel.Function, "post", Route = "v1/batches")] HttpRequest request, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Batches.Post(request));
+
+    [Function("PutBatch")]
+    public Task<IResult> PutBatch([HttpTrigger(AuthorizationLevel.Function, "put", Route = "v1/batches/{id}")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Batches.Put(request, id));
+
+    [Function("ListBatches")]
+    public Task<IResult> ListBatches([HttpTrigger(AuthorizationLevel.Function, "get", Route = "v1/batches")] HttpRequest request, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Batches.List(request));
+
+    [Function("GetBatch")]
+    public Task<IResult> GetBatch([HttpTrigger(AuthorizationLevel.Function, "get", Route = "v1/batches/{id}")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Batches.Get(request, id));
+
+    [Function("DeleteBatch")]
+    public Task<IResult> DeleteBatch([HttpTrigger(AuthorizationLevel.Function, "delete", Route = "v1/batches/{id}")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Batches.Delete(request, id));
+
+    [Function("RetryBatch")]
+    public Task<IResult> RetryBatch([HttpTrigger(AuthorizationLevel.Function, "post", Route = "v1/batches/{id}/retry")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Batches.Retry(request, id));
+
+    [Function("ReportBatch")]
+    public Task<IResult> ReportBatch([HttpTrigger(AuthorizationLevel.Function, "get", Route = "v1/batches/{id}/report")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Batches.Report(request, id));
+}
+
+/// <summary>Curation runs.</summary>
+internal sealed class DatasetFunctions(ApiRequests requests)
+{
+    private const string Runs = "v1/datasets/{name}/runs";
+    private const string Run = "v1/datasets/{name}/runs/{version}";
+
+    [Function("PostDatasetRun")]
+    public Task<IResult> PostRun([HttpTrigger(AuthorizationLevel.Function, "post", Route = Runs)] HttpRequest request, string name, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Datasets.Post(request, name));
+
+    [Function("GetDatasetRun")]
+    public Task<IResult> GetRun([HttpTrigger(AuthorizationLevel.Function, "get", Route = Run)] HttpRequest request, string name, string version, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Datasets.Get(request, name, version));
+
+    [Function("DeleteDatasetRun")]
+    public Task<IResult> DeleteRun([HttpTrigger(AuthorizationLevel.Function, "delete", Route = Run)] HttpRequest request, string name, string version, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Datasets.Delete(request, name, version));
+}
+
+/// <summary>Outputs, by the signed links that answers hold: whoever fetches an image's URL sends nothing but the URL, so no key of the host is asked for.</summary>
+internal sealed class BlobFunctions(ApiRequests requests)
+{
+    [Function("GetBlob")]
+    public Task<IResult> GetBlob([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/blobs/{*name}")] HttpRequest request, string name, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Parts.Links.Opens(name, request.Query["exp"], request.Query["sig"])
+            ? api.Blobs.Get(request, name)
+            : Task.FromResult(Answer.For(request, 401)));
+}

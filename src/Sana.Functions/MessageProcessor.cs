@@ -1,0 +1,104 @@
+using System.Diagnostics.CodeAnalysis;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Sana.Jobs.Queue;
+using Sana.Jobs.Rendering;
+
+namespace Sana.Functions;
+
+/// <summary>
+/// One message of either road to its verdict. A GPU holds one image at a time: who comes while another is at it waits. When the process is told to stop, the render is called back, and
+/// the process stays until its message was returned.
+/// </summary>
+[SuppressMessage("Reliability", "CA1001", Justification = "A message that comes while the process stops must still find the semaphore; it holds nothing but memory.")]
+internal sealed class MessageProcessor(
+    AppJobs jobs, WarmUp warm, TimeProvider clock, IHostApplicationLifetime lifetime, ILogger<MessageProcessor> log) : IHostedService
+{
+    private static readonly TimeSpan _whileCold = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan _longestPause = TimeSpan.FromMinutes(1);
+
+    private static readonly RenderWorkerOptions _options = new();
+
+    private readonly SemaphoreSlim _gpu = new(1);
+
+    /// <summary>Judges a message and carries its verdict out, which a stop does not end.</summary>
+    /// <param name="message">As it came. A return is never at once, so that a replica without a GPU does not spin, but when the process stops.</param>
+    /// <param name="carry">Completes, returns or buries it. Its token is canceled when the process stops.</param>
+    /// <param name="stop">The host wants the invocation to end.</param>
+    public async Task Serve(QueuedJob message, Func<Verdict, CancellationToken, Task> carry, CancellationToken stop)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, lifetime.ApplicationStopping);
+        await _gpu.WaitAsync(CancellationToken.None);
+        try
+        {
+            var verdict = await Carefully(message, either.Token);
+            if (verdict.Reason is not null)
+                log.MessageEnded(message.Id, verdict.Kind, verdict.Reason, verdict.Message);
+            else if (verdict.Kind == VerdictKind.Abandon)
+                log.GoesBack(message.Id);
+            await carry(verdict, either.Token);
+        }
+        finally
+        {
+            _gpu.Release();
+        }
+    }
+
+    /// <summary>
+    /// Sends a returned message anew for later, where the queue itself cannot delay one. False when that cannot be done, because it is no job's, or because blobs or queue do not answer:
+    /// it must then be returned as it is.
+    /// </summary>
+    public async Task<bool> SendLater(QueuedJob message, TimeSpan delay, CancellationToken cancellationToken)
+    {
+        if (ReturnedJobs.Read(message.Body) is not { } job)
+            return false;
+        try
+        {
+            var parts = await jobs.Get(cancellationToken);
+            return await parts.Queue.Send(job with { Returned = message.Deliveries }, delay, cancellationToken);
+        }
+        catch (SanaException error)
+        {
+            log.NotSentLater(message.Id, error.Message);
+            return false;
+        }
+    }
+
+    /// <summary>Waits a delay, a minute at most, or until the process stops.</summary>
+    public async Task Pause(TimeSpan delay, CancellationToken stop) =>
+        await Task.Delay(delay < _longestPause ? delay : _longestPause, clock, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+    Task IHostedService.StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>Keeps the process until the message in hand was returned.</summary>
+    Task IHostedService.StopAsync(CancellationToken cancellationToken) => _gpu.WaitAsync(cancellationToken);
+
+    private async Task<Verdict> Carefully(QueuedJob message, CancellationToken stop)
+    {
+        try
+        {
+            return await Decide(message, stop);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return new Verdict(VerdictKind.Abandon);
+        }
+        catch (Exception error)
+        {
+            // Not even the failure could be written down: blobs, queue or engine are gone for now.
+            return new Verdict(VerdictKind.Abandon, _options.DelayAfter(Math.Min(message.Deliveries, 20)), FaultReason.TransientIo, error.Message);
+        }
+    }
+
+    private async Task<Verdict> Decide(QueuedJob message, CancellationToken stop)
+    {
+        if (stop.IsCancellationRequested)
+            return new Verdict(VerdictKind.Abandon);
+        // What is no job needs no networks to be buried.
+        if (warm.State != WorkerState.Warm && ReturnedJobs.Read(message.Body) is not null)
+            return new Verdict(VerdictKind.Abandon, _whileCold, FaultReason.TransientIo, warm.Fault ?? "The networks are being loaded.");
+        var parts = await jobs.Get(CancellationToken.None);
+        // Rendering holds its thread for minutes; the host's own must stay free to renew the lock.
+        return await Task.Run(() => parts.Jobs.Handler.Handle(message, progress: null, stop), CancellationToken.None);
+    }
+}

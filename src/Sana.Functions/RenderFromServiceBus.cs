@@ -1,0 +1,48 @@
+using Azure.Messaging.ServiceBus;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.DurableTask.Client;
+using Sana.Jobs.Queue;
+using Sana.Jobs.Rendering;
+
+namespace Sana.Functions;
+
+/// <summary>The gpu role's trigger on Service Bus. It settles its message itself (host.json: autoCompleteMessages false), and the host renews the lock meanwhile.</summary>
+internal sealed class RenderFromServiceBus(MessageProcessor processor, DurableClientHolder durableClient)
+{
+    [Function("RenderFromServiceBus")]
+    public async Task Run(
+        [ServiceBusTrigger(AppQueue.Name, Connection = "ServiceBus")] ServiceBusReceivedMessage message,
+        ServiceBusMessageActions actions,
+        [DurableClient] DurableTaskClient durable,
+        FunctionContext context)
+    {
+        durableClient.Use(durable);
+        await Settle(message, actions, context.CancellationToken);
+    }
+
+    /// <summary>One message from its body to the action that ends its delivery.</summary>
+    internal async Task Settle(ServiceBusReceivedMessage message, ServiceBusMessageActions actions, CancellationToken stop)
+    {
+        var job = ServiceBusJobQueue.Read(message);
+        await processor.Serve(job, (verdict, stopping) => Carry(message, job, verdict, actions, stopping), stop);
+    }
+
+    private async Task Carry(ServiceBusReceivedMessage message, QueuedJob job, Verdict verdict, ServiceBusMessageActions actions, CancellationToken stop)
+    {
+        if (verdict.Kind == VerdictKind.Bury)
+        {
+            var (reason, sentence) = (ServiceBusJobQueue.Short(verdict.Reason!), ServiceBusJobQueue.Short(verdict.Message!));
+            await actions.DeadLetterMessageAsync(message, deadLetterReason: reason, deadLetterErrorDescription: sentence, cancellationToken: CancellationToken.None);
+        }
+        else if (verdict.Kind == VerdictKind.Complete || (verdict.Delay > TimeSpan.Zero && await processor.SendLater(job, verdict.Delay, CancellationToken.None)))
+        {
+            await actions.CompleteMessageAsync(message, CancellationToken.None);
+        }
+        else
+        {
+            // It would come back at once and use up its deliveries, so the delay passes here, in part.
+            await processor.Pause(verdict.Delay, stop);
+            await actions.AbandonMessageAsync(message, cancellationToken: CancellationToken.None);
+        }
+    }
+}

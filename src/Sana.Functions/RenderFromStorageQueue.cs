@@ -1,0 +1,29 @@
+using Azure.Storage.Queues.Models;
+using Microsoft.Azure.Functions.Worker;
+using Microsoft.DurableTask.Client;
+using Sana.Jobs.Queue;
+using Sana.Jobs.Rendering;
+
+namespace Sana.Functions;
+
+/// <summary>The gpu role's trigger on a queue of Azure Storage, where a message that the function ends without an exception is done.</summary>
+internal sealed class RenderFromStorageQueue(MessageProcessor processor, AppJobs jobs, DurableClientHolder durableClient)
+{
+    [Function("RenderFromStorageQueue")]
+    public async Task Run(
+        [QueueTrigger(AppQueue.Name, Connection = "AzureWebJobsStorage")] QueueMessage message, [DurableClient] DurableTaskClient durable, FunctionContext context)
+    {
+        durableClient.Use(durable);
+        var read = AzureJobQueue.Read(message);
+        var job = new QueuedJob { Id = read.Id, Receipt = read.Receipt, Body = read.Body, Deliveries = read.Deliveries + ReturnedJobs.Of(read.Body), Sent = read.Sent };
+        await processor.Serve(job, (verdict, _) => Carry(job, verdict), context.CancellationToken);
+    }
+
+    private async Task Carry(QueuedJob job, Verdict verdict)
+    {
+        if (verdict.Kind == VerdictKind.Bury)
+            await (await jobs.Get(CancellationToken.None)).Queue.Bury(job, verdict.Reason!, verdict.Message!, CancellationToken.None);
+        else if (verdict.Kind == VerdictKind.Abandon && !await processor.SendLater(job, verdict.Delay, CancellationToken.None))
+            throw new InvalidOperationException($"Message {job.Id} goes back: {verdict.Message}");
+    }
+}

@@ -1,0 +1,21 @@
+using Sana.Inference.Diffusion;
+
+namespace Sana.Jobs.Networks;
+
+/// <summary>What turns requests into pixels: the Sana pipeline, or a stand-in where no network is wanted.</summary>
+public interface IRenderer
+{
+    /// <summary>SHA-256 of what identifies the checkpoint, in hex.</summary>
+    string Fingerprint { get; }
+
+    /// <summary>The checkpoint's name.</summary>
+    string ModelName { get; }
+
+    /// <summary>Fills every default from the checkpoint.</summary>
+    /// <exception cref="Inference.InferenceException">An option is out of range for this checkpoint.</exception>
+    GenerateOptions Resolve(GenerateOptions options);
+
+    /// <summary>Renders one batch; the result has one entry per request, in order.</summary>
+    IReadOnlyList<GeneratedImage> Generate(
+        IReadOnlyList<ImageRequest> batch, GenerateOptions resolved, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken);
+}

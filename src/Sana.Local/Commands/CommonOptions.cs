@@ -1,0 +1,89 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Numerics;
+
+namespace Sana.Local.Commands;
+
+/// <summary>Options that several commands have, and numbers whose errors say the range.</summary>
+internal static class CommonOptions
+{
+    public static Option<bool> Json() => new("--json") { Description = "Print one JSON object instead of text. Default: off." };
+
+    public static Argument<string> Checkpoint()
+    {
+        var checkpoint = new Argument<string>("checkpoint") { Description = "Folder of a checkpoint: of Sana in diffusers layout (it holds model_index.json), of CLIP or of a captioner (config.json)." };
+        checkpoint.Validators.Add(result => Exists(result.GetValueOrDefault<string>(), result.AddError));
+        return checkpoint;
+    }
+
+    public static Option<string> CheckpointOption()
+    {
+        var checkpoint = new Option<string>("--checkpoint", "-c")
+        {
+            Description = "Folder of a Sana checkpoint in diffusers layout: it holds model_index.json. Missing graphs are built.",
+            HelpName = "folder",
+            Required = true,
+        };
+        checkpoint.Validators.Add(result => Exists(result.GetValueOrDefault<string>(), result.AddError));
+        return checkpoint;
+    }
+
+    public static Option<string?> Device() => new("--device") { Description = "cpu, cuda or cuda:N with N 0…63. Default: cpu." };
+
+    public static Option<string?> Place(string name, string otherwise) => new(name, "-o")
+    {
+        Description = $"Folder; azurite[:container[/prefix]]; storage connection string, with ;Container=name[/prefix]; https://account.blob.core.windows.net/container[/prefix]. {otherwise}",
+        HelpName = "place",
+    };
+
+    public static Option<string> Data() => new("--data")
+    {
+        Description = "Folder of the journal and the queue. Default: sana-data.",
+        HelpName = "folder",
+        DefaultValueFactory = _ => "sana-data",
+    };
+
+    public static Option<string?> Journal(string otherwise) => new("--journal")
+    {
+        Description = $"Where instances are kept. sqlite: in the data folder, for one process. Or a storage account that several processes share: azurite[:hub]; connection string, with ;TaskHub=name; https://account.queue.core.windows.net[/hub]. {otherwise}",
+        HelpName = "place",
+    };
+
+    public static Argument<string> Instance() => new("id") { Description = "The instance's id, as sana status shows it." };
+
+    /// <summary>A number in any range: what it means is checked where the checkpoint is known.</summary>
+    public static Option<T?> Number<T>(string name, string description)
+        where T : struct, INumber<T>, IMinMaxValue<T> => Number(name, description, T.MinValue, T.MaxValue);
+
+    /// <summary>A number from <paramref name="least"/> to <paramref name="most"/>.</summary>
+    public static Option<T?> Number<T>(string name, string description, T least, T most)
+        where T : struct, INumber<T>
+    {
+        var kind = typeof(T) == typeof(float) || typeof(T) == typeof(double) || typeof(T) == typeof(decimal) ? "a number" : string.Create(CultureInfo.InvariantCulture, $"a whole number, {least}…{most}");
+        return new Option<T?>(name)
+        {
+            Description = description,
+            HelpName = "number",
+            CustomParser = result =>
+            {
+                var text = result.Tokens[0].Value;
+                if (T.TryParse(text, NumberStyles.Float & ~NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var number)
+                    && (T.IsNaN(number) || (number >= least && number <= most)))
+                {
+                    return number;
+                }
+
+                result.AddError($"{name} takes {kind}; '{text}' is not.");
+                return null;
+            },
+        };
+    }
+
+    private static void Exists(string? folder, Action<string> addError)
+    {
+        if (!Directory.Exists(folder))
+        {
+            addError($"There is no checkpoint folder '{folder}'; give the folder that holds model_index.json.");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+using Sana.Jobs.Durable;
+using Sana.Jobs;
+using Sana.Local.Hosting;
+using Spectre.Console;
+
+namespace Sana.Local.Commands;
+
+/// <summary>Instances while they run: a bar each on stderr. Where nobody watches, nothing, or a line at each change.</summary>
+internal static class ProgressView
+{
+    private static readonly TimeSpan RefreshInterval = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>Waits for the ends of instances and gives them as they ended.</summary>
+    /// <param name="host">Where they run.</param>
+    /// <param name="jobs">A title and the id of each.</param>
+    /// <param name="linesWhenRedirected">Writes a line at each change where stderr is no terminal.</param>
+    /// <param name="cancellationToken">Stops waiting; the instances go on.</param>
+    /// <remarks>Throws what stopped the engine or the worker when they cannot go on.</remarks>
+    public static Task<WorkflowInstance[]> ToTheEnd(LocalHost host, IReadOnlyList<(string Title, string Id)> jobs, bool linesWhenRedirected, CancellationToken cancellationToken)
+    {
+        if (Console.IsErrorRedirected)
+        {
+            return Watch(
+                host, jobs, (i, status, isNew) =>
+                {
+                    if (linesWhenRedirected && isNew)
+                        Console.Error.WriteLine($"{jobs[i].Title}: {status.Stage} {status.Done}/{status.Total}");
+                },
+                cancellationToken);
+        }
+
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+        return console.Progress()
+            .AutoClear(true)
+            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn(), new SpinnerColumn())
+            .StartAsync(bars =>
+            {
+                var tasks = jobs.Select(job => bars.AddTask(Markup.Escape(job.Title))).ToArray();
+                return Watch(host, jobs, Show, cancellationToken);
+
+                void Show(int i, RunStatus status, bool isNew)
+                {
+                    // A run reports after each chunk of its plan; what was written since is seen as it is written.
+                    var done = Math.Min(status.Total, Math.Max(status.Done, host.Jobs.Recent.Settled(status.RunId)));
+                    var step = host.Worker.Current?.Step is { Stage: { } stage } at && status.Stage == "render" ? $", {stage} {at.Step}/{at.Steps}" : "";
+                    var failed = status.Failed > 0 ? $", {status.Failed} failed" : "";
+                    (tasks[i].MaxValue, tasks[i].Value, tasks[i].Description) =
+                        (Math.Max(status.Total, 1), done, Markup.Escape($"{jobs[i].Title}: {status.Stage} {done}/{status.Total}{failed}{step}"));
+                }
+            });
+    }
+
+    private static async Task<WorkflowInstance[]> Watch(
+        LocalHost host, IReadOnlyList<(string Title, string Id)> jobs, Action<int, RunStatus, bool> show, CancellationToken cancellationToken)
+    {
+        var ends = Task.WhenAll(jobs.Select(job => host.Client.Wait(job.Id, cancellationToken)));
+        var shown = new RunStatus?[jobs.Count];
+        while (await Task.WhenAny(ends, host.Stopped, Task.Delay(RefreshInterval, cancellationToken)) is var first && first != ends)
+        {
+            // A worker that cannot load, or a journal that cannot be written: nothing will come any more.
+            if (first == host.Stopped)
+                await first;
+            cancellationToken.ThrowIfCancellationRequested();
+            for (var i = 0; i < jobs.Count; i++)
+            {
+                if (await host.Client.Get(jobs[i].Id) is { } instance && RunOutput.StatusOf(instance) is { } status)
+                {
+                    show(i, status, status != shown[i]);
+                    shown[i] = status;
+                }
+            }
+        }
+
+        return await ends;
+    }
+}

@@ -1,0 +1,62 @@
+using System.Globalization;
+using Sana.Storage.Blobs;
+
+namespace Sana.Local.Hosting;
+
+/// <summary>
+/// The blobs of a command that keeps no journal: outputs go to their place, and everything else (plans, attempts, dead letters) to a temporary folder that is deleted at the end. Folders of processes
+/// that were killed are deleted by the next one.
+/// </summary>
+internal sealed class ScratchBlobs : IBlobs, IDisposable
+{
+    private const string Prefix = "sana-work-";
+
+    private readonly IBlobs _outputs;
+    private readonly FileBlobs _work;
+    private readonly string _folder;
+
+    private ScratchBlobs(IBlobs outputs, string folder) => (_outputs, _folder, _work) = (outputs, folder, FileBlobs.Open(folder));
+
+    public string Place => _outputs.Place;
+
+    public static ScratchBlobs Open(IBlobs outputs)
+    {
+        foreach (var left in Directory.EnumerateDirectories(Path.GetTempPath(), Prefix + "*"))
+        {
+            if (int.TryParse(Path.GetFileName(left).Split('-')[2], NumberStyles.None, CultureInfo.InvariantCulture, out var process) && !Directory.Exists($"/proc/{process}"))
+                Delete(left);
+        }
+
+        return new ScratchBlobs(outputs, Directory.CreateTempSubdirectory(string.Create(CultureInfo.InvariantCulture, $"{Prefix}{Environment.ProcessId}-")).FullName);
+    }
+
+    public Task<bool> PutIfAbsent(string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) => Of(name).PutIfAbsent(name, bytes, cancellationToken);
+
+    public Task Put(string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) => Of(name).Put(name, bytes, cancellationToken);
+
+    public Task<byte[]?> Read(string name, CancellationToken cancellationToken) => Of(name).Read(name, cancellationToken);
+
+    public Task Write(string name, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) => Of(name).Write(name, write, cancellationToken);
+
+    public Task<Stream?> Open(string name, CancellationToken cancellationToken) => Of(name).Open(name, cancellationToken);
+
+    public Task<bool> Exists(string name, CancellationToken cancellationToken) => Of(name).Exists(name, cancellationToken);
+
+    public IAsyncEnumerable<BlobEntry> List(string prefix, CancellationToken cancellationToken) => Of(prefix).List(prefix, cancellationToken);
+
+    public void Dispose() => Delete(_folder);
+
+    private IBlobs Of(string name) => name.StartsWith("runs/", StringComparison.Ordinal) || name.StartsWith("timings/", StringComparison.Ordinal) ? _outputs : _work;
+
+    private static void Delete(string folder)
+    {
+        try
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // Another user's, or deleted by another process.
+        }
+    }
+}

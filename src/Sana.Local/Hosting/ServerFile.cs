@@ -1,0 +1,87 @@
+using System.Net;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Sana.Jobs.Curation;
+using Sana.Jobs.Schedules;
+using Sana.Jobs.Webhooks;
+using Sana.Storage.Net;
+
+namespace Sana.Local.Hosting;
+
+/// <summary><c>sana.json</c> in the data folder: what outlives one start of <c>sana serve</c>. A missing file is an empty one.</summary>
+internal sealed record ServerFile
+{
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
+        ReadCommentHandling = JsonCommentHandling.Skip,
+        AllowTrailingCommas = true,
+    };
+
+    /// <value>Secrets that may sign webhooks, by name. Jobs name one, or get <c>default</c>.</value>
+    public IReadOnlyDictionary<string, string> WebhookSecrets { get; init; } = new Dictionary<string, string>();
+
+    /// <value>Ports that webhooks may have. Default 80 and 443.</value>
+    public IReadOnlyList<int> WebhookPorts { get; init; } = [80, 443];
+
+    /// <value>Networks that webhooks may reach although they are not public, such as <c>10.1.0.0/16</c>. Default none.</value>
+    public IReadOnlyList<string> WebhookNetworks { get; init; } = [];
+
+    /// <value>Folders or places that curation may read, by the name under which the API asks for them.</value>
+    public IReadOnlyDictionary<string, string> Sources { get; init; } = new Dictionary<string, string>();
+
+    /// <value>How datasets are made. Default: nobody captions.</value>
+    public CurationConfig Curation { get; init; } = new();
+
+    /// <value>Names of this server in requests; others are refused. Default the loopback names, or any beyond loopback.</value>
+    public IReadOnlyList<string> Hosts { get; init; } = [];
+
+    /// <value>Runs that start by the clock.</value>
+    public IReadOnlyList<ScheduledRun> Schedules { get; init; } = [];
+
+    /// <summary>The keys of the secrets.</summary>
+    public IReadOnlyDictionary<string, byte[]> SecretKeys() => WebhookSecrets.ToDictionary(secret => secret.Key, secret => WebhookSignature.Key(secret.Value));
+
+    /// <summary>Which URLs webhooks may have.</summary>
+    public UrlRules UrlRules() => new() { Ports = WebhookPorts, Networks = [.. WebhookNetworks.Select(Network)] };
+
+    /// <exception cref="SanaException">The file is there and cannot be used.</exception>
+    public static ServerFile Read(string? dataFolder)
+    {
+        var path = Path.Combine(dataFolder ?? "", "sana.json");
+        if (dataFolder is null || !File.Exists(path))
+            return new ServerFile();
+        try
+        {
+            var config = JsonSerializer.Deserialize<ServerFile>(File.ReadAllBytes(path), Json) ?? new ServerFile();
+            config.Check();
+            return config;
+        }
+        catch (JsonException error)
+        {
+            throw new SanaException($"{path} cannot be used: {error.Path ?? "it"} is unknown or of another type (line {error.LineNumber + 1}).", error);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new SanaException($"{path} cannot be read: {error.Message}", error);
+        }
+    }
+
+    private void Check()
+    {
+        _ = SecretKeys();
+        _ = UrlRules();
+        _ = Curation.DownloadNetworks();
+        foreach (var run in Schedules)
+            run.Check();
+        if (Schedules.GroupBy(run => run.Schedule.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw new SanaException($"sana.json has two schedules '{twice.Key}'; give each a name of its own.");
+    }
+
+    private static IPNetwork Network(string text) => IPNetwork.TryParse(text, out var network)
+        ? network
+        : throw new SanaException($"'{text}' in webhook_networks of sana.json is not a network such as 10.1.0.0/16.");
+}
