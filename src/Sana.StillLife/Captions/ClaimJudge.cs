@@ -1,9 +1,9 @@
 namespace Sana.StillLife.Captions;
 
-/// <summary>Holds what a caption claims against a scene: each of its objects is taken for one of the scene's, no two for the same, and so that most is true.</summary>
+/// <summary>Compares a caption's claims with a scene. Of all assignments of the caption's objects to different objects of the scene it takes the one that makes most claims true.</summary>
 internal static class ClaimJudge
 {
-    // Three in a row are drawn within 0.12 of a line.
+    // The generator draws three objects in a row with centres at most 0.12 apart in height.
     private const double RowHeight = 0.15;
 
     private const int NoOne = -1;
@@ -15,7 +15,7 @@ internal static class ClaimJudge
         return new(claims.Count, best.True, best.Stated / (double)Facts(scene));
     }
 
-    // Every way to take the caption's objects for different ones of the scene, or for none.
+    // All assignments of the caption's objects to different objects of the scene, or to none.
     private static IEnumerable<int[]> Choices(int claimed, int present)
     {
         IEnumerable<int[]> choices = [[]];
@@ -41,7 +41,7 @@ internal static class ClaimJudge
             + (claims.HasSign && scene.Word is not null ? 1 : 0) + (claims.Word is not null && claims.Word == scene.Word ? 1 : 0);
     }
 
-    // All that are like the chosen one in what is said of it, but for those that other words of the caption mean.
+    // The chosen object and all others that have the same claimed properties, without those that other words of the caption are assigned to.
     private static int[] Meant(ObjectClaim claim, Scene scene, int[] choice, int i)
     {
         var one = scene.Objects[choice[i]];
@@ -51,7 +51,7 @@ internal static class ClaimJudge
 
     private static bool IsTrue(RelationClaim relation, Scene scene, int[] choice)
     {
-        // The card hangs above all objects.
+        // The card is above all objects.
         if (relation.First < 0 || relation.Second < 0)
             return scene.Word is not null && relation.Relation == (relation.First < 0 ? Relation.Above : Relation.Below);
         if (choice[relation.First] == NoOne || choice[relation.Second] == NoOne)
@@ -69,7 +69,7 @@ internal static class ClaimJudge
 
     private static bool IsRow(Scene scene) => scene.Objects.Count > 2 && scene.Objects.Max(one => one.Y) - scene.Objects.Min(one => one.Y) < RowHeight;
 
-    // Number, background (2), word and sign; shape, colour and size of each object, a group's once; and how they stand, which a group's caption cannot say.
+    // The number, two of the background, the word; shape, colour and size of each object (once for a group); and the arrangement, which the caption of a group does not state.
     private static int Facts(Scene scene) => 3 + (scene.Word is null ? 0 : 1) + (3 * Distinct(scene).Count()) + (scene.Arrangement == Arrangement.Group ? 0 : 1);
 
     private static IEnumerable<SceneObject> Distinct(Scene scene) => scene.Arrangement == Arrangement.Group ? scene.Objects.Take(1) : scene.Objects;

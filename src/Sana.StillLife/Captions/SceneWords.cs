@@ -1,6 +1,6 @@
 namespace Sana.StillLife.Captions;
 
-/// <summary>The words of the world, in lower case.</summary>
+/// <summary>The words that captions use, in lower case.</summary>
 public static class SceneWords
 {
     private static readonly string[] Numbers = ["no", "one", "two", "three", "four"];
@@ -17,7 +17,7 @@ public static class SceneWords
     public static string Of(Shape shape) => Lower(shape);
 
     /// <summary>"stars".</summary>
-    public static string Several(Shape shape) => Of(shape) + (shape == Shape.Cross ? "es" : "s");
+    public static string Plural(Shape shape) => Of(shape) + (shape == Shape.Cross ? "es" : "s");
 
     /// <summary>"small".</summary>
     public static string Of(ObjectSize size) => Lower(size);
@@ -25,7 +25,8 @@ public static class SceneWords
     /// <summary>"at the top left".</summary>
     public static string Of(Place place) => Places[(int)place];
 
-    /// <summary>"three", 1 to 4.</summary>
+    /// <summary>"three".</summary>
+    /// <param name="count">1 to 4.</param>
     public static string Number(int count) => Numbers[count];
 
     /// <summary>"a pale blue striped background".</summary>

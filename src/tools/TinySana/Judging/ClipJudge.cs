@@ -53,7 +53,7 @@ internal static class ClipJudge
     private static (Change Change, string Text)[] Lies(Scene scene, Richness richness, SceneRandom random) =>
     [
         .. Enum.GetValues<Change>()
-            .Select(change => (change, Enumerable.Range(0, Attempts).Select(_ => HardNegatives.Of(scene, change, richness, random)).FirstOrDefault(text => text is not null)))
+            .Select(change => (change, Enumerable.Range(0, Attempts).Select(_ => HardNegatives.Write(scene, change, richness, random)).FirstOrDefault(text => text is not null)))
             .Where(lie => lie.Item2 is not null)
             .Select(lie => (lie.change, lie.Item2!)),
     ];

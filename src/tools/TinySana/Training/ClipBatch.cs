@@ -87,6 +87,6 @@ internal sealed class ClipBatch
     private static SceneText Noise(SceneRandom random)
     {
         var scene = SceneGenerator.Draw(random.Next());
-        return new SceneText(CaptionNoise.Of(scene, random) ?? "", scene, Richness.Rich, Usual: false);
+        return new SceneText(CaptionNoise.Write(scene, random) ?? "", scene, Richness.Rich, Usual: false);
     }
 }

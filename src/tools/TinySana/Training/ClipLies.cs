@@ -50,7 +50,7 @@ internal static class ClipLies
             if (richness == Richness.Rich && random.Chance(0.3))
                 return Restyled(scene, random);
             var (change, seed) = (random.Pick<Change>(), random.Next());
-            if (HardNegatives.Of(scene, change, richness, new SceneRandom(seed)) is not null)
+            if (HardNegatives.Write(scene, change, richness, new SceneRandom(seed)) is not null)
                 return HardNegatives.Changed(scene, change, new SceneRandom(seed))!;
         }
 

@@ -84,5 +84,5 @@ internal static class SelectionVerb
     private static IEnumerable<ulong> Seeds() => Enumerable.Range(0, Scenes).Select(i => TransformerTraining.FirstScene + (ulong)i);
 
     // What somebody wrote under the picture; null for nothing.
-    private static string? Own(ulong seed, Scene scene) => CaptionNoise.Of(scene, new SceneRandom(~seed));
+    private static string? Own(ulong seed, Scene scene) => CaptionNoise.Write(scene, new SceneRandom(~seed));
 }

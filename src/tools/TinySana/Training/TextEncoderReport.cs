@@ -27,7 +27,7 @@ internal sealed class TextEncoderReport(Gemma2 network, GemmaTokenizer tokenizer
     private bool? IsRight(ulong seed, Change change)
     {
         var scene = SceneGenerator.Draw(seed);
-        if (HardNegatives.Of(scene, change, Richness.Placed, new SceneRandom(seed)) is not { } lie)
+        if (HardNegatives.Write(scene, change, Richness.Placed, new SceneRandom(seed)) is not { } lie)
             return null;
         var first = CaptionGrammar.Describe(scene, Richness.Rich) + "\n";
         return Likelihood(first, CaptionGrammar.Describe(scene, Richness.Placed)) > Likelihood(first, lie);

@@ -26,7 +26,7 @@ public sealed class CaptionClaimsTests
             Assert.True(CaptionClaims.Parse(caption).Judge(scene).IsTrue, $"Seed {seed}: '{caption}' should be true.");
 
             var (change, richness) = ((Change)(seed % 6), (Richness)(seed / 6 % 5));
-            if (HardNegatives.Of(scene, change, richness, random) is { } lie)
+            if (HardNegatives.Write(scene, change, richness, random) is { } lie)
                 Assert.False(CaptionClaims.Parse(lie).Judge(scene).IsTrue, $"Seed {seed}: '{lie}' should be false.");
         });
     }

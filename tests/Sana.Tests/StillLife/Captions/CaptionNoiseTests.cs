@@ -14,7 +14,7 @@ public sealed class CaptionNoiseTests
         var captions = Enumerable.Range(0, Seeds).Select(seed =>
         {
             var scene = SceneGenerator.Draw((ulong)seed);
-            var caption = CaptionNoise.Of(scene, new SceneRandom((ulong)seed + 77));
+            var caption = CaptionNoise.Write(scene, new SceneRandom((ulong)seed + 77));
             return (Caption: caption, Claims: CaptionClaims.Parse(caption), Verdict: CaptionClaims.Parse(caption).Judge(scene));
         }).ToArray();
 

@@ -2,15 +2,15 @@ using Sana.StillLife.Rendering;
 
 namespace Sana.StillLife.Analysis;
 
-/// <summary>Finds the card that bears a word, which stands at one place in all scenes, and reads it.</summary>
-internal static class Card
+/// <summary>Finds the card with the word, which is at the same place in all scenes, and reads it.</summary>
+internal static class CardReader
 {
-    // The frame is darker than the card by 140; what stands out by a seventh of that on all four sides is a frame, however blurred.
+    // The frame is darker than the card by 140. A seventh of that on all four sides is enough: the picture may be blurred.
     private const double Contrast = 20;
 
     private const double Frame = 0.007, Margin = 0.02;
 
-    // How far ink and letters must agree, as a correlation.
+    // Least correlation of the ink with a word's letters.
     private const double Legible = 0.6;
 
     /// <summary>Whether a place, 0 to 1 of the picture's side, lies on the card or next to it.</summary>
@@ -24,14 +24,14 @@ internal static class Card
         return IsLine(picture, -width, 0, 0, height) && IsLine(picture, width, 0, 0, height) && IsLine(picture, 0, -height, width, 0) && IsLine(picture, 0, height, width, 0);
     }
 
-    /// <summary>The word that the ink agrees with most; empty where it agrees with none.</summary>
+    /// <summary>The word that correlates most with the ink; empty where none correlates enough.</summary>
     public static string Read(Picture picture)
     {
         var (word, agreement) = Scene.Words.Select(word => (word, Agreement(picture, word))).MaxBy(pair => pair.Item2);
         return agreement >= Legible ? word : "";
     }
 
-    // A side of the frame, by the offset of its middle and by its half length: dark against the card a little further in.
+    // Whether one side of the frame, given by the offset of its middle and by its half length, is darker than the card a little further inside.
     private static bool IsLine(Picture picture, double offsetX, double offsetY, double alongX, double alongY)
     {
         const int samples = 24;
@@ -49,8 +49,8 @@ internal static class Card
 
     private static double Light(Picture picture, double x, double y)
     {
-        var tint = picture[((int)(y * picture.Side) * picture.Side) + (int)(x * picture.Side)];
-        return (tint.R + tint.G + tint.B) / 3;
+        var rgb = picture[((int)(y * picture.Side) * picture.Side) + (int)(x * picture.Side)];
+        return (rgb.R + rgb.G + rgb.B) / 3;
     }
 
     private static double Agreement(Picture picture, string word)
@@ -69,12 +69,12 @@ internal static class Card
         return ((n * inkDark) - (ink * dark)) / Math.Sqrt(Math.Max(((n * inkInk) - (ink * ink)) * ((n * darkDark) - (dark * dark)), 1));
     }
 
-    // Ink averaged over the pixel: at 64 pixels a side a dot of a letter is two pixels wide.
+    // Average ink over a pixel: in a picture of 64 × 64 pixels the dots of letters are two pixels wide.
     private static double Ink(string word, double x, double y, int side)
     {
         var ink = 0;
         for (var s = 0; s < 9; s++)
-            ink += Lettering.Inked(word, x + (((s % 3) - 1) / (3.0 * side)), y + (((s / 3) - 1) / (3.0 * side))) ? 1 : 0;
+            ink += Lettering.IsInked(word, x + (((s % 3) - 1) / (3.0 * side)), y + (((s / 3) - 1) / (3.0 * side))) ? 1 : 0;
         return ink / 9.0;
     }
 }
