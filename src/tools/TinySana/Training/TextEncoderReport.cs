@@ -2,18 +2,19 @@ using Sana.Inference.Text;
 using Sana.StillLife;
 using Sana.StillLife.Captions;
 using TinySana.Networks;
+using TinySana.Scenes;
 using static TorchSharp.torch;
 
 namespace TinySana.Training;
 
 /// <summary>
-/// What the language model has understood: after one caption of a scene that it was not trained on, whether another true one is likelier than one with a single thing wrong.
+/// Measures the language model on new scenes: how often, after a caption of a scene, another true caption is more likely than one that is wrong in one fact.
 /// </summary>
-internal sealed class TextEncoderReport(Gemma2 network, GemmaTokenizer tokenizer)
+internal sealed class TextEncoderReport(Gemma2Module network, GemmaTokenizer tokenizer)
 {
     private const int Scenes = 400;
 
-    /// <summary>For each change, the share of scenes in which the true caption is the likelier.</summary>
+    /// <summary>For each change, the share of scenes in which the true caption is more likely.</summary>
     public IEnumerable<(Change Change, double Share)> Measure()
     {
         using var noGradient = no_grad();
@@ -27,14 +28,14 @@ internal sealed class TextEncoderReport(Gemma2 network, GemmaTokenizer tokenizer
     private bool? IsRight(ulong seed, Change change)
     {
         var scene = SceneGenerator.Draw(seed);
-        if (HardNegatives.Write(scene, change, Richness.Placed, new SceneRandom(seed)) is not { } lie)
+        if (HardNegatives.Write(scene, change, Richness.Placed, new SceneRandom(seed)) is not { } negative)
             return null;
         var first = CaptionGrammar.Describe(scene, Richness.Rich) + "\n";
-        return Likelihood(first, CaptionGrammar.Describe(scene, Richness.Placed)) > Likelihood(first, lie);
+        return LogLikelihood(first, CaptionGrammar.Describe(scene, Richness.Placed)) > LogLikelihood(first, negative);
     }
 
-    // Mean over the tokens, so that a longer caption is not the less likely.
-    private double Likelihood(string first, string second)
+    // A mean over the tokens of the second caption, so that its length does not matter.
+    private double LogLikelihood(string first, string second)
     {
         using var scope = NewDisposeScope();
         var (before, ids) = (tokenizer.Encode(first).Length, tokenizer.Encode(first + second).Select(id => (long)id).ToArray());
