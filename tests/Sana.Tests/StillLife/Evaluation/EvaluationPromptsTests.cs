@@ -36,7 +36,7 @@ public sealed class EvaluationPromptsTests
     [InlineData(PromptCategory.Colours, Change.Colour)]
     [InlineData(PromptCategory.Position, Change.Relation)]
     [InlineData(PromptCategory.AttributeBinding, Change.Binding)]
-    public void A_picture_that_is_wrong_in_one_thing_does_not(PromptCategory category, Change change)
+    public void A_picture_that_is_wrong_in_one_fact_does_not(PromptCategory category, Change change)
     {
         var random = new SceneRandom(9);
         foreach (var prompt in EvaluationPrompts.Draw(category, 24, seed: 5))
@@ -47,7 +47,7 @@ public sealed class EvaluationPromptsTests
         }
     }
 
-    // A changed relation is told by the order of the objects alone: they change places.
+    // A changed relation only exchanges the objects in the list, so their positions are exchanged here.
     private static IEnumerable<SeenObject> Seen(Scene scene, Change change) => scene.Objects.Select((one, i) =>
     {
         var at = change == Change.Relation ? scene.Objects[1 - i] : one;

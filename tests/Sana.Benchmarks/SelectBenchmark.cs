@@ -1,12 +1,11 @@
 using System.Globalization;
-using Sana.Benchmarks.Measuring;
 using Sana.Curation.Selection;
 using Sana.Curation.Shards;
 using Sana.Tests.Support;
 
-namespace Sana.Benchmarks.Selection;
+namespace Sana.Benchmarks;
 
-/// <summary>A million rows chosen again: ten shards of 10,000 rows with an original and three captions of 80 words each, ten times over.</summary>
+/// <summary>Selects captions again for a million rows: ten passes over ten shards of 10,000 rows, with an original and three captions of 80 words each.</summary>
 internal static class SelectBenchmark
 {
     private const int Shards = 10;
@@ -29,7 +28,7 @@ internal static class SelectBenchmark
         var bytes = Enumerable.Range(0, Shards).Sum(shard => Write(folder.File($"{shard}.parquet"), shard));
         var (selector, reselection) = (new CaptionSelector(Settings.Selection), new Reselection(Settings));
         var output = new Folder(folder);
-        Memory.ForgetPeak();
+        Memory.ResetPeak();
         var race = Race.Run(rounds,
         [
             () => Each((_, index) => Count(index, row => row).GetAwaiter().GetResult()),

@@ -1,7 +1,5 @@
 using System.Globalization;
 using Google.Protobuf;
-using Sana.Benchmarks.Checkpoints;
-using Sana.Benchmarks.Measuring;
 using Sana.GraphBuilder;
 using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Configs;
@@ -11,11 +9,10 @@ using Sana.Inference.Diffusion;
 using Sana.Inference.Runtime;
 using Sana.Tests.Support;
 
-namespace Sana.Benchmarks.Decoding;
+namespace Sana.Benchmarks;
 
 /// <summary>
-/// DC-AE's decoder at full width: whole images of two sizes, and the larger one in tiles that stand to it as the pipeline's tiles of 1,024 pixels stand to a 2K
-/// image.
+/// DC-AE's decoder at full width: whole images of two sizes, and the larger one in tiles. The ratio of tile and image is that of the pipeline's tiles of 1,024 pixels and a 2K image.
 /// </summary>
 internal static class DecodeBenchmark
 {
@@ -58,7 +55,7 @@ internal static class DecodeBenchmark
     {
         new SyntheticWeights(seed: 0).Write(folder.Path, "diffusion_pytorch_model", null, TensorType.F32, AutoencoderDCTensors.OfDecoder(config));
         var graph = SanaGraphs.Decoder(config, Weights.Open(folder.Path, "diffusion_pytorch_model"));
-        graph.Metadata("spatial_compression", config.SpatialCompression.ToString(CultureInfo.InvariantCulture)); // what tiles are laid out by
+        graph.Metadata("spatial_compression", config.SpatialCompression.ToString(CultureInfo.InvariantCulture)); // from which the layout of tiles is computed
         return Network.Load(graph.ToModel().ToByteArray(), folder.Path, new NetworkOptions(Device.Cpu, 0, KeepMemory: false));
     }
 
@@ -73,7 +70,7 @@ internal static class DecodeBenchmark
     {
         GC.Collect();
         var before = Memory.Now;
-        Memory.ForgetPeak();
+        Memory.ResetPeak();
         run();
         return Memory.Peak - before;
     }

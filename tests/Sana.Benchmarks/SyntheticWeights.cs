@@ -5,17 +5,17 @@ using System.Text.Json;
 using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Safetensors;
 
-namespace Sana.Benchmarks.Checkpoints;
+namespace Sana.Benchmarks;
 
 /// <summary>
-/// Random weights of sane scale, streamed to .safetensors files: Gaussian of deviation 1/√fan-in, norms near 1, biases near 0, so that a forward
-/// pass stays finite and an image is not flat. The same seed writes the same bytes. Memory: one buffer, whatever the size of a tensor.
+/// Writes random weights to .safetensors files: normal with standard deviation 1/√fan-in, norms near 1, biases near 0, so that activations stay finite and images have contrast.
+/// The same seed gives the same bytes. It uses one buffer, whatever the size of a tensor.
 /// </summary>
 /// <param name="seed">Any value.</param>
-/// <param name="hollow">Headers and lengths only: the weights are holes in the files, which read as zeros and take no space.</param>
+/// <param name="hollow">Whether to write only headers and make the weights holes in sparse files, which read as zeros and take no disk space.</param>
 internal sealed class SyntheticWeights(ulong seed, bool hollow = false)
 {
-    /// <summary>Where Hugging Face's tools cut as well.</summary>
+    // The default of Hugging Face's tools.
     private const long ShardBytes = 5_000_000_000;
     private const int Levels = 4_096;
     private readonly byte[] _buffer = new byte[8 << 20];
@@ -95,7 +95,7 @@ internal sealed class SyntheticWeights(ulong seed, bool hollow = false)
         }
 
         var json = JsonSerializer.SerializeToUtf8Bytes(entries);
-        var padded = new byte[(json.Length + 7) / 8 * 8]; // tensors begin aligned, as the reference writes them
+        var padded = new byte[(json.Length + 7) / 8 * 8]; // tensors are aligned, as in the reference's files
         padded.AsSpan().Fill((byte)' ');
         json.CopyTo(padded, 0);
         return padded;
@@ -124,7 +124,7 @@ internal sealed class SyntheticWeights(ulong seed, bool hollow = false)
     private void Write<T>(FileStream file, ExpectedTensor tensor, Converter<double, T> convert)
         where T : unmanaged
     {
-        // The table holds finished elements: what costs is one hash and four loads for four elements.
+        // The table holds finished elements, so four elements cost one hash and four loads.
         var (mean, deviation) = Scale(tensor);
         var table = Array.ConvertAll(_normal, value => convert(mean + (deviation * value)));
         var key = Mix(seed ^ (ulong)Written);
@@ -172,7 +172,7 @@ internal sealed class SyntheticWeights(ulong seed, bool hollow = false)
         return z ^ (z >> 31);
     }
 
-    /// <summary>As many numbers as levels, by Box and Muller over an even grid: mean 0, deviation 1.</summary>
+    /// <summary>Normally distributed numbers with mean 0 and standard deviation 1, one for each level, by the Box-Muller transform of an even grid.</summary>
     private static double[] StandardNormal()
     {
         var side = (int)Math.Sqrt(Levels);

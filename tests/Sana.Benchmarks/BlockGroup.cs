@@ -1,6 +1,5 @@
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
-using Sana.Benchmarks.Checkpoints;
 using Sana.GraphBuilder;
 using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Configs;
@@ -10,11 +9,10 @@ using Sana.Inference.Diffusion;
 using Sana.Inference.Runtime;
 using Sana.Tests.Support;
 
-namespace Sana.Benchmarks.Denoising;
+namespace Sana.Benchmarks;
 
 /// <summary>
-/// The 0.6B transformer with its own widths (1,152 and 2,880), a few of its 28 blocks and random weights: every block costs the same, so
-/// a few show what all cost.
+/// The 0.6B transformer with its published widths (1,152 and 2,880), random weights and only a few of its 28 blocks. All blocks cost the same.
 /// </summary>
 internal sealed class BlockGroup : IDisposable
 {
@@ -34,7 +32,7 @@ internal sealed class BlockGroup : IDisposable
 
     public Weights Weights { get; }
 
-    /// <summary>Loads a graph over these weights as the pipeline loads one that runs many times.</summary>
+    /// <summary>Loads a graph over these weights with the settings of a network that runs many times.</summary>
     public Network Load(Graph graph)
     {
         var network = Network.Load(graph.ToModel().ToByteArray(), _folder.Path, new NetworkOptions(Device.Cpu, 0, KeepMemory: true));
@@ -46,7 +44,7 @@ internal sealed class BlockGroup : IDisposable
         Load(SanaGraphs.Conditioning(Config, Weights)),
         Load(SanaGraphs.Denoiser(Config, Weights, clamp: false)));
 
-    /// <summary>A square of latents.</summary>
+    /// <summary>Latents of a square image.</summary>
     public FloatTensor Latents(int samples, int tokens)
     {
         var side = (int)Math.Sqrt(tokens);
@@ -63,7 +61,7 @@ internal sealed class BlockGroup : IDisposable
         return tensor;
     }
 
-    /// <summary>Runs a network once and drops what it gives.</summary>
+    /// <summary>Runs a network once and discards the outputs.</summary>
     public static void Run(Network network, params (string Name, OrtValue Value)[] inputs) => network.Run(inputs, [.. network.Outputs], default).Dispose();
 
     public void Dispose()

@@ -1,15 +1,14 @@
 using System.Diagnostics;
 using System.Globalization;
-using Sana.Benchmarks.Measuring;
 using Sana.GraphBuilder;
 using Sana.GraphBuilder.Safetensors;
 using Sana.Tests.Support;
 
-namespace Sana.Benchmarks.Checkpoints;
+namespace Sana.Benchmarks;
 
 /// <summary>
-/// Building the graphs of Sana-1.6B with its text encoder: seconds for 10 GB of weights, bytes written, peak memory of the process. The weights are holes in
-/// their files: a build reads headers, and would show here if it read more.
+/// Builds the graphs of Sana-1.6B with its text encoder and measures seconds for 10 GB of weights, written bytes and peak memory. The weights are holes in sparse files, because a build
+/// reads only headers.
 /// </summary>
 internal static class BuildBenchmark
 {
@@ -17,7 +16,7 @@ internal static class BuildBenchmark
     {
         Markdown.Text(
             "Sana-1.6B in float32, Gemma-2-2B in bfloat16, DC-AE: a new checkpoint and a new process each time. "
-            + "Seconds are of the build alone, from compiled code that runs for the first time. Limits: 2 s for 10 GB, 1 MB, 150 MB.");
+            + "The seconds are those of the build alone, in a process that has not run it before. Limits: 2 s for 10 GB, 1 MB, 150 MB.");
         Markdown.Table(
             ["build", "weights, GB", "s for 10 GB", "written, kB", "peak memory, MB"],
             Enumerable.Range(1, rounds).Select(round =>

@@ -1,14 +1,13 @@
 using System.Diagnostics;
 using System.Globalization;
-using Sana.Benchmarks.Measuring;
 using Sana.Inference.Imaging;
 using Sana.Tests.Support;
 
-namespace Sana.Benchmarks.Curation;
+namespace Sana.Benchmarks;
 
 /// <summary>
-/// The program over a folder of small images with captions, from listing to report: does memory grow with the images? Every image is a file that is written and flushed twice (normalised, in its shard),
-/// so the seconds are mostly the disk's.
+/// Runs <c>sana curate</c> on a folder of small images with captions and measures whether memory grows with the number of images. Every image is written and flushed twice (normalised,
+/// and in its shard), so most of the time is that of the disk.
 /// </summary>
 internal static class CurateBenchmark
 {

@@ -1,12 +1,11 @@
 using System.Globalization;
 using NetVips;
-using Sana.Benchmarks.Measuring;
 using Sana.Curation.Ingest;
 
-namespace Sana.Benchmarks.Ingest;
+namespace Sana.Benchmarks;
 
 /// <summary>
-/// Ingest on one thread against the decode and encode within it: what hashing, limits, normal form and the perceptual hash cost beside these.
+/// Compares ingest on one thread with its decoding and encoding alone: the rest is hashing, limits, normalisation and the perceptual hash.
 /// </summary>
 internal static class IngestBenchmark
 {
@@ -46,7 +45,7 @@ internal static class IngestBenchmark
             throw new InvalidOperationException($"A good image was rejected: {reason}.");
     }
 
-    // Soft shapes and a grain: compresses about as a photo does.
+    // Soft shapes with grain, which compress about as well as a photo.
     private static (string, byte[]) Source(int width, int height, string kind)
     {
         using var noise = Image.Perlin(width, height, cellSize: 160, uchar: true, seed: 1);

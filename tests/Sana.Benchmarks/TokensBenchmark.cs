@@ -1,13 +1,54 @@
+using System.Globalization;
 using Sana.GraphBuilder.Configs;
 using Sana.GraphBuilder.Onnx;
 using Sana.GraphBuilder.Safetensors;
 
-namespace Sana.Benchmarks.Denoising;
+namespace Sana.Benchmarks;
+
+/// <summary>One step at four image sizes, with linear attention and with softmax attention. The time of the first grows with the number of tokens, that of the second with its square.</summary>
+internal static class TokensBenchmark
+{
+    private const int Layers = 2;
+    private const int TextTokens = 40;
+    private const long MaxScoreBytes = 6L << 30;
+    private static readonly int[] Tokens = [256, 1_024, 4_096, 16_384];
+
+    public static void Run(int rounds)
+    {
+        using var group = new BlockGroup(Layers);
+        var transformer = group.LoadTransformer();
+        using var conditioning = transformer.Condition(group.Embeddings(1, TextTokens));
+        var softmax = group.Load(SoftmaxBlocks.Build(group.Config, group.Weights));
+        using var caption = BlockGroup.Random(1, TextTokens, group.Config.Width).ToOrtValue();
+
+        var fit = Tokens.Where(tokens => SoftmaxBlocks.ScoreBytes(group.Config, tokens) <= MaxScoreBytes).ToArray();
+        Action[] linear = [.. Tokens.Select(tokens => group.Latents(1, tokens)).Select(latents => (Action)(() => transformer.Evaluate(conditioning, latents, 500, 0)))];
+        Action[] quadratic = [.. fit.Select(tokens => group.Latents(1, tokens)).Select(latents => (Action)(() =>
+        {
+            using var input = latents.ToOrtValue();
+            BlockGroup.Run(softmax, ("hidden_states", input), ("caption", caption));
+        }))];
+        var race = Race.Run(rounds, [.. linear, .. quadratic]);
+
+        Markdown.Text($"{Layers} blocks of Sana-0.6B, one image, {TextTokens} text tokens. Time of one token, relative to the same network at {Tokens[0]} tokens.");
+        Markdown.Table(
+            ["tokens", "image", "linear attention", "ms", "softmax attention", "ms"],
+            Tokens.Select((tokens, i) => (string[])
+            [
+                tokens.ToString("N0", CultureInfo.InvariantCulture),
+                $"{32 * (int)Math.Sqrt(tokens)} px",
+                .. Cells(race, i, 0, tokens),
+                .. i < fit.Length ? Cells(race, Tokens.Length + i, Tokens.Length, tokens) : [$"skipped: {SoftmaxBlocks.ScoreBytes(group.Config, tokens) >> 30} GB of scores", ""],
+            ]));
+    }
+
+    private static string[] Cells(Race race, int entrant, int first, int tokens) =>
+        [$"{race.Ratio(entrant, first, (double)tokens / Tokens[0])}", (1000 * race.Seconds(entrant)).ToString("N0", CultureInfo.InvariantCulture)];
+}
 
 /// <summary>
-/// The blocks of <see cref="GraphBuilder.Models.SanaTransformer"/> with one difference: softmax attention over all tokens in place of linear attention, on the
-/// heads of the cross-attention (16 of 72), as transformers of this width have it. The text is an input, the embedding of the time is left out:
-/// neither grows with the tokens.
+/// The blocks of <see cref="GraphBuilder.Models.SanaTransformer"/> with softmax attention over all tokens in place of linear attention, with the heads of the cross-attention (16 of 72),
+/// as is usual at this width. The caption is an input and there is no time embedding, because their cost does not grow with the tokens.
 /// </summary>
 internal sealed class SoftmaxBlocks(Graph g, SanaTransformerConfig config)
 {
@@ -22,7 +63,7 @@ internal sealed class SoftmaxBlocks(Graph g, SanaTransformerConfig config)
         return g;
     }
 
-    /// <summary>Bytes that the scores of one block and their softmax take: they are what ends this way of attention.</summary>
+    /// <summary>Bytes of one block's attention scores and of their softmax. They limit the number of tokens.</summary>
     public static long ScoreBytes(SanaTransformerConfig config, long tokens) => 2L * sizeof(float) * config.NumCrossAttentionHeads * tokens * tokens;
 
     private Value Denoise(Value latents, Value caption)

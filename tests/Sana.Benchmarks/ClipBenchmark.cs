@@ -1,8 +1,7 @@
 using System.Globalization;
+using System.Numerics.Tensors;
 using Microsoft.ML.OnnxRuntime;
 using NetVips;
-using Sana.Benchmarks.Checkpoints;
-using Sana.Benchmarks.Measuring;
 using Sana.GraphBuilder;
 using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Configs;
@@ -12,10 +11,10 @@ using Sana.Inference.Imaging;
 using Sana.Inference.Runtime;
 using Sana.Tests.Support;
 
-namespace Sana.Benchmarks.Clip;
+namespace Sana.Benchmarks;
 
 /// <summary>
-/// Scoring with ViT-B/32 at full size on one core: what preparing an image costs beside other ways to resize it, and what the scorer adds to the bare runs of its networks.
+/// Scores with ViT-B/32 at full size on one core: the cost of preparing an image compared with other ways to resize it, and what the scorer adds to the plain runs of its networks.
 /// </summary>
 internal static class ClipBenchmark
 {
@@ -67,13 +66,13 @@ internal static class ClipBenchmark
         var embedding = scorer.EmbedImages(images[..1])[0];
         (string Name, Action Run)[] ways =
         [
-            ("images: bare run of the network", () => Bare(vision, "pixel_values", OrtValue.CreateTensorValueFromMemory(pixels, [Batch, 3, Side, Side]), "image_embeds")),
+            ("images: plain run of the network", () => RunPlain(vision, "pixel_values", OrtValue.CreateTensorValueFromMemory(pixels, [Batch, 3, Side, Side]), "image_embeds")),
             ("images of 512×512: the scorer", () => scorer.EmbedImages(images)),
-            ("texts: bare run of the network", () => Bare(text, "input_ids", OrtValue.CreateTensorValueFromMemory(ids, [Batch, tokens]), "text_embeds")),
+            ("texts: plain run of the network", () => RunPlain(text, "input_ids", OrtValue.CreateTensorValueFromMemory(ids, [Batch, tokens]), "text_embeds")),
             ("texts: the scorer", () => scorer.ScoreTexts(embedding, texts)),
         ];
         var race = Race.Run(rounds, [.. ways.Select(way => way.Run)]);
-        Markdown.Text($"ViT-B/32 of random weights, batches of {Batch}, texts of {tokens} tokens, one core; time relative to the bare run of the same network. Limit: 1.10.");
+        Markdown.Text($"ViT-B/32 of random weights, batches of {Batch}, texts of {tokens} tokens, one core; time relative to the plain run of the same network. Limit: 1.10.");
         Markdown.Table(
             ["score", "time", "a second"],
             ways.Select((way, i) => (string[])[way.Name, $"{race.Ratio(i, i / 2 * 2)}", Number(Batch / race.Seconds(i))]));
@@ -81,7 +80,7 @@ internal static class ClipBenchmark
 
     private static void Distance()
     {
-        Markdown.Text("Fréchet distance of two sets of 1,000 embeddings, once; seconds of the processor.");
+        Markdown.Text("Fréchet distance of two sets of 1,000 embeddings, computed once; seconds of processor time.");
         Markdown.Table(
             ["width", "s to add an embedding", "s for the distance"],
             new[] { 512, 768 }.Select(width =>
@@ -105,7 +104,7 @@ internal static class ClipBenchmark
 
     private static void Write(TempFolder folder)
     {
-        // The fixture's tokenizer is small: its end token is the highest id of a text, not the one that the real vocabulary has.
+        // The end token of the fixture's small tokenizer is not the one of the published vocabulary.
         File.WriteAllText(folder.File("config.json"), PublicConfigs.ClipVitB32.Replace("\"text_config\": {}", "\"text_config\": { \"eos_token_id\": 2 }", StringComparison.Ordinal));
         File.WriteAllText(folder.File("preprocessor_config.json"), "{}");
         foreach (var file in new[] { "vocab.json", "merges.txt" })
@@ -116,7 +115,7 @@ internal static class ClipBenchmark
 
     private static Network Load(TempFolder folder, string graph) => Network.Load(folder.File(graph), new NetworkOptions(Device.Cpu, 1, KeepMemory: true));
 
-    private static void Bare(Network network, string input, OrtValue value, string output)
+    private static void RunPlain(Network network, string input, OrtValue value, string output)
     {
         using (value)
         {
@@ -131,7 +130,7 @@ internal static class ClipBenchmark
         resized.WriteToMemory<byte>();
     }
 
-    // Smooth with some noise: what it shows does not change the time.
+    // A smooth picture with some noise. The time does not depend on the content.
     private static RgbImage Photo(int size)
     {
         var random = new Random(size);
@@ -139,4 +138,40 @@ internal static class ClipBenchmark
     }
 
     private static string Number(double value) => value.ToString(value < 100 ? "0.0" : "0", CultureInfo.InvariantCulture);
+}
+
+/// <summary>The same bicubic resize without PIL's rounding, in the simplest form: planes of float32, first along rows, then along columns.</summary>
+internal static class FloatBicubic
+{
+    /// <summary>Planes [3, side, side] of a square image's shorter side resized to <paramref name="side"/>.</summary>
+    public static float[] Resize(RgbImage image, int side)
+    {
+        var (columns, rows) = (new ResampleWeights(image.Width, side, 0, side, PilFilter.Bicubic), new ResampleWeights(image.Height, side, 0, side, PilFilter.Bicubic));
+        var planes = new float[3 * side * side];
+        var (line, between) = (new float[image.Width], new float[image.Height * side]);
+        var (across, down) = (Floats(columns), Floats(rows));
+        for (var channel = 0; channel < 3; channel++)
+        {
+            for (var y = 0; y < image.Height; y++)
+            {
+                for (var x = 0; x < line.Length; x++) line[x] = image.Pixels[(3 * ((y * image.Width) + x)) + channel];
+                for (var x = 0; x < side; x++)
+                {
+                    var taps = across.AsSpan(x * columns.Taps, columns.Used[x]);
+                    between[(y * side) + x] = TensorPrimitives.Dot(taps, line.AsSpan(columns.First[x], taps.Length));
+                }
+            }
+
+            for (var y = 0; y < side; y++)
+            {
+                var row = planes.AsSpan(((channel * side) + y) * side, side);
+                for (var t = 0; t < rows.Used[y]; t++)
+                    TensorPrimitives.MultiplyAdd(between.AsSpan((rows.First[y] + t) * side, side), down[(y * rows.Taps) + t], row, row);
+            }
+        }
+
+        return planes;
+    }
+
+    private static float[] Floats(ResampleWeights weights) => Array.ConvertAll(weights.Values, value => value / (float)(1 << ResampleWeights.Bits));
 }

@@ -1,13 +1,12 @@
 using System.Globalization;
 using Microsoft.ML.OnnxRuntime;
-using Sana.Benchmarks.Measuring;
 using Sana.GraphBuilder;
 
-namespace Sana.Benchmarks.Denoising;
+namespace Sana.Benchmarks;
 
 /// <summary>
-/// A step that is given the text's keys and values against one that computes them from the embeddings, as the published network does. The reference pads every
-/// prompt to 300 tokens; a short prompt has a dozen.
+/// Compares a step that is given the text's keys and values with one that computes them from the embeddings, as the published network does. The reference pads every prompt to 300
+/// tokens; a short prompt has about 12.
 /// </summary>
 internal static class ConditioningBenchmark
 {
@@ -23,7 +22,7 @@ internal static class ConditioningBenchmark
 
         Markdown.Text(
             $"{Layers} blocks of Sana-0.6B, {Samples} samples. Time of the published network in one piece, relative to a step with the text's keys and values given; "
-            + "and what these cost once a prompt, in steps.");
+            + "and the time to compute them once for a prompt, in steps.");
         Markdown.Table(
             ["tokens", "text tokens", "one piece / step", "conditioning / step", "step, ms"],
             Cases.Select(size =>

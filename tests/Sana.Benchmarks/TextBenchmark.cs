@@ -1,7 +1,5 @@
 using System.Globalization;
 using Google.Protobuf;
-using Sana.Benchmarks.Checkpoints;
-using Sana.Benchmarks.Measuring;
 using Sana.GraphBuilder;
 using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Configs;
@@ -10,16 +8,16 @@ using Sana.Inference.Runtime;
 using Sana.Inference.Text;
 using Sana.Tests.Support;
 
-namespace Sana.Benchmarks.Text;
+namespace Sana.Benchmarks;
 
 /// <summary>
-/// Gemma-2-2B's widths (2,304 and 9,216) with a few of its 26 layers in bfloat16: what a prompt costs after another one, with the instruction's keys and values
-/// kept, without, and as the reference runs it, padded to 506 tokens.
+/// Gemma-2-2B with its published widths (2,304 and 9,216) and a few of its 26 layers in bfloat16: the time of a prompt with the instruction's keys and values cached, without the cache,
+/// and as the reference runs it, padded to 506 tokens.
 /// </summary>
 internal static class TextBenchmark
 {
     private const int Layers = 4;
-    private const int Vocabulary = 1_024; // rows of a table that is looked up: they cost nothing
+    private const int Vocabulary = 1_024; // the size of the embedding table does not affect the time
     private const int InstructionTokens = 207;
     private const int PromptTokens = 11;
     private const int PaddedTokens = 506;

@@ -4,11 +4,10 @@ using Sana.GraphBuilder.Configs;
 using Sana.GraphBuilder.Safetensors;
 using Sana.Tests.Support;
 
-namespace Sana.Benchmarks.Checkpoints;
+namespace Sana.Benchmarks;
 
 /// <summary>
-/// A checkpoint folder of a published model's full size, in its layout, with random weights: what to measure loading, memory and time on
-/// where the real one may not be fetched. It paints noise.
+/// A checkpoint with the layout and the size of a published model and with random weights, to measure loading, memory and time without the published weights. Its images are noise.
 /// </summary>
 internal static class SyntheticCheckpoint
 {

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Sana.Benchmarks.Measuring;
 using Sana.GraphBuilder;
 using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Models;
@@ -8,19 +7,18 @@ using Sana.Inference.Diffusion;
 using Sana.Inference.Runtime;
 using Sana.Tests.Support;
 
-namespace Sana.Benchmarks.Solving;
+namespace Sana.Benchmarks;
 
 /// <summary>
-/// How far the latents of a few steps are from those of 1,000, on the small checkpoint of the fixtures, with guidance. Its weights are random, so it hears every
-/// sinusoid of the timestep, up to one radian a timestep, and no solver of 20 steps could follow; a trained network changes slowly. The copy that is measured has
-/// the fast sinusoids cut off. Each solver has a limit of its own, because their schedules differ at the ends and Flow-DPM cuts timesteps to whole numbers: so
-/// each is held against both.
+/// Compares the latents of a few steps with those of 1,000 steps, on the small checkpoint of the fixtures, with guidance. A trained network changes slowly with the timestep. This one
+/// has random weights, so it changes with every sinusoid of the timestep, up to one radian for a timestep, which no solver of 20 steps can follow. The measured copy therefore ignores the
+/// fast sinusoids. The solvers have different limits, because their schedules differ at the ends and Flow-DPM truncates timesteps to integers, so each is compared with both limits.
 /// </summary>
 internal static class SolversBenchmark
 {
     private const int ManySteps = 1_000;
     private const int LatentSide = 8;
-    private const float SlowestFast = 0.01f; // radians a timestep: one and a half periods over the schedule
+    private const float SlowestRemoved = 0.01f; // radians for a timestep: one and a half periods over the schedule
     private static readonly string[] Prompts = ["a red circle above a blue square", "two green triangles", "a photo of a cat", "夜の街"];
 
     private static readonly (string Name, SolverKind Solver, int Steps)[] Ways =
@@ -35,7 +33,7 @@ internal static class SolversBenchmark
         Copy(Path.Combine(Fixtures.Sana, "checkpoints", "sana"), folder.Path);
         SanaCheckpoint.Build(folder.Path, new BuildOptions());
         var files = CheckpointFiles.Open(folder.Path, new BuildOptions());
-        DeafenToFastSinusoids(files.TransformerWeights["time_embed.emb.timestep_embedder.linear_1.weight"]);
+        RemoveFastSinusoids(files.TransformerWeights["time_embed.emb.timestep_embedder.linear_1.weight"]);
         using var pipeline = SanaPipeline.Load(folder.Path, new PipelineOptions());
         var side = LatentSide * files.Autoencoder.SpatialCompression;
         ImageRequest[] requests = [.. from prompt in Prompts from seed in Enumerable.Range(0, rounds) select new ImageRequest(prompt, (ulong)seed)];
@@ -57,7 +55,7 @@ internal static class SolversBenchmark
         float[][] Solve(SolverKind solver, int steps) => Latents(pipeline, files, requests, new GenerateOptions { Height = side, Width = side, Solver = solver, Steps = steps });
     }
 
-    // All images as one batch; one array an image.
+    // Generates all images as one batch and returns one array for each.
     private static float[][] Latents(SanaPipeline pipeline, CheckpointFiles files, ImageRequest[] requests, GenerateOptions options)
     {
         float[] final = [];
@@ -79,9 +77,9 @@ internal static class SolversBenchmark
     }
 
     // Columns of the timestep's cosines, then of its sines: [width, 256], float32.
-    private static void DeafenToFastSinusoids(TensorEntry weight)
+    private static void RemoveFastSinusoids(TensorEntry weight)
     {
-        var columns = Sinusoid.Frequencies.Concat(Sinusoid.Frequencies).Select((frequency, column) => (frequency, column)).Where(f => f.frequency > SlowestFast);
+        var columns = Sinusoid.Frequencies.Concat(Sinusoid.Frequencies).Select((frequency, column) => (frequency, column)).Where(f => f.frequency > SlowestRemoved);
         Span<byte> zero = stackalloc byte[sizeof(float)];
         using var file = File.OpenWrite(weight.File);
         foreach (var (_, column) in columns)
