@@ -8,10 +8,12 @@ internal sealed class ClaimReader(string caption)
     private static readonly Dictionary<string, Colour> Colours = Enum.GetValues<Colour>().ToDictionary(SceneWords.Of, StringComparer.Ordinal);
     private static readonly Dictionary<string, ObjectSize> Sizes = Enum.GetValues<ObjectSize>().ToDictionary(SceneWords.Of, StringComparer.Ordinal);
     private static readonly Dictionary<string, int> Numbers = Enumerable.Range(1, 4).ToDictionary(SceneWords.Number, StringComparer.Ordinal);
-    private static readonly Dictionary<string, Texture> Textures = Enum.GetValues<Texture>().ToDictionary(texture => texture.ToString().ToLowerInvariant(), StringComparer.Ordinal);
-    private static readonly Dictionary<string, Tone> Tones = new(StringComparer.Ordinal) { ["cream"] = Tone.Cream, ["grey"] = Tone.Grey, ["pale blue"] = Tone.PaleBlue, ["pale green"] = Tone.PaleGreen, ["pale pink"] = Tone.PalePink };
+    private static readonly Dictionary<string, Texture> Textures = Enum.GetValues<Texture>().ToDictionary(SceneWords.Of, StringComparer.Ordinal);
+    private static readonly Dictionary<string, Tone> Tones = Enum.GetValues<Tone>().ToDictionary(SceneWords.Of, StringComparer.Ordinal);
     private static readonly (string[] Words, Place Place)[] Places = [.. Enum.GetValues<Place>().Select(place => (SceneWords.Of(place).Split(' '), place)).OrderByDescending(pair => pair.Item1.Length)];
     private static readonly (string[] Words, Relation Relation)[] Relations = [(["to", "the", "left", "of"], Relation.LeftOf), (["to", "the", "right", "of"], Relation.RightOf), (["above"], Relation.Above), (["below"], Relation.Below)];
+
+    private static readonly ObjectClaim Nothing = new(null, null, null, null);
 
     // Commas and colons become words of their own.
     private readonly string[] _words = caption.ToLowerInvariant().Replace(",", " , ", StringComparison.Ordinal).Replace(":", " : ", StringComparison.Ordinal)
@@ -19,7 +21,7 @@ internal sealed class ClaimReader(string caption)
 
     private readonly List<ObjectClaim> _objects = [];
     private readonly List<RelationClaim> _relations = [];
-    private ObjectClaim _held = new(null, null, null, null);
+    private ObjectClaim _held = Nothing; // the adjectives that wait for their noun
     private Relation? _open; // a relation whose second object has not been read
     private int _last = NoOne; // index of the object that was read last; Sign for the sign
     private bool _inARow, _hasSign;
@@ -42,13 +44,13 @@ internal sealed class ClaimReader(string caption)
     {
         var word = _words[at];
         if (at + 1 < _words.Length && Tones.TryGetValue($"{word} {_words[at + 1]}", out var pale))
-            return ReadBackground(() => _tone = pale, 2);
+            return ReadBackground(2, tone: pale);
         if (Tones.TryGetValue(word, out var tone))
-            return ReadBackground(() => _tone = tone, 1);
+            return ReadBackground(1, tone: tone);
         if (Textures.TryGetValue(word, out var texture))
-            return ReadBackground(() => _texture = texture, 1);
+            return ReadBackground(1, texture: texture);
         if (word == "background")
-            return ReadBackground(() => { }, 1);
+            return ReadBackground(1);
         if (Relations.FirstOrDefault(relation => IsAt(relation.Words, at)) is { Words: { } related } found)
             return ReadRelation(found.Relation, related.Length);
         if (Places.FirstOrDefault(place => IsAt(place.Words, at)) is { Words: { } placed } where)
@@ -85,19 +87,16 @@ internal sealed class ClaimReader(string caption)
     }
 
     // Adjectives before a word of the background belong to the background.
-    private int ReadBackground(Action note, int words)
+    private int ReadBackground(int words, Tone? tone = null, Texture? texture = null)
     {
-        _held = new(null, null, null, null);
-        note();
+        (_held, _tone, _texture) = (Nothing, tone ?? _tone, texture ?? _texture);
         return words;
     }
 
     private int ReadRelation(Relation relation, int words)
     {
         NameHeld(null);
-        _open = relation;
-        if (_last == NoOne)
-            _open = null;
+        _open = _last == NoOne ? null : relation;
         return words;
     }
 
@@ -112,7 +111,7 @@ internal sealed class ClaimReader(string caption)
     private void NameHeld(Shape? shape, int? count = null)
     {
         var named = _held with { Shape = shape, Count = _held.Count ?? count };
-        _held = new(null, null, null, null);
+        _held = Nothing;
         // An article or a comma without adjectives before it names no object.
         if (named is { Shape: null, Colour: null, Size: null })
             return;
@@ -122,8 +121,7 @@ internal sealed class ClaimReader(string caption)
 
     private void NameSign()
     {
-        _hasSign = true;
-        _held = new(null, null, null, null);
+        (_hasSign, _held) = (true, Nothing);
         Name(Sign);
     }
 

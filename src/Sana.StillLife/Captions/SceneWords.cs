@@ -5,6 +5,8 @@ public static class SceneWords
 {
     private static readonly string[] Numbers = ["no", "one", "two", "three", "four"];
 
+    private static readonly string[] Tones = ["cream", "grey", "pale blue", "pale green", "pale pink"];
+
     private static readonly string[] Places =
     [
         "at the top left", "at the top", "at the top right", "on the left", "in the middle", "on the right", "at the bottom left", "at the bottom", "at the bottom right",
@@ -29,18 +31,16 @@ public static class SceneWords
     /// <param name="count">1 to 4.</param>
     public static string Number(int count) => Numbers[count];
 
+    /// <summary>"pale blue".</summary>
+    public static string Of(Tone tone) => Tones[(int)tone];
+
+    /// <summary>"striped".</summary>
+    public static string Of(Texture texture) => Lower(texture);
+
     /// <summary>"a pale blue striped background".</summary>
     public static string Of(Background background)
     {
-        var tone = background.Tone switch
-        {
-            Tone.Cream => "cream",
-            Tone.Grey => "grey",
-            Tone.PaleBlue => "pale blue",
-            Tone.PaleGreen => "pale green",
-            _ => "pale pink",
-        };
-        var texture = Lower(background.Texture);
+        var (tone, texture) = (Of(background.Tone), Of(background.Texture));
         return background.Texture is Texture.Plain or Texture.Shaded ? $"a {texture} {tone} background" : $"a {tone} {texture} background";
     }
 

@@ -99,14 +99,14 @@ public sealed record EvaluationPrompt(PromptCategory Category, string Text, Scen
         {
             PromptCategory.Counting => seen.Count(objects[0].Shape) == objects.Count,
             PromptCategory.Colours => seen.Count(objects[0].Shape, objects[0].Colour) > 0,
-            PromptCategory.AttributeBinding => HasEach(seen, one => (one.Shape, one.Colour), one => (one.Shape, one.Colour)),
-            PromptCategory.Position => HasEach(seen, one => one.Shape, one => one.Shape) && HasRelation(Best(seen, objects[0].Shape), Best(seen, objects[1].Shape)),
-            _ => HasEach(seen, one => one.Shape, one => one.Shape),
+            PromptCategory.AttributeBinding => HasEach(seen, withColours: true),
+            PromptCategory.Position => HasEach(seen) && HasRelation(Best(seen, objects[0].Shape), Best(seen, objects[1].Shape)),
+            _ => HasEach(seen),
         };
     }
 
-    private bool HasEach<T>(SeenScene seen, Func<SceneObject, T> asked, Func<SeenObject, T> found)
-        where T : notnull => Scene.Objects.GroupBy(asked).All(group => seen.Objects.Count(one => found(one).Equals(group.Key)) >= group.Count());
+    private bool HasEach(SeenScene seen, bool withColours = false) =>
+        Scene.Objects.GroupBy(one => (one.Shape, Colour: withColours ? one.Colour : (Colour?)null)).All(group => seen.Count(group.Key.Shape, group.Key.Colour) >= group.Count());
 
     private static SeenObject Best(SeenScene seen, Shape shape) => seen.Objects.Where(one => one.Shape == shape).MaxBy(one => one.Confidence)!;
 

@@ -72,7 +72,7 @@ internal static class SelectionCommand
             ];
             var scores = scorer.ScoreTexts(scorer.EmbedImages(images), texts);
             for (var i = 0; i < seeds.Length; i++)
-                yield return new(seeds[i], [.. texts[i].Zip(scores[i], (text, score) => new ScoredCaption(text, score.Score))]);
+                yield return new(seeds[i], [.. texts[i].Zip(scores[i], (text, score) => new CaptionWithScore(text, score.Score))]);
         }
     }
 
@@ -89,22 +89,22 @@ internal static class SelectionCommand
 /// <summary>The captions of a scene.</summary>
 /// <param name="Seed">The seed of the scene.</param>
 /// <param name="Captions">Its captions.</param>
-internal sealed record SceneCaptions(ulong Seed, ScoredCaption[] Captions);
+internal sealed record SceneCaptions(ulong Seed, CaptionWithScore[] Captions);
 
 /// <summary>A caption and how well it fits the picture.</summary>
 /// <param name="Text">The caption.</param>
 /// <param name="Score">Its CLIP score.</param>
-internal sealed record ScoredCaption(string Text, double Score);
+internal sealed record CaptionWithScore(string Text, double Score);
 
 /// <summary>
 /// Draws one of several captions of a scene, with probabilities proportional to exp(score / τ) (Sana, arXiv:2410.10629, section 3.3). With τ = 0 it draws the best one.
 /// </summary>
 internal sealed class ScoredCaptions
 {
-    private readonly Dictionary<ulong, ScoredCaption[]> _scenes;
+    private readonly Dictionary<ulong, CaptionWithScore[]> _scenes;
     private readonly double _temperature;
 
-    private ScoredCaptions(Dictionary<ulong, ScoredCaption[]> scenes, double temperature) => (_scenes, _temperature) = (scenes, temperature);
+    private ScoredCaptions(Dictionary<ulong, CaptionWithScore[]> scenes, double temperature) => (_scenes, _temperature) = (scenes, temperature);
 
     /// <summary>Writes a file with a line for each scene: <c>{"seed": 1, "captions": [{"text": "a star", "score": 27.1}]}</c>.</summary>
     public static void Write(string path, IEnumerable<SceneCaptions> scenes)

@@ -9,49 +9,31 @@ using static TorchSharp.torch.nn;
 namespace TinySana.Training;
 
 /// <summary>A captioner: its sizes, its captions and its training.</summary>
-internal sealed record CaptionerRecipe
+/// <param name="Name">Name of the checkpoint's folder.</param>
+/// <param name="Vision">The encoder.</param>
+/// <param name="DecoderLayers">Layers of the decoder.</param>
+/// <param name="Styles">The richness of its captions. Training uses each entry equally often.</param>
+/// <param name="Training">The settings of its training.</param>
+internal sealed record CaptionerRecipe(string Name, VisionSizes Vision, int DecoderLayers, Richness[] Styles, TrainingOptions Training)
 {
-    /// <summary>Name of the checkpoint's folder.</summary>
-    public required string Name { get; init; }
-
-    /// <summary>The encoder.</summary>
-    public required VisionSizes Vision { get; init; }
-
-    /// <summary>Layers of the decoder.</summary>
-    public required int DecoderLayers { get; init; }
-
-    /// <summary>The richness of its captions. Training uses each entry equally often.</summary>
-    public required Richness[] Styles { get; init; }
-
-    /// <summary>Weight of the loss of <see cref="SceneHeads"/>; that of the captions has 1.</summary>
-    public required double HeadsWeight { get; init; }
-
-    public required TrainingOptions Training { get; init; }
-
     /// <summary>Longest caption in tokens, the start token included.</summary>
     public const int Positions = 64;
 
     /// <summary>The stronger captioner: it states size, colour, shape, place and background.</summary>
-    public static CaptionerRecipe Rich { get; } = new()
-    {
-        Name = "tiny-captioner-rich",
-        Vision = new VisionSizes(Width: 128, Layers: 4, Heads: 4, ScenePictures.Side, Patch: 16),
-        DecoderLayers = 3,
-        Styles = [Richness.Rich, Richness.Rich, Richness.Rich, Richness.Placed],
-        HeadsWeight = 1,
-        Training = new TrainingOptions { Steps = 2_200, BatchSize = 64, LearningRate = 1.5e-3, WarmUp = 60, CheckpointEvery = 100, EmaDecay = 0.99, Seed = 31 },
-    };
+    public static CaptionerRecipe Rich { get; } = new(
+        "tiny-captioner-rich",
+        new VisionSizes(Width: 128, Layers: 4, Heads: 4, ScenePictures.Side, Patch: 16),
+        DecoderLayers: 3,
+        [Richness.Rich, Richness.Rich, Richness.Rich, Richness.Placed],
+        new TrainingOptions { Steps = 2_200, BatchSize = 64, LearningRate = 1.5e-3, WarmUp = 60, CheckpointEvery = 100, EmaDecay = 0.99, Seed = 31 });
 
     /// <summary>The weaker captioner: smaller images, only keywords, and a short training after which it still makes errors.</summary>
-    public static CaptionerRecipe Terse { get; } = new()
-    {
-        Name = "tiny-captioner-terse",
-        Vision = new VisionSizes(Width: 64, Layers: 3, Heads: 2, Side: 64, Patch: 8),
-        DecoderLayers = 2,
-        Styles = [Richness.Terse],
-        HeadsWeight = 1,
-        Training = new TrainingOptions { Steps = 1_000, BatchSize = 64, LearningRate = 2e-3, WarmUp = 60, CheckpointEvery = 200, EmaDecay = 0.99, Seed = 32 },
-    };
+    public static CaptionerRecipe Terse { get; } = new(
+        "tiny-captioner-terse",
+        new VisionSizes(Width: 64, Layers: 3, Heads: 2, Side: 64, Patch: 8),
+        DecoderLayers: 2,
+        [Richness.Terse],
+        new TrainingOptions { Steps = 1_000, BatchSize = 64, LearningRate = 2e-3, WarmUp = 60, CheckpointEvery = 200, EmaDecay = 0.99, Seed = 32 });
 }
 
 /// <summary>Trains a captioner on scenes and true captions.</summary>
@@ -82,7 +64,7 @@ internal static class CaptionerTraining
         var logits = model.Network.Decode(captions.Ids, states);
         var loss = functional.cross_entropy(logits.flatten(0, 1), captions.Next.flatten());
         var truth = SceneTruth.Create(scenes, recipe.Vision.Cells);
-        return loss + ((model.Heads.PatchLoss(states[.., 1..], truth) + model.Heads.WholeLoss(states[.., 0], truth.Whole)) * recipe.HeadsWeight);
+        return loss + (model.Heads.PatchLoss(states[.., 1..], truth) + model.Heads.WholeLoss(states[.., 0], truth.Whole));
     }
 }
 

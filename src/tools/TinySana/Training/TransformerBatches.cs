@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace TinySana.Training;
 
 /// <summary>Draws the examples of a step: scenes of one size, nine in ten with a caption.</summary>
-internal sealed class TransformerBatches(PromptEncoder prompts, CaptionSource captions, ulong seed)
+internal sealed class TransformerBatches(TrainingPromptEncoder prompts, CaptionSource captions, ulong seed)
 {
     private const double Dropout = 0.1;
 
@@ -56,14 +56,14 @@ internal delegate string? CaptionSource(ulong seed, Scene scene, SceneRandom ran
 /// Encodes prompts as the pipeline does: after the instruction, keeping the first hidden state (<c>&lt;bos&gt;</c>) and those from the instruction's last token on. A dropped prompt is the
 /// pipeline's empty negative prompt, which has no instruction: only <c>&lt;bos&gt;</c>.
 /// </summary>
-internal sealed class PromptEncoder
+internal sealed class TrainingPromptEncoder
 {
     private readonly Gemma2Module _encoder;
     private readonly ComplexHumanInstruction _instruction;
     private readonly PastKeyValue[] _instructionCache;
     private readonly Tensor _bos;
 
-    public PromptEncoder(string checkpoint)
+    public TrainingPromptEncoder(string checkpoint)
     {
         using var noGradient = no_grad();
         (_encoder, _) = TextEncoderFolder.Read(Path.Combine(checkpoint, "text_encoder"));

@@ -113,7 +113,7 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, F
     private void Train(TrainingRun run, ModuleWithHeads<SanaTransformerModule> model)
     {
         Lazy<SceneLatents>[] scenes = [.. Stages.Select(stage => new Lazy<SceneLatents>(() => Latents(stage)))];
-        var prompts = new PromptEncoder(checkpoint);
+        var prompts = new TrainingPromptEncoder(checkpoint);
         var batches = new TransformerBatches(prompts, Captions, Options.Seed);
         run.Train(
             step =>
@@ -162,7 +162,7 @@ internal static class FlowMatching
 }
 
 /// <summary>Makes latents from prompts with the pipeline's solver, for the sample sheets of a training.</summary>
-internal sealed class FlowSampler(SanaTransformerModule network, PromptEncoder prompts)
+internal sealed class FlowSampler(SanaTransformerModule network, TrainingPromptEncoder prompts)
 {
     /// <summary>Latents [b, c, side, side] for the prompts.</summary>
     /// <param name="texts">The prompts.</param>
