@@ -7,8 +7,8 @@ using Sana.Tests.Support;
 namespace Sana.Benchmarks;
 
 /// <summary>
-/// Builds the graphs of Sana-1.6B with its text encoder and measures seconds for 10 GB of weights, written bytes and peak memory. The weights are holes in sparse files, because a build
-/// reads only headers.
+/// Builds the graphs of Sana-1.6B with its text encoder and measures seconds for 10 GB of weights, written bytes and peak memory.
+/// The weights are holes in sparse files, because a build reads only headers.
 /// </summary>
 internal static class BuildBenchmark
 {

@@ -14,7 +14,8 @@ using Sana.Tests.Support;
 namespace Sana.Benchmarks;
 
 /// <summary>
-/// Scores with ViT-B/32 at full size on one core: the cost of preparing an image compared with other ways to resize it, and what the scorer adds to the plain runs of its networks.
+/// Scores with ViT-B/32 at full size on one core: the cost of preparing an image compared with other ways to resize it, and what the scorer adds to the plain
+/// runs of its networks.
 /// </summary>
 internal static class ClipBenchmark
 {

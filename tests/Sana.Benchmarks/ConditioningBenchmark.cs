@@ -5,8 +5,8 @@ using Sana.GraphBuilder;
 namespace Sana.Benchmarks;
 
 /// <summary>
-/// Compares a step that is given the text's keys and values with one that computes them from the embeddings, as the published network does. The reference pads every prompt to 300
-/// tokens; a short prompt has about 12.
+/// Compares a step that is given the text's keys and values with one that computes them from the embeddings, as the published network does.
+/// The reference pads every prompt to 300 tokens; a short prompt has about 12.
 /// </summary>
 internal static class ConditioningBenchmark
 {

@@ -6,8 +6,8 @@ using Sana.Tests.Support;
 namespace Sana.Benchmarks;
 
 /// <summary>
-/// Runs <c>sana curate</c> on a folder of small images with captions and measures whether memory grows with the number of images. Every image is written and flushed twice (normalised,
-/// and in its shard), so most of the time is that of the disk.
+/// Runs <c>sana curate</c> on a folder of small images with captions and measures whether memory grows with the number of images.
+/// Every image is written and flushed twice (normalised, and in its shard), so most of the time is that of the disk.
 /// </summary>
 internal static class CurateBenchmark
 {

@@ -12,7 +12,8 @@ using Sana.Tests.Support;
 namespace Sana.Benchmarks;
 
 /// <summary>
-/// DC-AE's decoder at full width: whole images of two sizes, and the larger one in tiles. The ratio of tile and image is that of the pipeline's tiles of 1,024 pixels and a 2K image.
+/// DC-AE's decoder at full width: whole images of two sizes, and the larger one in tiles.
+/// The ratio of tile and image is that of the pipeline's tiles of 1,024 pixels and a 2K image.
 /// </summary>
 internal static class DecodeBenchmark
 {

@@ -4,8 +4,9 @@ using System.Globalization;
 namespace Sana.Benchmarks;
 
 /// <summary>
-/// Times several ways to do comparable work. Every round runs each of them once, so a ratio compares two runs under the same conditions: other load and changes of the clock rate affect
-/// the seconds but not the ratios.
+/// Times several ways to do comparable work.
+/// Every round runs each of them once, so a ratio compares two runs under the same conditions: other load and changes of the clock rate affect the seconds but
+/// not the ratios.
 /// </summary>
 internal sealed class Race
 {

@@ -5,7 +5,9 @@ using Sana.Tests.Support;
 
 namespace Sana.Benchmarks;
 
-/// <summary>Selects captions again for a million rows: ten passes over ten shards of 10,000 rows, with an original and three captions of 80 words each.</summary>
+/// <summary>
+/// Selects captions again for a million rows: ten passes over ten shards of 10,000 rows, with an original and three captions of 80 words each.
+/// </summary>
 internal static class SelectBenchmark
 {
     private const int Shards = 10;

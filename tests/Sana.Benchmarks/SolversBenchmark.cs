@@ -10,9 +10,12 @@ using Sana.Tests.Support;
 namespace Sana.Benchmarks;
 
 /// <summary>
-/// Compares the latents of a few steps with those of 1,000 steps, on the small checkpoint of the fixtures, with guidance. A trained network changes slowly with the timestep. This one
-/// has random weights, so it changes with every sinusoid of the timestep, up to one radian for a timestep, which no solver of 20 steps can follow. The measured copy therefore ignores the
-/// fast sinusoids. The solvers have different limits, because their schedules differ at the ends and Flow-DPM truncates timesteps to integers, so each is compared with both limits.
+/// Compares the latents of a few steps with those of 1,000 steps, on the small checkpoint of the fixtures, with guidance.
+/// A trained network changes slowly with the timestep.
+/// This one has random weights, so it changes with every sinusoid of the timestep, up to one radian for a timestep, which no solver of 20 steps can follow.
+/// The measured copy therefore ignores the fast sinusoids.
+/// The solvers have different limits, because their schedules differ at the ends and Flow-DPM truncates timesteps to integers, so each is compared with both
+/// limits.
 /// </summary>
 internal static class SolversBenchmark
 {

@@ -7,7 +7,8 @@ using Sana.Tests.Support;
 namespace Sana.Benchmarks;
 
 /// <summary>
-/// A checkpoint with the layout and the size of a published model and with random weights, to measure loading, memory and time without the published weights. Its images are noise.
+/// A checkpoint with the layout and the size of a published model and with random weights, to measure loading, memory and time without the published weights.
+/// Its images are noise.
 /// </summary>
 internal static class SyntheticCheckpoint
 {

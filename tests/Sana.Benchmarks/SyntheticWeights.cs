@@ -8,8 +8,8 @@ using Sana.GraphBuilder.Safetensors;
 namespace Sana.Benchmarks;
 
 /// <summary>
-/// Writes random weights to .safetensors files: normal with standard deviation 1/√fan-in, norms near 1, biases near 0, so that activations stay finite and images have contrast.
-/// The same seed gives the same bytes. It uses one buffer, whatever the size of a tensor.
+/// Writes random weights to .safetensors files: normal with standard deviation 1/√fan-in, norms near 1, biases near 0, so that activations stay finite and
+/// images have contrast. The same seed gives the same bytes. It uses one buffer, whatever the size of a tensor.
 /// </summary>
 /// <param name="seed">Any value.</param>
 /// <param name="hollow">Whether to write only headers and make the weights holes in sparse files, which read as zeros and take no disk space.</param>

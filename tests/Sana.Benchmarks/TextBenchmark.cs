@@ -11,8 +11,8 @@ using Sana.Tests.Support;
 namespace Sana.Benchmarks;
 
 /// <summary>
-/// Gemma-2-2B with its published widths (2,304 and 9,216) and a few of its 26 layers in bfloat16: the time of a prompt with the instruction's keys and values cached, without the cache,
-/// and as the reference runs it, padded to 506 tokens.
+/// Gemma-2-2B with its published widths (2,304 and 9,216) and a few of its 26 layers in bfloat16: the time of a prompt with the instruction's keys and values
+/// cached, without the cache, and as the reference runs it, padded to 506 tokens.
 /// </summary>
 internal static class TextBenchmark
 {

@@ -5,7 +5,10 @@ using Sana.GraphBuilder.Safetensors;
 
 namespace Sana.Benchmarks;
 
-/// <summary>One step at four image sizes, with linear attention and with softmax attention. The time of the first grows with the number of tokens, that of the second with its square.</summary>
+/// <summary>
+/// One step at four image sizes, with linear attention and with softmax attention.
+/// The time of the first grows with the number of tokens, that of the second with its square.
+/// </summary>
 internal static class TokensBenchmark
 {
     private const int Layers = 2;
@@ -47,8 +50,9 @@ internal static class TokensBenchmark
 }
 
 /// <summary>
-/// The blocks of <see cref="GraphBuilder.Models.SanaTransformer"/> with softmax attention over all tokens in place of linear attention, with the heads of the cross-attention (16 of 72),
-/// as is usual at this width. The caption is an input and there is no time embedding, because their cost does not grow with the tokens.
+/// The blocks of <see cref="GraphBuilder.Models.SanaTransformer"/> with softmax attention over all tokens in place of linear attention, with the heads of the
+/// cross-attention (16 of 72), as is usual at this width.
+/// The caption is an input and there is no time embedding, because their cost does not grow with the tokens.
 /// </summary>
 internal sealed class SoftmaxBlocks(Graph g, SanaTransformerConfig config)
 {

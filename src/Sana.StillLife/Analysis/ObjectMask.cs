@@ -3,16 +3,16 @@ namespace Sana.StillLife.Analysis;
 /// <summary>One object of a picture: the share of each pixel of a window that it covers.</summary>
 internal sealed class ObjectMask
 {
-    private const int Enough = 24;
+    private const int MinSamples = 24;
 
     private readonly float[] _cover;
 
     /// <param name="picture">The picture.</param>
-    /// <param name="ground">Its background.</param>
+    /// <param name="background">Its background.</param>
     /// <param name="blob">The object's pixels.</param>
-    /// <param name="taken">All pixels of all objects.</param>
+    /// <param name="covered">The pixels that all objects cover.</param>
     /// <param name="colour">The object's colour.</param>
-    public ObjectMask(Picture picture, BackgroundEstimate ground, List<int> blob, bool[] taken, Rgb colour)
+    public ObjectMask(Picture picture, BackgroundEstimate background, List<int> blob, bool[] covered, Rgb colour)
     {
         var side = picture.Side;
         var (left, right) = (blob.Min(at => at % side), blob.Max(at => at % side));
@@ -26,8 +26,8 @@ internal sealed class ObjectMask
         foreach (var at in blob)
             Fill(at, core.Contains(at));
         // Pixels outside the blob that the object covers in part: up to two pixels away.
-        HashSet<int> rim = [.. blob.SelectMany(at => Blobs.Around(at, side)).Where(at => !taken[at])];
-        foreach (var at in rim.Concat(rim.SelectMany(at => Blobs.Around(at, side)).Where(at => !taken[at])).Distinct())
+        HashSet<int> rim = [.. blob.SelectMany(at => Blobs.Around(at, side)).Where(at => !covered[at])];
+        foreach (var at in rim.Concat(rim.SelectMany(at => Blobs.Around(at, side)).Where(at => !covered[at])).Distinct())
             Fill(at, isCore: false);
 
         for (var y = 0; y < Height; y++)
@@ -45,7 +45,7 @@ internal sealed class ObjectMask
         {
             var (x, y) = ((at % side) - Left, (at / side) - Top);
             if (x >= 0 && y >= 0 && x < Width && y < Height)
-                _cover[(y * Width) + x] = isCore ? 1 : ground.Cover(picture[at], colour);
+                _cover[(y * Width) + x] = isCore ? 1 : background.Cover(picture[at], colour);
         }
     }
 
@@ -58,7 +58,7 @@ internal sealed class ObjectMask
     public int Height { get; }
 
     /// <summary>Step between the pixels that are compared with an outline, in both directions.</summary>
-    public int Step => Math.Max(Math.Min(Width, Height) / Enough, 1);
+    public int Step => Math.Max(Math.Min(Width, Height) / MinSamples, 1);
 
     /// <summary>The area that it covers, in pixels.</summary>
     public double Area { get; }
@@ -100,7 +100,9 @@ internal sealed class BackgroundEstimate
         return light < DarkestLight || (pixel - (_tone * light)).Length > Apart;
     }
 
-    /// <summary>The share of a pixel that an object of a colour covers, 0 to 1: of the best mixture of the colour with the background at any of the brightnesses.</summary>
+    /// <summary>
+    /// The share of a pixel that an object of a colour covers, 0 to 1: of the best mixture of the colour with the background at any of the brightnesses.
+    /// </summary>
     public float Cover(Rgb pixel, Rgb colour)
     {
         // A mixture of black with the background looks like a shadow. This penalty prefers the shadow.
@@ -108,10 +110,10 @@ internal sealed class BackgroundEstimate
         var (cover, least) = (0f, float.MaxValue);
         foreach (var light in Lights)
         {
-            var ground = _tone * light;
-            var whole = colour - ground;
-            var part = Math.Clamp(Rgb.Dot(pixel - ground, whole) / Math.Max(Rgb.Dot(whole, whole), 1), 0, 1);
-            var error = (pixel - ground - (whole * part)).Length + (doubt * part);
+            var background = _tone * light;
+            var whole = colour - background;
+            var part = Math.Clamp(Rgb.Dot(pixel - background, whole) / Math.Max(Rgb.Dot(whole, whole), 1), 0, 1);
+            var error = (pixel - background - (whole * part)).Length + (doubt * part);
             if (error < least)
                 (cover, least) = (part, error);
         }

@@ -5,7 +5,7 @@ namespace Sana.StillLife.Analysis;
 /// <summary>A picture at the size at which it is read: larger ones are averaged down to 96 to 191 pixels a side.</summary>
 internal sealed class Picture
 {
-    private const int Enough = 96;
+    private const int MinSide = 96;
 
     private readonly float[] _values;
 
@@ -13,7 +13,7 @@ internal sealed class Picture
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(side, 32);
         ArgumentOutOfRangeException.ThrowIfNotEqual(rgb.Length, side * side * 3);
-        var times = Math.Max(side / Enough, 1);
+        var times = Math.Max(side / MinSide, 1);
         Side = side / times;
         _values = new float[Side * Side * 3];
         for (var y = 0; y < Side * times; y++)

@@ -1,14 +1,12 @@
 namespace Sana.StillLife.Analysis;
 
 /// <summary>
-/// Reads a picture of a scene without a neural network. Pixels that differ from the pale background in more than brightness belong to an object; their median is its colour, and
-/// its shape is the one whose outline fits them best.
+/// Reads a picture of a scene without a neural network.
+/// Pixels that differ from the pale background in more than brightness belong to an object; their median is its colour, and its shape is the one whose outline
+/// fits them best.
 /// </summary>
 public static class SceneAnalyser
 {
-    /// <summary>Least confidence of an object. Rendered objects have 0.9.</summary>
-    public const double LeastConfidence = 0.5;
-
     // The smallest object, a thin cross of the smallest radius, covers 0.009 of a picture.
     private const double LeastArea = 0.003;
 
@@ -21,14 +19,14 @@ public static class SceneAnalyser
     public static SeenScene Read(ReadOnlySpan<byte> rgb, int side)
     {
         var picture = new Picture(rgb, side);
-        var ground = new BackgroundEstimate(picture);
+        var background = new BackgroundEstimate(picture);
         var word = CardReader.IsIn(picture) ? CardReader.Read(picture) : null;
-        var taken = new bool[picture.Side * picture.Side];
-        for (var i = 0; i < taken.Length; i++)
-            taken[i] = ground.IsCovered(picture[i]) && (word is null || !CardReader.IsWithin(((i % picture.Side) + 0.5) / picture.Side, ((i / picture.Side) + 0.5) / picture.Side));
+        var covered = new bool[picture.Side * picture.Side];
+        for (var i = 0; i < covered.Length; i++)
+            covered[i] = background.IsCovered(picture[i]) && (word is null || !CardReader.IsWithin(((i % picture.Side) + 0.5) / picture.Side, ((i / picture.Side) + 0.5) / picture.Side));
 
-        var least = (int)(LeastArea * taken.Length);
-        var objects = Blobs.Find(taken, picture.Side, least).SelectMany(blob => BlobReader.Parts(picture, ground, blob, taken, least))
+        var least = (int)(LeastArea * covered.Length);
+        var objects = Blobs.Find(covered, picture.Side, least).SelectMany(blob => BlobReader.ReadObjects(picture, background, blob, covered, least))
             .Where(seen => seen.Radius >= LeastRadius);
         return new([.. objects.OrderBy(one => (int)(one.Y * 3)).ThenBy(one => one.X)], word);
     }
@@ -37,23 +35,26 @@ public static class SceneAnalyser
 /// <summary>Reads a blob as one object, or as several that touch if no single shape fits it.</summary>
 internal static class BlobReader
 {
-    // Three objects in a row can touch.
-    private const int MostCuts = 2;
+    // Rendered objects have 0.9.
+    private const double LeastConfidence = 0.5;
 
-    private const int Rounds = 12;
+    // Three objects in a row can touch.
+    private const int MaxCuts = 2;
+
+    private const int MaxRounds = 12;
 
     /// <summary>The objects of a blob; none if neither the blob nor any way to cut it gives known shapes.</summary>
-    public static IReadOnlyList<SeenObject> Parts(Picture picture, BackgroundEstimate ground, List<int> blob, bool[] taken, int least, int cuts = MostCuts)
+    public static IReadOnlyList<SeenObject> ReadObjects(Picture picture, BackgroundEstimate background, List<int> blob, bool[] covered, int least, int cuts = MaxCuts)
     {
-        var whole = Read(picture, ground, blob, taken);
-        if (whole.Confidence >= SceneAnalyser.LeastConfidence)
+        var whole = Read(picture, background, blob, covered);
+        if (whole.Confidence >= LeastConfidence)
             return [whole];
 
         foreach (var halves in cuts == 0 ? [] : (List<int>[][])[ByColour(picture, blob), ByPlace(picture, blob)])
         {
             if (halves.Any(half => half.Count < least))
                 continue;
-            SeenObject[][] parts = [.. halves.Select(half => Parts(picture, ground, half, taken, least, cuts - 1).ToArray())];
+            SeenObject[][] parts = [.. halves.Select(half => ReadObjects(picture, background, half, covered, least, cuts - 1).ToArray())];
             if (parts.All(half => half.Length > 0))
                 return [.. parts.SelectMany(half => half)];
         }
@@ -61,10 +62,10 @@ internal static class BlobReader
         return [];
     }
 
-    private static SeenObject Read(Picture picture, BackgroundEstimate ground, List<int> blob, bool[] taken)
+    private static SeenObject Read(Picture picture, BackgroundEstimate background, List<int> blob, bool[] covered)
     {
         var colour = picture.Median(Blobs.Core(blob, picture.Side));
-        var fit = ShapeFit.Best(new ObjectMask(picture, ground, blob, taken, colour));
+        var fit = ShapeFit.Best(new ObjectMask(picture, background, blob, covered, colour));
         return new(fit.Shape, colour.Name(), fit.X / picture.Side, fit.Y / picture.Side, fit.Radius / picture.Side, fit.Confidence);
     }
 
@@ -85,7 +86,7 @@ internal static class BlobReader
         var (left, right, top, bottom) = (blob.Min(at => at % side), blob.Max(at => at % side), blob.Min(at => at / side), blob.Max(at => at / side));
         double[][] means = right - left > bottom - top ? [[left, (top + bottom) / 2.0], [right, (top + bottom) / 2.0]] : [[(left + right) / 2.0, top], [(left + right) / 2.0, bottom]];
         var halves = Halves(blob, IsFirst);
-        for (var round = 0; round < Rounds && halves.All(half => half.Count > 0); round++)
+        for (var round = 0; round < MaxRounds && halves.All(half => half.Count > 0); round++)
         {
             means = [.. halves.Select(half => (double[])[half.Average(at => at % side), half.Average(at => at / side)])];
             halves = Halves(blob, IsFirst);
@@ -93,9 +94,9 @@ internal static class BlobReader
 
         return halves;
 
-        bool IsFirst(int at) => Far(at, means[0]) <= Far(at, means[1]);
+        bool IsFirst(int at) => SquaredDistance(at, means[0]) <= SquaredDistance(at, means[1]);
 
-        double Far(int at, double[] mean) => (((at % side) - mean[0]) * ((at % side) - mean[0])) + (((at / side) - mean[1]) * ((at / side) - mean[1]));
+        double SquaredDistance(int at, double[] mean) => (((at % side) - mean[0]) * ((at % side) - mean[0])) + (((at / side) - mean[1]) * ((at / side) - mean[1]));
     }
 
     private static List<int>[] Halves(List<int> blob, Func<int, bool> isFirst) => [[.. blob.Where(isFirst)], [.. blob.Where(at => !isFirst(at))]];

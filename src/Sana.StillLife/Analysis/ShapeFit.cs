@@ -13,11 +13,12 @@ internal sealed record ShapeFit(Shape Shape, double X, double Y, double Radius, 
     // Error of edges in a picture, in pixels, whatever the object's size.
     private const double Edge = 0.45;
 
-    // Greatest mean distance of an object's outline from the shape's, in radii. Rendered objects have 0.01, with a blur of 1.2 pixels 0.05; a round smudge has 0.07.
-    private const double MostApart = 0.06;
+    // Greatest mean distance of an object's outline from the shape's, in radii.
+    // Rendered objects have 0.01, with a blur of 1.2 pixels 0.05; a round smudge has 0.07.
+    private const double MaxDistance = 0.06;
 
     // Only this many shapes are fitted by search: those that fit best before it.
-    private const int Promising = 3;
+    private const int Candidates = 3;
 
     /// <summary>1 for equal outlines, 0.5 at the greatest distance that an object of the shape may have, 0 from twice that distance on.</summary>
     public double Confidence
@@ -27,13 +28,13 @@ internal sealed record ShapeFit(Shape Shape, double X, double Y, double Radius, 
             // The area outside the intersection lies along the outline. Divided by the outline's length it is the mean distance.
             var template = ShapeTemplate.All[(int)Shape];
             var apart = (1 - Overlap) * template.Area / template.Rim;
-            return Math.Clamp(1 - (apart / (2 * Math.Max(MostApart, Edge / Radius))), 0, 1);
+            return Math.Clamp(1 - (apart / (2 * Math.Max(MaxDistance, Edge / Radius))), 0, 1);
         }
     }
 
     /// <summary>The best fit of any shape.</summary>
     public static ShapeFit Best(ObjectMask mask) =>
-        ShapeTemplate.All.Select(template => First(mask, template)).OrderByDescending(fit => fit.Overlap).Take(Promising)
+        ShapeTemplate.All.Select(template => First(mask, template)).OrderByDescending(fit => fit.Overlap).Take(Candidates)
             .Select(fit => Refine(mask, fit)).MaxBy(fit => fit.Overlap)!;
 
     // Area and centre of mass give the place of a whole object. Refine corrects it for one that the picture's edge cuts.

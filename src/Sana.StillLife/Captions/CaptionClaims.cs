@@ -1,7 +1,8 @@
 namespace Sana.StillLife.Captions;
 
 /// <summary>
-/// What a caption claims, by the words of <see cref="CaptionGrammar"/>. Unknown words claim nothing, so mistyped captions are read in part: "a red crcile" claims something red.
+/// What a caption claims, by the words of <see cref="CaptionGrammar"/>.
+/// Unknown words claim nothing, so mistyped captions are read in part: "a red crcile" claims something red.
 /// </summary>
 /// <param name="Objects">The objects it mentions, in the order of the caption.</param>
 /// <param name="Relations">The relations it states.</param>

@@ -6,7 +6,8 @@ public static class CaptionGrammar
     // Cumulative probabilities of the levels of detail in a paraphrase.
     private static readonly double[] Shares = [0.10, 0.20, 0.45, 0.75, 1.0];
 
-    // A list of two objects suggests that they are side by side. So this share of the captions that would only list two stacked objects states the relation instead.
+    // A list of two objects suggests that they are side by side.
+    // So this share of the captions that would only list two stacked objects states the relation instead.
     private const double StackedIsSaid = 0.75;
 
     private static readonly string[] Openings = ["", "", "a picture of ", "a still life of ", "a still life: "];

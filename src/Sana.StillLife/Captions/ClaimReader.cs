@@ -1,6 +1,8 @@
 namespace Sana.StillLife.Captions;
 
-/// <summary>Reads a caption word by word. It holds adjectives until their noun follows, because the noun decides whether they describe an object or the background.</summary>
+/// <summary>
+/// Reads a caption word by word. It holds adjectives until their noun follows, because the noun decides whether they describe an object or the background.
+/// </summary>
 internal sealed class ClaimReader(string caption)
 {
     private static readonly Dictionary<string, Shape> Singular = Enum.GetValues<Shape>().ToDictionary(SceneWords.Of, StringComparer.Ordinal);

@@ -3,7 +3,9 @@ using Sana.StillLife.Captions;
 
 namespace Sana.StillLife.Evaluation;
 
-/// <summary>Draws prompts for combinations that no training scene shows: each is held out by the rule of <see cref="HeldOut"/> for its category and by no other rule.</summary>
+/// <summary>
+/// Draws prompts for combinations that no training scene shows: each is held out by the rule of <see cref="HeldOut"/> for its category and by no other rule.
+/// </summary>
 public static class EvaluationPrompts
 {
     /// <summary>The prompts of a category, all different if the category has that many.</summary>
@@ -88,8 +90,8 @@ public sealed record EvaluationPrompt(PromptCategory Category, string Text, Scen
     private const double Slack = 0.1;
 
     /// <summary>
-    /// Whether a picture shows what the prompt asks for, by GenEval's rules: further objects are allowed, except where a number is asked for. Relations are read from the object of each
-    /// shape with the highest confidence.
+    /// Whether a picture shows what the prompt asks for, by GenEval's rules: further objects are allowed, except where a number is asked for.
+    /// Relations are read from the object of each shape with the highest confidence.
     /// </summary>
     public bool IsMetBy(SeenScene seen)
     {

@@ -1,8 +1,8 @@
 namespace Sana.StillLife.Rendering;
 
 /// <summary>
-/// Signed distances to the outlines of shapes: negative inside, positive outside, in radii of the object, y down (after Quilez, "2D distance functions"). Near the edge they are exact
-/// enough for antialiasing over one pixel.
+/// Signed distances to the outlines of shapes: negative inside, positive outside, in radii of the object, y down (after Quilez, "2D distance functions").
+/// Near the edge they are exact enough for antialiasing over one pixel.
 /// </summary>
 internal static class Outline
 {

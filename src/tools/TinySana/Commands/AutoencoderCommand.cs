@@ -15,8 +15,8 @@ internal static class AutoencoderCommand
     private const string Folder = "models/tiny-sana/vae", Both = "artifacts/training/autoencoder", DecoderAlone = "artifacts/training/decoder";
 
     /// <param name="arguments">
-    /// <c>--both</c> leaves out the training of the decoder alone, which does not change the latents. <c>--as-is</c> does not train: it takes the last checkpoint of a training that may
-    /// still run, and writes to a folder beside it.
+    /// <c>--both</c> leaves out the training of the decoder alone, which does not change the latents.
+    /// <c>--as-is</c> does not train: it takes the last checkpoint of a training that may still run, and writes to a folder beside it.
     /// </param>
     public static int Run(string[] arguments)
     {
@@ -44,7 +44,9 @@ internal static class AutoencoderCommand
     }
 }
 
-/// <summary>The command <c>compression</c>: compares the quality of 16 × 16 and 32 × 32 image pixels for a latent pixel. The published autoencoders have 32 × 32.</summary>
+/// <summary>
+/// The command <c>compression</c>: compares the quality of 16 × 16 and 32 × 32 image pixels for a latent pixel. The published autoencoders have 32 × 32.
+/// </summary>
 internal static class CompressionCommand
 {
     private const int DefaultSteps = 1_000;

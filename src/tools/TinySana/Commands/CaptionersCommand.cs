@@ -14,7 +14,9 @@ namespace TinySana.Commands;
 /// <summary>The command <c>captioners</c>: trains the captioners, writes their checkpoints and evaluates them.</summary>
 internal static class CaptionersCommand
 {
-    /// <param name="arguments"><c>rich</c> or <c>terse</c> for one of them; <c>--as-is</c> does not train but takes the last checkpoints of trainings that may still run.</param>
+    /// <param name="arguments">
+    /// <c>rich</c> or <c>terse</c> for one of them; <c>--as-is</c> does not train but takes the last checkpoints of trainings that may still run.
+    /// </param>
     public static int Run(string[] arguments)
     {
         NativeTorch.Prepare(threads: 1);

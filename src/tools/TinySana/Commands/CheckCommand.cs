@@ -1,8 +1,12 @@
 using System.Globalization;
+using Google.Protobuf;
+using Microsoft.ML.OnnxRuntime;
 using Sana.GraphBuilder;
+using Sana.GraphBuilder.Onnx;
 using Sana.GraphBuilder.Safetensors;
 using Sana.Inference.Captioning;
 using Sana.Inference.Clip;
+using Sana.Inference.Runtime;
 using Sana.Inference.Text;
 using Sana.StillLife.Captions;
 using TinySana.Networks;
@@ -159,5 +163,46 @@ internal static class CheckCommand
             return OnnxGraph.Difference(logits, tensor(network.LogitsAfter(ScenePictures.Render(scene), ids).Data));
         });
         return [("logits", greatest)];
+    }
+}
+
+/// <summary>A graph over the weights of a published folder, on ONNX Runtime.</summary>
+internal sealed class OnnxGraph(Graph graph, string folder) : IDisposable
+{
+    private readonly Network _network = Network.Load(graph.ToModel().ToByteArray(), Path.GetFullPath(folder), new NetworkOptions(Sana.Inference.Runtime.Device.Cpu, 1, KeepMemory: false));
+
+    /// <summary>Runs the graph. Inputs are float32 or int64.</summary>
+    public Tensor Run(string output, params ReadOnlySpan<(string Name, Tensor Value)> inputs)
+    {
+        var values = new List<(string Name, OrtValue Value)>();
+        try
+        {
+            foreach (var (name, value) in inputs)
+                values.Add((name, ToOrtValue(value)));
+            using var outputs = _network.Run(values, [output], CancellationToken.None);
+            var result = Sana.Inference.Runtime.FloatTensor.From(outputs[0]);
+            return tensor(result.Data, result.Shape);
+        }
+        finally
+        {
+            values.ForEach(value => value.Value.Dispose());
+        }
+    }
+
+    /// <summary>Largest difference between two results, relative to the largest expected value.</summary>
+    public static double Difference(Tensor expected, Tensor actual)
+    {
+        using var scope = NewDisposeScope();
+        return ((actual - expected).abs().max() / expected.abs().max()).item<float>();
+    }
+
+    public void Dispose() => _network.Dispose();
+
+    private static OrtValue ToOrtValue(Tensor value)
+    {
+        using var dense = value.contiguous();
+        return value.dtype == ScalarType.Int64
+            ? OrtValue.CreateTensorValueFromMemory(dense.data<long>().ToArray(), value.shape)
+            : OrtValue.CreateTensorValueFromMemory(value.numel() == 0 ? [] : dense.data<float>().ToArray(), value.shape);
     }
 }

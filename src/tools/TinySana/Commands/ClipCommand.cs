@@ -38,7 +38,8 @@ internal static class ClipCommand
         return 0;
     }
 
-    // Prints the share of true captions that score more than all their hard negatives, and the share of negatives that score less than the true caption, by change.
+    // Prints the share of true captions that score more than all their hard negatives, and the share of negatives that score less than the true caption, by
+    // change.
     private static void Evaluate(string folder, Scene[] scenes, string title)
     {
         ClipCheckpoint.Build(folder, new BuildOptions());

@@ -5,7 +5,8 @@ using TinySana.Training;
 namespace TinySana.Commands;
 
 /// <summary>
-/// The commands that train Sana's networks. Arguments: number of threads, 1 by default; <c>--as-is</c> does not train but writes the last checkpoint of the transformer.
+/// The commands that train Sana's networks. Arguments: number of threads, 1 by default;
+/// <c>--as-is</c> does not train but writes the last checkpoint of the transformer.
 /// The folders <c>models</c> and <c>artifacts</c> are those of the current directory.
 /// </summary>
 internal static class SanaCommands

@@ -13,8 +13,9 @@ using TinySana.Training;
 namespace TinySana.Commands;
 
 /// <summary>
-/// The command <c>selection</c>: tests whether selection of captions by CLIP score (Sana, arXiv:2410.10629, section 3.3) improves a transformer. It trains two transformers on the same noise
-/// and the same scenes at low resolution: one on careless captions, one on these and the captions of both captioners, drawn by CLIP score.
+/// The command <c>selection</c>: tests whether selection of captions by CLIP score (Sana, arXiv:2410.10629, section 3.3) improves a transformer.
+/// It trains two transformers on the same noise and the same scenes at low resolution: one on careless captions, one on these and the captions of both
+/// captioners, drawn by CLIP score.
 /// </summary>
 internal static class SelectionCommand
 {
@@ -97,7 +98,8 @@ internal sealed record SceneCaptions(ulong Seed, CaptionWithScore[] Captions);
 internal sealed record CaptionWithScore(string Text, double Score);
 
 /// <summary>
-/// Draws one of several captions of a scene, with probabilities proportional to exp(score / τ) (Sana, arXiv:2410.10629, section 3.3). With τ = 0 it draws the best one.
+/// Draws one of several captions of a scene, with probabilities proportional to exp(score / τ) (Sana, arXiv:2410.10629, section 3.3).
+/// With τ = 0 it draws the best one.
 /// </summary>
 internal sealed class ScoredCaptions
 {

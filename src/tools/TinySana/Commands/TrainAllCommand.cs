@@ -3,7 +3,9 @@ using System.Globalization;
 
 namespace TinySana.Commands;
 
-/// <summary>The command <c>all</c>: trains everything and writes the folders in <c>models</c>. If it was interrupted, it continues from the last checkpoints.</summary>
+/// <summary>
+/// The command <c>all</c>: trains everything and writes the folders in <c>models</c>. If it was interrupted, it continues from the last checkpoints.
+/// </summary>
 internal static class TrainAllCommand
 {
     // Each command needs the result of the one before it. Their steps are too small for two threads, so the two sequences run side by side.
@@ -33,7 +35,10 @@ internal static class TrainAllCommand
     }
 }
 
-/// <summary>Runs a command in a process of its own, because LibTorch has one random state and one number of threads for a process. The process ends when its parent ends, even if that is killed.</summary>
+/// <summary>
+/// Runs a command in a process of its own, because LibTorch has one random state and one number of threads for a process.
+/// The process ends when its parent ends, even if that is killed.
+/// </summary>
 internal static class TrainingProcess
 {
     // Set in the processes that Run starts. They watch their standard input, which closes when the parent ends.

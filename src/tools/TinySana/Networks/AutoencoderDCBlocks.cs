@@ -35,8 +35,8 @@ internal sealed class ResBlock : nn.Module<Tensor, Tensor>
 }
 
 /// <summary>
-/// Attention with ReLU in place of the softmax, so that its cost is linear in the number of pixels (diffusers' SanaMultiscaleLinearAttention without extra scales).
-/// For at most headDim pixels diffusers multiplies in another order, which gives the same result in exact arithmetic.
+/// Attention with ReLU in place of the softmax, so that its cost is linear in the number of pixels (diffusers' SanaMultiscaleLinearAttention without extra
+/// scales). For at most headDim pixels diffusers multiplies in another order, which gives the same result in exact arithmetic.
 /// </summary>
 internal sealed class MultiscaleLinearAttention : nn.Module<Tensor, Tensor>
 {

@@ -95,8 +95,8 @@ internal sealed class AutoencoderDCDecoder : nn.Module<Tensor, Tensor>
 }
 
 /// <summary>
-/// Halves the sides: a convolution of stride 2, with a shortcut that makes channels of the four pixels of a square and averages groups of them. The shortcut is a convolution with
-/// constant weights, so it is added to the weights.
+/// Halves the sides: a convolution of stride 2, with a shortcut that makes channels of the four pixels of a square and averages groups of them.
+/// The shortcut is a convolution with constant weights, so it is added to the weights.
 /// </summary>
 internal sealed class DCDownBlock2d : nn.Module<Tensor, Tensor>
 {
@@ -117,12 +117,13 @@ internal sealed class DCDownBlock2d : nn.Module<Tensor, Tensor>
 }
 
 /// <summary>
-/// Doubles the sides: a convolution after nearest-neighbour upsampling, with a shortcut that repeats channels and makes squares of four pixels of them. Both are computed as one
-/// convolution of the small picture that gives the four pixels of a square as channels.
+/// Doubles the sides: a convolution after nearest-neighbour upsampling, with a shortcut that repeats channels and makes squares of four pixels of them.
+/// Both are computed as one convolution of the small picture that gives the four pixels of a square as channels.
 /// </summary>
 internal sealed class DCUpBlock2d : nn.Module<Tensor, Tensor>
 {
-    // Row 2y + d of the result reads rows 2y + d - 1 to 2y + d + 1 of the upsampled picture. These are rows of the small picture at these offsets from y - 1: [d, offset, tap].
+    // Row 2y + d of the result reads rows 2y + d - 1 to 2y + d + 1 of the upsampled picture.
+    // These are rows of the small picture at these offsets from y - 1: [d, offset, tap].
     private static readonly float[] Taps = [1, 0, 0, 0, 1, 1, 0, 0, 0, /**/ 0, 0, 0, 1, 1, 0, 0, 0, 1];
 
     private readonly Conv2d _conv;

@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace TinySana.Networks;
 
-/// <summary>Gemma-2 (arXiv:2408.00118; transformers' Gemma2Model) with its tensor names. Letters in shapes: b batch, s given tokens, p past tokens, t = p + s.</summary>
+/// <summary>
+/// Gemma-2 (arXiv:2408.00118; transformers' Gemma2Model) with its tensor names. Letters in shapes: b batch, s given tokens, p past tokens, t = p + s.
+/// </summary>
 internal sealed class Gemma2Module : nn.Module
 {
     private readonly Gemma2Config _config;
@@ -26,7 +28,9 @@ internal sealed class Gemma2Module : nn.Module
     /// <summary>Token ids [b, s] to hidden states [b, s, hidden] after the final norm.</summary>
     public Tensor Encode(Tensor ids) => Encode(ids, []).Hidden;
 
-    /// <summary>The same for ids that follow cached ones; it also returns the keys and values of all t tokens. A cache of batch 1 is used for every sample.</summary>
+    /// <summary>
+    /// The same for ids that follow cached ones; it also returns the keys and values of all t tokens. A cache of batch 1 is used for every sample.
+    /// </summary>
     public (Tensor Hidden, PastKeyValue[] Present) Encode(Tensor ids, PastKeyValue[] past)
     {
         var (length, before) = (ids.shape[1], past.Length == 0 ? 0 : past[0].Key.shape[2]);
@@ -38,7 +42,9 @@ internal sealed class Gemma2Module : nn.Module
         return (_norm.forward(x), present);
     }
 
-    /// <summary>Hidden states [n, hidden] to the logits of the next tokens [n, vocabulary], with the weights of the token embedding. Only training uses them.</summary>
+    /// <summary>
+    /// Hidden states [n, hidden] to the logits of the next tokens [n, vocabulary], with the weights of the token embedding. Only training uses them.
+    /// </summary>
     public Tensor Logits(Tensor hidden)
     {
         const float cap = 30; // final_logit_softcapping

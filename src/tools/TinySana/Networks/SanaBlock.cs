@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace TinySana.Networks;
 
-/// <summary>One block: linear attention over the latents, cross-attention to the text, Mix-FFN. The timestep modulates and gates the first and the last.</summary>
+/// <summary>
+/// One block: linear attention over the latents, cross-attention to the text, Mix-FFN. The timestep modulates and gates the first and the last.
+/// </summary>
 internal sealed class SanaBlock : nn.Module
 {
     private readonly double _eps;
@@ -119,8 +121,8 @@ internal abstract class SanaAttention : nn.Module
 }
 
 /// <summary>
-/// Mix-FFN (diffusers' GLUMBConv): 1×1 up, SiLU, 3×3 depthwise, gate, 1×1 down. The 1×1 convolutions are computed as matrix products over tokens. Only the depthwise convolution
-/// mixes neighbouring tokens.
+/// Mix-FFN (diffusers' GLUMBConv): 1×1 up, SiLU, 3×3 depthwise, gate, 1×1 down. The 1×1 convolutions are computed as matrix products over tokens.
+/// Only the depthwise convolution mixes neighbouring tokens.
 /// </summary>
 internal sealed class MixFeedForward : nn.Module
 {

@@ -107,8 +107,8 @@ internal sealed class TwoLayerMlp : nn.Module<Tensor, Tensor>
 }
 
 /// <summary>
-/// Position embeddings: sines and cosines of a token's column (first half of the channels) and row. Every grid is scaled to the base grid, so a relative position has the same
-/// embedding in small and large pictures.
+/// Position embeddings: sines and cosines of a token's column (first half of the channels) and row.
+/// Every grid is scaled to the base grid, so a relative position has the same embedding in small and large pictures.
 /// </summary>
 internal static class SinCosPositionEmbedding
 {

@@ -55,7 +55,8 @@ internal static class ScenePictures
     }
 
     /// <summary>
-    /// Augments pictures in place, to look as if a codec or a small diffusion model had made them: blurs the first third, adds noise to the last third, changes brightness and tint of all.
+    /// Augments pictures in place, to look as if a codec or a small diffusion model had made them: blurs the first third, adds noise to the last third, changes
+    /// brightness and tint of all.
     /// </summary>
     public static Tensor Augment(Tensor pixels)
     {

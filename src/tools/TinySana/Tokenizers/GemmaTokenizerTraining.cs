@@ -3,7 +3,9 @@ using TinySana.Torch;
 
 namespace TinySana.Tokenizers;
 
-/// <summary>Writes the folder <c>tokenizer</c> of a checkpoint in Gemma's format. The vocabulary has added tokens, bytes, single characters, then the results of merges.</summary>
+/// <summary>
+/// Writes the folder <c>tokenizer</c> of a checkpoint in Gemma's format. The vocabulary has added tokens, bytes, single characters, then the results of merges.
+/// </summary>
 internal static class GemmaTokenizerWriter
 {
     private static readonly string[] Added = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "<start_of_turn>", "<end_of_turn>", "\n", "\n\n"];
@@ -92,8 +94,8 @@ internal static class GemmaTokenizerWriter
 }
 
 /// <summary>
-/// Learns the merges of a small vocabulary. Letters merge within words; last of all, whole words merge with the space before them. So a word has the same token everywhere, and no
-/// token spans two words.
+/// Learns the merges of a small vocabulary. Letters merge within words; last of all, whole words merge with the space before them.
+/// So a word has the same token everywhere, and no token spans two words.
 /// </summary>
 internal sealed class GemmaMergeTraining
 {

@@ -3,7 +3,10 @@ namespace TinySana.Tokenizers;
 /// <summary>Learns the merges of byte-pair encoding (Sennrich, Haddow and Birch, arXiv:1508.07909, algorithm 1).</summary>
 internal static class MergeLearning
 {
-    /// <summary>Learns merges until every word is one symbol, the most frequent pair first. Of equally frequent pairs it takes the first in ordinal order, so the same words give the same merges.</summary>
+    /// <summary>
+    /// Learns merges until every word is one symbol, the most frequent pair first.
+    /// Of equally frequent pairs it takes the first in ordinal order, so the same words give the same merges.
+    /// </summary>
     /// <param name="words">The words, each split into symbols, and how often each occurs.</param>
     public static List<(string Left, string Right)> Learn(IEnumerable<(string[] Symbols, long Count)> words)
     {

@@ -46,7 +46,8 @@ internal sealed class AdamW(FlatParameters parameters, TrainingOptions options) 
 }
 
 /// <summary>
-/// All parameters of a network as views of one tensor, and their gradients as views of another, so that one call works on all of them. Matrices come first, then vectors.
+/// All parameters of a network as views of one tensor, and their gradients as views of another, so that one call works on all of them.
+/// Matrices come first, then vectors.
 /// </summary>
 internal sealed class FlatParameters : IDisposable
 {

@@ -10,7 +10,8 @@ internal static class NativeTorch
 {
     private const string Library = "libLibTorchSharp.so";
 
-    // The binding is linked against GCC 13's libstdc++. It takes one symbol from this version, the initialiser of the standard streams, which older versions run by themselves.
+    // The binding is linked against GCC 13's libstdc++.
+    // It takes one symbol from this version, the initialiser of the standard streams, which older versions run by themselves.
     // So on a system with GCC 12 (Debian 12) only the version requirement prevents loading. There Relax marks it as weak.
     private const string NewestVersion = "GLIBCXX_3.4.32";
 
@@ -37,8 +38,8 @@ internal static class NativeTorch
 }
 
 /// <summary>
-/// The section <c>.gnu.version_r</c> of a 64-bit little-endian ELF library: the symbol versions it requires. Sources: System V gABI, chapter 4 (sections), and Linux Standard Base,
-/// "Symbol Versioning" (Elf64_Verneed and Elf64_Vernaux).
+/// The section <c>.gnu.version_r</c> of a 64-bit little-endian ELF library: the symbol versions it requires. Sources:
+/// System V gABI, chapter 4 (sections), and Linux Standard Base, "Symbol Versioning" (Elf64_Verneed and Elf64_Vernaux).
 /// </summary>
 internal static class ElfSymbolVersions
 {

@@ -7,7 +7,8 @@ using static TorchSharp.torch;
 namespace TinySana.Torch;
 
 /// <summary>
-/// Reads and writes safetensors files (https://huggingface.co/docs/safetensors/index#format): length of the header, header in JSON, then the tensors' bytes in row-major order.
+/// Reads and writes safetensors files (https://huggingface.co/docs/safetensors/index#format): length of the header, header in JSON, then the tensors' bytes in
+/// row-major order.
 /// </summary>
 internal static class SafetensorsFile
 {

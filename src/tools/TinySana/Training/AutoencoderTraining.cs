@@ -12,7 +12,8 @@ internal static class AutoencoderTraining
     // A step has images of one of these sizes, four times as many small ones.
     private const int Side = 128, SmallSide = 64;
 
-    // One in this many steps has large images. Small ones show as many objects in a quarter of the pixels, and the training of the transformer starts with them.
+    // One in this many steps has large images.
+    // Small ones show as many objects in a quarter of the pixels, and the training of the transformer starts with them.
     private const int LargeEvery = 3;
 
     private const double LatentNoise = 0.2, EdgeWeight = 0.5, LatentWeight = 0.01;
@@ -82,7 +83,7 @@ internal static class AutoencoderTraining
     /// <param name="folder">The folder of checkpoint and log.</param>
     /// <param name="options">The settings.</param>
     /// <param name="train">Whether to do the remaining steps; if not, the last checkpoint is used.</param>
-    public static void TrainDecoder(AutoencoderDCModule network, string folder, TrainingOptions options, bool train = true)
+    public static void TrainDecoder(AutoencoderDCModule network, string folder, TrainingOptions options, bool train)
     {
         using var run = new TrainingRun(folder, network.Decoder, options);
         if (train)

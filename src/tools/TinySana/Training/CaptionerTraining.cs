@@ -44,7 +44,7 @@ internal static class CaptionerTraining
     /// <param name="folder">The folder of checkpoint and log.</param>
     /// <param name="tokenizer">The tokenizer of its captions.</param>
     /// <param name="train">Whether to do the remaining steps; if not, the last checkpoint is used.</param>
-    public static ModuleWithHeads<CaptionerModule> Run(CaptionerRecipe recipe, string folder, Gpt2Tokenizer tokenizer, bool train = true)
+    public static ModuleWithHeads<CaptionerModule> Run(CaptionerRecipe recipe, string folder, Gpt2Tokenizer tokenizer, bool train)
     {
         manual_seed((long)recipe.Training.Seed);
         var captioner = new CaptionerModule(new CaptionerSizes(recipe.Vision, recipe.DecoderLayers, tokenizer.Size, CaptionerRecipe.Positions));

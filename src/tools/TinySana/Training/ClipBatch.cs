@@ -7,7 +7,8 @@ using static TorchSharp.torch;
 namespace TinySana.Training;
 
 /// <summary>
-/// Scenes and texts of one step. The order of texts: the first true text of every scene, the second one of every scene, the negatives of each true text, careless captions of other scenes.
+/// Scenes and texts of one step.
+/// The order of texts: the first true text of every scene, the second one of every scene, the negatives of each true text, careless captions of other scenes.
 /// </summary>
 internal sealed class ClipBatch
 {
@@ -68,7 +69,10 @@ internal sealed class ClipBatch
         return tensor(Texts.SelectMany(text => text.Usual ? SceneTruth.StatedBy(text.Scene, text.Richness) : nothing).ToArray()).reshape(Texts.Length, -1);
     }
 
-    /// <summary>The texts as ids, in parts of texts of similar length: ids and position of the end token for each part, and for each text its row in the concatenated parts.</summary>
+    /// <summary>
+    /// The texts as ids, in parts of texts of similar length: ids and position of the end token for each part, and for each text its row in the concatenated
+    /// parts.
+    /// </summary>
     public ((Tensor Ids, Tensor Ends)[] Parts, Tensor Rows) Tokens(ClipTokenizer tokenizer, int parts)
     {
         var all = Array.ConvertAll(Texts, text => tokenizer.Encode(text.Text));

@@ -8,8 +8,10 @@ using static TorchSharp.torch.nn;
 namespace TinySana.Training;
 
 /// <summary>
-/// Trains CLIP. The contrastive loss compares each image with the texts of all other images and with hard negatives of its own, and each text with all other images. It ignores texts
-/// that are also true of the other image. One of the <see cref="SceneHeads"/> reads the embeddings of both towers, which aligns them from the start.
+/// Trains CLIP.
+/// The contrastive loss compares each image with the texts of all other images and with hard negatives of its own, and each text with all other images.
+/// It ignores texts that are also true of the other image.
+/// One of the <see cref="SceneHeads"/> reads the embeddings of both towers, which aligns them from the start.
 /// </summary>
 internal static class ClipTraining
 {
@@ -26,7 +28,7 @@ internal static class ClipTraining
     /// <param name="tokenizer">The tokenizer of its texts.</param>
     /// <param name="captioner">A trained captioner. Its encoder initialises the image tower.</param>
     /// <param name="train">Whether to do the remaining steps; if not, the last checkpoint is used.</param>
-    public static ClipModule Run(string folder, ClipTokenizer tokenizer, ModuleWithHeads<CaptionerModule> captioner, bool train = true)
+    public static ClipModule Run(string folder, ClipTokenizer tokenizer, ModuleWithHeads<CaptionerModule> captioner, bool train)
     {
         manual_seed((long)Options.Seed);
         var vision = captioner.Network.Sizes.Vision;
@@ -65,7 +67,10 @@ internal static class ClipTraining
     }
 }
 
-/// <summary>Initialises CLIP's image tower from a captioner's encoder. CLIP has an additional layer norm first, and no bias of patches, so that bias is added to the positions.</summary>
+/// <summary>
+/// Initialises CLIP's image tower from a captioner's encoder.
+/// CLIP has an additional layer norm first, and no bias of patches, so that bias is added to the positions.
+/// </summary>
 internal static class ClipInitialization
 {
     private const int Scenes = 64; // from which the first layer norm is set

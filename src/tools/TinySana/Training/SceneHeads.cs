@@ -8,8 +8,8 @@ using static TorchSharp.torch.nn;
 namespace TinySana.Training;
 
 /// <summary>
-/// Classification heads that are trained beside a network's own task: what covers each patch, and what the whole picture shows. With them an image encoder learns faster than from
-/// captions only. They are not part of the published checkpoint.
+/// Classification heads that are trained beside a network's own task: what covers each patch, and what the whole picture shows.
+/// With them an image encoder learns faster than from captions only. They are not part of the published checkpoint.
 /// </summary>
 internal sealed class SceneHeads : CheckpointModule
 {
@@ -56,7 +56,10 @@ internal sealed record SceneTruth(Tensor Patches, Tensor Whole)
     /// <summary>Number of classes of each question about a patch.</summary>
     public static IReadOnlyList<int> PatchClasses { get; } = [9, 11, 4];
 
-    /// <summary>Number of classes of each question about the whole: arrangement, count, tone, texture, place, then shape, colour and size of up to four objects in reading order.</summary>
+    /// <summary>
+    /// Number of classes of each question about the whole: arrangement, count, tone, texture, place, then shape, colour and size of up to four objects in
+    /// reading order.
+    /// </summary>
     public static IReadOnlyList<int> Classes { get; } = [6, 4, 5, 5, 9, 8, 10, 3, 8, 10, 3, 8, 10, 3, 8, 10, 3];
 
     /// <summary>The class that torch's cross-entropy ignores.</summary>

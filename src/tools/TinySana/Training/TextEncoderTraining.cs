@@ -6,6 +6,7 @@ using Sana.StillLife;
 using Sana.StillLife.Captions;
 using TinySana.Networks;
 using TinySana.Publishing;
+using TinySana.Scenes;
 using TinySana.Tokenizers;
 using TinySana.Torch;
 using static TorchSharp.torch;
@@ -103,12 +104,15 @@ internal static class TextEncoderTraining
 }
 
 /// <summary>
-/// The training texts: several captions of one scene, a line each. To predict the later ones, the encoder must remember from the first which colour belongs to which shape, how many
-/// objects there are and where they are.
+/// The training texts: several captions of one scene, a line each.
+/// To predict the later ones, the encoder must remember from the first which colour belongs to which shape, how many objects there are and where they are.
 /// </summary>
 /// <param name="tokenizer">The tokenizer of the checkpoint.</param>
 /// <param name="seed">The seed of the scenes.</param>
-/// <param name="hardFrom">From this step on most scenes have different objects and every caption states their places: it is hardest to remember which colour and place belong to which object.</param>
+/// <param name="hardFrom">
+/// From this step on most scenes have different objects and every caption states their places: it is hardest to remember which colour and place belong to which
+/// object.
+/// </param>
 internal sealed class TextEncoderBatches(GemmaTokenizer tokenizer, ulong seed, int hardFrom)
 {
     private const double DifferentObjects = 0.7;
@@ -168,4 +172,42 @@ internal static class PromptInstruction
 
     public static void Write(string checkpointFolder) =>
         JsonFile.Save(Path.Combine(checkpointFolder, "complex_human_instruction.json"), new JsonArray([.. Lines.Select(line => (JsonNode)line)]));
+}
+
+/// <summary>
+/// Measures the language model on new scenes: how often, after a caption of a scene, another true caption is more likely than one that is wrong in one fact.
+/// </summary>
+internal sealed class TextEncoderReport(Gemma2Module network, GemmaTokenizer tokenizer)
+{
+    private const int Scenes = 400;
+
+    /// <summary>For each change, the share of scenes in which the true caption is more likely.</summary>
+    public IEnumerable<(Change Change, double Share)> Measure()
+    {
+        using var noGradient = no_grad();
+        foreach (var change in Enum.GetValues<Change>())
+        {
+            var right = Enumerable.Range(0, Scenes).Select(i => IsRight(ScenePictures.Unseen + (ulong)i, change)).OfType<bool>().ToArray();
+            yield return (change, right.Average(one => one ? 1.0 : 0.0));
+        }
+    }
+
+    private bool? IsRight(ulong seed, Change change)
+    {
+        var scene = SceneGenerator.Draw(seed);
+        if (HardNegatives.Write(scene, change, Richness.Placed, new SceneRandom(seed)) is not { } negative)
+            return null;
+        var first = CaptionGrammar.Describe(scene, Richness.Rich) + "\n";
+        return LogLikelihood(first, CaptionGrammar.Describe(scene, Richness.Placed)) > LogLikelihood(first, negative);
+    }
+
+    // A mean over the tokens of the second caption, so that its length does not matter.
+    private double LogLikelihood(string first, string second)
+    {
+        using var scope = NewDisposeScope();
+        var (before, ids) = (tokenizer.Encode(first).Length, tokenizer.Encode(first + second).Select(id => (long)id).ToArray());
+        var all = tensor(ids, 1, ids.Length);
+        var hidden = network.Encode(all).squeeze(0).narrow(0, before - 1, ids.Length - before); // [tokens of the second, hidden]
+        return -nn.functional.cross_entropy(network.Logits(hidden), all.squeeze(0).narrow(0, before, ids.Length - before)).item<float>();
+    }
 }

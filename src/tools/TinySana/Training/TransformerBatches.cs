@@ -53,8 +53,8 @@ internal sealed class TransformerBatches(TrainingPromptEncoder prompts, CaptionS
 internal delegate string? CaptionSource(ulong seed, Scene scene, SceneRandom random);
 
 /// <summary>
-/// Encodes prompts as the pipeline does: after the instruction, keeping the first hidden state (<c>&lt;bos&gt;</c>) and those from the instruction's last token on. A dropped prompt is the
-/// pipeline's empty negative prompt, which has no instruction: only <c>&lt;bos&gt;</c>.
+/// Encodes prompts as the pipeline does: after the instruction, keeping the first hidden state (<c>&lt;bos&gt;</c>) and those from the instruction's last token
+/// on. A dropped prompt is the pipeline's empty negative prompt, which has no instruction: only <c>&lt;bos&gt;</c>.
 /// </summary>
 internal sealed class TrainingPromptEncoder
 {

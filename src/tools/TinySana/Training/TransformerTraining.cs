@@ -13,11 +13,13 @@ using static TorchSharp.torch;
 namespace TinySana.Training;
 
 /// <summary>
-/// Trains the transformer: first at low resolution, where a step costs a quarter, then at the resolution of the checkpoint. Besides the velocity it learns to classify, from the states
-/// after half of its blocks, which object covers each latent cell. That needs fewer steps, as in REPA (arXiv:2410.06940), which aligns these states with another network's.
+/// Trains the transformer: first at low resolution, where a step costs a quarter, then at the resolution of the checkpoint.
+/// Besides the velocity it learns to classify, from the states after half of its blocks, which object covers each latent cell.
+/// That needs fewer steps, as in REPA (arXiv:2410.06940), which aligns these states with another network's.
 /// </summary>
 internal sealed class TransformerTraining(string checkpoint, string artifacts, FrozenAutoencoder autoencoder)
 {
+    private const double FlowShift = 3; // the scheduler's flow_shift
     private const double Guidance = 4.5;
     private const int SolverSteps = 20;
 
@@ -33,6 +35,9 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, F
         "a red circle to the left of a blue square", "a green star above a pink heart", "a yellow moon below a purple cross", "a brown ring and a teal triangle",
         "two red stars", "three green circles", "four blue hearts", "three orange crosses", "a sign that says \"sun\" above a red heart", "a red circle, a green square and a blue star in a row",
     ];
+
+    // Prompts with the evaluation's categories and held-out combinations, but another seed.
+    private static readonly IReadOnlyList<EvaluationPrompt> EvaluatedPrompts = EvaluationPrompts.All(countEach: 16, seed: 77);
 
     /// <summary>One resolution of the training.</summary>
     /// <param name="Side">Side of the pictures in pixels.</param>
@@ -88,7 +93,7 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, F
 
     /// <summary>Trains, or continues a training, and writes the checkpoint's folders.</summary>
     /// <param name="train">Whether to do the remaining steps; if not, the last checkpoint is used.</param>
-    public void Run(bool train) => TransformerFolder.Write(checkpoint, Train(train), Config(autoencoder.Channels, Side), FlowMatching.Shift);
+    public void Run(bool train) => TransformerFolder.Write(checkpoint, Train(train), Config(autoencoder.Channels, Side), FlowShift);
 
     /// <summary>Trains, or continues a training, and returns the transformer with its averaged weights.</summary>
     public SanaTransformerModule Train(bool train = true)
@@ -120,91 +125,57 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, F
             {
                 var stage = Stages.TakeWhile(one => one.Until <= step).Count();
                 var batch = batches.Draw(scenes[stage].Value, step, Stages[stage].Batch);
-                var (velocity, halfway) = FlowMatching.Loss(model.Network, batch.Latents, batch.Text, batch.Mask);
+                var (velocity, halfway) = VelocityLoss(model.Network, batch.Latents, batch.Text, batch.Mask);
                 var cells = (int)batch.Latents.shape[^1];
                 return velocity + (HeadsWeight * model.Heads.PatchLoss(halfway, SceneTruth.Create(batch.Scenes, cells)));
             },
-            step => run.WithEma(() => SaveSheet(Path.Combine(Folder, $"{step:D6}.png"), new FlowSampler(model.Network, prompts), Stages.First(stage => stage.Until >= step).Side)));
+            step => run.WithEma(() => SaveSheet(Path.Combine(Folder, $"{step:D6}.png"), model.Network, prompts, Stages.First(stage => stage.Until >= step).Side)));
     }
 
     private SceneLatents Latents(Stage stage) => SceneLatents.Load(Path.Combine(artifacts, "latents", autoencoder.Digest), autoencoder.Encode, stage.Side, FirstScene, stage.Scenes);
 
-    private void SaveSheet(string path, FlowSampler sampler, int side)
-    {
-        using var noGradient = no_grad();
-        using var scope = NewDisposeScope();
-        var latents = sampler.Sample([.. SheetPrompts, .. PromptFollowing.Prompts.Select(prompt => prompt.Text)], autoencoder.Channels, side / autoencoder.Compression, SolverSteps, Guidance, seed: 1);
-        var pictures = ScenePictures.ToBytes(autoencoder.Decode(latents));
-        ScenePictures.SaveSheet(path, pictures[..(2 * SheetPrompts.Length)], side, columns: 8);
-        Console.WriteLine($"{Path.GetFileNameWithoutExtension(path)}: {PromptFollowing.Shares(pictures[SheetPrompts.Length..], side)}");
-    }
-}
-
-/// <summary>
-/// Flow matching (Sana, arXiv:2410.10629, section 3.2; Esser et al., arXiv:2403.03206): for x = (1 − σ)·x₀ + σ·ε the network learns the velocity ε − x₀. The noise level σ is
-/// logit-normal, shifted towards noise.
-/// </summary>
-internal static class FlowMatching
-{
-    /// <summary>The scheduler's flow_shift.</summary>
-    public const double Shift = 3;
-
-    /// <summary>Mean squared error of the velocity at a random noise level for each sample, and the network's states after half of its blocks [b, n, d].</summary>
-    public static (Tensor Loss, Tensor Halfway) Loss(SanaTransformerModule network, Tensor latents, Tensor text, Tensor mask)
+    // Flow matching (Sana, arXiv:2410.10629, section 3.2; Esser et al., arXiv:2403.03206): for x = (1 − σ)·x₀ + σ·ε the network learns the velocity ε − x₀.
+    // The noise level σ is logit-normal, shifted towards noise. Returns the mean squared error and the network's states after half of its blocks [b, n, d].
+    private static (Tensor Loss, Tensor Halfway) VelocityLoss(SanaTransformerModule network, Tensor latents, Tensor text, Tensor mask)
     {
         var level = randn(latents.shape[0]).sigmoid(); // [b]
-        var sigma = level * Shift / (1 + (level * (Shift - 1)));
+        var sigma = level * FlowShift / (1 + (level * (FlowShift - 1)));
         var noise = randn_like(latents);
         var at = sigma.view(-1, 1, 1, 1);
         var (velocity, halfway) = network.Forward(((1 - at) * latents) + (at * noise), sigma * 1000, text, mask);
         return (nn.functional.mse_loss(velocity, noise - latents), halfway);
     }
-}
 
-/// <summary>Makes latents from prompts with the pipeline's solver, for the sample sheets of a training.</summary>
-internal sealed class FlowSampler(SanaTransformerModule network, TrainingPromptEncoder prompts)
-{
-    /// <summary>Latents [b, c, side, side] for the prompts.</summary>
-    /// <param name="texts">The prompts.</param>
-    /// <param name="channels">Channels of the latents.</param>
-    /// <param name="side">Side of the latents.</param>
-    /// <param name="steps">Steps of the solver.</param>
-    /// <param name="guidance">Scale of classifier-free guidance.</param>
-    /// <param name="seed">Seed of the noise.</param>
-    public Tensor Sample(IReadOnlyList<string> texts, long channels, long side, int steps, double guidance, long seed)
+    // Saves pictures of some prompts and prints the share of correct pictures for each category of the evaluation.
+    private void SaveSheet(string path, SanaTransformerModule network, TrainingPromptEncoder prompts, int side)
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
+        var latents = Sample(network, prompts, [.. SheetPrompts, .. EvaluatedPrompts.Select(prompt => prompt.Text)], side / autoencoder.Compression);
+        var pictures = ScenePictures.ToBytes(autoencoder.Decode(latents));
+        ScenePictures.SaveSheet(path, pictures[..(2 * SheetPrompts.Length)], side, columns: 8);
+        var shares = pictures[SheetPrompts.Length..].Zip(EvaluatedPrompts, (picture, prompt) => (prompt.Category, IsMet: prompt.IsMetBy(SceneAnalyser.Read(picture, side))))
+            .GroupBy(one => one.Category, (category, all) => string.Create(CultureInfo.InvariantCulture, $"{category} {all.Average(one => one.IsMet ? 1.0 : 0.0):f2}"));
+        Console.WriteLine($"{Path.GetFileNameWithoutExtension(path)}: {string.Join(", ", shares)}");
+    }
+
+    // Makes latents [b, c, side, side] from prompts with the pipeline's solver and classifier-free guidance.
+    private Tensor Sample(SanaTransformerModule network, TrainingPromptEncoder prompts, string[] texts, int side)
+    {
+        using var scope = NewDisposeScope();
         var (text, mask) = prompts.Encode([.. texts.Select(_ => (string?)null), .. texts]);
-        using var generator = new Generator((ulong)seed);
-        var latents = randn(texts.Count, channels, side, side, generator: generator);
-        var (values, solver) = (latents.data<float>().ToArray(), new FlowDpmSolver(steps, FlowMatching.Shift));
-        for (var step = 0; step < steps; step++)
+        using var generator = new Generator(1);
+        var latents = randn(texts.Length, autoencoder.Channels, side, side, generator: generator);
+        var (values, solver) = (latents.data<float>().ToArray(), new FlowDpmSolver(SolverSteps, FlowShift));
+        for (var step = 0; step < SolverSteps; step++)
         {
             using var inner = NewDisposeScope();
             var x = tensor(values, latents.shape);
-            var velocity = network.Forward(cat([x, x]), full(2 * texts.Count, solver.Timesteps[step]), text, mask).Velocity.chunk(2);
-            var guided = velocity[0] + (guidance * (velocity[1] - velocity[0]));
+            var velocity = network.Forward(cat([x, x]), full(2 * texts.Length, solver.Timesteps[step]), text, mask).Velocity.chunk(2);
+            var guided = velocity[0] + (Guidance * (velocity[1] - velocity[0]));
             solver.Step(step, values, guided.contiguous().data<float>().ToArray());
         }
 
         return tensor(values, latents.shape).MoveToOuterDisposeScope();
     }
-}
-
-/// <summary>Measures how often pictures show what their prompts ask for. The prompts have the evaluation's categories and held-out combinations, but another seed.</summary>
-internal static class PromptFollowing
-{
-    private const int Each = 16;
-    private const ulong Seed = 77;
-
-    /// <summary>Sixteen prompts of each category.</summary>
-    public static IReadOnlyList<EvaluationPrompt> Prompts { get; } = EvaluationPrompts.All(Each, Seed);
-
-    /// <summary>The share of correct pictures in each category, as a line of text.</summary>
-    /// <param name="pictures">One picture for each prompt, side × side × 3 bytes.</param>
-    /// <param name="side">Side of the pictures in pixels.</param>
-    public static string Shares(IEnumerable<byte[]> pictures, int side) =>
-        string.Join(", ", pictures.Zip(Prompts, (picture, prompt) => (prompt.Category, Met: prompt.IsMetBy(SceneAnalyser.Read(picture, side))))
-            .GroupBy(one => one.Category, (category, all) => string.Create(CultureInfo.InvariantCulture, $"{category} {all.Average(one => one.Met ? 1.0 : 0.0):f2}")));
 }
