@@ -1,12 +1,12 @@
 namespace Sana.StillLife;
 
-/// <summary>Draws scenes. A seed gives the same scene everywhere; no scene of the training world shows a combination of <see cref="HeldOut"/>.</summary>
+/// <summary>Draws random scenes. The same seed gives the same scene on every machine.</summary>
 public static class SceneGenerator
 {
-    // How often each arrangement comes, as upper ends of the unit interval: alone, side by side, stacked, group, trio, sign.
+    // Cumulative probabilities of the arrangements: alone, side by side, stacked, group, trio, sign.
     private static readonly double[] Shares = [0.34, 0.54, 0.70, 0.91, 0.96, 1.0];
 
-    /// <summary>The scene of a seed, without any held-out combination.</summary>
+    /// <summary>The scene of a seed, without any combination of <see cref="HeldOut"/>: what training uses.</summary>
     public static Scene Draw(ulong seed)
     {
         var random = new SceneRandom(seed);
@@ -18,10 +18,10 @@ public static class SceneGenerator
         }
     }
 
-    /// <summary>The scene of a seed as the world has them, held-out combinations among the others.</summary>
+    /// <summary>The scene of a seed, which may show a combination of <see cref="HeldOut"/>.</summary>
     public static Scene DrawAny(ulong seed) => Any(new SceneRandom(seed));
 
-    /// <summary>Any scene of an arrangement, held out or not.</summary>
+    /// <summary>A scene of an arrangement, which may show a combination of <see cref="HeldOut"/>.</summary>
     public static Scene Draw(Arrangement arrangement, SceneRandom random)
     {
         var background = new Background(random.Pick<Tone>(), random.Pick<Texture>());
@@ -56,13 +56,13 @@ public static class SceneGenerator
             SceneObject[] pair = arrangement == Arrangement.SideBySide
                 ? [Object(random, near, first, random.Pick<ObjectSize>()), Object(random, far, second, random.Pick<ObjectSize>())]
                 : [Object(random, first, near, random.Pick<ObjectSize>()), Object(random, second, far, random.Pick<ObjectSize>())];
-            // Two of one kind are a group, which has its own captions.
+            // Two equal objects are a group, which has its own captions.
             if (pair[0].Shape != pair[1].Shape || pair[0].Colour != pair[1].Colour)
                 return pair;
         }
     }
 
-    // Two, three or four alike: in a row, or on a diagonal, as a triangle, as a square.
+    // Positions of two, three or four equal objects that are not in a row: a diagonal, a triangle, a square.
     private static readonly (double X, double Y)[][] Figures =
     [
         [(0.28, 0.28), (0.72, 0.72)],

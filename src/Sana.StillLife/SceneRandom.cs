@@ -1,7 +1,7 @@
 namespace Sana.StillLife;
 
-/// <summary>SplitMix64 (Steele, Lea, Flood 2014): the same draws from the same seed on every machine and in every version.</summary>
-/// <param name="seed">Any number; neighbours give unrelated draws.</param>
+/// <summary>Random numbers by SplitMix64 (Steele, Lea, Flood 2014): a seed gives the same numbers on every machine and in every version.</summary>
+/// <param name="seed">Any number. Neighbouring seeds give unrelated numbers.</param>
 public sealed class SceneRandom(ulong seed)
 {
     private ulong _state = seed * 0xD1342543DE82EF95UL;

@@ -6,10 +6,10 @@ using Microsoft.Extensions.Hosting;
 
 namespace Sana.Benchmarks;
 
-/// <summary>What durability costs: activities that do nothing, so that the engine is all that is measured. Judge the ratios; the disk is the machine's.</summary>
+/// <summary>Measures the cost of durability with activities that do nothing. Compare the ratios: the absolute times depend on the disk.</summary>
 internal static class EngineBenchmark
 {
-    /// <summary>An execution of FanOut: items that are left, items that are done, items of one execution.</summary>
+    /// <summary>The input of FanOut: remaining items, completed items, items of one execution.</summary>
     private sealed record Window(int Left, int Done, int Size);
 
     public static int Run(string[] options)
@@ -29,7 +29,7 @@ internal static class EngineBenchmark
         return 0;
     }
 
-    /// <summary>Microseconds for each step.</summary>
+    /// <summary>Returns the microseconds of a step.</summary>
     private static double Measure(string folder, bool survivePowerLoss, string name, string orchestration, object input, int count)
     {
         var path = Path.Combine(folder, $"engine-{Guid.NewGuid():n}.db");
@@ -79,11 +79,11 @@ internal static class EngineBenchmark
         })
         .BuildServiceProvider();
 
-    private static async Task<int> InFlight(int lanes, int count, Func<int, Task<int>> call)
+    private static async Task<int> InFlight(int workers, int count, Func<int, Task<int>> call)
     {
         var (next, sum) = (0, 0);
 
-        async Task Lane()
+        async Task Work()
         {
             while (next < count)
             {
@@ -92,7 +92,7 @@ internal static class EngineBenchmark
             }
         }
 
-        await Task.WhenAll(Enumerable.Range(0, lanes).Select(_ => Lane()).ToArray());
+        await Task.WhenAll(Enumerable.Range(0, workers).Select(_ => Work()).ToArray());
         return sum;
     }
 

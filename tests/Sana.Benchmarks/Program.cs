@@ -1,5 +1,5 @@
 using Sana.Benchmarks;
-using Sana.Benchmarks.Checkpoints;
+
 
 return args switch
 {
@@ -17,8 +17,8 @@ return args switch
 static int Usage(TextWriter output, int code)
 {
     output.WriteLine($"""
-        Measures on random weights of the published models' sizes. What counts are ratios: each is taken between runs that alternate in one process,
-        round by round, and printed as the median and the minimum over the rounds.
+        Measures on random weights with the published models' sizes. The ratios are what counts: each compares runs that alternate in one process,
+        and is printed as the median and the minimum over the rounds.
 
         dotnet run -c Release --project tests/Sana.Benchmarks -- <verb> [--rounds N]
 
@@ -26,7 +26,7 @@ static int Usage(TextWriter output, int code)
         {"all",-14}All of these, each in a process of its own, to the screen and to artifacts/benchmarks.md.
 
         {"build",-14}--checkpoint <folder>: build the graphs of that checkpoint once; print seconds and peak memory in bytes.
-        {"checkpoint",-14}Write a full-size Sana checkpoint of random weights; without options it says which there are.
+        {"checkpoint",-14}Write a full-size Sana checkpoint of random weights; without options it prints its options.
         {"engine",-14}Durable steps a second, memory of a 100,000-item fan-out, time of a replay. [--folder <folder>]
         """);
     return code;

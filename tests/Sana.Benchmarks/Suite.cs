@@ -2,29 +2,20 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
-using Sana.Benchmarks.Checkpoints;
-using Sana.Benchmarks.Clip;
-using Sana.Benchmarks.Curation;
-using Sana.Benchmarks.Decoding;
-using Sana.Benchmarks.Denoising;
-using Sana.Benchmarks.Ingest;
-using Sana.Benchmarks.Selection;
-using Sana.Benchmarks.Solving;
-using Sana.Benchmarks.Text;
 
 namespace Sana.Benchmarks;
 
-/// <summary>The benchmarks by their verbs, in the order in which <c>all</c> runs them.</summary>
+/// <summary>The benchmarks, in the order in which <c>all</c> runs them.</summary>
 internal static class Suite
 {
     public static readonly Benchmark[] All =
     [
         new("tokens", 3, TokensBenchmark.Run, "Does the time of a step grow with the tokens, or with their square?"),
-        new("matmul", 8, MatMulBenchmark.Run, "How far is a step from its bare matrix products?"),
-        new("conditioning", 5, ConditioningBenchmark.Run, "What do keys and values computed once a prompt save at each step?"),
+        new("matmul", 8, MatMulBenchmark.Run, "How much slower is a step than its matrix products alone?"),
+        new("conditioning", 5, ConditioningBenchmark.Run, "How much does a step save when the text's keys and values are computed once for a prompt?"),
         new("text", 5, TextBenchmark.Run, "What does a second prompt cost with the instruction cached?"),
         new("decode", 2, DecodeBenchmark.Run, "What do decoding and its tiles cost in time and memory?"),
-        new("solvers", 2, SolversBenchmark.Run, "How near does each solver come to the exact solution? Rounds are seeds."),
+        new("solvers", 2, SolversBenchmark.Run, "How close does each solver come to the exact solution? Rounds are seeds."),
         new("clip", 4, ClipBenchmark.Run, "What does preparing an image cost, and what does the scorer add to its networks?"),
         new("ingest", 9, IngestBenchmark.Run, "What does ingest add to decoding and encoding?"),
         new("curate", 2, CurateBenchmark.Run, "Does the memory of a curation grow with its images? Rounds are powers of ten from 1,000."),
@@ -34,7 +25,7 @@ internal static class Suite
 
     public static Benchmark? Find(string verb) => Array.Find(All, benchmark => benchmark.Verb == verb);
 
-    // A process each: one benchmark's memory is not another's.
+    // Each benchmark runs in a process of its own, so that it does not count the memory of another.
     public static int RunAll(string file)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(file))!);
@@ -74,10 +65,10 @@ internal static class Suite
 }
 
 /// <summary>One benchmark.</summary>
-/// <param name="Verb">What it is called on the command line.</param>
-/// <param name="Rounds">How often it repeats, unless told.</param>
-/// <param name="Measure">Measures and prints, given the rounds.</param>
-/// <param name="Question">What it answers.</param>
+/// <param name="Verb">Its name on the command line.</param>
+/// <param name="Rounds">Default number of rounds.</param>
+/// <param name="Measure">Measures the given number of rounds and prints the results.</param>
+/// <param name="Question">The question that it answers.</param>
 internal sealed record Benchmark(string Verb, int Rounds, Action<int> Measure, string Question)
 {
     public int Run(int rounds)

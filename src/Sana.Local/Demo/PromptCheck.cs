@@ -28,7 +28,7 @@ internal sealed record PromptCheck(bool Follows, string Seen)
     private static string InWords(SeenScene seen)
     {
         var kinds = seen.Objects.GroupBy(one => (one.Colour, one.Shape)).Select(group =>
-            group.Count() == 1 ? $"{SceneWords.Of(group.Key.Colour)} {SceneWords.Of(group.Key.Shape)}" : $"{group.Count()} {SceneWords.Of(group.Key.Colour)} {SceneWords.Several(group.Key.Shape)}");
+            group.Count() == 1 ? $"{SceneWords.Of(group.Key.Colour)} {SceneWords.Of(group.Key.Shape)}" : $"{group.Count()} {SceneWords.Of(group.Key.Colour)} {SceneWords.Plural(group.Key.Shape)}");
         string[] all = [.. kinds, .. seen.Word is { } word ? [$"\"{word}\""] : Array.Empty<string>()];
         return all.Length == 0 ? "seen: nothing" : "seen: " + string.Join(", ", all);
     }

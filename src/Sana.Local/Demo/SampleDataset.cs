@@ -25,7 +25,7 @@ internal static class SampleDataset
             var name = $"{i:0000}";
             var picture = ImageCodec.Encode(new RgbImage(Side, Side, SceneRenderer.Render(scene, Side)), ImageFormat.Png);
             File.WriteAllBytes(Path.Combine(folder, $"{name}.png"), picture);
-            if (CaptionNoise.Of(scene, new SceneRandom(FirstSeed + (ulong)i)) is { } caption)
+            if (CaptionNoise.Write(scene, new SceneRandom(FirstSeed + (ulong)i)) is { } caption)
                 File.WriteAllText(Path.Combine(folder, $"{name}.txt"), caption);
             scenes.Add($"{name}.png", scene);
             if (i == 0)

@@ -1,10 +1,10 @@
 namespace Sana.StillLife.Analysis;
 
-/// <summary>Connected parts of a mask, each as the numbers of its pixels.</summary>
+/// <summary>Connected parts of a mask. Each is a list of pixel indices.</summary>
 internal static class Blobs
 {
-    /// <summary>The parts of at least some size, neighbours across corners included.</summary>
-    public static List<List<int>> Of(bool[] mask, int side, int least)
+    /// <summary>All parts of at least <paramref name="least"/> pixels; diagonal neighbours are connected.</summary>
+    public static List<List<int>> Find(bool[] mask, int side, int least)
     {
         var (open, blobs, stack) = ((bool[])mask.Clone(), new List<List<int>>(), new Stack<int>());
         for (var start = 0; start < open.Length; start++)
@@ -47,7 +47,7 @@ internal static class Blobs
         }
     }
 
-    /// <summary>The pixels of a blob that lie wholly within it, where its own colour shows; all of them where it is too thin.</summary>
+    /// <summary>The pixels of a blob whose neighbours all belong to it: they show its colour unmixed. All its pixels if it is too thin for that.</summary>
     public static List<int> Core(List<int> blob, int side)
     {
         var all = blob.ToHashSet();

@@ -1,9 +1,11 @@
+using Sana.StillLife.Rendering;
+
 namespace Sana.StillLife.Analysis;
 
-/// <summary>A picture in a size at which it is read: larger ones are averaged down to 96 to 191 pixels a side.</summary>
+/// <summary>A picture at the size at which it is read: larger ones are averaged down to 96 to 191 pixels a side.</summary>
 internal sealed class Picture
 {
-    private const int Enough = 96;
+    private const int MinSide = 96;
 
     private readonly float[] _values;
 
@@ -11,7 +13,7 @@ internal sealed class Picture
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(side, 32);
         ArgumentOutOfRangeException.ThrowIfNotEqual(rgb.Length, side * side * 3);
-        var times = Math.Max(side / Enough, 1);
+        var times = Math.Max(side / MinSide, 1);
         Side = side / times;
         _values = new float[Side * Side * 3];
         for (var y = 0; y < Side * times; y++)
@@ -28,10 +30,10 @@ internal sealed class Picture
     /// <summary>Pixels on a side.</summary>
     public int Side { get; }
 
-    public Tint this[int pixel] => new(_values[3 * pixel], _values[(3 * pixel) + 1], _values[(3 * pixel) + 2]);
+    public Rgb this[int pixel] => new(_values[3 * pixel], _values[(3 * pixel) + 1], _values[(3 * pixel) + 2]);
 
-    /// <summary>The middle value of each channel over some pixels: what they are, whatever a few of them are.</summary>
-    public Tint Median(IReadOnlyList<int> pixels)
+    /// <summary>The median of each channel over some pixels.</summary>
+    public Rgb Median(IReadOnlyList<int> pixels)
     {
         Span<float> middle = stackalloc float[3];
         var values = new float[pixels.Count];
@@ -45,4 +47,34 @@ internal sealed class Picture
 
         return new(middle[0], middle[1], middle[2]);
     }
+}
+
+/// <summary>A colour in the units of 8-bit sRGB.</summary>
+internal readonly record struct Rgb(float R, float G, float B)
+{
+    private static readonly (Colour Colour, Rgb Rgb)[] Names =
+        [.. Enum.GetValues<Colour>().Select(colour => (colour, new Rgb((float)Palette.Rgb(colour).R, (float)Palette.Rgb(colour).G, (float)Palette.Rgb(colour).B)))];
+
+    public float Length => MathF.Sqrt(Dot(this, this));
+
+    /// <summary>The nearest colour of the palette, at any of the brightnesses that objects have.</summary>
+    public Colour Name()
+    {
+        var (self, best, least) = (this, Colour.Red, float.MaxValue);
+        foreach (var (colour, rgb) in Names)
+        {
+            var light = Math.Clamp(Dot(self, rgb) / Dot(rgb, rgb), 0.8f, 1.15f);
+            var distance = (self - (rgb * light)).Length;
+            if (distance < least)
+                (best, least) = (colour, distance);
+        }
+
+        return best;
+    }
+
+    public static float Dot(Rgb a, Rgb b) => (a.R * b.R) + (a.G * b.G) + (a.B * b.B);
+
+    public static Rgb operator -(Rgb a, Rgb b) => new(a.R - b.R, a.G - b.G, a.B - b.B);
+
+    public static Rgb operator *(Rgb a, float by) => new(a.R * by, a.G * by, a.B * by);
 }

@@ -1,25 +1,26 @@
 namespace Sana.StillLife.Captions;
 
 /// <summary>
-/// What a caption claims, read by the words of the grammar; words it does not know say nothing. Careless captions are read as far as they can be: "a red crcile" claims something red.
+/// What a caption claims, by the words of <see cref="CaptionGrammar"/>.
+/// Unknown words claim nothing, so mistyped captions are read in part: "a red crcile" claims something red.
 /// </summary>
-/// <param name="Objects">What it says of objects, in the order of the caption.</param>
-/// <param name="Relations">How they stand to each other.</param>
-/// <param name="InARow">Whether it says that they stand in a row.</param>
+/// <param name="Objects">The objects it mentions, in the order of the caption.</param>
+/// <param name="Relations">The relations it states.</param>
+/// <param name="InARow">Whether it says that the objects are in a row.</param>
 /// <param name="Tone">The background's colour.</param>
 /// <param name="Texture">The background's pattern.</param>
 /// <param name="HasSign">Whether it mentions a sign.</param>
-/// <param name="Word">The word that it says the sign bears.</param>
+/// <param name="Word">The word that it says is on the sign.</param>
 public sealed record CaptionClaims(
     IReadOnlyList<ObjectClaim> Objects, IReadOnlyList<RelationClaim> Relations, bool InARow, Tone? Tone, Texture? Texture, bool HasSign, string? Word)
 {
-    /// <summary>How many things it claims.</summary>
+    /// <summary>The number of its claims.</summary>
     public int Count => Objects.Sum(one => one.Claims) + Relations.Count + (InARow ? 1 : 0) + (Tone is null ? 0 : 1) + (Texture is null ? 0 : 1) + (HasSign ? 1 : 0) + (Word is null ? 0 : 1);
 
-    /// <summary>Reads a caption of the grammar, or what a careless person has made of one. None (null or empty) claims nothing.</summary>
+    /// <summary>Reads a caption. Null or an empty one claims nothing.</summary>
     public static CaptionClaims Parse(string? caption) => new ClaimReader(caption ?? "").Read();
 
-    /// <summary>Holds the claims against a scene.</summary>
+    /// <summary>Compares the claims with a scene.</summary>
     public CaptionVerdict Judge(Scene scene)
     {
         ArgumentNullException.ThrowIfNull(scene);
@@ -27,13 +28,13 @@ public sealed record CaptionClaims(
     }
 }
 
-/// <summary>How two stand to each other.</summary>
-/// <param name="Relation">Where the first stands, seen from the second.</param>
-/// <param name="First">The number of the first among the caption's objects; −1 for the sign.</param>
-/// <param name="Second">The number of the second; −1 for the sign.</param>
+/// <summary>A claim about where one object is relative to another.</summary>
+/// <param name="Relation">Where the first is, seen from the second.</param>
+/// <param name="First">Index of the first in <see cref="CaptionClaims.Objects"/>; −1 for the sign.</param>
+/// <param name="Second">Index of the second; −1 for the sign.</param>
 public sealed record RelationClaim(Relation Relation, int First, int Second);
 
-/// <summary>Where one object stands, seen from another.</summary>
+/// <summary>Where one object is, seen from another.</summary>
 public enum Relation
 {
     /// <summary>To its left.</summary>
@@ -42,19 +43,38 @@ public enum Relation
     /// <summary>To its right.</summary>
     RightOf,
 
-    /// <summary>Over it.</summary>
+    /// <summary>Above it.</summary>
     Above,
 
-    /// <summary>Under it.</summary>
+    /// <summary>Below it.</summary>
     Below,
 }
 
-/// <summary>How a caption stands to a scene.</summary>
-/// <param name="Claims">Things claimed.</param>
-/// <param name="True">Those that are true, objects taken as kindly as can be.</param>
-/// <param name="Completeness">Which share of the scene's facts it states truly, 0 to 1.</param>
+/// <summary>How true a caption is of a scene.</summary>
+/// <param name="Claims">Number of claims.</param>
+/// <param name="True">Number of true claims, in the assignment of the caption's objects to the scene's that makes most claims true.</param>
+/// <param name="Completeness">Share of the scene's facts that it states correctly, 0 to 1.</param>
 public sealed record CaptionVerdict(int Claims, int True, double Completeness)
 {
-    /// <summary>Whether the whole caption is true. One that claims nothing is not: there is nothing in it to learn from.</summary>
+    /// <summary>Whether every claim is true. A caption without claims is not true.</summary>
     public bool IsTrue => Claims > 0 && True == Claims;
+}
+
+/// <summary>What a caption says of one object, or of several equal ones. Null where it says nothing.</summary>
+/// <param name="Count">How many; 1 for a singular noun, null for a plural without a number.</param>
+/// <param name="Shape">Its shape.</param>
+/// <param name="Colour">Its colour.</param>
+/// <param name="Size">Its size.</param>
+/// <param name="Place">Its place.</param>
+public sealed record ObjectClaim(int? Count, Shape? Shape, Colour? Colour, ObjectSize? Size, Place? Place = null)
+{
+    /// <summary>The number of its claims.</summary>
+    public int Claims => (Count is null ? 0 : 1) + (Shape is null ? 0 : 1) + (Colour is null ? 0 : 1) + (Size is null ? 0 : 1) + (Place is null ? 0 : 1);
+
+    /// <summary>Whether the claimed shape, colour and size are those of an object.</summary>
+    public bool Fits(SceneObject one)
+    {
+        ArgumentNullException.ThrowIfNull(one);
+        return (Shape ?? one.Shape) == one.Shape && (Colour ?? one.Colour) == one.Colour && (Size ?? one.Size) == one.Size;
+    }
 }

@@ -1,23 +1,24 @@
 namespace Sana.StillLife.Captions;
 
-/// <summary>True captions of a scene, from terse to rich.</summary>
+/// <summary>Writes true captions of a scene, from short to detailed.</summary>
 public static class CaptionGrammar
 {
-    // How often each richness comes in a paraphrase, as upper ends of the unit interval.
+    // Cumulative probabilities of the levels of detail in a paraphrase.
     private static readonly double[] Shares = [0.10, 0.20, 0.45, 0.75, 1.0];
 
-    // Two things that are merely listed stand side by side; of one above the other this share of captions that would list them says so.
+    // A list of two objects suggests that they are side by side.
+    // So this share of the captions that would only list two stacked objects states the relation instead.
     private const double StackedIsSaid = 0.75;
 
     private static readonly string[] Openings = ["", "", "a picture of ", "a still life of ", "a still life: "];
 
-    /// <summary>The one caption of a richness: objects in reading order, the usual words.</summary>
+    /// <summary>The standard caption of a richness: objects in reading order, always the same wording.</summary>
     public static string Describe(Scene scene, Richness richness) => Write(scene, richness, random: null);
 
-    /// <summary>A caption of a richness in some of its wordings.</summary>
+    /// <summary>A caption of a richness in a random wording.</summary>
     public static string Paraphrase(Scene scene, Richness richness, SceneRandom random) => Write(scene, richness, random);
 
-    /// <summary>A caption of any richness in any of its wordings.</summary>
+    /// <summary>A caption of a random richness in a random wording.</summary>
     public static string Paraphrase(Scene scene, SceneRandom random)
     {
         var at = random.Unit();
@@ -49,10 +50,10 @@ public static class CaptionGrammar
     {
         var (first, second) = (Kind(scene.Objects[0], richness, sized), Kind(scene.Objects[1], richness, sized));
         if (richness == Richness.Bare && first == second)
-            return $"{SceneWords.Number(2)} {SceneWords.Several(scene.Objects[0].Shape)}";
+            return $"{SceneWords.Number(2)} {SceneWords.Plural(scene.Objects[0].Shape)}";
         if (richness < Richness.Placed)
-            return first + (richness == Richness.Terse ? ", " : " and ") + second; // in reading order, as people list what they see
-        // Either of two may be named first; the relation turns with them.
+            return first + (richness == Richness.Terse ? ", " : " and ") + second;
+        // Either object may be named first. The relation is stated accordingly.
         var turned = random?.Chance(0.4) ?? false;
         return scene.Arrangement == Arrangement.SideBySide
             ? turned ? $"{second} to the right of {first}" : $"{first} to the left of {second}"
@@ -64,7 +65,7 @@ public static class CaptionGrammar
         var one = scene.Objects[0];
         var size = sized ? SceneWords.Of(one.Size) + " " : "";
         var colour = richness == Richness.Bare ? "" : SceneWords.Of(one.Colour) + " ";
-        return $"{SceneWords.Number(scene.Objects.Count)} {size}{colour}{SceneWords.Several(one.Shape)}";
+        return $"{SceneWords.Number(scene.Objects.Count)} {size}{colour}{SceneWords.Plural(one.Shape)}";
     }
 
     private static string Trio(IReadOnlyList<SceneObject> objects, Richness richness, bool sized)
@@ -91,4 +92,23 @@ public static class CaptionGrammar
             _ => SceneWords.WithArticle($"{size}{SceneWords.Of(one.Colour)} {SceneWords.Of(one.Shape)}"),
         };
     }
+}
+
+/// <summary>How much a caption says.</summary>
+public enum Richness
+{
+    /// <summary>Shapes only: "a circle and a square".</summary>
+    Bare,
+
+    /// <summary>Keywords: "red circle, blue square".</summary>
+    Terse,
+
+    /// <summary>Colours and shapes: "a red circle and a blue square".</summary>
+    Plain,
+
+    /// <summary>Colours, shapes and places: "a red circle to the left of a blue square".</summary>
+    Placed,
+
+    /// <summary>Sizes, colours, shapes, places and the background.</summary>
+    Rich,
 }

@@ -1,27 +1,31 @@
 namespace Sana.StillLife.Captions;
 
-/// <summary>Reads a caption word by word. Adjectives are held until their noun comes; what follows decides whether they were an object's or the background's.</summary>
+/// <summary>
+/// Reads a caption word by word. It holds adjectives until their noun follows, because the noun decides whether they describe an object or the background.
+/// </summary>
 internal sealed class ClaimReader(string caption)
 {
     private static readonly Dictionary<string, Shape> Singular = Enum.GetValues<Shape>().ToDictionary(SceneWords.Of, StringComparer.Ordinal);
-    private static readonly Dictionary<string, Shape> Plural = Enum.GetValues<Shape>().ToDictionary(SceneWords.Several, StringComparer.Ordinal);
+    private static readonly Dictionary<string, Shape> Plural = Enum.GetValues<Shape>().ToDictionary(SceneWords.Plural, StringComparer.Ordinal);
     private static readonly Dictionary<string, Colour> Colours = Enum.GetValues<Colour>().ToDictionary(SceneWords.Of, StringComparer.Ordinal);
     private static readonly Dictionary<string, ObjectSize> Sizes = Enum.GetValues<ObjectSize>().ToDictionary(SceneWords.Of, StringComparer.Ordinal);
     private static readonly Dictionary<string, int> Numbers = Enumerable.Range(1, 4).ToDictionary(SceneWords.Number, StringComparer.Ordinal);
-    private static readonly Dictionary<string, Texture> Textures = Enum.GetValues<Texture>().ToDictionary(texture => texture.ToString().ToLowerInvariant(), StringComparer.Ordinal);
-    private static readonly Dictionary<string, Tone> Tones = new(StringComparer.Ordinal) { ["cream"] = Tone.Cream, ["grey"] = Tone.Grey, ["pale blue"] = Tone.PaleBlue, ["pale green"] = Tone.PaleGreen, ["pale pink"] = Tone.PalePink };
+    private static readonly Dictionary<string, Texture> Textures = Enum.GetValues<Texture>().ToDictionary(SceneWords.Of, StringComparer.Ordinal);
+    private static readonly Dictionary<string, Tone> Tones = Enum.GetValues<Tone>().ToDictionary(SceneWords.Of, StringComparer.Ordinal);
     private static readonly (string[] Words, Place Place)[] Places = [.. Enum.GetValues<Place>().Select(place => (SceneWords.Of(place).Split(' '), place)).OrderByDescending(pair => pair.Item1.Length)];
     private static readonly (string[] Words, Relation Relation)[] Relations = [(["to", "the", "left", "of"], Relation.LeftOf), (["to", "the", "right", "of"], Relation.RightOf), (["above"], Relation.Above), (["below"], Relation.Below)];
 
-    // Quoted words keep one quote in front, commas and colons stand alone.
+    private static readonly ObjectClaim Nothing = new(null, null, null, null);
+
+    // Commas and colons become words of their own.
     private readonly string[] _words = caption.ToLowerInvariant().Replace(",", " , ", StringComparison.Ordinal).Replace(":", " : ", StringComparison.Ordinal)
         .Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
     private readonly List<ObjectClaim> _objects = [];
     private readonly List<RelationClaim> _relations = [];
-    private ObjectClaim _held = new(null, null, null, null);
-    private Relation? _open; // a relation that waits for its second
-    private int _last = NoOne; // the object or the sign that was named last
+    private ObjectClaim _held = Nothing; // the adjectives that wait for their noun
+    private Relation? _open; // a relation whose second object has not been read
+    private int _last = NoOne; // index of the object that was read last; Sign for the sign
     private bool _inARow, _hasSign;
     private Tone? _tone;
     private Texture? _texture;
@@ -32,39 +36,39 @@ internal sealed class ClaimReader(string caption)
     public CaptionClaims Read()
     {
         for (var at = 0; at < _words.Length;)
-            at += Take(at);
+            at += ReadAt(at);
         NameHeld(null);
         return new(_objects, _relations, _inARow, _tone, _texture, _hasSign, _word);
     }
 
-    /// <summary>Understands what stands at a place, and says how many words it was.</summary>
-    private int Take(int at)
+    /// <summary>Reads the words at a position and returns how many it has read.</summary>
+    private int ReadAt(int at)
     {
         var word = _words[at];
         if (at + 1 < _words.Length && Tones.TryGetValue($"{word} {_words[at + 1]}", out var pale))
-            return Ground(() => _tone = pale, 2);
+            return ReadBackground(2, tone: pale);
         if (Tones.TryGetValue(word, out var tone))
-            return Ground(() => _tone = tone, 1);
+            return ReadBackground(1, tone: tone);
         if (Textures.TryGetValue(word, out var texture))
-            return Ground(() => _texture = texture, 1);
+            return ReadBackground(1, texture: texture);
         if (word == "background")
-            return Ground(() => { }, 1);
-        if (Relations.FirstOrDefault(relation => Stands(relation.Words, at)) is { Words: { } related } found)
-            return Relate(found.Relation, related.Length);
-        if (Places.FirstOrDefault(place => Stands(place.Words, at)) is { Words: { } placed } where)
-            return Put(where.Place, placed.Length);
-        if (Stands(["in", "a", "row"], at))
+            return ReadBackground(1);
+        if (Relations.FirstOrDefault(relation => IsAt(relation.Words, at)) is { Words: { } related } found)
+            return ReadRelation(found.Relation, related.Length);
+        if (Places.FirstOrDefault(place => IsAt(place.Words, at)) is { Words: { } placed } where)
+            return ReadPlace(where.Place, placed.Length);
+        if (IsAt(["in", "a", "row"], at))
         {
             NameHeld(null);
             _inARow = true;
             return 3;
         }
 
-        TakeWord(word);
+        ReadWord(word);
         return 1;
     }
 
-    private void TakeWord(string word)
+    private void ReadWord(string word)
     {
         if (Singular.TryGetValue(word, out var one))
             NameHeld(one, 1);
@@ -84,24 +88,21 @@ internal sealed class ClaimReader(string caption)
             NameHeld(null);
     }
 
-    // Adjectives before a word of the background were its own, mistyped ones among them.
-    private int Ground(Action note, int words)
+    // Adjectives before a word of the background belong to the background.
+    private int ReadBackground(int words, Tone? tone = null, Texture? texture = null)
     {
-        _held = new(null, null, null, null);
-        note();
+        (_held, _tone, _texture) = (Nothing, tone ?? _tone, texture ?? _texture);
         return words;
     }
 
-    private int Relate(Relation relation, int words)
+    private int ReadRelation(Relation relation, int words)
     {
         NameHeld(null);
-        _open = relation;
-        if (_last == NoOne)
-            _open = null;
+        _open = _last == NoOne ? null : relation;
         return words;
     }
 
-    private int Put(Place place, int words)
+    private int ReadPlace(Place place, int words)
     {
         NameHeld(null);
         if (_last >= 0)
@@ -112,8 +113,8 @@ internal sealed class ClaimReader(string caption)
     private void NameHeld(Shape? shape, int? count = null)
     {
         var named = _held with { Shape = shape, Count = _held.Count ?? count };
-        _held = new(null, null, null, null);
-        // An article or a comma with nothing before it names nothing.
+        _held = Nothing;
+        // An article or a comma without adjectives before it names no object.
         if (named is { Shape: null, Colour: null, Size: null })
             return;
         _objects.Add(named);
@@ -122,8 +123,7 @@ internal sealed class ClaimReader(string caption)
 
     private void NameSign()
     {
-        _hasSign = true;
-        _held = new(null, null, null, null);
+        (_hasSign, _held) = (true, Nothing);
         Name(Sign);
     }
 
@@ -134,5 +134,5 @@ internal sealed class ClaimReader(string caption)
         (_open, _last) = (null, one);
     }
 
-    private bool Stands(string[] words, int at) => at + words.Length <= _words.Length && words.AsSpan().SequenceEqual(_words.AsSpan(at, words.Length));
+    private bool IsAt(string[] words, int at) => at + words.Length <= _words.Length && words.AsSpan().SequenceEqual(_words.AsSpan(at, words.Length));
 }

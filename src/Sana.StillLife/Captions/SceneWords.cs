@@ -1,9 +1,11 @@
 namespace Sana.StillLife.Captions;
 
-/// <summary>The words of the world, in lower case.</summary>
+/// <summary>The words that captions use, in lower case.</summary>
 public static class SceneWords
 {
     private static readonly string[] Numbers = ["no", "one", "two", "three", "four"];
+
+    private static readonly string[] Tones = ["cream", "grey", "pale blue", "pale green", "pale pink"];
 
     private static readonly string[] Places =
     [
@@ -17,7 +19,7 @@ public static class SceneWords
     public static string Of(Shape shape) => Lower(shape);
 
     /// <summary>"stars".</summary>
-    public static string Several(Shape shape) => Of(shape) + (shape == Shape.Cross ? "es" : "s");
+    public static string Plural(Shape shape) => Of(shape) + (shape == Shape.Cross ? "es" : "s");
 
     /// <summary>"small".</summary>
     public static string Of(ObjectSize size) => Lower(size);
@@ -25,21 +27,20 @@ public static class SceneWords
     /// <summary>"at the top left".</summary>
     public static string Of(Place place) => Places[(int)place];
 
-    /// <summary>"three", 1 to 4.</summary>
+    /// <summary>"three".</summary>
+    /// <param name="count">1 to 4.</param>
     public static string Number(int count) => Numbers[count];
+
+    /// <summary>"pale blue".</summary>
+    public static string Of(Tone tone) => Tones[(int)tone];
+
+    /// <summary>"striped".</summary>
+    public static string Of(Texture texture) => Lower(texture);
 
     /// <summary>"a pale blue striped background".</summary>
     public static string Of(Background background)
     {
-        var tone = background.Tone switch
-        {
-            Tone.Cream => "cream",
-            Tone.Grey => "grey",
-            Tone.PaleBlue => "pale blue",
-            Tone.PaleGreen => "pale green",
-            _ => "pale pink",
-        };
-        var texture = Lower(background.Texture);
+        var (tone, texture) = (Of(background.Tone), Of(background.Texture));
         return background.Texture is Texture.Plain or Texture.Shaded ? $"a {texture} {tone} background" : $"a {tone} {texture} background";
     }
 

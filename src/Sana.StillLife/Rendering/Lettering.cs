@@ -1,9 +1,9 @@
 namespace Sana.StillLife.Rendering;
 
-/// <summary>Words on a card, in letters of five by seven dots.</summary>
+/// <summary>The words on cards, in letters of 5 × 7 dots.</summary>
 internal static class Lettering
 {
-    // Seven rows of five bits for each letter that a word of the world has.
+    // Seven rows of five bits for each letter that Scene.Words uses.
     private static readonly Dictionary<char, byte[]> Letters = new()
     {
         ['a'] = [0b01110, 0b10001, 0b10001, 0b11111, 0b10001, 0b10001, 0b10001],
@@ -26,8 +26,8 @@ internal static class Lettering
 
     private const double Dot = 0.033;
 
-    /// <summary>How much ink (0 to 1) a place of the card bears.</summary>
-    public static bool Inked(string word, double x, double y)
+    /// <summary>Whether a letter covers a place of the card, given as 0 to 1 of the picture's side.</summary>
+    public static bool IsInked(string word, double x, double y)
     {
         var (column, row) = ((int)Math.Floor(((x - CardX) / Dot) + (((6 * word.Length) - 1) / 2.0)), (int)Math.Floor(((y - CardY) / Dot) + 3.5));
         if (row is < 0 or > 6 || column < 0 || column >= (6 * word.Length) - 1 || column % 6 == 5)

@@ -1,7 +1,8 @@
 namespace Sana.StillLife.Rendering;
 
 /// <summary>
-/// Shapes as signed distances: negative inside, positive outside, in units of the object's radius, y down (after Quilez, "2D distance functions"). Exact enough near the edge for one pixel of antialiasing.
+/// Signed distances to the outlines of shapes: negative inside, positive outside, in radii of the object, y down (after Quilez, "2D distance functions").
+/// Near the edge they are exact enough for antialiasing over one pixel.
 /// </summary>
 internal static class Outline
 {
@@ -17,7 +18,7 @@ internal static class Outline
         Shape.Heart => Heart(x, y),
         Shape.Ring => Math.Abs(Math.Sqrt((x * x) + (y * y)) - 0.72) - 0.25,
         Shape.Cross => Math.Min(Box(x, y, 0.95, 0.32), Box(x, y, 0.32, 0.95)),
-        // A circle without the smaller circle that stands to its right.
+        // A circle without a smaller circle to its right.
         _ => Math.Max(Math.Sqrt(((x + 0.1) * (x + 0.1)) + (y * y)) - 0.95, 0.76 - Math.Sqrt(((x - 0.36) * (x - 0.36)) + (y * y))),
     };
 
@@ -48,7 +49,7 @@ internal static class Outline
         return (((px - outer) * ey) - (py * ex)) / Math.Sqrt((ex * ex) + (ey * ey));
     }
 
-    // Two circles on a square that stands on its corner.
+    // Two circles on a square that is turned by 45 degrees.
     private static double Heart(double x, double y)
     {
         var side = Math.Abs(x);

@@ -1,9 +1,9 @@
 namespace Sana.StillLife.Rendering;
 
-/// <summary>What the names of colours mean, as 8-bit sRGB.</summary>
+/// <summary>The colours of objects and backgrounds in 8-bit sRGB.</summary>
 internal static class Palette
 {
-    public static (double R, double G, double B) Of(Colour colour) => colour switch
+    public static (double R, double G, double B) Rgb(Colour colour) => colour switch
     {
         Colour.Red => (214, 40, 40),
         Colour.Orange => (246, 140, 30),
@@ -17,7 +17,7 @@ internal static class Palette
         _ => (38, 38, 42),
     };
 
-    public static (double R, double G, double B) Of(Tone tone) => tone switch
+    public static (double R, double G, double B) Rgb(Tone tone) => tone switch
     {
         Tone.Cream => (250, 243, 224),
         Tone.Grey => (220, 222, 226),

@@ -1,12 +1,12 @@
 namespace Sana.StillLife.Rendering;
 
-/// <summary>Paints a scene: background, soft shadows, then objects lit from the upper left.</summary>
+/// <summary>Renders a scene: background, soft shadows, then objects with light from the upper left.</summary>
 public static class SceneRenderer
 {
-    // Sub-pixels each way where letters are inked; all other edges are antialiased by distance.
+    // Samples of a pixel of the card, in both directions. All other edges are antialiased by their distance.
     private const int LetterSamples = 3;
 
-    /// <param name="scene">What to paint.</param>
+    /// <param name="scene">The scene.</param>
     /// <param name="side">Pixels on a side, 16 to 2,048.</param>
     /// <returns>side × side × 3 bytes, rows from the top, RGB.</returns>
     public static byte[] Render(Scene scene, int side)
@@ -30,7 +30,7 @@ public static class SceneRenderer
 
     private static void PaintBackground(double[] canvas, int side, Background background)
     {
-        var (r, g, b) = Palette.Of(background.Tone);
+        var (r, g, b) = Palette.Rgb(background.Tone);
         for (var i = 0; i < side * side; i++)
         {
             var light = Backdrop.Light(background.Texture, ((i % side) + 0.5) / side, ((i / side) + 0.5) / side, 1.0 / side);
@@ -49,7 +49,7 @@ public static class SceneRenderer
             for (var s = 0; s < LetterSamples * LetterSamples; s++)
             {
                 var (sx, sy) = ((((s % LetterSamples) + 0.5) / LetterSamples) - 0.5, (((s / LetterSamples) + 0.5) / LetterSamples) - 0.5);
-                ink += Lettering.Inked(word, x + (sx / side), y + (sy / side)) ? 1 : 0;
+                ink += Lettering.IsInked(word, x + (sx / side), y + (sy / side)) ? 1 : 0;
             }
 
             Blend(canvas, i, 40, 40, 48, ink / (double)(LetterSamples * LetterSamples));
@@ -69,7 +69,7 @@ public static class SceneRenderer
 
     private static void PaintObject(double[] canvas, int side, SceneObject one)
     {
-        var (r, g, b) = Palette.Of(one.Colour);
+        var (r, g, b) = Palette.Rgb(one.Colour);
         ForEach(side, one.X, one.Y, 1.2 * one.Radius, (i, x, y) =>
         {
             var (dx, dy) = ((x - one.X) / one.Radius, (y - one.Y) / one.Radius);
@@ -77,7 +77,7 @@ public static class SceneRenderer
             var cover = Math.Clamp(0.5 - (distance * one.Radius * side), 0, 1);
             if (cover == 0)
                 return;
-            // Brighter towards the light, darker at the rim: enough to look round, too little to change the colour's name.
+            // Brighter towards the light, darker at the rim, but not so much that the colour looks like another one.
             var light = 1.02 - (0.12 * (dx + dy)) - (0.16 * Math.Exp(distance / 0.12));
             var gloss = 42 * Math.Exp(-(((dx + 0.36) * (dx + 0.36)) + ((dy + 0.36) * (dy + 0.36))) / 0.07);
             Blend(canvas, i, (r * light) + gloss, (g * light) + gloss, (b * light) + gloss, cover);
@@ -100,5 +100,39 @@ public static class SceneRenderer
         canvas[3 * pixel] += (Math.Min(r, 255) - canvas[3 * pixel]) * part;
         canvas[(3 * pixel) + 1] += (Math.Min(g, 255) - canvas[(3 * pixel) + 1]) * part;
         canvas[(3 * pixel) + 2] += (Math.Min(b, 255) - canvas[(3 * pixel) + 2]) * part;
+    }
+}
+
+/// <summary>The patterns of backgrounds: how much darker than the tone a place is.</summary>
+internal static class Backdrop
+{
+    private const double Darker = 0.93;
+
+    /// <param name="texture">The pattern.</param>
+    /// <param name="x">0 to 1 of the picture's side.</param>
+    /// <param name="y">0 to 1 of the picture's side.</param>
+    /// <param name="pixel">The side of a pixel; edges are blended over it.</param>
+    public static double Light(Texture texture, double x, double y, double pixel) => texture switch
+    {
+        Texture.Plain => 1,
+        Texture.Shaded => 1.02 - (0.16 * y),
+        Texture.Striped => Mix(Wave(x, 4, pixel)),
+        Texture.Checked => Mix(Chequer(Wave(x, 3, pixel), Wave(y, 3, pixel))),
+        _ => Mix(Dot(x, y, pixel)),
+    };
+
+    private static double Mix(double part) => 1 - ((1 - Darker) * part);
+
+    // A square wave with soft edges: 0 and 1 by turns, half a period each.
+    private static double Wave(double at, int periods, double pixel) =>
+        Math.Clamp((Math.Sin(2 * Math.PI * periods * at) / (2 * Math.PI * periods * pixel)) + 0.5, 0, 1);
+
+    private static double Chequer(double across, double down) => (across * (1 - down)) + (down * (1 - across));
+
+    private static double Dot(double x, double y, double pixel)
+    {
+        const int across = 5;
+        var (dx, dy) = (((x * across) % 1) - 0.5, ((y * across) % 1) - 0.5);
+        return Math.Clamp(((0.26 - Math.Sqrt((dx * dx) + (dy * dy))) / (across * pixel)) + 0.5, 0, 1);
     }
 }

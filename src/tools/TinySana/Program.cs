@@ -1,27 +1,26 @@
-using TinySana.Checking;
-using TinySana.Training;
+using TinySana.Commands;
 
 TrainingProcess.EndWithParent();
 
-// Each network adds its verb here; a verb gets the arguments behind its name and returns the exit code.
-(string Name, string Summary, Func<string[], int> Run)[] verbs =
+// A command gets the arguments after its name and returns the exit code.
+(string Name, string Summary, Func<string[], int> Run)[] commands =
 [
-    ("all", "trains everything, or goes on where it was cut: about two hours on two cores", Everything.Run),
-    ("autoencoder", "trains the autoencoder", AutoencoderVerb.Run),
-    ("compression", "compares latents of 16 and of 32 pixels a side at equal steps", CompressionVerb.Run),
-    ("check", "compares what was written with its import on ONNX Runtime", CheckVerb.Run),
-    ("clip", "trains CLIP, which begins as the captioner's encoder", ClipVerb.Run),
-    ("captioners", "trains both image captioners", Captioners.Run),
-    ("selection", "compares transformers that learn from selected and from careless captions", SelectionVerb.Run),
-    ("text", "trains tokenizer and text encoder of models/tiny-sana", Recipes.Text),
-    ("latents", "makes the latents that the transformer is trained on, if it is not to do so itself", Recipes.Latents),
-    ("transformer", "trains the transformer of models/tiny-sana on its text encoder and autoencoder", Recipes.Transformer),
+    ("all", "trains everything, or continues after an interruption: about two hours on two cores", TrainAllCommand.Run),
+    ("autoencoder", "trains the autoencoder", AutoencoderCommand.Run),
+    ("compression", "compares latents of 16 and of 32 pixels a side at equal steps", CompressionCommand.Run),
+    ("check", "compares the published networks with their graphs on ONNX Runtime", CheckCommand.Run),
+    ("clip", "trains CLIP, starting from the encoder of the rich captioner", ClipCommand.Run),
+    ("captioners", "trains both image captioners", CaptionersCommand.Run),
+    ("selection", "compares transformers trained on selected and on careless captions", SelectionCommand.Run),
+    ("text", "trains tokenizer and text encoder of models/tiny-sana", SanaCommands.Text),
+    ("latents", "makes the latents for the training of the transformer, which else makes them itself", SanaCommands.Latents),
+    ("transformer", "trains the transformer of models/tiny-sana on its text encoder and autoencoder", SanaCommands.Transformer),
 ];
 
-var verb = Array.Find(verbs, one => args.Length > 0 && one.Name == args[0]);
-if (verb.Run is not null)
-    return verb.Name is "all" || TrainingProcess.IsThis ? verb.Run(args[1..]) : TrainingProcess.Run(args);
+var command = Array.Find(commands, one => args.Length > 0 && one.Name == args[0]);
+if (command.Run is not null)
+    return command.Name is "all" || TrainingProcess.IsThis ? command.Run(args[1..]) : TrainingProcess.Run(args);
 
-foreach (var (name, summary, _) in verbs)
+foreach (var (name, summary, _) in commands)
     Console.Error.WriteLine($"  {name,-14} {summary}");
 return 2;

@@ -8,7 +8,7 @@ namespace Sana.Tests.Evaluation;
 
 public sealed class BestOfTests
 {
-    private static readonly EvaluationPrompt Prompt = EvaluationPrompts.Of(PromptCategory.Colours, 1, seed: 0)[0];
+    private static readonly EvaluationPrompt Prompt = EvaluationPrompts.Draw(PromptCategory.Colours, 1, seed: 0)[0];
     private static readonly SeenObject Asked = new(Prompt.Scene.Objects[0].Shape, Prompt.Scene.Objects[0].Colour, X: 0.5, Y: 0.5, Radius: 0.1, Confidence: 1);
 
     [Fact]

@@ -73,7 +73,7 @@ public sealed class EvaluatorTests : IDisposable
     [Fact]
     public void Every_image_has_a_line_with_what_was_seen_in_it()
     {
-        var prompts = EvaluationPrompts.Of(PromptCategory.Colours, 2, seed: 3);
+        var prompts = EvaluationPrompts.Draw(PromptCategory.Colours, 2, seed: 3);
         var shown = new RgbImage(128, 128, SceneRenderer.Render(prompts[0].Scene, 128));
         var seen = SceneAnalyser.Read(shown.Pixels, 128);
         Drawn[] main = [new(prompts[0], shown, seen), new(prompts[0], null, null), new(prompts[1], shown, seen), new(prompts[1], shown, seen)];

@@ -23,7 +23,7 @@ public sealed class TinyClipTests
             .. scenes.Select(scene => (IReadOnlyList<string>)
             [
                 CaptionGrammar.Describe(scene, Richness.Placed),
-                .. Enum.GetValues<Change>().Select(change => HardNegatives.Of(scene, change, Richness.Placed, random)).OfType<string>(),
+                .. Enum.GetValues<Change>().Select(change => HardNegatives.Write(scene, change, Richness.Placed, random)).OfType<string>(),
             ]),
         ];
 

@@ -25,7 +25,7 @@ public sealed class SceneGeneratorTests
     }
 
     [Fact]
-    public void Every_rule_holds_something_out_and_leaves_every_part_its_partners()
+    public void Every_rule_holds_something_out_and_leaves_most_combinations()
     {
         foreach (var shape in Enum.GetValues<Shape>())
         {
@@ -53,7 +53,7 @@ public sealed class SceneGeneratorTests
     }
 
     [Fact]
-    public void Groups_stand_in_rows_or_as_figures_in_reading_order()
+    public void Groups_are_rows_or_figures_in_reading_order()
     {
         var groups = Enumerable.Range(0, 4000).Select(seed => SceneGenerator.DrawAny((ulong)seed)).Where(scene => scene.Arrangement == Arrangement.Group).ToArray();
 
@@ -64,7 +64,7 @@ public sealed class SceneGeneratorTests
     private static bool IsRow(IReadOnlyList<SceneObject> objects) =>
         objects.Max(one => one.Y) - objects.Min(one => one.Y) < 0.1 && objects.Zip(objects.Skip(1)).All(pair => pair.First.X < pair.Second.X);
 
-    // The upper ones are named first.
+    // The upper objects come first.
     private static bool IsFigure(IReadOnlyList<SceneObject> objects)
     {
         var upper = objects.TakeWhile(one => one.Y < 0.5).Count();

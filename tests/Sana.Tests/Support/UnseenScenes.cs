@@ -4,7 +4,7 @@ using Sana.StillLife.Rendering;
 
 namespace Sana.Tests.Support;
 
-/// <summary>Scenes of the shipped models' world that no training drew.</summary>
+/// <summary>Scenes that no training has drawn.</summary>
 internal static class UnseenScenes
 {
     private const ulong Seed = 5UL << 60;

@@ -5,17 +5,17 @@ using TinySana.Torch;
 
 namespace TinySana.Publishing;
 
-/// <summary>Writes a captioner as transformers' save_pretrained would.</summary>
+/// <summary>The folder of a captioner, as transformers' save_pretrained writes it.</summary>
 internal static class CaptionerFolder
 {
     private const string Weights = "model.safetensors";
 
-    /// <param name="folder">Where; it is made.</param>
-    /// <param name="captioner">Its weights, stored in half precision.</param>
-    public static void Write(string folder, Captioner captioner)
+    /// <param name="folder">The folder; it is created.</param>
+    /// <param name="captioner">Its weights are stored in float16.</param>
+    public static void Write(string folder, CaptionerModule captioner)
     {
-        var (vision, decoder, options) = (captioner.Options.Vision, captioner.Options.Decoder, captioner.Options);
-        Gpt2TokenizerTraining.Write(folder, options.Positions);
+        var (vision, decoder, sizes) = (captioner.Sizes.Vision, captioner.Sizes.Decoder, captioner.Sizes);
+        Gpt2TokenizerTraining.Write(folder, sizes.Positions);
         var end = new Gpt2Tokenizer(folder).EndId;
         JsonFile.Save(Path.Combine(folder, "config.json"), new JsonObject
         {
@@ -28,7 +28,7 @@ internal static class CaptionerFolder
             ["pad_token_id"] = end,
             ["tie_word_embeddings"] = true,
             ["encoder"] = Encoder(vision),
-            ["decoder"] = Decoder(decoder, options, end),
+            ["decoder"] = Decoder(decoder, sizes, end),
         });
         JsonFile.Save(Path.Combine(folder, "generation_config.json"), new JsonObject
         {
@@ -36,7 +36,7 @@ internal static class CaptionerFolder
             ["bos_token_id"] = end,
             ["eos_token_id"] = end,
             ["pad_token_id"] = end,
-            ["max_length"] = options.Positions,
+            ["max_length"] = sizes.Positions,
         });
         JsonFile.Save(Path.Combine(folder, "preprocessor_config.json"), new JsonObject
         {
@@ -50,42 +50,42 @@ internal static class CaptionerFolder
             ["image_mean"] = new JsonArray(0.5, 0.5, 0.5),
             ["image_std"] = new JsonArray(0.5, 0.5, 0.5),
         });
-        SafetensorsFile.Save(Path.Combine(folder, Weights), captioner.named_parameters().Select(one => (one.name, (TorchSharp.torch.Tensor)one.parameter)), half: true);
+        CheckpointTensors.Save(Path.Combine(folder, Weights), captioner);
     }
 
-    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
-    public static Captioner Read(string folder)
+    /// <summary>Reads a folder that <see cref="Write"/> has written.</summary>
+    public static CaptionerModule Read(string folder)
     {
         var config = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "config.json")))!;
         var (encoder, decoder) = (config["encoder"]!, config["decoder"]!);
-        var vision = new VisionOptions(
+        var vision = new VisionSizes(
             (int)encoder["hidden_size"]!,
             (int)encoder["num_hidden_layers"]!,
             (int)encoder["num_attention_heads"]!,
             (int)encoder["image_size"]!,
             (int)encoder["patch_size"]!);
-        var captioner = new Captioner(new CaptionerOptions(vision, (int)decoder["n_layer"]!, (int)decoder["vocab_size"]!, (int)decoder["n_positions"]!));
+        var captioner = new CaptionerModule(new CaptionerSizes(vision, (int)decoder["n_layer"]!, (int)decoder["vocab_size"]!, (int)decoder["n_positions"]!));
         CheckpointTensors.Load(Path.Combine(folder, Weights), captioner);
         return captioner;
     }
 
-    private static JsonObject Encoder(VisionOptions options) => new()
+    private static JsonObject Encoder(VisionSizes sizes) => new()
     {
         ["model_type"] = "vit",
         ["architectures"] = new JsonArray("ViTModel"),
-        ["hidden_size"] = options.Width,
-        ["num_hidden_layers"] = options.Layers,
-        ["num_attention_heads"] = options.Heads,
-        ["intermediate_size"] = options.Tower.Inner,
+        ["hidden_size"] = sizes.Width,
+        ["num_hidden_layers"] = sizes.Layers,
+        ["num_attention_heads"] = sizes.Heads,
+        ["intermediate_size"] = sizes.Transformer.Inner,
         ["hidden_act"] = "gelu",
-        ["layer_norm_eps"] = TowerOptions.Epsilon,
-        ["image_size"] = options.Side,
-        ["patch_size"] = options.Patch,
+        ["layer_norm_eps"] = TransformerSizes.Epsilon,
+        ["image_size"] = sizes.Side,
+        ["patch_size"] = sizes.Patch,
         ["num_channels"] = 3,
         ["qkv_bias"] = true,
     };
 
-    private static JsonObject Decoder(TowerOptions options, CaptionerOptions captioner, int end) => new()
+    private static JsonObject Decoder(TransformerSizes sizes, CaptionerSizes captioner, int end) => new()
     {
         ["model_type"] = "gpt2",
         ["architectures"] = new JsonArray("GPT2LMHeadModel"),
@@ -93,12 +93,12 @@ internal static class CaptionerFolder
         ["is_decoder"] = true,
         ["vocab_size"] = captioner.Vocabulary,
         ["n_positions"] = captioner.Positions,
-        ["n_embd"] = options.Width,
-        ["n_layer"] = options.Layers,
-        ["n_head"] = options.Heads,
-        ["n_inner"] = options.Inner,
+        ["n_embd"] = sizes.Width,
+        ["n_layer"] = sizes.Layers,
+        ["n_head"] = sizes.Heads,
+        ["n_inner"] = sizes.Inner,
         ["activation_function"] = "gelu",
-        ["layer_norm_epsilon"] = TowerOptions.Epsilon,
+        ["layer_norm_epsilon"] = TransformerSizes.Epsilon,
         ["bos_token_id"] = end,
         ["eos_token_id"] = end,
         ["tie_word_embeddings"] = true,

@@ -11,10 +11,10 @@ internal static class TextEncoderFolder
 {
     private const string Weights = "model.safetensors";
 
-    /// <param name="folder">Where; it is made.</param>
-    /// <param name="network">Its weights, stored in half precision.</param>
-    /// <param name="config">Its sizes.</param>
-    public static void Write(string folder, Gemma2 network, Gemma2Config config)
+    /// <param name="folder">The folder; it is created.</param>
+    /// <param name="network">Its weights are stored in float16.</param>
+    /// <param name="config">The config of the network.</param>
+    public static void Write(string folder, Gemma2Module network, Gemma2Config config)
     {
         CheckpointTensors.Save(Path.Combine(folder, Weights), network, Gemma2Tensors.Of(config));
         JsonFile.Save(Path.Combine(folder, "config.json"), new JsonObject
@@ -46,11 +46,11 @@ internal static class TextEncoderFolder
         });
     }
 
-    /// <summary>An encoder with the weights of a folder, and its sizes.</summary>
-    public static (Gemma2 Network, Gemma2Config Config) Read(string folder)
+    /// <summary>The encoder of a folder, and its config.</summary>
+    public static (Gemma2Module Network, Gemma2Config Config) Read(string folder)
     {
         var config = Gemma2Config.Load(Path.Combine(folder, "config.json"));
-        var network = new Gemma2(config);
+        var network = new Gemma2Module(config);
         CheckpointTensors.Load(Path.Combine(folder, Weights), network);
         return (network, config);
     }

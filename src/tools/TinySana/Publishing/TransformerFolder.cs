@@ -6,17 +6,17 @@ using TinySana.Torch;
 
 namespace TinySana.Publishing;
 
-/// <summary>The folders <c>transformer</c> and <c>scheduler</c> of a Sana checkpoint, and its index.</summary>
+/// <summary>The folders <c>transformer</c> and <c>scheduler</c> of a Sana checkpoint, and its model_index.json.</summary>
 internal static class TransformerFolder
 {
-    private const string Version = "0.42.1"; // of diffusers, whose layout this is
+    private const string Version = "0.42.1"; // the version of diffusers that writes this layout
     private const string Weights = "diffusion_pytorch_model.safetensors";
 
     /// <param name="checkpoint">The folder of the whole checkpoint.</param>
-    /// <param name="network">Its weights, stored in half precision.</param>
-    /// <param name="config">Its sizes.</param>
-    /// <param name="flowShift">Of the scheduler.</param>
-    public static void Write(string checkpoint, SanaTransformer network, SanaTransformerConfig config, double flowShift)
+    /// <param name="network">Its weights are stored in float16.</param>
+    /// <param name="config">The config of the network.</param>
+    /// <param name="flowShift">The scheduler's flow_shift.</param>
+    public static void Write(string checkpoint, SanaTransformerModule network, SanaTransformerConfig config, double flowShift)
     {
         var folder = Path.Combine(checkpoint, "transformer");
         CheckpointTensors.Save(Path.Combine(folder, Weights), network, SanaTransformerTensors.Of(config));
@@ -25,11 +25,11 @@ internal static class TransformerFolder
         JsonFile.Save(Path.Combine(checkpoint, "model_index.json"), Index());
     }
 
-    /// <summary>A transformer with the weights of its folder, and its sizes.</summary>
-    public static (SanaTransformer Network, SanaTransformerConfig Config) Read(string folder)
+    /// <summary>The transformer of a folder, and its config.</summary>
+    public static (SanaTransformerModule Network, SanaTransformerConfig Config) Read(string folder)
     {
         var config = SanaTransformerConfig.Load(Path.Combine(folder, "config.json"));
-        var network = new SanaTransformer(config);
+        var network = new SanaTransformerModule(config);
         CheckpointTensors.Load(Path.Combine(folder, Weights), network);
         return (network, config);
     }

@@ -6,15 +6,15 @@ using TinySana.Torch;
 
 namespace TinySana.Publishing;
 
-/// <summary>Writes an autoencoder as diffusers' save_pretrained would.</summary>
+/// <summary>The folder of an autoencoder, as diffusers' save_pretrained writes it.</summary>
 internal static class VaeFolder
 {
     private const string Weights = "diffusion_pytorch_model.safetensors";
 
-    /// <param name="folder">Where; it is made.</param>
-    /// <param name="network">Its weights, stored in half precision.</param>
-    /// <param name="config">Its sizes, and the scale of its latents.</param>
-    public static void Write(string folder, AutoencoderDC network, AutoencoderDCConfig config)
+    /// <param name="folder">The folder; it is created.</param>
+    /// <param name="network">Its weights are stored in float16.</param>
+    /// <param name="config">The config of the network, with the scale of its latents.</param>
+    public static void Write(string folder, AutoencoderDCModule network, AutoencoderDCConfig config)
     {
         var tensors = AutoencoderDCTensors.OfEncoder(config).Concat(AutoencoderDCTensors.OfDecoder(config));
         CheckpointTensors.Save(Path.Combine(folder, Weights), network, tensors);
@@ -43,11 +43,11 @@ internal static class VaeFolder
         });
     }
 
-    /// <summary>An autoencoder with the weights of a folder, and its sizes.</summary>
-    public static (AutoencoderDC Network, AutoencoderDCConfig Config) Read(string folder)
+    /// <summary>The autoencoder of a folder, and its config.</summary>
+    public static (AutoencoderDCModule Network, AutoencoderDCConfig Config) Read(string folder)
     {
         var config = AutoencoderDCConfig.Load(Path.Combine(folder, "config.json"));
-        var network = new AutoencoderDC(config);
+        var network = new AutoencoderDCModule(config);
         CheckpointTensors.Load(Path.Combine(folder, Weights), network);
         return (network, config);
     }

@@ -3,6 +3,8 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Sana.Inference.Text;
+using Sana.StillLife;
+using Sana.StillLife.Captions;
 using TinySana.Torch;
 
 namespace TinySana.Tokenizers;
@@ -10,7 +12,7 @@ namespace TinySana.Tokenizers;
 /// <summary>Writes the files of a byte-level tokenizer: vocab.json, merges.txt, tokenizer.json.</summary>
 internal static class ByteLevelFiles
 {
-    // Letters of bytes stand as they are in published files.
+    // Published files have the letters of bytes unescaped.
     private static readonly JsonSerializerOptions OneLine = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>The letters of all bytes, in the order of published vocabularies.</summary>
@@ -30,7 +32,7 @@ internal static class ByteLevelFiles
         JsonFile.Save(Path.Combine(folder, "tokenizer.json"), tokenizer);
     }
 
-    /// <summary>An entry of <c>added_tokens</c>.</summary>
+    /// <summary>An entry of <c>added_tokens</c> in tokenizer.json.</summary>
     public static JsonObject Added(string content, int id, bool isSpecial = true) => new()
     {
         ["id"] = id,
@@ -42,7 +44,7 @@ internal static class ByteLevelFiles
         ["special"] = isSpecial,
     };
 
-    /// <summary>The section <c>model</c> of tokenizer.json without its tables.</summary>
+    /// <summary>The section <c>model</c> of tokenizer.json, without vocabulary and merges.</summary>
     public static JsonObject Model(string? unknown, string wordEnd) => new()
     {
         ["type"] = "BPE",
@@ -55,6 +57,29 @@ internal static class ByteLevelFiles
         ["ignore_merges"] = false,
     };
 
-    /// <summary>A step of the kind <c>ByteLevel</c>.</summary>
+    /// <summary>A step of type <c>ByteLevel</c> in tokenizer.json.</summary>
     public static JsonObject ByteLevel(bool trim) => new() { ["type"] = "ByteLevel", ["add_prefix_space"] = false, ["trim_offsets"] = trim, ["use_regex"] = true };
+}
+
+/// <summary>The captions that byte-level tokenizers learn from.</summary>
+internal static class CaptionCorpus
+{
+    private const int Scenes = 20_000;
+
+    // True captions of every richness and wording, of scenes that no training draws.
+    private static IEnumerable<string> Captions()
+    {
+        for (var seed = 0UL; seed < Scenes; seed++)
+        {
+            var scene = SceneGenerator.Draw(ulong.MaxValue - seed);
+            var random = new SceneRandom(seed);
+            yield return CaptionGrammar.Paraphrase(scene, random);
+            yield return CaptionGrammar.Describe(scene, (Richness)(seed % 5));
+        }
+    }
+
+    /// <summary>The words of all captions and how often each occurs.</summary>
+    /// <param name="split">Splits a caption into words.</param>
+    public static IEnumerable<(string Word, long Count)> Words(Func<string, IEnumerable<string>> split) =>
+        Captions().SelectMany(split).GroupBy(word => word, StringComparer.Ordinal).Select(group => (group.Key, group.LongCount()));
 }

@@ -4,7 +4,7 @@ using TinySana.Torch;
 
 namespace TinySana.Tokenizers;
 
-/// <summary>Learns a CLIP tokenizer on the world's captions and writes its files.</summary>
+/// <summary>Learns a CLIP tokenizer from captions and writes its files.</summary>
 internal static class ClipTokenizerTraining
 {
     private const string WordEnd = "</w>";
@@ -17,7 +17,7 @@ internal static class ClipTokenizerTraining
     /// <param name="context">Longest text in tokens.</param>
     public static void Write(string folder, int context)
     {
-        var merges = MergeLearning.Learn(CaptionCorpus.Words(Split).Select(word => ((IReadOnlyList<string>)Symbols(word.Word), word.Count)), int.MaxValue);
+        var merges = MergeLearning.Learn(CaptionCorpus.Words(Split).Select(word => (Symbols(word.Word), word.Count)));
         string[] vocabulary =
         [
             .. ByteLevelFiles.Letters, .. ByteLevelFiles.Letters.Select(letter => letter + WordEnd), .. merges.Select(merge => merge.Left + merge.Right), StartToken, EndToken,

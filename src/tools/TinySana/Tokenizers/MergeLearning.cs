@@ -1,16 +1,18 @@
 namespace TinySana.Tokenizers;
 
-/// <summary>Learns which neighbouring symbols join (Sennrich et al., 2016, "Neural machine translation of rare words with subword units").</summary>
+/// <summary>Learns the merges of byte-pair encoding (Sennrich, Haddow and Birch, arXiv:1508.07909, algorithm 1).</summary>
 internal static class MergeLearning
 {
-    /// <summary>Merges, the most frequent first; of two equally frequent the first in ordinal order, so that the same texts give the same file.</summary>
-    /// <param name="words">Pieces that nothing joins across, each cut into symbols, and how often each comes.</param>
-    /// <param name="limit">Most merges; there are fewer when every word has become one symbol.</param>
-    public static List<(string Left, string Right)> Learn(IEnumerable<(IReadOnlyList<string> Symbols, long Count)> words, int limit)
+    /// <summary>
+    /// Learns merges until every word is one symbol, the most frequent pair first.
+    /// Of equally frequent pairs it takes the first in ordinal order, so the same words give the same merges.
+    /// </summary>
+    /// <param name="words">The words, each split into symbols, and how often each occurs.</param>
+    public static List<(string Left, string Right)> Learn(IEnumerable<(string[] Symbols, long Count)> words)
     {
         var pieces = words.Select(word => (Symbols: word.Symbols.ToList(), word.Count)).ToList();
         var merges = new List<(string, string)>();
-        while (merges.Count < limit && MostFrequent(pieces) is { } pair)
+        while (MostFrequent(pieces) is { } pair)
         {
             merges.Add(pair);
             foreach (var (symbols, _) in pieces)

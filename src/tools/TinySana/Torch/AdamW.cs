@@ -1,10 +1,9 @@
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace TinySana.Torch;
 
-// Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (arXiv:1711.05101), algorithm 2.
-
-/// <summary>AdamW over all parameters at once, with moments that can be saved and put back.</summary>
+/// <summary>AdamW (arXiv:1711.05101, algorithm 2) on all parameters at once. Its moments can be saved and restored.</summary>
 internal sealed class AdamW(FlatParameters parameters, TrainingOptions options) : IDisposable
 {
     private const double FirstDecay = 0.9;
@@ -16,10 +15,10 @@ internal sealed class AdamW(FlatParameters parameters, TrainingOptions options) 
     /// <summary>Running mean of the squared gradients: [all].</summary>
     public Tensor SecondMoment { get; } = zeros_like(parameters.Values).DetachFromDisposeScope();
 
-    /// <summary>One step against the gradient, shortened to the greatest norm.</summary>
-    /// <param name="step">From 0.</param>
-    /// <param name="learningRate">Of this step.</param>
-    /// <returns>The gradient's norm before it was shortened.</returns>
+    /// <summary>Does one step. It first scales the gradient down to the greatest allowed norm.</summary>
+    /// <param name="step">Number of the step, from 0.</param>
+    /// <param name="learningRate">Learning rate of this step.</param>
+    /// <returns>The norm of the gradient before scaling.</returns>
     public double Step(int step, double learningRate)
     {
         using var scope = NewDisposeScope();
@@ -27,7 +26,7 @@ internal sealed class AdamW(FlatParameters parameters, TrainingOptions options) 
         var gradients = parameters.Gradients;
         var norm = gradients.norm().item<float>();
         if (!float.IsFinite(norm))
-            gradients.zero_(); // one overflow must not reach the moments
+            gradients.zero_(); // keeps an overflow out of the moments
         else if (norm > options.ClipNorm)
             gradients.mul_(options.ClipNorm / norm);
 
@@ -43,5 +42,43 @@ internal sealed class AdamW(FlatParameters parameters, TrainingOptions options) 
     {
         FirstMoment.Dispose();
         SecondMoment.Dispose();
+    }
+}
+
+/// <summary>
+/// All parameters of a network as views of one tensor, and their gradients as views of another, so that one call works on all of them.
+/// Matrices come first, then vectors.
+/// </summary>
+internal sealed class FlatParameters : IDisposable
+{
+    public FlatParameters(nn.Module network)
+    {
+        using var noGradient = no_grad();
+        Parameter[] parameters = [.. network.parameters().OrderBy(parameter => parameter.dim() < 2)];
+        Matrices = parameters.Where(parameter => parameter.dim() >= 2).Sum(parameter => parameter.numel());
+        Values = cat([.. parameters.Select(parameter => parameter.reshape(-1))]).DetachFromDisposeScope();
+        Gradients = zeros_like(Values).DetachFromDisposeScope();
+        var offset = 0L;
+        foreach (var parameter in parameters)
+        {
+            parameter.set_(Values.narrow(0, offset, parameter.numel()).view(parameter.shape));
+            parameter.grad = Gradients.narrow(0, offset, parameter.numel()).view(parameter.shape);
+            offset += parameter.numel();
+        }
+    }
+
+    /// <summary>All parameters: [all].</summary>
+    public Tensor Values { get; }
+
+    /// <summary>The gradients of all parameters: [all].</summary>
+    public Tensor Gradients { get; }
+
+    /// <summary>Number of values that belong to tensors of two or more dimensions. They are the first ones.</summary>
+    public long Matrices { get; }
+
+    public void Dispose()
+    {
+        Values.Dispose();
+        Gradients.Dispose();
     }
 }

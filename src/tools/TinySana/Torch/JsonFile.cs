@@ -4,13 +4,13 @@ using System.Text.Json.Nodes;
 
 namespace TinySana.Torch;
 
-/// <summary>Settings as the published checkpoints write them: indented, UTF-8, a line break at the end.</summary>
+/// <summary>JSON files as published checkpoints have them: indented, UTF-8, with a newline at the end.</summary>
 internal static class JsonFile
 {
     private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <param name="path">Where; the folder is made.</param>
-    /// <param name="json">What.</param>
+    /// <param name="path">The file; its folder is created.</param>
+    /// <param name="json">The content.</param>
     public static void Save(string path, JsonNode json)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);

@@ -1,13 +1,15 @@
 using System.Buffers.Binary;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Sana.GraphBuilder.Checkpoint;
 using static TorchSharp.torch;
 
 namespace TinySana.Torch;
 
-// https://huggingface.co/docs/safetensors/index#format: length of the header, header in JSON, then the tensors' bytes in row-major order.
-
-/// <summary>Tensors by name in a safetensors file.</summary>
+/// <summary>
+/// Reads and writes safetensors files (https://huggingface.co/docs/safetensors/index#format): length of the header, header in JSON, then the tensors' bytes in
+/// row-major order.
+/// </summary>
 internal static class SafetensorsFile
 {
     private const int Alignment = 8;
@@ -15,10 +17,10 @@ internal static class SafetensorsFile
     private static readonly (string Name, ScalarType Type)[] Types =
         [("F32", ScalarType.Float32), ("F16", ScalarType.Float16), ("BF16", ScalarType.BFloat16), ("I64", ScalarType.Int64), ("I32", ScalarType.Int32)];
 
-    /// <summary>Writes a file, whole or not at all.</summary>
-    /// <param name="path">Where; the folder is made.</param>
-    /// <param name="tensors">In any order; they are stored in that of their names.</param>
-    /// <param name="half">Whether floating-point values are rounded to float16; else they keep their type.</param>
+    /// <summary>Writes a file, completely or not at all.</summary>
+    /// <param name="path">The file; its folder is created.</param>
+    /// <param name="tensors">The tensors; they are stored in the order of their names.</param>
+    /// <param name="half">Whether to store floating-point tensors as float16; if not, they keep their type.</param>
     public static void Save(string path, IEnumerable<(string Name, Tensor Value)> tensors, bool half)
     {
         using var scope = NewDisposeScope();
@@ -48,7 +50,7 @@ internal static class SafetensorsFile
         Write(path, [.. json], ordered);
     }
 
-    /// <summary>All tensors of a file, in the types they are stored in.</summary>
+    /// <summary>All tensors of a file, in their stored types.</summary>
     public static Dictionary<string, Tensor> Load(string path)
     {
         using var file = File.OpenRead(path);
@@ -86,5 +88,37 @@ internal static class SafetensorsFile
         }
 
         File.Move(temporary, path, overwrite: true);
+    }
+}
+
+/// <summary>The parameters of a network in a safetensors file.</summary>
+internal static class CheckpointTensors
+{
+    /// <summary>Writes a network's parameters in float16, by the names and shapes that the import expects.</summary>
+    /// <param name="path">The file; its folder is created.</param>
+    /// <param name="network">Has all expected names and no others. Shapes may lack axes of 1: a 1×1 convolution can be a linear layer here.</param>
+    /// <param name="expected">The tensors of the file.</param>
+    public static void Save(string path, nn.Module network, IEnumerable<ExpectedTensor> expected)
+    {
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        var parameters = network.named_parameters().ToDictionary(one => one.name, one => (Tensor)one.parameter);
+        var tensors = expected.Select(one => (one.Name, parameters[one.Name].reshape([.. one.Shape]))).ToArray();
+        if (tensors.Length != parameters.Count)
+            throw new InvalidOperationException($"{path}: the network has {parameters.Count} parameters, the checkpoint {tensors.Length}.");
+        SafetensorsFile.Save(path, tensors, half: true);
+    }
+
+    /// <summary>Writes a network's parameters in float16, by their own names and shapes.</summary>
+    public static void Save(string path, nn.Module network) => SafetensorsFile.Save(path, network.named_parameters().Select(one => (one.name, (Tensor)one.parameter)), half: true);
+
+    /// <summary>Reads a file into a network's parameters.</summary>
+    public static void Load(string path, nn.Module network)
+    {
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        var saved = SafetensorsFile.Load(path);
+        foreach (var (name, parameter) in network.named_parameters())
+            parameter.copy_(saved[name].reshape(parameter.shape));
     }
 }

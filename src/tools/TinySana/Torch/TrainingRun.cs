@@ -1,9 +1,10 @@
 using System.Diagnostics;
+using System.Globalization;
 using static TorchSharp.torch;
 
 namespace TinySana.Torch;
 
-/// <summary>The training of one network, which may be cut at any time: it goes on from the last checkpoint as if it had not been.</summary>
+/// <summary>The training of one network. It may be interrupted at any time and then continues from its last checkpoint with the same result.</summary>
 internal sealed class TrainingRun : IDisposable
 {
     private const double LastRate = 0.02;
@@ -16,9 +17,9 @@ internal sealed class TrainingRun : IDisposable
     private readonly string _checkpoint;
     private readonly string _folder;
 
-    /// <param name="folder">Where checkpoint and log are, or will be.</param>
-    /// <param name="network">Holds the initial weights, or gets those of the checkpoint.</param>
-    /// <param name="options">Those of the run that left the checkpoint, if there is one.</param>
+    /// <param name="folder">The folder of checkpoint and log; it is created.</param>
+    /// <param name="network">Its weights are the initial ones; a checkpoint replaces them.</param>
+    /// <param name="options">Must be those of the run that wrote the checkpoint, if there is one.</param>
     public TrainingRun(string folder, nn.Module network, TrainingOptions options)
     {
         Directory.CreateDirectory(folder);
@@ -29,17 +30,15 @@ internal sealed class TrainingRun : IDisposable
             Resume();
     }
 
-    /// <summary>Steps done.</summary>
+    /// <summary>Number of completed steps.</summary>
     public int Step { get; private set; }
 
     private (string Name, Tensor Value)[] State =>
         [("weights", _parameters.Values), ("first_moment", _optimizer.FirstMoment), ("second_moment", _optimizer.SecondMoment), ("average", _average)];
 
-    /// <summary>Does the steps that are left.</summary>
-    /// <param name="loss">
-    /// The loss of a step, as a graph, from the step's number alone. Torch's generator is seeded before each call, so random numbers are those of the step too.
-    /// </param>
-    /// <param name="atCheckpoint">Called after each checkpoint, with the steps done.</param>
+    /// <summary>Does the remaining steps.</summary>
+    /// <param name="loss">The loss of a step. It must depend on the step's number only; torch's generator is seeded before each call.</param>
+    /// <param name="atCheckpoint">Called after each checkpoint with the number of completed steps.</param>
     public void Train(Func<int, Tensor> loss, Action<int>? atCheckpoint = null)
     {
         using var log = new LossLog(Path.Combine(_folder, "loss.csv"), Step);
@@ -72,14 +71,14 @@ internal sealed class TrainingRun : IDisposable
         }
     }
 
-    /// <summary>Puts the averaged weights into the network, for its export: training does not go on from them.</summary>
+    /// <summary>Replaces the network's weights by their averages, for export. Training must not continue from them.</summary>
     public void UseEma()
     {
         using var noGradient = no_grad();
         _parameters.Values.copy_(_average);
     }
 
-    /// <summary>Does something with the averaged weights in the network, then puts back those that training goes on from.</summary>
+    /// <summary>Runs an action on the averaged weights and then restores the weights that training continues from.</summary>
     public void WithEma(Action action)
     {
         using var kept = _parameters.Values.clone();
@@ -122,4 +121,66 @@ internal sealed class TrainingRun : IDisposable
 
         Step = (int)saved["step"].item<long>();
     }
+}
+
+/// <summary>The log of a training: a CSV file, also printed to the console.</summary>
+internal sealed class LossLog : IDisposable
+{
+    private const string Header = "step,loss,gradient_norm,learning_rate,seconds_per_step";
+
+    private readonly StreamWriter _file;
+
+    /// <param name="path">An existing file keeps its lines up to <paramref name="step"/>.</param>
+    /// <param name="step">Number of completed steps.</param>
+    public LossLog(string path, int step)
+    {
+        string[] kept = File.Exists(path)
+            ? [.. File.ReadLines(path).Skip(1).Where(line => int.TryParse(line.Split(',')[0], CultureInfo.InvariantCulture, out var at) && at <= step)]
+            : [];
+        File.WriteAllLines(path, [Header, .. kept]);
+        _file = new StreamWriter(path, append: true) { AutoFlush = true };
+    }
+
+    public void Write(int step, double loss, double norm, double rate, double seconds)
+    {
+        var line = string.Create(CultureInfo.InvariantCulture, $"{step},{loss:g6},{norm:g4},{rate:g4},{seconds:g4}");
+        _file.WriteLine(line);
+        Console.WriteLine(line);
+    }
+
+    public void Dispose() => _file.Dispose();
+}
+
+/// <summary>Settings of a training.</summary>
+internal sealed record TrainingOptions
+{
+    /// <summary>Total number of steps.</summary>
+    public required int Steps { get; init; }
+
+    /// <summary>Examples in a step.</summary>
+    public required int BatchSize { get; init; }
+
+    /// <summary>Greatest learning rate. After the warm-up it falls along a cosine to a fiftieth of this. Default 0.001.</summary>
+    public double LearningRate { get; init; } = 1e-3;
+
+    /// <summary>Steps in which the learning rate rises from 0. Default 200.</summary>
+    public int WarmUp { get; init; } = 200;
+
+    /// <summary>Weight decay. Biases and norms do not decay. Default 0.01.</summary>
+    public double WeightDecay { get; init; } = 0.01;
+
+    /// <summary>Decay of the mean of the squared gradients, 0.9 to 0.9999. Default 0.99.</summary>
+    public double SecondMomentDecay { get; init; } = 0.99;
+
+    /// <summary>Decay of the averaged weights, 0 to 1; less in the first steps. Default 0.999.</summary>
+    public double EmaDecay { get; init; } = 0.999;
+
+    /// <summary>Greatest norm of the gradient of all weights. Default 1.</summary>
+    public double ClipNorm { get; init; } = 1;
+
+    /// <summary>Steps between checkpoints. Default 500.</summary>
+    public int CheckpointEvery { get; init; } = 500;
+
+    /// <summary>Seed of the data and of all random numbers of a step.</summary>
+    public ulong Seed { get; init; } = 1;
 }

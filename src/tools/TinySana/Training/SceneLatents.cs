@@ -1,9 +1,15 @@
+using System.Security.Cryptography;
+using System.Text;
+using Sana.GraphBuilder.Configs;
+using TinySana.Networks;
+using TinySana.Publishing;
+using TinySana.Scenes;
 using TinySana.Torch;
 using static TorchSharp.torch;
 
 namespace TinySana.Training;
 
-/// <summary>The latents of many scenes at one size, made once and kept in a file: scene i is that of seed first + i.</summary>
+/// <summary>The latents of many scenes at one size, made once and kept in files. Scene i has the seed first + i.</summary>
 internal sealed class SceneLatents
 {
     private const int Chunk = 64;
@@ -16,15 +22,16 @@ internal sealed class SceneLatents
     /// <summary>Seed of the first scene.</summary>
     public ulong First { get; }
 
+    /// <summary>Number of scenes.</summary>
     public long Count => All.shape[0];
 
-    /// <summary>Reads the file or makes it; what is there of a cut run is used.</summary>
-    /// <param name="folder">One file for every part of the scenes.</param>
+    /// <summary>Reads the files, after making those that are missing.</summary>
+    /// <param name="folder">The folder of the files.</param>
     /// <param name="encode">Images [b, 3, side, side] in −1…1 to latents [b, c, h, w].</param>
-    /// <param name="side">Pixels.</param>
+    /// <param name="side">Side of the pictures in pixels.</param>
     /// <param name="first">Seed of the first scene.</param>
-    /// <param name="count">Scenes.</param>
-    public static SceneLatents Prepare(string folder, Func<Tensor, Tensor> encode, int side, ulong first, int count)
+    /// <param name="count">Number of scenes.</param>
+    public static SceneLatents Load(string folder, Func<Tensor, Tensor> encode, int side, ulong first, int count)
     {
         const int part = 4_096;
         using var noGradient = no_grad();
@@ -56,5 +63,35 @@ internal sealed class SceneLatents
         }
 
         return cat(latents);
+    }
+}
+
+/// <summary>The autoencoder for the training of the transformer: unchanged, with scaled latents.</summary>
+/// <param name="Encode">Images [b, 3, h, w] in −1…1 to latents [b, channels, h / compression, w / compression] with a standard deviation near 1.</param>
+/// <param name="Decode">Latents to images.</param>
+/// <param name="Channels">Channels of the latents.</param>
+/// <param name="Compression">Pixels for one latent cell along a side.</param>
+/// <param name="Digest">A digest of the encoder, for the folder of its latents.</param>
+internal sealed record FrozenAutoencoder(Func<Tensor, Tensor> Encode, Func<Tensor, Tensor> Decode, int Channels, int Compression, string Digest)
+{
+    /// <summary>Reads the folder <c>vae</c> of a checkpoint, so that the transformer learns the latents of the published weights.</summary>
+    public static FrozenAutoencoder Load(string checkpoint)
+    {
+        var (network, config) = VaeFolder.Read(Path.Combine(checkpoint, "vae"));
+        return new(x => network.Encode(x) * config.ScalingFactor, z => network.Decode(z / config.ScalingFactor), config.LatentChannels, config.SpatialCompression, ComputeDigest(network, config));
+    }
+
+    // Without the decoder, because the latents do not depend on it.
+    private static string ComputeDigest(AutoencoderDCModule network, AutoencoderDCConfig config)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(BitConverter.GetBytes(config.ScalingFactor));
+        foreach (var (name, parameter) in network.named_parameters().Where(one => one.name.StartsWith("encoder.", StringComparison.Ordinal)))
+        {
+            hash.AppendData(Encoding.UTF8.GetBytes(name));
+            hash.AppendData(parameter.bytes);
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset())[..12];
     }
 }

@@ -1,47 +1,57 @@
+using System.Globalization;
 using Sana.GraphBuilder.Configs;
+using Sana.Inference.Diffusion;
+using Sana.StillLife.Analysis;
 using Sana.StillLife.Captions;
+using Sana.StillLife.Evaluation;
 using TinySana.Networks;
 using TinySana.Publishing;
+using TinySana.Scenes;
 using TinySana.Torch;
 using static TorchSharp.torch;
 
 namespace TinySana.Training;
 
 /// <summary>
-/// The transformer: low resolution first, where a step costs a quarter, then the size that the checkpoint is for. Beside the velocity its states halfway through answer which object covers each latent
-/// cell: states that are aligned with what the picture means need fewer steps (REPA, arXiv:2410.06940, which takes the meaning from another network; here the scene is known).
+/// Trains the transformer: first at low resolution, where a step costs a quarter, then at the resolution of the checkpoint.
+/// Besides the velocity it learns to classify, from the states after half of its blocks, which object covers each latent cell.
+/// That needs fewer steps, as in REPA (arXiv:2410.06940), which aligns these states with another network's.
 /// </summary>
-internal sealed class TransformerTraining(string checkpoint, string artifacts, LatentCode code)
+internal sealed class TransformerTraining(string checkpoint, string artifacts, FrozenAutoencoder autoencoder)
 {
+    private const double FlowShift = 3; // the scheduler's flow_shift
     private const double Guidance = 4.5;
     private const int SolverSteps = 20;
 
-    /// <summary>Weight of the questions of fact beside the velocity.</summary>
-    private const double Facts = 0.25;
+    // Weight of the loss of SceneHeads; that of the velocity has 1.
+    private const double HeadsWeight = 0.25;
 
-    /// <summary>Scenes of the stages have seeds from here on.</summary>
+    /// <summary>Seed of the first scene of every stage.</summary>
     public const ulong FirstScene = 1UL << 32;
 
-    private static readonly string[] Sheet =
+    private static readonly string[] SheetPrompts =
     [
         "a red circle", "a blue square", "a yellow star in the middle", "a large green heart on the left", "a purple moon at the top right", "a small black ring at the bottom left",
         "a red circle to the left of a blue square", "a green star above a pink heart", "a yellow moon below a purple cross", "a brown ring and a teal triangle",
         "two red stars", "three green circles", "four blue hearts", "three orange crosses", "a sign that says \"sun\" above a red heart", "a red circle, a green square and a blue star in a row",
     ];
 
+    // Prompts with the evaluation's categories and held-out combinations, but another seed.
+    private static readonly IReadOnlyList<EvaluationPrompt> EvaluatedPrompts = EvaluationPrompts.All(countEach: 16, seed: 77);
+
     /// <summary>One resolution of the training.</summary>
-    /// <param name="Side">Pixels.</param>
-    /// <param name="Scenes">How many different ones.</param>
-    /// <param name="Until">Steps done, in all, when it ends.</param>
-    /// <param name="Batch">Scenes in a step.</param>
+    /// <param name="Side">Side of the pictures in pixels.</param>
+    /// <param name="Scenes">Number of different scenes.</param>
+    /// <param name="Until">The step of the training at which it ends.</param>
+    /// <param name="Batch">Number of scenes in a step.</param>
     public sealed record Stage(int Side, int Scenes, int Until, int Batch);
 
     private string Folder => Path.Combine(artifacts, Name);
 
-    /// <summary>Of the folder with checkpoint, log and sheets.</summary>
+    /// <summary>Name of the folder with checkpoint, log and sample sheets.</summary>
     public string Name { get; init; } = "transformer";
 
-    /// <summary>From low to high; the last is what the checkpoint is for.</summary>
+    /// <summary>The stages, from low to high resolution. The last one has the resolution of the checkpoint.</summary>
     public IReadOnlyList<Stage> Stages { get; init; } = [new(Side: 64, Scenes: 32_768, Until: 1_200, Batch: 96), new(Side: 128, Scenes: 32_768, Until: 6_400, Batch: 64)];
 
     public TrainingOptions Options { get; init; } = new()
@@ -56,13 +66,13 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
         Seed = 5,
     };
 
-    /// <summary>What a scene is called.</summary>
+    /// <summary>Gives the caption of a scene.</summary>
     public CaptionSource Captions { get; init; } = (_, scene, random) => CaptionGrammar.Paraphrase(scene, random);
 
-    // In latent cells.
-    private int Side => Stages[^1].Side / code.Compression;
+    // Side of the latents at the resolution of the checkpoint.
+    private int Side => Stages[^1].Side / autoencoder.Compression;
 
-    public static SanaTransformerConfig Config(int channels, int side) => new()
+    private static SanaTransformerConfig Config(int channels, int side) => new()
     {
         InChannels = channels,
         NumLayers = 8,
@@ -81,56 +91,91 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, L
         TimestepScale = 1,
     };
 
-    /// <summary>Trains, or goes on where a run was cut, and writes the checkpoint's folders.</summary>
-    /// <param name="train">Whether to do the steps that are left; else the averaged weights of the last checkpoint are written.</param>
-    public void Run(bool train = true) => TransformerFolder.Write(checkpoint, Train(train), Config(code.Channels, Side), FlowMatching.Shift);
+    /// <summary>Trains, or continues a training, and writes the checkpoint's folders.</summary>
+    /// <param name="train">Whether to do the remaining steps; if not, the last checkpoint is used.</param>
+    public void Run(bool train) => TransformerFolder.Write(checkpoint, Train(train), Config(autoencoder.Channels, Side), FlowShift);
 
-    /// <summary>The averaged weights after all steps, or with <paramref name="train"/> unset those of the last checkpoint.</summary>
-    public SanaTransformer Train(bool train = true)
+    /// <summary>Trains, or continues a training, and returns the transformer with its averaged weights.</summary>
+    public SanaTransformerModule Train(bool train = true)
     {
         random.manual_seed((long)Options.Seed);
-        var config = Config(code.Channels, Side);
-        var learner = new Learner<SanaTransformer>("transformer", new SanaTransformer(config), config.Width);
-        using var run = new TrainingRun(Folder, learner, Options);
+        var config = Config(autoencoder.Channels, Side);
+        var model = new ModuleWithHeads<SanaTransformerModule>("transformer", new SanaTransformerModule(config), config.Width);
+        using var run = new TrainingRun(Folder, model, Options);
         if (train)
-            Train(run, learner);
+            Train(run, model);
         run.UseEma();
-        return learner.Network;
+        return model.Network;
     }
 
-    /// <summary>Makes what the stages read; training does it when it comes to it.</summary>
-    public void Prepare()
+    /// <summary>Makes the latents of all stages. Without this call, training makes them when it needs them.</summary>
+    public void PrepareLatents()
     {
         foreach (var stage in Stages)
             Latents(stage);
     }
 
-    private void Train(TrainingRun run, Learner<SanaTransformer> learner)
+    private void Train(TrainingRun run, ModuleWithHeads<SanaTransformerModule> model)
     {
         Lazy<SceneLatents>[] scenes = [.. Stages.Select(stage => new Lazy<SceneLatents>(() => Latents(stage)))];
-        var prompts = new PromptStates(checkpoint);
+        var prompts = new TrainingPromptEncoder(checkpoint);
         var batches = new TransformerBatches(prompts, Captions, Options.Seed);
         run.Train(
             step =>
             {
                 var stage = Stages.TakeWhile(one => one.Until <= step).Count();
                 var batch = batches.Draw(scenes[stage].Value, step, Stages[stage].Batch);
-                var (velocity, halfway) = FlowMatching.Loss(learner.Network, batch.Latents, batch.Text, batch.Mask);
+                var (velocity, halfway) = VelocityLoss(model.Network, batch.Latents, batch.Text, batch.Mask);
                 var cells = (int)batch.Latents.shape[^1];
-                return velocity + (Facts * learner.Heads.PatchLoss(halfway, SceneTruth.Of(batch.Scenes, cells)));
+                return velocity + (HeadsWeight * model.Heads.PatchLoss(halfway, SceneTruth.Create(batch.Scenes, cells)));
             },
-            step => run.WithEma(() => SaveSheet(Path.Combine(Folder, $"{step:D6}.png"), new FlowSampler(learner.Network, prompts), Stages.First(stage => stage.Until >= step).Side)));
+            step => run.WithEma(() => SaveSheet(Path.Combine(Folder, $"{step:D6}.png"), model.Network, prompts, Stages.First(stage => stage.Until >= step).Side)));
     }
 
-    private SceneLatents Latents(Stage stage) => SceneLatents.Prepare(Path.Combine(artifacts, "latents", code.Digest), code.Encode, stage.Side, FirstScene, stage.Scenes);
+    private SceneLatents Latents(Stage stage) => SceneLatents.Load(Path.Combine(artifacts, "latents", autoencoder.Digest), autoencoder.Encode, stage.Side, FirstScene, stage.Scenes);
 
-    private void SaveSheet(string path, FlowSampler sampler, int side)
+    // Flow matching (Sana, arXiv:2410.10629, section 3.2; Esser et al., arXiv:2403.03206): for x = (1 − σ)·x₀ + σ·ε the network learns the velocity ε − x₀.
+    // The noise level σ is logit-normal, shifted towards noise. Returns the mean squared error and the network's states after half of its blocks [b, n, d].
+    private static (Tensor Loss, Tensor Halfway) VelocityLoss(SanaTransformerModule network, Tensor latents, Tensor text, Tensor mask)
+    {
+        var level = randn(latents.shape[0]).sigmoid(); // [b]
+        var sigma = level * FlowShift / (1 + (level * (FlowShift - 1)));
+        var noise = randn_like(latents);
+        var at = sigma.view(-1, 1, 1, 1);
+        var (velocity, halfway) = network.Forward(((1 - at) * latents) + (at * noise), sigma * 1000, text, mask);
+        return (nn.functional.mse_loss(velocity, noise - latents), halfway);
+    }
+
+    // Saves pictures of some prompts and prints the share of correct pictures for each category of the evaluation.
+    private void SaveSheet(string path, SanaTransformerModule network, TrainingPromptEncoder prompts, int side)
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        var latents = sampler.Sample([.. Sheet, .. PromptFollowing.Prompts.Select(prompt => prompt.Text)], code.Channels, side / code.Compression, SolverSteps, Guidance, seed: 1);
-        var pictures = ScenePictures.ToBytes(code.Decode(latents));
-        ContactSheet.Save(path, pictures[..(2 * Sheet.Length)], side, columns: 8);
-        Console.WriteLine($"{Path.GetFileNameWithoutExtension(path)}: {PromptFollowing.Shares(pictures[Sheet.Length..], side)}");
+        var latents = Sample(network, prompts, [.. SheetPrompts, .. EvaluatedPrompts.Select(prompt => prompt.Text)], side / autoencoder.Compression);
+        var pictures = ScenePictures.ToBytes(autoencoder.Decode(latents));
+        ScenePictures.SaveSheet(path, pictures[..(2 * SheetPrompts.Length)], side, columns: 8);
+        var shares = pictures[SheetPrompts.Length..].Zip(EvaluatedPrompts, (picture, prompt) => (prompt.Category, IsMet: prompt.IsMetBy(SceneAnalyser.Read(picture, side))))
+            .GroupBy(one => one.Category, (category, all) => string.Create(CultureInfo.InvariantCulture, $"{category} {all.Average(one => one.IsMet ? 1.0 : 0.0):f2}"));
+        Console.WriteLine($"{Path.GetFileNameWithoutExtension(path)}: {string.Join(", ", shares)}");
+    }
+
+    // Makes latents [b, c, side, side] from prompts with the pipeline's solver and classifier-free guidance.
+    private Tensor Sample(SanaTransformerModule network, TrainingPromptEncoder prompts, string[] texts, int side)
+    {
+        using var scope = NewDisposeScope();
+        var (text, mask) = prompts.Encode([.. texts.Select(_ => (string?)null), .. texts]);
+        using var generator = new Generator(1);
+        var latents = randn(texts.Length, autoencoder.Channels, side, side, generator: generator);
+        var (values, solver) = (latents.data<float>().ToArray(), new FlowDpmSolver(SolverSteps, FlowShift));
+        for (var step = 0; step < SolverSteps; step++)
+        {
+            using var inner = NewDisposeScope();
+            var x = tensor(values, latents.shape);
+            var velocity = network.Forward(cat([x, x]), full(2 * texts.Length, solver.Timesteps[step]), text, mask).Velocity.chunk(2);
+            var guided = velocity[0] + (Guidance * (velocity[1] - velocity[0]));
+            solver.Step(step, values, guided.contiguous().data<float>().ToArray());
+        }
+
+        return tensor(values, latents.shape).MoveToOuterDisposeScope();
     }
 }

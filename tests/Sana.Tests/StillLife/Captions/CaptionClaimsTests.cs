@@ -26,8 +26,8 @@ public sealed class CaptionClaimsTests
             Assert.True(CaptionClaims.Parse(caption).Judge(scene).IsTrue, $"Seed {seed}: '{caption}' should be true.");
 
             var (change, richness) = ((Change)(seed % 6), (Richness)(seed / 6 % 5));
-            if (HardNegatives.Of(scene, change, richness, random) is { } lie)
-                Assert.False(CaptionClaims.Parse(lie).Judge(scene).IsTrue, $"Seed {seed}: '{lie}' should be false.");
+            if (HardNegatives.Write(scene, change, richness, random) is { } negative)
+                Assert.False(CaptionClaims.Parse(negative).Judge(scene).IsTrue, $"Seed {seed}: '{negative}' should be false.");
         });
     }
 
@@ -71,7 +71,7 @@ public sealed class CaptionClaimsTests
     [InlineData("teal crosses", true)]
     [InlineData("three teal crosses in a row", true)]
     [InlineData("three red crosses", false)]
-    public void A_number_is_exact(string caption, bool isTrue) => Assert.Equal(isTrue, CaptionClaims.Parse(caption).Judge(Group).IsTrue);
+    public void A_number_must_be_exact(string caption, bool isTrue) => Assert.Equal(isTrue, CaptionClaims.Parse(caption).Judge(Group).IsTrue);
 
     [Theory]
     [InlineData(null)]
@@ -87,7 +87,7 @@ public sealed class CaptionClaimsTests
     }
 
     [Fact]
-    public void A_sign_must_be_there_and_bear_its_word()
+    public void A_sign_must_be_there_with_its_word()
     {
         var scene = new Scene(Arrangement.Sign, [Pair.Objects[0] with { X = 0.5, Y = 0.66 }], Pair.Background, "tea");
 

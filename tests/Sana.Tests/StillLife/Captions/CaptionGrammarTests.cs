@@ -21,7 +21,7 @@ public sealed class CaptionGrammarTests
     }
 
     [Fact]
-    public void Two_that_are_listed_are_named_in_reading_order()
+    public void Two_listed_objects_are_in_reading_order()
     {
         foreach (var scene in Scenes(Arrangement.SideBySide).Where(scene => scene.Objects[0].Shape != scene.Objects[1].Shape))
         {
@@ -32,7 +32,7 @@ public sealed class CaptionGrammarTests
     }
 
     [Fact]
-    public void One_above_the_other_is_rarely_just_listed()
+    public void Stacked_objects_are_rarely_only_listed()
     {
         var captions = Scenes(Arrangement.Stacked).Select((scene, i) => CaptionGrammar.Paraphrase(scene, new SceneRandom((ulong)i))).ToArray();
         var listed = captions.Count(caption => !caption.Contains(" above ", StringComparison.Ordinal) && !caption.Contains(" below ", StringComparison.Ordinal));

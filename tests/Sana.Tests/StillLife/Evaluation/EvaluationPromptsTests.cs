@@ -14,9 +14,9 @@ public sealed class EvaluationPromptsTests
     [Theory, MemberData(nameof(Categories))]
     public void Prompts_are_seeded_held_out_and_true_of_their_scene(PromptCategory category)
     {
-        var prompts = EvaluationPrompts.Of(category, 24, seed: 3);
+        var prompts = EvaluationPrompts.Draw(category, 24, seed: 3);
 
-        Assert.Equal(prompts.Select(prompt => prompt.Text), EvaluationPrompts.Of(category, 24, seed: 3).Select(prompt => prompt.Text));
+        Assert.Equal(prompts.Select(prompt => prompt.Text), EvaluationPrompts.Draw(category, 24, seed: 3).Select(prompt => prompt.Text));
         Assert.All(prompts, prompt =>
         {
             Assert.Equal(category, prompt.Category);
@@ -26,7 +26,7 @@ public sealed class EvaluationPromptsTests
     }
 
     [Theory, MemberData(nameof(Categories))]
-    public void A_picture_of_the_scene_meets_the_prompt(PromptCategory category) => Assert.All(EvaluationPrompts.Of(category, 24, seed: 4), prompt =>
+    public void A_picture_of_the_scene_meets_the_prompt(PromptCategory category) => Assert.All(EvaluationPrompts.Draw(category, 24, seed: 4), prompt =>
         Assert.True(prompt.IsMetBy(SceneAnalyser.Read(SceneRenderer.Render(prompt.Scene, 128), 128)), prompt.Text));
 
     [Theory]
@@ -36,10 +36,10 @@ public sealed class EvaluationPromptsTests
     [InlineData(PromptCategory.Colours, Change.Colour)]
     [InlineData(PromptCategory.Position, Change.Relation)]
     [InlineData(PromptCategory.AttributeBinding, Change.Binding)]
-    public void A_picture_that_is_wrong_in_one_thing_does_not(PromptCategory category, Change change)
+    public void A_picture_that_is_wrong_in_one_fact_does_not(PromptCategory category, Change change)
     {
         var random = new SceneRandom(9);
-        foreach (var prompt in EvaluationPrompts.Of(category, 24, seed: 5))
+        foreach (var prompt in EvaluationPrompts.Draw(category, 24, seed: 5))
         {
             if (HardNegatives.Changed(prompt.Scene, change, random) is not { } other || CaptionGrammar.Describe(other, Richness.Placed) == CaptionGrammar.Describe(prompt.Scene, Richness.Placed))
                 continue;
@@ -47,7 +47,7 @@ public sealed class EvaluationPromptsTests
         }
     }
 
-    // A changed relation is told by the order of the objects alone: they change places.
+    // A changed relation only exchanges the objects in the list, so their positions are exchanged here.
     private static IEnumerable<SeenObject> Seen(Scene scene, Change change) => scene.Objects.Select((one, i) =>
     {
         var at = change == Change.Relation ? scene.Objects[1 - i] : one;

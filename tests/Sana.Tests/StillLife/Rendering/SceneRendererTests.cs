@@ -11,7 +11,7 @@ public sealed class SceneRendererTests
         Arrangement.Sign, [new SceneObject(Shape.Heart, Colour.Red, ObjectSize.Medium, 0.5, 0.66, 0.14)], new Background(Tone.PaleBlue, Texture.Dotted), "jam");
 
     [Fact]
-    public void A_scene_is_painted_as_ever()
+    public void A_scene_is_rendered_as_before()
     {
         Assert.Equal("bae5233f008a0fb9aa526ea2e4c1759ac35b8b95776aaee27f018a4f6eec3858", Convert.ToHexStringLower(SHA256.HashData(SceneRenderer.Render(Golden, 128))));
     }

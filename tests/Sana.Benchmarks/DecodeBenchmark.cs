@@ -1,0 +1,78 @@
+using System.Globalization;
+using Google.Protobuf;
+using Sana.GraphBuilder;
+using Sana.GraphBuilder.Checkpoint;
+using Sana.GraphBuilder.Configs;
+using Sana.GraphBuilder.Safetensors;
+using Sana.Inference.Autoencoder;
+using Sana.Inference.Diffusion;
+using Sana.Inference.Runtime;
+using Sana.Tests.Support;
+
+namespace Sana.Benchmarks;
+
+/// <summary>
+/// DC-AE's decoder at full width: whole images of two sizes, and the larger one in tiles.
+/// The ratio of tile and image is that of the pipeline's tiles of 1,024 pixels and a 2K image.
+/// </summary>
+internal static class DecodeBenchmark
+{
+    private const int Small = 256;
+    private const int Large = 512;
+    private static readonly Tiling Tiles = new(256, 224);
+
+    public static void Run(int rounds)
+    {
+        using var folder = new TempFolder();
+        var config = Config(folder);
+        using var decoder = AutoencoderHalf.Decoder(Load(folder, config));
+        var (small, large) = (Latents(config, Small), Latents(config, Large));
+        (string Name, double Pixels, Action Run)[] ways =
+        [
+            ($"{Small} px whole", Small * Small, () => decoder.Run(small)),
+            ($"{Large} px whole", Large * Large, () => decoder.Run(large)),
+            ($"{Large} px in tiles of {Tiles.Size}", Large * Large, () => decoder.Run(large, Tiles)),
+        ];
+        var race = Race.Run(rounds, [.. ways.Select(way => way.Run)]);
+
+        Markdown.Text("Time of a pixel, relative to the small image. Memory is the peak above the loaded network.");
+        Markdown.Table(
+            ["decode", "time of a pixel", "ms", "memory, MB"],
+            ways.Select((way, i) => (string[])
+            [
+                way.Name, $"{race.Ratio(i, 0, way.Pixels / ways[0].Pixels)}", (1000 * race.Seconds(i)).ToString("N0", CultureInfo.InvariantCulture),
+                (PeakAbove(way.Run) / 1e6).ToString("N0", CultureInfo.InvariantCulture),
+            ]));
+    }
+
+    private static AutoencoderDCConfig Config(TempFolder folder)
+    {
+        var file = folder.File("config.json");
+        File.WriteAllText(file, PublicConfigs.AutoencoderDC);
+        return AutoencoderDCConfig.Load(file);
+    }
+
+    private static Network Load(TempFolder folder, AutoencoderDCConfig config)
+    {
+        new SyntheticWeights(seed: 0).Write(folder.Path, "diffusion_pytorch_model", null, TensorType.F32, AutoencoderDCTensors.OfDecoder(config));
+        var graph = SanaGraphs.Decoder(config, Weights.Open(folder.Path, "diffusion_pytorch_model"));
+        graph.Metadata("spatial_compression", config.SpatialCompression.ToString(CultureInfo.InvariantCulture)); // from which the layout of tiles is computed
+        return Network.Load(graph.ToModel().ToByteArray(), folder.Path, new NetworkOptions(Device.Cpu, 0, KeepMemory: false));
+    }
+
+    private static FloatTensor Latents(AutoencoderDCConfig config, int pixels)
+    {
+        var latents = FloatTensor.Zeros(1, config.LatentChannels, pixels / config.SpatialCompression, pixels / config.SpatialCompression);
+        LatentNoise.Fill(latents.Data, seed: 0, image: 0);
+        return latents;
+    }
+
+    private static long PeakAbove(Action run)
+    {
+        GC.Collect();
+        var before = Memory.Now;
+        Memory.ResetPeak();
+        run();
+        return Memory.Peak - before;
+    }
+}
