@@ -1,4 +1,4 @@
-using Sana.GraphBuilder.Checkpoint;
+using Sana.GraphBuilder.Configs;
 using Sana.GraphBuilder.Safetensors;
 
 namespace Sana.GraphBuilder;
@@ -51,7 +51,7 @@ public sealed record CheckpointSummary(
         ];
     }
 
-    internal static CheckpointSummary Of(CheckpointFiles files) => new(
+    internal static CheckpointSummary From(SanaFiles files) => new(
         files.Name,
         files.Index.ClassName,
         files.Scheduler.ClassName,
@@ -61,9 +61,9 @@ public sealed record CheckpointSummary(
         files.Clamp.On,
         files.Clamp.Reason,
         [
-            NetworkSummary.Of("text_encoder", files.TextEncoderWeights),
-            NetworkSummary.Of("transformer", files.TransformerWeights),
-            NetworkSummary.Of("vae", files.AutoencoderWeights),
+            NetworkSummary.From("text_encoder", files.TextEncoderWeights),
+            NetworkSummary.From("transformer", files.TransformerWeights),
+            NetworkSummary.From("vae", files.AutoencoderWeights),
         ])
     {
         Sizes = (
@@ -72,7 +72,7 @@ public sealed record CheckpointSummary(
             files.Transformer.Width,
             2L * files.Transformer.FeedForwardWidth,
             files.Autoencoder.Decoder[0].Channels,
-            AutoencoderDCTensors.OfDecoder(files.Autoencoder).Sum(tensor => tensor.Elements)),
+            AutoencoderDCTensors.Decoder(files.Autoencoder).Sum(tensor => tensor.Elements)),
     };
 }
 
@@ -84,7 +84,7 @@ public sealed record CheckpointSummary(
 /// <param name="Files">Names of its files.</param>
 public sealed record NetworkSummary(string Name, long Parameters, long Bytes, string StoredAs, IReadOnlyList<string> Files)
 {
-    internal static NetworkSummary Of(string name, Weights weights) => new(
+    internal static NetworkSummary From(string name, SafetensorsWeights weights) => new(
         name,
         weights.Entries.Sum(e => e.Shape.Aggregate(1L, (product, d) => product * d)),
         weights.Files.Sum(f => f.Length),

@@ -87,7 +87,7 @@ internal sealed class CurationParts(FunctionsSettings settings, TimeProvider clo
             () =>
             {
                 ClipCheckpoint.Build(folder, new BuildOptions());
-                return ClipScorer.Load(folder, new ClipOptions { Device = Here });
+                return ClipScorer.Load(folder, new ClipScorerOptions { Device = Here });
             },
             cancellationToken);
     }

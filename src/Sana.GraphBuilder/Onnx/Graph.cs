@@ -16,7 +16,7 @@ internal sealed partial class Graph
     private const long IrVersion = 11;
 
     private readonly GraphProto _proto = new();
-    private readonly Weights _weights;
+    private readonly SafetensorsWeights _weights;
     private readonly Func<string, bool> _expose;
     private readonly Dictionary<string, Value> _initializers = [];
     private readonly Dictionary<string, Value> _widened = [];
@@ -33,7 +33,7 @@ internal sealed partial class Graph
     /// <param name="weights">The checkpoint's tensors.</param>
     /// <param name="compute">What products and convolutions run in: Float, Float16 or BFloat16. Norms and linear attention stay in Float.</param>
     /// <param name="expose">Which module outputs become outputs of the graph beside its own; null for none.</param>
-    public Graph(string name, Weights weights, ElementType compute = ElementType.Float, Func<string, bool>? expose = null)
+    public Graph(string name, SafetensorsWeights weights, ElementType compute = ElementType.Float, Func<string, bool>? expose = null)
     {
         _proto.Name = name;
         _weights = weights;

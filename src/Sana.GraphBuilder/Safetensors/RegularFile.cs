@@ -1,8 +1,9 @@
+using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
 
 namespace Sana.GraphBuilder.Safetensors;
 
-/// <summary>Opens files that may not be files: whatever is wrong with the path is a <see cref="CheckpointException"/>.</summary>
+/// <summary>Reads a checkpoint's files. A path that is no regular file, or cannot be read, is a <see cref="CheckpointException"/>.</summary>
 internal static class RegularFile
 {
     /// <summary>The whole file.</summary>
@@ -62,4 +63,43 @@ internal static class RegularFile
             throw new CheckpointException($"{path} cannot be read: {error.Message}", error);
         }
     }
+}
+
+/// <summary>Files that are reached through links, as in the Hugging Face cache: <c>snapshots/…/x.safetensors</c> is a link to <c>blobs/…</c>.</summary>
+internal static class LinkedFile
+{
+    /// <summary>The path without links: each is resolved from the folder that it really lies in, as the operating system does it.</summary>
+    /// <exception cref="IOException">The links go in circles.</exception>
+    public static string Final(string path, int links = 40)
+    {
+        var full = Path.GetFullPath(path);
+        if (Path.GetDirectoryName(full) is not { } folder)
+            return full;
+        if (links == 0)
+            throw new IOException("Its links go in circles.");
+
+        folder = Final(folder, links);
+        var file = Path.Combine(folder, Path.GetFileName(full));
+        return new FileInfo(file).LinkTarget is { } target ? Final(Path.Combine(folder, target), links - 1) : file;
+    }
+
+    /// <summary>
+    /// How a graph in the folder of <paramref name="file"/> names it. ONNX Runtime opens nothing outside the folder it is given, links resolved: where a folder holds a
+    /// linked .safetensors, whoever loads the graph gives the root of the file system, and the name starts there. Else it is the name in the folder.
+    /// </summary>
+    public static string Location(string file)
+    {
+        var folder = Path.GetDirectoryName(file)!;
+        if (!Directory.EnumerateFiles(folder, "*.safetensors").Any(entry => new FileInfo(entry).LinkTarget is not null))
+            return Path.GetFileName(file);
+
+        var real = Final(file);
+        return real[1..]; // without the leading slash
+    }
+}
+
+/// <summary>SHA-256 in lower-case hex.</summary>
+internal static class Sha256
+{
+    public static string Hex(ReadOnlySpan<byte> bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
 }

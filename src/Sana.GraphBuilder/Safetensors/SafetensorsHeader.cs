@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Unicode;
 
@@ -49,7 +48,7 @@ internal static class SafetensorsHeader
             throw new CheckpointException($"The header of {path} is not valid UTF-8; fetch the file again.");
 
         var entries = Parse(json, path, length);
-        return (new WeightFile(path, length, Convert.ToHexStringLower(SHA256.HashData(json))), entries);
+        return (new WeightFile(path, length, Sha256.Hex(json)), entries);
     }
 
     private static TensorEntry[] Parse(ReadOnlySpan<byte> json, string path, long fileLength)

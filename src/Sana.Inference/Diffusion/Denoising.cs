@@ -8,7 +8,7 @@ internal sealed class Denoising(
     CheckpointFacts facts, GenerateOptions options, NoiseSource noise, StepObserver? observe, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
 {
     /// <summary>Latents [b, channels, height / cell, width / cell]. With guidance there are two embeddings a sample: all negative ones, then all prompts.</summary>
-    public FloatTensor Run(Transformer transformer, FloatTensor[] embeddings, int height, int width)
+    public FloatTensor Run(SanaTransformer transformer, FloatTensor[] embeddings, int height, int width)
     {
         // 4. Embeddings -> keys and values of every block's cross-attention: once, not once a step
         using var conditioning = transformer.Condition(embeddings, cancellationToken);
@@ -30,7 +30,7 @@ internal sealed class Denoising(
     }
 
     // Flow matching. Classifier-free guidance evaluates both halves as one batch.
-    private void Flow(Transformer transformer, FloatTensor latents, Transformer.Conditioning conditioning)
+    private void Flow(SanaTransformer transformer, FloatTensor latents, SanaTransformer.Conditioning conditioning)
     {
         var steps = options.Steps!.Value;
         ISolver solver = options.Solver == SolverKind.FlowEuler ? new FlowEuler(steps, facts.FlowShift) : new FlowDpmSolver(steps, facts.FlowShift);
@@ -46,7 +46,7 @@ internal sealed class Denoising(
     }
 
     // Sprint: the guidance is an input of the network, and each step adds fresh noise.
-    private void Consistency(Transformer transformer, FloatTensor latents, Transformer.Conditioning conditioning, Func<int, FloatTensor> fresh)
+    private void Consistency(SanaTransformer transformer, FloatTensor latents, SanaTransformer.Conditioning conditioning, Func<int, FloatTensor> fresh)
     {
         var solver = new ScmSolver(options.Steps!.Value, facts.SigmaData);
         var scaled = FloatTensor.Zeros(latents.Shape);

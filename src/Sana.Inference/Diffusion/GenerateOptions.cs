@@ -1,3 +1,5 @@
+using Sana.Inference.Runtime;
+
 namespace Sana.Inference.Diffusion;
 
 /// <summary>How images are made: everything but the prompt and the seed. What is null takes the checkpoint's own default.</summary>
@@ -78,4 +80,65 @@ public enum SolverKind
 
     /// <summary>Consistency sampling of Sana-Sprint (trigflow).</summary>
     Scm,
+}
+
+/// <summary>What a prompt may be. The network reads 300 tokens; more than a page of text is a mistake upstream.</summary>
+public static class PromptLimits
+{
+    /// <summary>Longest prompt, in UTF-16 units.</summary>
+    public const int MaxCharacters = 100_000;
+
+    /// <summary>Refuses text that is too long or holds control characters other than tab and line ends.</summary>
+    /// <param name="text">The prompt.</param>
+    /// <param name="name">How the message calls it.</param>
+    /// <exception cref="InferenceException">The text is not a prompt; the message says where and why.</exception>
+    public static void Check(string text, string name)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        if (text.Length > MaxCharacters)
+        {
+            throw new InferenceException($"{name} has {text.Length} characters; at most {MaxCharacters} are taken, and the network reads 300 tokens. Shorten it.");
+        }
+
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (char.IsControl(text[i]) && text[i] is not ('\t' or '\n' or '\r'))
+            {
+                throw new InferenceException($"{name} has the control character U+{(int)text[i]:X4} at position {i}; remove it.");
+            }
+        }
+    }
+}
+
+/// <summary>What the graph builder read from the checkpoint's configs and wrote into the transformer's graph.</summary>
+/// <param name="Name">Of the checkpoint's folder.</param>
+/// <param name="Fingerprint">SHA-256 over configs and the headers, lengths and a sample of the weights, lower-case hex.</param>
+/// <param name="Solver">What the checkpoint's scheduler is.</param>
+/// <param name="FlowShift">How far sigmas are shifted towards noise.</param>
+/// <param name="SigmaData">Standard deviation of latents that Sprint assumes.</param>
+/// <param name="SampleSize">Native side in latent cells.</param>
+/// <param name="Compression">Pixels a latent cell.</param>
+/// <param name="GuidanceScale">What the guidance is multiplied by before it is embedded (Sprint).</param>
+internal sealed record CheckpointFacts(
+    string Name, string Fingerprint, SolverKind Solver, double FlowShift, float SigmaData, int SampleSize, int Compression, float GuidanceScale)
+{
+    /// <summary>Side of the images that it was made for, in pixels.</summary>
+    public int NativePixels => SampleSize * Compression;
+
+    /// <exception cref="InferenceException">A key is missing or not what it should be: the graph is of another version.</exception>
+    public static CheckpointFacts From(GraphMetadata metadata) => new(
+        metadata.Text("checkpoint"),
+        metadata.Text("fingerprint"),
+        metadata.Text("scheduler") switch
+        {
+            "DPMSolverMultistepScheduler" => SolverKind.FlowDpm,
+            "FlowMatchEulerDiscreteScheduler" => SolverKind.FlowEuler,
+            "SCMScheduler" => SolverKind.Scm,
+            var other => throw metadata.Unusable("scheduler", other),
+        },
+        metadata.Number("flow_shift"),
+        (float)metadata.Number("sigma_data"),
+        (int)metadata.Number("sample_size"),
+        (int)metadata.Number("spatial_compression"),
+        (float)metadata.Number("guidance_embeds_scale"));
 }

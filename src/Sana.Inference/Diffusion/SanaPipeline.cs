@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Numerics.Tensors;
-using Sana.Inference.Autoencoder;
 using Sana.Inference.Imaging;
 using Sana.Inference.Runtime;
 
@@ -8,24 +7,24 @@ namespace Sana.Inference.Diffusion;
 
 /// <summary>
 /// Prompts to images with a Sana checkpoint (SANA, arXiv:2410.10629; diffusers' SanaPipeline and SanaSprintPipeline) whose graphs
-/// <c>sana build</c> has made. One pipeline serves one caller at a time; its networks are shared by all its calls.
+/// <c>sana build</c> has made. One caller at a time may use a pipeline.
 /// </summary>
 public sealed class SanaPipeline : IDisposable
 {
     private readonly CheckpointFacts _facts;
     private readonly PromptEncoder _prompts;
-    private readonly Transformer _transformer;
-    private readonly Lazy<Transformer>? _inFp32; // for a transformer of less precision
-    private readonly AutoencoderHalf _decoder;
+    private readonly SanaTransformer _transformer;
+    private readonly Lazy<SanaTransformer>? _inFp32; // loaded when half precision fails
+    private readonly AutoencoderDC _autoencoder;
     private readonly int _maxUntiledPixels;
 
-    internal SanaPipeline(PromptEncoder prompts, Transformer transformer, Lazy<Transformer>? inFp32, AutoencoderHalf decoder, int maxUntiledPixels)
+    internal SanaPipeline(PromptEncoder prompts, SanaTransformer transformer, Lazy<SanaTransformer>? inFp32, AutoencoderDC autoencoder, int maxUntiledPixels)
     {
         _inFp32 = inFp32;
         _facts = CheckpointFacts.From(transformer.Metadata);
         _prompts = prompts;
         _transformer = transformer;
-        _decoder = decoder;
+        _autoencoder = autoencoder;
         _maxUntiledPixels = maxUntiledPixels;
     }
 
@@ -35,7 +34,7 @@ public sealed class SanaPipeline : IDisposable
     /// <summary>Name of the checkpoint's folder.</summary>
     public string ModelName => _facts.Name;
 
-    /// <summary>What a host without the networks needs to fill in defaults.</summary>
+    /// <summary>What a process without the networks needs to fill in defaults.</summary>
     internal CheckpointFacts Facts => _facts;
 
     /// <summary>Loads the graphs of a checkpoint folder; weights are mapped from its files.</summary>
@@ -78,10 +77,10 @@ public sealed class SanaPipeline : IDisposable
             _inFp32.Value.Dispose();
         }
 
-        _decoder.Dispose();
+        _autoencoder.Dispose();
     }
 
-    /// <summary>The same with noise from elsewhere, and a look at the velocity and the latents of each step.</summary>
+    /// <summary>The same with given noise, and with an observer of the velocity and the latents of each step.</summary>
     internal IReadOnlyList<GeneratedImage> Generate(
         IReadOnlyList<ImageRequest> requests, GenerateOptions options, NoiseSource noise, StepObserver? observe,
         IProgress<GenerateProgress>? progress = null, CancellationToken cancellationToken = default)
@@ -134,8 +133,8 @@ public sealed class SanaPipeline : IDisposable
     internal FloatTensor Decode(FloatTensor latents, CancellationToken cancellationToken = default)
     {
         var scaled = FloatTensor.Zeros(latents.Shape);
-        TensorPrimitives.Divide(latents.Data, _decoder.ScalingFactor, scaled.Data);
-        return IsTiled(latents.Shape[2], latents.Shape[3]) ? _decoder.Run(scaled, Tiling.Default, cancellationToken) : _decoder.Run(scaled, cancellationToken);
+        TensorPrimitives.Divide(latents.Data, _autoencoder.ScalingFactor, scaled.Data);
+        return IsTiled(latents.Shape[2], latents.Shape[3]) ? _autoencoder.Decode(scaled, Tiling.Default, cancellationToken) : _autoencoder.Decode(scaled, cancellationToken);
     }
 
     private (RgbImage? Image, string? Failure) Finish(FloatTensor latents, GenerateOptions options, CancellationToken cancellationToken)
@@ -174,7 +173,7 @@ public sealed class SanaPipeline : IDisposable
         return seconds;
     }
 
-    // Of each request's seed and index alone: the same in any batch and after any retry.
+    // Depends on each request's seed and index only: the same in any batch and after any retry.
     private FloatTensor Noise(IReadOnlyList<ImageRequest> requests, int stream, int height, int width)
     {
         var noise = FloatTensor.Zeros(requests.Count, _transformer.Channels, height / _facts.Compression, width / _facts.Compression);

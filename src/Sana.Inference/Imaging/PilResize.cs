@@ -53,3 +53,80 @@ internal enum PilFilter
     /// <summary>Keys' cubic of radius 2 with a = −0.5.</summary>
     Bicubic = 3,
 }
+
+/// <summary>
+/// PIL's filter along one axis (widened by the scale when shrinking), as weights in 22-bit fixed point for a stretch of the target. Integers add up to the same in any order,
+/// so a pass over them may be laid out as the processor likes it and still give PIL's bits.
+/// </summary>
+internal sealed class ResampleWeights
+{
+    public const int Bits = 22;
+
+    /// <param name="source">Pixels of the source along this axis.</param>
+    /// <param name="resized">Pixels that they become.</param>
+    /// <param name="start">First of those that are wanted.</param>
+    /// <param name="count">How many are wanted.</param>
+    /// <param name="filter">Which.</param>
+    public ResampleWeights(int source, long resized, long start, int count, PilFilter filter)
+    {
+        var weigh = filter == PilFilter.Bicubic ? (Func<double, double>)Cubic : Triangle;
+        var scale = (double)source / resized;
+        var widened = Math.Max(scale, 1);
+        var support = (filter == PilFilter.Bicubic ? 2 : 1) * widened;
+        Taps = ((int)Math.Ceiling(support) * 2) + 1;
+        First = new int[count];
+        Used = new int[count];
+        Values = new int[count * Taps];
+        var exact = new double[Taps];
+        for (var i = 0; i < count; i++)
+        {
+            var center = (start + i + 0.5) * scale;
+            var first = Math.Max(0, (int)(center - support + 0.5));
+            var end = Math.Min(source, (int)(center + support + 0.5));
+            (First[i], Used[i]) = (first, end - first);
+            Fill(weigh, exact.AsSpan(0, end - first), first, center, 1 / widened, Values.AsSpan(i * Taps));
+        }
+    }
+
+    /// <summary>Weights of a target pixel; those behind <see cref="Used"/> are 0.</summary>
+    public int Taps { get; }
+
+    /// <summary>First source pixel of each target pixel.</summary>
+    public int[] First { get; }
+
+    /// <summary>Source pixels of each target pixel.</summary>
+    public int[] Used { get; }
+
+    /// <summary>[target pixel, <see cref="Taps"/>].</summary>
+    public int[] Values { get; }
+
+    /// <summary>The source pixels that any target pixel needs: first, and the one behind the last.</summary>
+    public (int Start, int End) Range => (First[0], First[^1] + Used[^1]);
+
+    public ReadOnlySpan<int> Of(int target) => Values.AsSpan(target * Taps, Used[target]);
+
+    private static void Fill(Func<double, double> weigh, Span<double> exact, int first, double center, double narrow, Span<int> weights)
+    {
+        var sum = 0d;
+        for (var i = 0; i < exact.Length; i++)
+        {
+            exact[i] = weigh((i + first - center + 0.5) * narrow);
+            sum += exact[i];
+        }
+
+        for (var i = 0; i < exact.Length; i++)
+        {
+            var weight = exact[i] / sum * (1 << Bits);
+            weights[i] = (int)(weight + (weight < 0 ? -0.5 : 0.5));
+        }
+    }
+
+    private static double Triangle(double x) => Math.Max(0, 1 - Math.Abs(x));
+
+    private static double Cubic(double x)
+    {
+        const double a = -0.5;
+        x = Math.Abs(x);
+        return x < 1 ? ((((a + 2) * x) - (a + 3)) * x * x) + 1 : x < 2 ? ((((x - 5) * x) + 8) * x - 4) * a : 0;
+    }
+}

@@ -35,7 +35,7 @@ internal sealed class Gpt2Vocabulary
         var bytes = new List<byte>(4 * ids.Count);
         foreach (var id in ids.Where(id => !_special.Contains(id) && !silent.Contains(id)))
         {
-            bytes.AddRange(_vocabulary.Text(id) is { } token ? ByteLetters.Bytes(token) : Encoding.UTF8.GetBytes(Unknown));
+            bytes.AddRange(_vocabulary.Text(id) is { } token ? ByteLevelAlphabet.Bytes(token) : Encoding.UTF8.GetBytes(Unknown));
         }
 
         return Encoding.UTF8.GetString([.. bytes]).Trim();

@@ -26,7 +26,7 @@ public sealed record TextTokens(int[] Ids, int FirstKept, int SharedPrefix, int 
     public static TextTokens Plain(GemmaTokenizer tokenizer, string prompt)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
-        var ids = tokenizer.Encode(PromptText.Clean(prompt), MaxPlain, out var uncut);
+        var ids = tokenizer.Encode(PromptCleaner.Clean(prompt), MaxPlain, out var uncut);
         return new TextTokens(ids, FirstKept: 1, SharedPrefix: 0, uncut);
     }
 }

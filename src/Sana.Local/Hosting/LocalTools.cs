@@ -35,6 +35,6 @@ internal sealed class LocalTools(LocalOptions options) : IDisposable
     private ClipScorer Scorer(string checkpoint)
     {
         ClipCheckpoint.Build(checkpoint, new BuildOptions());
-        return ClipScorer.Load(checkpoint, new ClipOptions { Device = Device.Parse(options.Device) });
+        return ClipScorer.Load(checkpoint, new ClipScorerOptions { Device = Device.Parse(options.Device) });
     }
 }

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text.Json;
-using Sana.GraphBuilder.Checkpoint;
+using Sana.GraphBuilder.Configs;
 using Sana.GraphBuilder.Safetensors;
 
 namespace Sana.Benchmarks.Checkpoints;

@@ -10,10 +10,10 @@ internal sealed class BareProducts(Graph g, SanaTransformerConfig config)
     /// <param name="config">Of the transformer.</param>
     /// <param name="weights">The same weights.</param>
     /// <param name="attention">Whether the products inside the attentions count, or those with weights alone.</param>
-    public static Graph Build(SanaTransformerConfig config, Weights weights, bool attention)
+    public static Graph Build(SanaTransformerConfig config, SafetensorsWeights weights, bool attention)
     {
         var g = new Graph("bare_products", weights);
-        var (batch, tokens, text) = (Dim.Of("batch"), Dim.Of("tokens"), Dim.Of("text_tokens"));
+        var (batch, tokens, text) = (Dim.Symbolic("batch"), Dim.Symbolic("tokens"), Dim.Symbolic("text_tokens"));
         var x = g.Input("x", ElementType.Float, batch * tokens, config.Width);
         var hidden = g.Input("hidden", ElementType.Float, batch * tokens, config.FeedForwardWidth);
         var products = new BareProducts(g, config);

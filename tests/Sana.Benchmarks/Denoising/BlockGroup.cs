@@ -1,9 +1,8 @@
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 using Sana.Benchmarks.Checkpoints;
-using Sana.GraphBuilder;
-using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Configs;
+using Sana.GraphBuilder.Models;
 using Sana.GraphBuilder.Onnx;
 using Sana.GraphBuilder.Safetensors;
 using Sana.Inference.Diffusion;
@@ -26,8 +25,8 @@ internal sealed class BlockGroup : IDisposable
         var file = _folder.File("config.json");
         File.WriteAllText(file, PublicConfigs.SanaTransformers["0.6B"]);
         Config = SanaTransformerConfig.Load(file) with { NumLayers = layers };
-        new SyntheticWeights(seed: 0).Write(_folder.Path, "diffusion_pytorch_model", null, TensorType.F32, SanaTransformerTensors.Of(Config));
-        Weights = Weights.Open(_folder.Path, "diffusion_pytorch_model");
+        new SyntheticWeights(seed: 0).Write(_folder.Path, "diffusion_pytorch_model", null, TensorType.F32, SanaTransformerTensors.All(Config));
+        Weights = SafetensorsWeights.Open(_folder.Path, "diffusion_pytorch_model");
     }
 
     public SanaTransformerConfig Config { get; }
@@ -35,14 +34,14 @@ internal sealed class BlockGroup : IDisposable
     public Weights Weights { get; }
 
     /// <summary>Loads a graph over these weights as the pipeline loads one that runs many times.</summary>
-    public Network Load(Graph graph)
+    public OnnxModel Load(Graph graph)
     {
-        var network = Network.Load(graph.ToModel().ToByteArray(), _folder.Path, new NetworkOptions(Device.Cpu, 0, KeepMemory: true));
+        var network = OnnxModel.Load(graph.ToModel().ToByteArray(), _folder.Path, new OnnxModelOptions(Device.Cpu, 0, KeepMemory: true));
         _owned.Add(network);
         return network;
     }
 
-    public Transformer LoadTransformer() => Transformer.Of(
+    public SanaTransformer LoadTransformer() => new SanaTransformer(
         Load(SanaGraphs.Conditioning(Config, Weights)),
         Load(SanaGraphs.Denoiser(Config, Weights, clamp: false)));
 
@@ -64,7 +63,7 @@ internal sealed class BlockGroup : IDisposable
     }
 
     /// <summary>Runs a network once and drops what it gives.</summary>
-    public static void Run(Network network, params (string Name, OrtValue Value)[] inputs) => network.Run(inputs, [.. network.Outputs], default).Dispose();
+    public static void Run(OnnxModel network, params (string Name, OrtValue Value)[] inputs) => network.Run(inputs, [.. network.Outputs], default).Dispose();
 
     public void Dispose()
     {

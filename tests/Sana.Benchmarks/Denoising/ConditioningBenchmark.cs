@@ -1,7 +1,7 @@
 using System.Globalization;
 using Microsoft.ML.OnnxRuntime;
 using Sana.Benchmarks.Measuring;
-using Sana.GraphBuilder;
+using Sana.GraphBuilder.Models;
 
 namespace Sana.Benchmarks.Denoising;
 

@@ -1,7 +1,6 @@
 using System.Globalization;
 using Sana.Benchmarks.Measuring;
 using Sana.GraphBuilder;
-using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Models;
 using Sana.GraphBuilder.Safetensors;
 using Sana.Inference.Diffusion;
@@ -34,7 +33,7 @@ internal static class SolversBenchmark
         using var folder = new TempFolder();
         Copy(Path.Combine(Fixtures.Sana, "checkpoints", "sana"), folder.Path);
         SanaCheckpoint.Build(folder.Path, new BuildOptions());
-        var files = CheckpointFiles.Open(folder.Path, new BuildOptions());
+        var files = SanaFiles.Open(folder.Path, new BuildOptions());
         DeafenToFastSinusoids(files.TransformerWeights["time_embed.emb.timestep_embedder.linear_1.weight"]);
         using var pipeline = SanaPipeline.Load(folder.Path, new PipelineOptions());
         var side = LatentSide * files.Autoencoder.SpatialCompression;
@@ -58,7 +57,7 @@ internal static class SolversBenchmark
     }
 
     // All images as one batch; one array an image.
-    private static float[][] Latents(SanaPipeline pipeline, CheckpointFiles files, ImageRequest[] requests, GenerateOptions options)
+    private static float[][] Latents(SanaPipeline pipeline, SanaFiles files, ImageRequest[] requests, GenerateOptions options)
     {
         float[] final = [];
         pipeline.Generate(requests, options, Noise, (_, _, latents) => final = [.. latents.Data]);

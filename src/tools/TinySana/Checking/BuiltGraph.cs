@@ -9,7 +9,7 @@ namespace TinySana.Checking;
 /// <summary>A network as the graph builder makes it of a published folder, on ONNX Runtime.</summary>
 internal sealed class BuiltGraph(Graph graph, string folder) : IDisposable
 {
-    private readonly Network _network = Network.Load(graph.ToModel().ToByteArray(), Path.GetFullPath(folder), new NetworkOptions(Sana.Inference.Runtime.Device.Cpu, 1, KeepMemory: false));
+    private readonly OnnxModel _network = OnnxModel.Load(graph.ToModel().ToByteArray(), Path.GetFullPath(folder), new OnnxModelOptions(Sana.Inference.Runtime.Device.Cpu, 1, KeepMemory: false));
 
     /// <summary>Runs it on tensors of type float32 or int64.</summary>
     public Tensor Run(string output, params ReadOnlySpan<(string Name, Tensor Value)> inputs)

@@ -19,7 +19,7 @@ internal static class CaptionerCheck
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
         CaptionerCheckpoint.Build(folder, new BuildOptions());
-        using var network = CaptionNetwork.Load(folder, new CaptionerOptions { Threads = 1 });
+        using var network = CaptionNetwork.Load(folder, new CaptionNetworkOptions { Threads = 1 });
         using var captioner = CaptionerFolder.Read(folder);
         var tokenizer = new Gpt2Tokenizer(folder);
         var greatest = UnseenScenes.Usual(Images).Max(scene =>

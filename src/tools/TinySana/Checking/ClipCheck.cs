@@ -20,7 +20,7 @@ internal static class ClipCheck
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
         ClipCheckpoint.Build(folder, new BuildOptions());
-        using var scorer = ClipScorer.Load(folder, new ClipOptions { Threads = 1 });
+        using var scorer = ClipScorer.Load(folder, new ClipScorerOptions { Threads = 1 });
         using var clip = ClipFolder.Read(folder);
         var scenes = UnseenScenes.Usual(Images);
         var texts = Array.ConvertAll(scenes, scene => CaptionGrammar.Describe(scene, Richness.Rich));

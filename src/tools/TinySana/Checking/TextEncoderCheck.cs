@@ -1,5 +1,5 @@
-using Sana.GraphBuilder;
 using Sana.GraphBuilder.Configs;
+using Sana.GraphBuilder.Models;
 using Sana.GraphBuilder.Safetensors;
 using TinySana.Networks;
 using TinySana.Publishing;
@@ -18,7 +18,7 @@ internal static class TextEncoderCheck
         using var noGradient = no_grad();
         manual_seed(1);
         var (network, config) = TextEncoderFolder.Read(folder);
-        using var graph = new BuiltGraph(SanaGraphs.TextEncoder(config, Weights.Open(folder, "model")), folder);
+        using var graph = new BuiltGraph(SanaGraphs.TextEncoder(config, SafetensorsWeights.Open(folder, "model")), folder);
         var ids = randint(0, config.VocabSize, [1, Tokens], dtype: ScalarType.Int64);
         var expected = network.Encode(ids);
         var (read, rest) = (ids.narrow(1, 0, Before), ids.narrow(1, Before, Tokens - Before));

@@ -1,4 +1,4 @@
-using Sana.GraphBuilder;
+using Sana.GraphBuilder.Models;
 using Sana.GraphBuilder.Safetensors;
 using TinySana.Publishing;
 using static TorchSharp.torch;
@@ -16,7 +16,7 @@ internal static class TransformerCheck
         using var noGradient = no_grad();
         manual_seed(1);
         var (network, config) = TransformerFolder.Read(folder);
-        using var graph = new BuiltGraph(SanaGraphs.Transformer(config, Weights.Open(folder, "diffusion_pytorch_model"), clamp: false), folder);
+        using var graph = new BuiltGraph(SanaGraphs.Transformer(config, SafetensorsWeights.Open(folder, "diffusion_pytorch_model"), clamp: false), folder);
         var timestep = tensor(new float[] { 999, 500, 20 });
         var (latents, text) = (randn(3, config.InChannels, 8, 6), randn(3, Tokens, config.CaptionChannels));
         var mask = arange(Tokens).less(tensor(new long[] { 1, 7, Tokens }).unsqueeze(1)).to_type(ScalarType.Int64); // [3, tokens]

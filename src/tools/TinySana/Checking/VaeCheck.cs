@@ -1,4 +1,4 @@
-using Sana.GraphBuilder;
+using Sana.GraphBuilder.Models;
 using Sana.GraphBuilder.Safetensors;
 using TinySana.Publishing;
 using TinySana.Training;
@@ -16,7 +16,7 @@ internal static class VaeCheck
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
         var (network, config) = VaeFolder.Read(folder);
-        var weights = Weights.Open(folder, "diffusion_pytorch_model");
+        var weights = SafetensorsWeights.Open(folder, "diffusion_pytorch_model");
         using var encoder = new BuiltGraph(SanaGraphs.Encoder(config, weights), folder);
         using var decoder = new BuiltGraph(SanaGraphs.Decoder(config, weights), folder);
         var differences = new List<(string Network, double Difference)>();

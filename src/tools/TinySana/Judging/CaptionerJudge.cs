@@ -19,7 +19,7 @@ internal static class CaptionerJudge
     public static void Report(string folder, IReadOnlyList<Scene> scenes, string title)
     {
         CaptionerCheckpoint.Build(folder, new BuildOptions());
-        using var network = CaptionNetwork.Load(folder, new CaptionerOptions { Threads = 1, BatchSize = 64 });
+        using var network = CaptionNetwork.Load(folder, new CaptionNetworkOptions { Threads = 1, BatchSize = 64 });
         string[] captions = [.. network.Generate([.. scenes.Select(SceneImages.Of)], new GenerationOptions()).Select(caption => caption.Text)];
         CaptionVerdict[] verdicts = [.. captions.Zip(scenes, (caption, scene) => CaptionClaims.Parse(caption).Judge(scene))];
         foreach (var (caption, verdict) in captions.Zip(verdicts).Take(Shown))

@@ -21,7 +21,7 @@ internal static class ClipJudge
     public static void Report(string folder, IReadOnlyList<Scene> scenes, string title)
     {
         ClipCheckpoint.Build(folder, new BuildOptions());
-        using var scorer = ClipScorer.Load(folder, new ClipOptions { Threads = 1, BatchSize = 64 });
+        using var scorer = ClipScorer.Load(folder, new ClipScorerOptions { Threads = 1, BatchSize = 64 });
         var random = new SceneRandom(1);
         var asked = scenes.SelectMany(scene => Styles.Select(richness => (Truth: CaptionGrammar.Describe(scene, richness), Lies: Lies(scene, richness, random)))).ToArray();
         var images = scorer.EmbedImages([.. scenes.Select(SceneImages.Of)]);

@@ -1,4 +1,4 @@
-using Sana.GraphBuilder.Checkpoint;
+using Sana.GraphBuilder.Configs;
 using static TorchSharp.torch;
 
 namespace TinySana.Torch;

@@ -61,7 +61,7 @@ internal static class SelectionVerb
         ClipCheckpoint.Build(clip, new BuildOptions());
         using var rich = Loaded(CaptionerRecipe.Rich);
         using var terse = Loaded(CaptionerRecipe.Terse);
-        using var scorer = ClipScorer.Load(clip, new ClipOptions { Threads = 1, BatchSize = 64 });
+        using var scorer = ClipScorer.Load(clip, new ClipScorerOptions { Threads = 1, BatchSize = 64 });
         foreach (var seeds in Seeds().Chunk(Chunk))
         {
             Scene[] scenes = [.. seeds.Select(SceneGenerator.Draw)];
@@ -78,7 +78,7 @@ internal static class SelectionVerb
     {
         var folder = Path.Combine("models", recipe.Name);
         CaptionerCheckpoint.Build(folder, new BuildOptions());
-        return CaptionNetwork.Load(folder, new CaptionerOptions { Threads = 1, BatchSize = 64 });
+        return CaptionNetwork.Load(folder, new CaptionNetworkOptions { Threads = 1, BatchSize = 64 });
     }
 
     private static IEnumerable<ulong> Seeds() => Enumerable.Range(0, Scenes).Select(i => TransformerTraining.FirstScene + (ulong)i);
