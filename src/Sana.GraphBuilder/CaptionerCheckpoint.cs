@@ -108,15 +108,10 @@ internal sealed class CaptionerFiles
     }
 
     public string Folder { get; }
-
     public string Name { get; }
-
     public VisionEncoderDecoderConfig Config { get; }
-
     public VitImageConfig Image { get; }
-
     public SafetensorsWeights Weights { get; }
-
     public TokenTables Tables { get; }
 
     /// <summary>SHA-256 over what a caption depends on: configs, vocabulary, and names, lengths, headers and a sample of the weights.</summary>

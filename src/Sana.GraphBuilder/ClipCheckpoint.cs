@@ -114,13 +114,9 @@ internal sealed class ClipFiles
     }
 
     public string Folder { get; }
-
     public string Name { get; }
-
     public ClipConfig Config { get; }
-
     public ClipImageConfig Image { get; }
-
     public SafetensorsWeights Weights { get; }
 
     /// <summary>SHA-256 over what a score depends on: configs, tokenizer, and names, lengths, headers and a sample of the weights.</summary>

@@ -11,7 +11,6 @@ internal sealed record GraphSet
 {
     /// <summary>Full path of the checkpoint.</summary>
     public required string Folder { get; init; }
-
     public required string Fingerprint { get; init; }
 
     /// <summary>Every file that the graphs point into.</summary>
@@ -88,7 +87,7 @@ internal sealed record BuildRecord(
 [JsonSerializable(typeof(BuildRecord))]
 internal sealed partial class BuildRecordJson : JsonSerializerContext;
 
-/// <summary>Writes small files so that a reader sees the old one or the new one, whenever the writer dies.</summary>
+/// <summary>Writes small files so that a reader always sees the whole old file or the whole new one, even if the process dies.</summary>
 internal static class AtomicFile
 {
     /// <exception cref="CheckpointException">The folder cannot be written or is full.</exception>

@@ -83,25 +83,15 @@ internal sealed class SanaFiles
     }
 
     public string Folder { get; }
-
     public string Name { get; }
-
     public ModelIndex Index { get; }
-
     public SchedulerConfig Scheduler { get; }
-
     public Gemma2Config TextEncoder { get; }
-
     public SanaTransformerConfig Transformer { get; }
-
     public AutoencoderDCConfig Autoencoder { get; }
-
     public SafetensorsWeights TextEncoderWeights { get; }
-
     public SafetensorsWeights TransformerWeights { get; }
-
     public SafetensorsWeights AutoencoderWeights { get; }
-
     public ClampRule Clamp { get; }
 
     /// <summary>SHA-256 over what an image depends on: configs, and names, lengths, headers and a sample of the weights.</summary>

@@ -7,10 +7,10 @@ internal sealed record AutoencoderDCConfig
     public required int LatentChannels { get; init; }
     public required int AttentionHeadDim { get; init; }
 
-    /// <summary>Stages of the encoder, largest picture first.</summary>
+    /// <summary>Stages of the encoder, highest resolution first.</summary>
     public required AutoencoderStage[] Encoder { get; init; }
 
-    /// <summary>Stages of the decoder by their index in <c>up_blocks</c>, largest picture first: they run from the last to the first.</summary>
+    /// <summary>Stages of the decoder by their index in <c>up_blocks</c>, highest resolution first. They run from the last to the first.</summary>
     public required AutoencoderStage[] Decoder { get; init; }
 
     /// <summary>Whether the mean over groups of channels is added to the encoder's last convolution.</summary>
@@ -22,7 +22,7 @@ internal sealed record AutoencoderDCConfig
     /// <summary>relu or silu, between the decoder's last norm and last convolution.</summary>
     public required string DecoderConvActFn { get; init; }
 
-    /// <summary>Latents are multiplied by it after encoding and divided by it before decoding.</summary>
+    /// <summary>Latents are multiplied by this after encoding and divided by it before decoding.</summary>
     public required double ScalingFactor { get; init; }
 
     /// <summary>Image pixels per latent pixel on a side: 32 with six stages.</summary>
@@ -84,7 +84,7 @@ internal sealed record AutoencoderStage(bool IsEfficientViT, int Channels, int L
 
         for (var i = 0; i < channels.Length; i++)
         {
-            // Going down the shortcut averages 4·C channels into the next C, going up it repeats: the same groups both ways.
+            // The shortcut going down averages 4·C channels to the next width, going up it repeats them: the same groups both ways.
             if (i > 0 && 4 * channels[i - 1] % channels[i] != 0)
             {
                 throw json.Wrong(
@@ -103,7 +103,7 @@ internal sealed record AutoencoderStage(bool IsEfficientViT, int Channels, int L
     }
 }
 
-/// <summary>The tensors of AutoencoderDC in forward order, encoder and decoder apart: either is built without the other.</summary>
+/// <summary>The tensors of AutoencoderDC in forward order.</summary>
 internal static class AutoencoderDCTensors
 {
     public static IEnumerable<ExpectedTensor> All(AutoencoderDCConfig config) => Encoder(config).Concat(Decoder(config));
@@ -129,7 +129,7 @@ internal static class AutoencoderDCTensors
         return
         [
             .. Conv("decoder.conv_in", config.LatentChannels, stages[^1].Channels),
-            // From the smallest picture to the largest: 5, 4, … 0, where all but the first one enlarge before their blocks.
+            // From the lowest resolution to the highest: 5, 4, … 0. All but the first one enlarge before their blocks.
             .. Enumerable.Range(0, stages.Length).Reverse().SelectMany(i => (IEnumerable<ExpectedTensor>)
             [
                 .. i + 1 < stages.Length ? Conv($"decoder.up_blocks.{i}.0.conv", stages[i + 1].Channels, stages[i].Channels) : [],

@@ -5,7 +5,7 @@ namespace Sana.GraphBuilder.Configs;
 /// <summary>The tensors of a VisionEncoderDecoderModel of ViT and GPT-2, in forward order.</summary>
 internal static class CaptionerTensors
 {
-    // Layers one by one: a config that asks for more than the file holds is refused at the first that is missing.
+    // Enumerated lazily: a config with more layers than the file is refused at the first tensor that is missing.
     public static IEnumerable<ExpectedTensor> All(VisionEncoderDecoderConfig config, TokenTables tables) => Encoder(config).Concat(Decoder(config.Decoder, tables));
 
     public static IEnumerable<ExpectedTensor> Encoder(VisionEncoderDecoderConfig config)
@@ -77,13 +77,13 @@ internal static class CaptionerTensors
     private static ExpectedTensor[] Linear(string name, long from, long to, bool bias = true) =>
         bias ? [new($"{name}.weight", to, from), new($"{name}.bias", to)] : [new($"{name}.weight", to, from)];
 
-    // GPT-2 stores its products the other way round.
+    // GPT-2 stores these weights transposed: [in, out].
     private static ExpectedTensor[] Conv1D(string name, long from, long to) => [new($"{name}.weight", from, to), new($"{name}.bias", to)];
 }
 
-/// <summary>Where GPT-2's two tables of tokens are. Tied ones are one tensor, which files hold under either name or under both.</summary>
-/// <param name="Embedding">Module that ids are looked up in.</param>
-/// <param name="Head">Module that makes logits.</param>
+/// <summary>Where GPT-2's token embedding and output head are. Tied weights are one tensor, which files have under either name or under both.</summary>
+/// <param name="Embedding">Module of the token embedding.</param>
+/// <param name="Head">Module that computes logits.</param>
 internal readonly record struct TokenTables(string Embedding, string Head)
 {
     private const string Wte = "decoder.transformer.wte";

@@ -8,15 +8,13 @@ internal sealed record ClipConfig
 
     /// <summary>Width of the embeddings that are compared.</summary>
     public required int ProjectionDim { get; init; }
-
     public required int VocabSize { get; init; }
 
     /// <summary>Longest text in tokens, start and end included.</summary>
     public required int MaxPositionEmbeddings { get; init; }
 
-    /// <summary>2 stands for old exports, in which the highest id of the text is pooled instead of the first end token.</summary>
+    /// <summary>2 in old exports, where the highest id of the text is pooled instead of the first end token.</summary>
     public required int EosTokenId { get; init; }
-
     public required int NumChannels { get; init; }
 
     /// <summary>Side of the image in pixels.</summary>
@@ -24,7 +22,6 @@ internal sealed record ClipConfig
 
     /// <summary>Side of a patch in pixels.</summary>
     public required int PatchSize { get; init; }
-
     public int Patches => ImageSize / PatchSize * (ImageSize / PatchSize);
 
     /// <exception cref="CheckpointException">A value is out of range, or asks for a form of the network that is not built here.</exception>
@@ -51,7 +48,7 @@ internal sealed record ClipConfig
     }
 }
 
-/// <summary>What both towers of CLIP are described by.</summary>
+/// <summary>The config of one tower of CLIP.</summary>
 /// <param name="HiddenSize">Width of a token.</param>
 /// <param name="IntermediateSize">Width inside the MLP.</param>
 /// <param name="NumHiddenLayers">Layers, 1…512.</param>
@@ -75,7 +72,7 @@ internal sealed record ClipTower(int HiddenSize, int IntermediateSize, int NumHi
     }
 }
 
-/// <summary>The tensors of CLIPModel in forward order. The integer <c>position_ids</c> of older files only count upwards and are not asked for.</summary>
+/// <summary>The tensors of CLIPModel in forward order. The integer <c>position_ids</c> of older files only count upwards and are not needed.</summary>
 internal static class ClipTensors
 {
     public static IEnumerable<ExpectedTensor> All(ClipConfig config) => Text(config).Concat(Vision(config)).Append(new("logit_scale"));
@@ -102,7 +99,7 @@ internal static class ClipTensors
             new("vision_model.embeddings.class_embedding", d),
             new("vision_model.embeddings.patch_embedding.weight", d, config.NumChannels, config.PatchSize, config.PatchSize),
             new("vision_model.embeddings.position_embedding.weight", config.Patches + 1, d),
-            .. Affine("vision_model.pre_layrnorm", d), // the checkpoints spell it so
+            .. Affine("vision_model.pre_layrnorm", d), // spelled so in the checkpoints
         ];
         return embeddings
             .Concat(Layers(config.Vision, "vision_model"))

@@ -9,11 +9,11 @@ internal readonly record struct ExpectedTensor(string Name, params long[] Shape)
 }
 
 /// <summary>
-/// Holds a config against the tensors that are really there, before anything is built from it. Tensors that no network asks for are left alone:
-/// checkpoints carry heads and position ids that are not needed here.
+/// Checks that the tensors which a config implies are in the weights. Other tensors are ignored: checkpoints have heads and position ids that are not needed here.
 /// </summary>
 internal static class CheckpointCheck
 {
+    /// <summary>Throws unless all these tensors are there.</summary>
     /// <exception cref="CheckpointException">A tensor is missing, has another shape, or is not of float32, float16 or bfloat16.</exception>
     public static void Require(this SafetensorsWeights weights, IEnumerable<ExpectedTensor> expected)
     {

@@ -27,9 +27,7 @@ internal sealed record Gemma2Config
 
     /// <summary>For each layer whether it sees only <see cref="SlidingWindow"/> tokens.</summary>
     public required bool[] SlidingLayers { get; init; }
-
     public int QueryWidth => NumAttentionHeads * HeadDim;
-
     public int KeyValueWidth => NumKeyValueHeads * HeadDim;
 
     /// <exception cref="CheckpointException">A value is out of range, or asks for a form of the network that is not built here.</exception>

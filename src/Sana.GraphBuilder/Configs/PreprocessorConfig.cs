@@ -1,12 +1,12 @@
 namespace Sana.GraphBuilder.Configs;
 
 /// <summary>
-/// preprocessor_config.json of a CLIP checkpoint: from a decoded image to what the network reads. <c>size</c> and <c>crop_size</c> come as numbers (old) or as objects
-/// (new); a key that is missing has the value of openai/clip-vit-base-patch32. Steps can be switched off or changed there; all of them are run here, in one form.
+/// preprocessor_config.json of a CLIP checkpoint: from a decoded image to what the network reads. <c>size</c> and <c>crop_size</c> are numbers (old) or objects (new);
+/// a key that is missing has the value of openai/clip-vit-base-patch32. A file that switches a step off or changes it is refused.
 /// </summary>
 internal sealed record ClipImageConfig
 {
-    private const int Bicubic = 3; // PIL's number for it
+    private const int Bicubic = 3; // Pillow's number
 
     /// <summary>Pixels that the shorter side is resized to.</summary>
     public required int ShortestEdge { get; init; }
@@ -14,7 +14,7 @@ internal sealed record ClipImageConfig
     /// <summary>Side of the square that is cut from the middle.</summary>
     public required int CropSize { get; init; }
 
-    /// <summary>What 8-bit levels are multiplied by.</summary>
+    /// <summary>8-bit levels are multiplied by this.</summary>
     public required double RescaleFactor { get; init; }
 
     /// <summary>Red, green, blue.</summary>
@@ -32,9 +32,7 @@ internal sealed record ClipImageConfig
         CheckKind(json, "image_processor_type");
         CheckKind(json, "feature_extractor_type");
         foreach (var step in new[] { "do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_convert_rgb" })
-        {
             json.Only(step, true);
-        }
 
         json.Integer("resample", Bicubic, Bicubic, Bicubic);
         var config = new ClipImageConfig
@@ -77,7 +75,7 @@ internal sealed record VitImageConfig
     /// <summary><c>bilinear</c> or <c>bicubic</c>.</summary>
     public required string Resample { get; init; }
 
-    /// <summary>What 8-bit levels are multiplied by.</summary>
+    /// <summary>8-bit levels are multiplied by this.</summary>
     public required double RescaleFactor { get; init; }
 
     /// <summary>Red, green, blue.</summary>
@@ -93,14 +91,10 @@ internal sealed record VitImageConfig
     {
         var json = JsonConfig.Load(file);
         foreach (var kind in new[] { "image_processor_type", "feature_extractor_type" })
-        {
             json.Word(kind, "", "ViTImageProcessor", "ViTImageProcessorFast", "ViTFeatureExtractor");
-        }
 
         foreach (var step in new[] { "do_resize", "do_rescale", "do_normalize", "do_convert_rgb" })
-        {
             json.Only(step, true);
-        }
 
         if (Side(json) != imageSize)
             throw json.Wrong("size", $"encoder.image_size {imageSize} of config.json");

@@ -88,7 +88,7 @@ internal sealed record SanaTransformerConfig
 /// <summary>The tensors of SanaTransformer2DModel in forward order.</summary>
 internal static class SanaTransformerTensors
 {
-    /// <summary>Sinusoids in the timestep's embedding: 128 cosines, then 128 sines.</summary>
+    /// <summary>Inputs of the timestep's embedding: 128 cosines, then 128 sines.</summary>
     private const int Frequencies = 256;
 
     public static IEnumerable<ExpectedTensor> All(SanaTransformerConfig config)
@@ -107,7 +107,7 @@ internal static class SanaTransformerTensors
             new("caption_norm.weight", d),
         ];
 
-        // Layers one by one: a config that asks for more than the file holds is refused at the first that is missing.
+        // Enumerated lazily: a config with more layers than the file is refused at the first tensor that is missing.
         return all
             .Concat(Enumerable.Range(0, config.NumLayers).SelectMany(layer => Block(config, $"transformer_blocks.{layer}")))
             .Concat([new("scale_shift_table", 2, d), new("proj_out.weight", config.InChannels, d), new("proj_out.bias", config.InChannels)]);

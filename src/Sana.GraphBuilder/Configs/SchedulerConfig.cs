@@ -1,6 +1,6 @@
 namespace Sana.GraphBuilder.Configs;
 
-/// <summary>scheduler/scheduler_config.json. What it cannot say differently is checked, not read: a checkpoint with another sampler is refused by name.</summary>
+/// <summary>scheduler/scheduler_config.json. A checkpoint with another sampler, or with settings of the sampler that are not implemented, is refused.</summary>
 internal sealed record SchedulerConfig
 {
     public const string FlowDpm = "DPMSolverMultistepScheduler";

@@ -1,10 +1,10 @@
 namespace Sana.GraphBuilder.Configs;
 
 /// <summary>
-/// config.json of an image captioner: transformers' VisionEncoderDecoderModel with a ViT encoder and a GPT-2 decoder, as nlpconnect/vit-gpt2-image-captioning and its kin are published.
+/// config.json of an image captioner: transformers' VisionEncoderDecoderModel with a ViT encoder and a GPT-2 decoder, as nlpconnect/vit-gpt2-image-captioning and similar ones are published.
 /// </summary>
 /// <remarks>
-/// The checkpoint, whoever writes it. Files: <c>config.json</c> (<c>model_type</c> "vision-encoder-decoder", sections <c>encoder</c> and <c>decoder</c>), <c>preprocessor_config.json</c>,
+/// What a checkpoint must have. Files: <c>config.json</c> (<c>model_type</c> "vision-encoder-decoder", sections <c>encoder</c> and <c>decoder</c>), <c>preprocessor_config.json</c>,
 /// optionally <c>generation_config.json</c>, <c>vocab.json</c> or <c>tokenizer.json</c>, and <c>model.safetensors</c> with float32, float16 or bfloat16 tensors. With e, f the encoder's hidden and
 /// intermediate size, p its patch size, n = (image_size / p)² patches, d = n_embd, m = n_inner, v = vocab_size:
 /// <code>
@@ -22,7 +22,7 @@ namespace Sana.GraphBuilder.Configs;
 /// decoder.transformer.ln_f.weight [d], .bias [d]
 /// decoder.lm_head.weight [v, d] (where it is missing, or wte is, the other one serves for both)
 /// </code>
-/// GPT-2's own products (c_attn, q_attn, c_proj, c_fc) are stored [in, out], all others [out, in]. Anything else in the file (pooler, attention masks) is left alone.
+/// GPT-2's own weights (c_attn, q_attn, c_proj, c_fc) are stored [in, out], all others [out, in]. Anything else in the file (pooler, attention masks) is ignored.
 /// </remarks>
 internal sealed record VisionEncoderDecoderConfig(VitConfig Encoder, Gpt2Config Decoder, GenerationConfig Generation)
 {
@@ -41,7 +41,7 @@ internal sealed record VisionEncoderDecoderConfig(VitConfig Encoder, Gpt2Config 
         var (encoder, decoder) = (json.Section("encoder"), json.Section("decoder"));
         var (vit, gpt2) = (VitConfig.Load(encoder), Gpt2Config.Load(decoder));
 
-        // Given, it says that the decoder takes the encoder's width as it is; GPT-2's cross attention can do so only where both are equal.
+        // If it is given, the decoder reads the encoder's width without a projection, which GPT-2's cross attention can do only where both widths are equal.
         if (decoder.Has("cross_attention_hidden_size") && (decoder.Integer("cross_attention_hidden_size", 1, 65_536) != vit.HiddenSize || vit.HiddenSize != gpt2.NEmbd))
             throw decoder.Wrong("cross_attention_hidden_size", "null, or equal to encoder.hidden_size and decoder.n_embd");
 
@@ -50,14 +50,14 @@ internal sealed record VisionEncoderDecoderConfig(VitConfig Encoder, Gpt2Config 
     }
 }
 
-/// <summary>How a captioner begins and ends a caption. Each value is that of the first file or section that has it: generation_config.json, config.json, its <c>decoder</c>.</summary>
-/// <param name="DecoderStartTokenId">The token that every caption begins with, unseen; where nobody says, <c>bos_token_id</c>.</param>
+/// <summary>How a captioner begins and ends a caption. Each value comes from the first file or section that has it: generation_config.json, config.json, its <c>decoder</c>.</summary>
+/// <param name="DecoderStartTokenId">The token before the first one of every caption; by default <c>bos_token_id</c>.</param>
 /// <param name="EosTokenIds">Each of them ends a caption.</param>
-/// <param name="MaxTokens">Longest caption in tokens unless somebody asks for another: <c>max_new_tokens</c>, else <c>max_length</c> less the start token.</param>
+/// <param name="MaxTokens">Longest caption in tokens, unless a request says another: <c>max_new_tokens</c>, else <c>max_length</c> less the start token.</param>
 internal sealed record GenerationConfig(int DecoderStartTokenId, int[] EosTokenIds, int MaxTokens)
 {
     private const int EndOfText = 50_256; // of every GPT-2 vocabulary that was published
-    private const int UsualLength = 20; // of transformers
+    private const int DefaultMaxLength = 20; // of transformers
     private const int MostEnds = 16;
 
     public static GenerationConfig Load(JsonConfig[] sources, Gpt2Config decoder)
@@ -66,7 +66,7 @@ internal sealed record GenerationConfig(int DecoderStartTokenId, int[] EosTokenI
         var start = With("decoder_start_token_id") ?? With("bos_token_id");
         var key = start is not null && start.Has("decoder_start_token_id") ? "decoder_start_token_id" : "bos_token_id";
         var tokens = With("max_new_tokens")?.Integer("max_new_tokens", 1, 1_000_000)
-            ?? (With("max_length")?.Integer("max_length", 2, 1_000_000) ?? UsualLength) - 1;
+            ?? (With("max_length")?.Integer("max_length", 2, 1_000_000) ?? DefaultMaxLength) - 1;
         return new GenerationConfig(
             (start ?? sources[^1]).Integer(key, 0, last, EndOfText <= last ? EndOfText : null),
             (With("eos_token_id") ?? sources[^1]).OneOrMore("eos_token_id", 0, last, MostEnds, EndOfText <= last ? EndOfText : null),
@@ -145,7 +145,6 @@ internal sealed record Gpt2Config
 
     /// <summary>Whether the output head may share the embedding's weights.</summary>
     public required bool TieWordEmbeddings { get; init; }
-
     public int HeadDim => NEmbd / NHead;
 
     /// <exception cref="CheckpointException">A value is out of range, or asks for a form of the network that is not built here.</exception>

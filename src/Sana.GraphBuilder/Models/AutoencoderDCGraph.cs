@@ -4,8 +4,8 @@ using Sana.GraphBuilder.Onnx;
 namespace Sana.GraphBuilder.Models;
 
 /// <summary>
-/// The deep-compression autoencoder (DC-AE, arXiv:2410.10733; diffusers' AutoencoderDC): every stage halves or doubles the sides,
-/// around residual blocks at high resolution and linear-attention blocks at low resolution.
+/// The deep-compression autoencoder (DC-AE, arXiv:2410.10733; diffusers' AutoencoderDC). Every stage halves or doubles the sides;
+/// it has residual blocks at high resolution and linear-attention blocks at low resolution.
 /// </summary>
 internal sealed class AutoencoderDCGraph(Graph g, AutoencoderDCConfig config)
 {
@@ -20,9 +20,7 @@ internal sealed class AutoencoderDCGraph(Graph g, AutoencoderDCConfig config)
         {
             var (stage, path) = (config.Encoder[i], $"encoder.down_blocks.{i}");
             for (var j = 0; j < stage.Layers; j++)
-            {
                 x = Block(x, stage, $"{path}.{j}");
-            }
 
             var last = i == config.Encoder.Length - 1;
             x = g.Module(path, last ? x : Down(x, config.Encoder[i + 1].Channels, $"{path}.{stage.Layers}")); // [b, c(i+1), h / 2, w / 2]
@@ -43,14 +41,10 @@ internal sealed class AutoencoderDCGraph(Graph g, AutoencoderDCConfig config)
         {
             var (stage, path, first) = (config.Decoder[i], $"decoder.up_blocks.{i}", 0);
             if (i < config.Decoder.Length - 1)
-            {
                 x = Up(x, stage.Channels, $"{path}.{first++}"); // [b, ci, 2h, 2w]
-            }
 
             for (var j = 0; j < stage.Layers; j++)
-            {
                 x = Block(x, stage, $"{path}.{first + j}");
-            }
 
             g.Module(path, x);
         }
@@ -82,8 +76,8 @@ internal sealed class AutoencoderDCGraph(Graph g, AutoencoderDCConfig config)
         return g.Add(x, RmsNorm2d(y, $"{path}.conv_out.norm"));
     }
 
-    // Groups of 3d consecutive channels are the queries, keys and values of a head; each scale adds the groups of a blurred copy.
-    // The reference switches to a quadratic form for small maps; both are equal in exact arithmetic, so this is always the linear one.
+    // Groups of 3d consecutive channels are the queries, keys and values of a head; each scale adds the groups of a convolved copy.
+    // For small maps diffusers uses a quadratic form, which gives the same in exact arithmetic; here it is always the linear form.
     private Value MultiscaleLinearAttention(Value x, int[] scales, string path)
     {
         g.Path = path;
@@ -95,8 +89,8 @@ internal sealed class AutoencoderDCGraph(Graph g, AutoencoderDCConfig config)
         for (var i = 0; i < scales.Length; i++)
         {
             var scale = $"{path}.to_qkv_multiscale.{i}";
-            var blurred = g.Conv(qkv, $"{scale}.proj_in", bias: false, groups: qkv[1].Factor);
-            all.Add(g.Conv(blurred, $"{scale}.proj_out", bias: false, groups: qkv[1].Factor / size));
+            var local = g.Conv(qkv, $"{scale}.proj_in", bias: false, groups: qkv[1].Factor);
+            all.Add(g.Conv(local, $"{scale}.proj_out", bias: false, groups: qkv[1].Factor / size));
         }
 
         var groups = channels * (1 + scales.Length) / size;
@@ -146,14 +140,14 @@ internal sealed class AutoencoderDCGraph(Graph g, AutoencoderDCConfig config)
         return g.Reshape(g.Transpose(split, 0, 1, 3, 5, 2, 4), x[0], x[1] * 4, x[2] / 2, x[3] / 2);
     }
 
-    // Consecutive channels averaged down to a number of channels.
+    // Mean over groups of consecutive channels, which gives the number of channels asked for.
     private Value GroupMean(Value x, long channels)
     {
         var groups = g.Reshape(x, x[0], channels, x[1] / channels, x[2], x[3]);
         return g.Reshape(g.Mean(groups, 2), x[0], channels, x[2], x[3]);
     }
 
-    // Each channel repeated in place up to a number of channels.
+    // Each channel repeated next to itself, which gives the number of channels asked for.
     private Value Repeat(Value x, long channels)
     {
         var times = channels / x[1].Factor;

@@ -9,7 +9,7 @@ internal static class CaptionerGraphs
 {
     private static readonly Dim Batch = Dim.Symbolic("batch");
 
-    /// <summary>encoder_model.onnx: what depends on the image alone.</summary>
+    /// <summary>encoder_model.onnx: what depends only on the image.</summary>
     public static Graph Encoder(VisionEncoderDecoderConfig config, TokenTables tables, SafetensorsWeights weights, Func<string, bool>? expose = null)
     {
         var g = new Graph("encoder_model", weights, ElementType.Float, expose);
@@ -26,7 +26,7 @@ internal static class CaptionerGraphs
         return g;
     }
 
-    /// <summary>decoder_model.onnx: what runs once a token, the first included.</summary>
+    /// <summary>decoder_model.onnx: what runs once for each token, the first included.</summary>
     public static Graph Decoder(VisionEncoderDecoderConfig config, TokenTables tables, SafetensorsWeights weights, Func<string, bool>? expose = null)
     {
         var g = new Graph("decoder_model", weights, ElementType.Float, expose);
@@ -55,7 +55,7 @@ internal static class CaptionerGraphs
 }
 
 /// <summary>
-/// The vision transformer (arXiv:2010.11929; transformers' ViTModel without its pooler) under the names that it has inside a captioner. Letters: b batch, n patches, d width.
+/// The vision transformer (arXiv:2010.11929; transformers' ViTModel without its pooler) with the tensor names that it has inside a captioner. Letters: b batch, n patches, d width.
 /// </summary>
 internal sealed class VitGraph(Graph g, VitConfig config)
 {
@@ -99,7 +99,7 @@ internal sealed class VitGraph(Graph g, VitConfig config)
 }
 
 /// <summary>
-/// GPT-2 with cross attention (transformers' GPT2LMHeadModel inside a captioner), cut in two: <see cref="Cross"/> depends on the image alone and runs once an image, <see cref="Decode"/> runs
+/// GPT-2 with cross attention (transformers' GPT2LMHeadModel inside a captioner), cut in two: <see cref="Cross"/> depends only on the image and runs once an image; <see cref="Decode"/> runs
 /// once a token. Letters: b batch, s tokens given, p tokens before them, t = p + s, n states of the encoder, d width.
 /// </summary>
 internal sealed class Gpt2Graph(Graph g, Gpt2Config config, TokenTables tables)
@@ -121,7 +121,7 @@ internal sealed class Gpt2Graph(Graph g, Gpt2Config config, TokenTables tables)
         var seen = g.Compare("LessOrEqual", g.Range(g.Constant(0L), end, before + length), g.Reshape(positions, length, 1));
         var mask = g.Where(seen, g.Scalar(0, ElementType.Float), g.Scalar(float.MinValue, ElementType.Float)); // [s, t]
 
-        // Gathered before they are widened: the rows of the tables stay in the file.
+        // Gather before Cast: only the rows that are needed are read from the file.
         var x = g.Cast(g.Gather(g.Stored($"{tables.Embedding}.weight"), ids, 0), g.Compute); // [b, s, d]
         x = g.Add(x, g.Cast(g.Gather(g.Stored("decoder.transformer.wpe.weight"), positions, 0), g.Compute));
         var present = new KeysAndValues[config.NLayer];

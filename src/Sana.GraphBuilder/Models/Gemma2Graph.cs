@@ -5,8 +5,8 @@ namespace Sana.GraphBuilder.Models;
 
 /// <summary>
 /// Gemma-2 as a text encoder (arXiv:2408.00118; transformers' Gemma2Model): token ids to the hidden states after the final norm.
-/// It is causal, so it takes the keys and values of tokens before these: a constant instruction is encoded once, and prompts
-/// run without padding. Letters: b batch, s tokens given, p tokens before them, t = p + s.
+/// It is causal and takes the keys and values of the tokens before: a constant instruction is encoded once, and prompts run without padding.
+/// Letters: b batch, s tokens given, p tokens before them, t = p + s.
 /// </summary>
 internal sealed class Gemma2Graph(Graph g, Gemma2Config config)
 {
@@ -14,7 +14,7 @@ internal sealed class Gemma2Graph(Graph g, Gemma2Config config)
     public (Value Hidden, KeysAndValues[] Present) Encode(Value ids, KeysAndValues[] past)
     {
         g.Path = "embed_tokens";
-        // Gathered before it is widened: a quarter of a million rows stay in the file.
+        // Gather before Cast: only the rows that are needed are read from the file.
         var x = g.Cast(g.Gather(g.Stored("embed_tokens.weight"), ids, 0), g.Compute); // [b, s, hidden]
         x = g.Module("embed_tokens", g.Mul(x, g.Scalar(MathF.Sqrt(config.HiddenSize), g.Compute)));
 
@@ -48,14 +48,12 @@ internal sealed class Gemma2Graph(Graph g, Gemma2Config config)
         var v = Heads(g.Linear(x, $"{path}.v_proj", bias: false), shared);
         var present = new KeysAndValues(g.Concat(2, past.Key, k), g.Concat(2, past.Value, v)); // [b, kv_heads, t, head_dim]
 
-        // Consecutive heads share keys and values, so their queries stack up as rows of one product.
+        // Consecutive heads share keys and values, so their queries are rows of one product.
         q = g.Reshape(q, batch, shared, length * (heads / shared), size);
         var scores = g.MatMul(q, g.Transpose(present.Key, 0, 1, 3, 2)); // [b, kv_heads, heads / kv_heads · s, t]
         scores = g.Cast(g.Mul(scores, g.Scalar((float)(1 / Math.Sqrt(config.QueryPreAttnScalar)), scores.Type)), ElementType.Float);
         if (config.AttnLogitSoftcapping is { } cap)
-        {
             scores = g.Mul(g.Tanh(g.Div(scores, g.Scalar((float)cap, ElementType.Float))), g.Scalar((float)cap, ElementType.Float));
-        }
 
         scores = g.Add(g.Reshape(scores, batch, heads, length, all), mask);
         var weights = g.Reshape(g.Cast(g.Softmax(scores), g.Compute), batch, shared, length * (heads / shared), all);
@@ -71,7 +69,7 @@ internal sealed class Gemma2Graph(Graph g, Gemma2Config config)
         return g.Linear(g.Mul(gate, g.Linear(x, $"{path}.up_proj", bias: false)), $"{path}.down_proj", bias: false);
     }
 
-    // Gemma stores the scale less one.
+    // Gemma stores the scale minus one.
     private Value Norm(Value x, string path)
     {
         var scale = g.Add(g.Weight($"{path}.weight", ElementType.Float), g.Scalar(1, ElementType.Float));
@@ -80,7 +78,7 @@ internal sealed class Gemma2Graph(Graph g, Gemma2Config config)
 
     private Value Heads(Value x, long heads) => g.Transpose(g.Reshape(x, x[0], x[1], heads, config.HeadDim), 0, 2, 1, 3);
 
-    /// <summary>What depends on where a token stands: rotation (RoPE, arXiv:2104.09864) and the causal masks.</summary>
+    /// <summary>What depends on the position of a token: rotary embedding (RoPE, arXiv:2104.09864) and the causal masks.</summary>
     private sealed class Positions
     {
         private readonly Graph _g;
@@ -96,7 +94,7 @@ internal sealed class Gemma2Graph(Graph g, Gemma2Config config)
             var end = g.Add(g.Size(past), g.Size(length));
             var query = g.Range(g.Size(past), end, length); // [s]
             var key = g.Range(g.Constant(0L), end, past + length); // [t]
-            // The power is rounded to float32 before it is inverted, and so are the angles: the reference does the same.
+            // As in transformers, the power is rounded to float32 before it is inverted, and the angles are float32.
             var inverse = Enumerable.Range(0, config.HeadDim / 2)
                 .Select(i => 1f / (float)Math.Pow(config.RopeTheta, 2f * i / config.HeadDim)).ToArray();
             var angles = g.Mul(g.Cast(g.Reshape(query, length, 1), ElementType.Float), g.Constant(inverse, 1, inverse.Length));

@@ -30,7 +30,7 @@ internal static class SanaGraphs
             g.Input($"past_key_values.{layer}.{what}", ElementType.Float, Batch, config.NumKeyValueHeads, Dim.Symbolic("past"), config.HeadDim);
     }
 
-    /// <summary>transformer/conditioning.onnx: what depends on the prompt alone.</summary>
+    /// <summary>transformer/conditioning.onnx: what depends only on the prompt.</summary>
     public static Graph Conditioning(SanaTransformerConfig config, SafetensorsWeights weights, ElementType compute = ElementType.Float, Func<string, bool>? expose = null)
     {
         var g = new Graph("conditioning", weights, compute, expose);

@@ -5,12 +5,12 @@ namespace Sana.GraphBuilder.Models;
 
 /// <summary>
 /// The linear diffusion transformer (SANA, arXiv:2410.10629, section 3.2; diffusers' SanaTransformer2DModel), cut in two:
-/// <see cref="Conditioning"/> depends on the prompt alone and runs once a prompt, <see cref="Denoise"/> runs once a step.
+/// <see cref="Conditioning"/> depends only on the prompt and runs once a prompt; <see cref="Denoise"/> runs once a step.
 /// Letters: b batch, n latent tokens (height · width), l text tokens, d width.
 /// </summary>
 internal sealed class SanaTransformerGraph(Graph g, SanaTransformerConfig config, bool clamp)
 {
-    // What the networks of the first release were trained with: their attention output leaves the half-precision range.
+    // Limits of float16, to which the networks of the first release were trained to cut their attention output.
     private const float HalfMax = 65504f;
     private const float AttentionEpsilon = 1e-15f;
     private const float QkNormEpsilon = 1e-5f;
@@ -41,9 +41,7 @@ internal sealed class SanaTransformerGraph(Graph g, SanaTransformerConfig config
         var x = g.Conv(g.Cast(latents, g.Compute), "patch_embed.proj"); // [b, d, h, w]
         x = g.Transpose(g.Reshape(x, batch, _width, tokens), 0, 2, 1); // [b, n, d]
         if (config.InterpolationScale is { } scale)
-        {
-            x = g.Add(x, SinCosPositions.Of(g, height, width, _width.Factor, config.SampleSize, scale));
-        }
+            x = g.Add(x, SinCosPositionEmbedding.Build(g, height, width, _width.Factor, config.SampleSize, scale));
 
         x = g.Module("patch_embed", x);
         var (embedded, time) = TimeEmbedding(timestep, guidance); // [b, d], [b, 6d]
@@ -51,9 +49,7 @@ internal sealed class SanaTransformerGraph(Graph g, SanaTransformerConfig config
         var bias = g.Mul(g.Sub(g.Scalar(1, ElementType.Float), g.Cast(mask, ElementType.Float)), g.Scalar(-10000, ElementType.Float));
         bias = g.Reshape(bias, batch, 1, 1, mask[1]); // [b, 1, 1, l]
         for (var i = 0; i < config.NumLayers; i++)
-        {
             x = g.Module($"transformer_blocks.{i}", Block(x, time, text[i], bias, height, width, $"transformer_blocks.{i}"));
-        }
 
         g.Path = "norm_out";
         var modulation = g.Add(g.Weight("scale_shift_table"), g.Reshape(embedded, batch, 1, _width)); // [b, 2, d]
@@ -134,12 +130,12 @@ internal sealed class SanaTransformerGraph(Graph g, SanaTransformerConfig config
         return g.Module(path, g.Linear(Merge(mixed), $"{path}.to_out.0"));
     }
 
-    // Mix-FFN: 1×1 up, SiLU, 3×3 depthwise, gate, 1×1 down. The convolution is what tells the network where a token is.
+    // Mix-FFN: 1×1 up, SiLU, 3×3 depthwise, gate, 1×1 down. The depthwise convolution gives the network the positions of tokens.
     private Value MixFeedForward(Value x, Dim height, Dim width, string path)
     {
         g.Path = path;
         var (batch, tokens) = (x[0], x[1]);
-        x = g.Transpose(g.Reshape(x, batch, height, width, _width), 0, 3, 1, 2); // [b, d, h, w]: in this form the runtime folds it into its blocked layout
+        x = g.Transpose(g.Reshape(x, batch, height, width, _width), 0, 3, 1, 2); // [b, d, h, w]: ONNX Runtime merges this transpose into its blocked layout
         x = g.Silu(g.Conv(x, $"{path}.conv_inverted")); // [b, 2·hidden, h, w]
         x = g.Conv(x, $"{path}.conv_depth", groups: x[1].Factor);
         var parts = g.Split(x, 1, 2);
@@ -162,13 +158,13 @@ internal sealed class SanaTransformerGraph(Graph g, SanaTransformerConfig config
 }
 
 /// <summary>
-/// The two-dimensional sine-cosine position embedding of the 2K and 4K networks, made inside the graph because the grid is known
-/// only when it runs. Half of the channels belong to the column, half to the row; each half is [sin(p · ω), cos(p · ω)].
+/// The two-dimensional sine-cosine position embedding of the 2K and 4K networks. It is computed inside the graph because the grid is known only when the graph runs.
+/// Half of the channels are for the column, half for the row; each half is [sin(p · ω), cos(p · ω)].
 /// </summary>
-internal static class SinCosPositions
+internal static class SinCosPositionEmbedding
 {
     /// <returns>[1, height · width, channels].</returns>
-    public static Value Of(Graph g, Dim height, Dim width, long channels, long baseSize, double interpolationScale)
+    public static Value Build(Graph g, Dim height, Dim width, long channels, long baseSize, double interpolationScale)
     {
         g.Path = "patch_embed.pos_embed";
         var columns = Axis(g, width, channels / 2, baseSize, interpolationScale); // [w, channels / 2]
@@ -178,7 +174,7 @@ internal static class SinCosPositions
         return g.Cast(g.Reshape(g.Concat(2, columns, rows), 1, height * width, channels), g.Compute);
     }
 
-    // Any grid is stretched to the base grid of the checkpoint. Positions are float32 and angles float64, as in the reference.
+    // Positions are scaled so that any grid covers the base grid of the checkpoint. Positions are float32 and angles float64, as in diffusers.
     private static Value Axis(Graph g, Dim size, long channels, long baseSize, double interpolationScale)
     {
         var frequencies = Enumerable.Range(0, (int)(channels / 2)).Select(i => 1 / Math.Pow(10000, i / (channels / 2.0))).ToArray();
@@ -190,7 +186,7 @@ internal static class SinCosPositions
     }
 }
 
-/// <summary>The frequencies of the timestep embedding: exp(−ln(10000) · i / 128), i = 0…127, as the reference's float32 arithmetic gives them.</summary>
+/// <summary>The frequencies of the timestep embedding: exp(−ln(10000) · i / 128), i = 0…127, as PyTorch's float32 arithmetic gives them.</summary>
 internal static class Sinusoid
 {
     private const int Half = 128;
@@ -198,7 +194,7 @@ internal static class Sinusoid
     /// <summary>128 frequencies. At timestep 999 a difference of one unit in the last place is an angle of 6e-5.</summary>
     public static float[] Frequencies { get; } = [.. Enumerable.Range(0, Half).Select(Frequency)];
 
-    // The argument is rounded to float32 before exp; the reference's vectorised exp is off by one unit at i = 12.
+    // The argument is rounded to float32 before exp. PyTorch's vectorised exp is off by one unit at i = 12, so that value is given.
     private static float Frequency(int i) => i == 12
         ? BitConverter.UInt32BitsToSingle(0x3ED7E89B)
         : (float)Math.Exp((float)-Math.Log(10000) * i / Half);

@@ -11,18 +11,16 @@ internal sealed record Value(string Name, ElementType Type, Dim[] Shape)
     public override string ToString() => $"{Name} {Type} [{string.Join(", ", Shape)}]";
 }
 
-/// <summary>Shapes that do not fit: a mistake in a network's code, or a configuration that its checks let through.</summary>
+/// <summary>Shapes do not fit: an error in a network's code, or a config that passed the checks and should not have.</summary>
 internal sealed class ShapeException(string message) : Exception(message);
 
-/// <summary>One axis of a shape: a number, or a multiple of symbols (<c>batch</c>, <c>height*width</c>) that are known only when the graph runs.</summary>
+/// <summary>One axis of a shape: a number, or a number times symbols (<c>batch</c>, <c>height*width</c>) whose sizes are known only when the graph runs.</summary>
 internal readonly record struct Dim
 {
     private Dim(long factor, string symbol) => (Factor, Symbol) = (factor, symbol);
 
     public long Factor { get; }
-
     public string Symbol { get; }
-
     public bool IsFixed => string.IsNullOrEmpty(Symbol);
 
     public static Dim Symbolic(string symbol) => new(1, symbol);
@@ -62,15 +60,15 @@ internal enum ElementType
     /// <summary>64-bit signed integer.</summary>
     Int64 = 7,
 
-    /// <summary>Truth value.</summary>
+    /// <summary>Boolean.</summary>
     Bool = 9,
 
-    /// <summary>IEEE half precision.</summary>
+    /// <summary>16-bit IEEE float.</summary>
     Float16 = 10,
 
     /// <summary>64-bit float.</summary>
     Double = 11,
 
-    /// <summary>The upper half of a 32-bit float.</summary>
+    /// <summary>bfloat16.</summary>
     BFloat16 = 16,
 }

@@ -19,7 +19,7 @@ public sealed class CheckpointException : Exception
     }
 }
 
-/// <summary>Text from a file of unknown origin, made fit for a one-line message: escaped, cut to 120 characters.</summary>
+/// <summary>Makes text from an unknown file fit for a one-line message: escaped and cut to 120 characters.</summary>
 internal static class Quoted
 {
     private const int Longest = 120;

@@ -33,7 +33,7 @@ internal static class RegularFile
             file = new FileInfo(LinkedFile.Final(path));
             if (!file.Exists)
                 throw new CheckpointException($"{path} is a link to {file.FullName}, which does not exist; fetch the whole checkpoint.");
-            // A pipe blocks its reader inside open(2), a device never ends; both report length 0, so the length is asked first.
+            // Opening a pipe blocks and reading a device never ends. Both have length 0, so the length is checked first.
             if (file.Length == 0)
                 throw new CheckpointException($"{path} is empty or not a regular file; fetch the checkpoint again.");
 
@@ -65,10 +65,10 @@ internal static class RegularFile
     }
 }
 
-/// <summary>Files that are reached through links, as in the Hugging Face cache: <c>snapshots/…/x.safetensors</c> is a link to <c>blobs/…</c>.</summary>
+/// <summary>Links to files, as in the Hugging Face cache: <c>snapshots/…/x.safetensors</c> is a link to <c>blobs/…</c>.</summary>
 internal static class LinkedFile
 {
-    /// <summary>The path without links: each is resolved from the folder that it really lies in, as the operating system does it.</summary>
+    /// <summary>The path with all links resolved. As in the operating system, a relative link is resolved from the real folder of the link.</summary>
     /// <exception cref="IOException">The links go in circles.</exception>
     public static string Final(string path, int links = 40)
     {
@@ -84,8 +84,8 @@ internal static class LinkedFile
     }
 
     /// <summary>
-    /// How a graph in the folder of <paramref name="file"/> names it. ONNX Runtime opens nothing outside the folder it is given, links resolved: where a folder holds a
-    /// linked .safetensors, whoever loads the graph gives the root of the file system, and the name starts there. Else it is the name in the folder.
+    /// How a graph in the folder of <paramref name="file"/> names it. ONNX Runtime resolves links and opens no file outside the folder it is given. Where a folder has a
+    /// linked .safetensors, the loader gives the root of the file system and the name is the path from there; else it is the file's name.
     /// </summary>
     public static string Location(string file)
     {

@@ -4,7 +4,7 @@ using System.Text.Unicode;
 
 namespace Sana.GraphBuilder.Safetensors;
 
-/// <summary>The tensors of one network by name, over one file or all shards of an index. Nothing but headers is read.</summary>
+/// <summary>The tensors of one network by name, from one .safetensors file or from all shards of an index. Only headers are read.</summary>
 internal sealed class SafetensorsWeights
 {
     private readonly Dictionary<string, TensorEntry> _entries;
@@ -21,9 +21,7 @@ internal sealed class SafetensorsWeights
 
     /// <summary>The files that hold the tensors, in the order of their names.</summary>
     public IReadOnlyList<WeightFile> Files { get; }
-
     public int Count => _entries.Count;
-
     public IReadOnlyCollection<TensorEntry> Entries => _entries.Values;
 
     /// <summary>The tensor of that name.</summary>
@@ -80,7 +78,7 @@ internal sealed class SafetensorsWeights
         {
             var (file, tensors) = SafetensorsHeader.Read(Path.Combine(folder, shard), ref budget);
             files.Add(file);
-            // The index decides: a tensor that it places elsewhere, or not at all, is left over from another save.
+            // A tensor that the index places in another shard, or nowhere, is left over from an earlier save.
             foreach (var tensor in tensors)
             {
                 if (map.TryGetValue(tensor.Name, out var place) && place == shard)
@@ -98,7 +96,7 @@ internal sealed class SafetensorsWeights
     }
 }
 
-/// <summary>One file of a checkpoint, with what tells cheaply whether it is still the same file.</summary>
+/// <summary>One file of weights, with what shows cheaply whether it has changed.</summary>
 /// <param name="Path">Full path.</param>
 /// <param name="Length">Bytes of the whole file.</param>
 /// <param name="HeaderSha256">SHA-256 of the header in lower-case hex: names, types, shapes and offsets, not the weights.</param>
@@ -158,10 +156,10 @@ internal static class ShardIndex
                 throw new CheckpointException($"Tensor {Quoted.Text(tensor)} in {path} is not mapped to a file name.");
 
             var shard = reader.GetString()!;
-            // The index may come from anywhere: it must not lead out of its folder.
+            // The index may be hostile: it must not name files outside its folder.
             if (shard is "" or "." or ".." || shard.AsSpan().IndexOfAny("/\\:\0") >= 0)
                 throw new CheckpointException($"Tensor {Quoted.Text(tensor)} in {path} is mapped to {Quoted.Text(shard)}, which is not a plain file name.");
-            // One string for each shard, not one for each tensor.
+            // Keep one string for each shard, not one for each tensor.
             if (!shards.TryGetValue(shard, out var known) && shards.Add(known = shard) && shards.Count > MaxShards)
                 throw new CheckpointException($"{path} names more than {MaxShards} shards, the limit.");
             if (!map.TryAdd(tensor, known))

@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Sana.GraphBuilder.Safetensors;
 
-/// <summary>Where one tensor lies: raw, little-endian, row-major, <c>Length</c> bytes from byte <c>Offset</c> of <c>File</c>.</summary>
+/// <summary>Where one tensor is: raw, little-endian, row-major, <c>Length</c> bytes from byte <c>Offset</c> of <c>File</c>.</summary>
 /// <param name="Name">Name in the checkpoint, as in <c>transformer_blocks.0.attn1.to_q.weight</c>.</param>
 /// <param name="Type">Element type.</param>
 /// <param name="Shape">Sizes, outermost first; empty for a scalar.</param>
@@ -46,6 +46,6 @@ internal static class TensorTypes
         _ => 8,
     };
 
-    /// <summary>The types that the networks compute with; anything else in their place is a wrong or quantised file.</summary>
+    /// <summary>The types that weights may have. Another type means a wrong or quantised file.</summary>
     public static bool IsWeight(this TensorType type) => type is TensorType.F32 or TensorType.F16 or TensorType.BF16;
 }

@@ -101,9 +101,7 @@ internal sealed class CaptionDecoder : IDisposable
         public void Dispose()
         {
             foreach (var value in Values)
-            {
                 value.Dispose();
-            }
         }
 
         private static OrtValue CopyRows(OrtValue value, IReadOnlyList<int> rows)
@@ -113,9 +111,7 @@ internal sealed class CaptionDecoder : IDisposable
             var length = source.Length / (int)shape[0];
             var copy = FloatTensor.Zeros([rows.Count, .. shape[1..]]);
             for (var i = 0; i < rows.Count; i++)
-            {
                 source.Slice(rows[i] * length, length).CopyTo(copy.Data.AsSpan(i * length));
-            }
 
             return copy.ToOrtValue();
         }

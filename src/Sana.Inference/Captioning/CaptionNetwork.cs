@@ -100,9 +100,7 @@ public sealed class CaptionNetwork : IDisposable
         using var cache = _decoder.Begin(Encode([image], default));
         var logits = default(FloatTensor);
         foreach (var some in all.Chunk(cached ? 1 : all.Length))
-        {
             logits = _decoder.Next(cache, some, default);
-        }
 
         return logits;
     }
@@ -117,16 +115,12 @@ public sealed class CaptionNetwork : IDisposable
         {
             var logits = _decoder.Next(cache, ids, cancellationToken);
             for (var row = 0; row < open.Length; row++)
-            {
                 open[row].Take(logits.Data.AsSpan(row * _facts.VocabularySize, _facts.VocabularySize));
-            }
 
             // Captions that have ended are not computed any further.
             var rows = Enumerable.Range(0, open.Length).Where(row => !open[row].HasEnded).ToArray();
             if (rows.Length == 0)
-            {
                 return Array.ConvertAll(drafts, draft => draft.Finished(_vocabulary, [_facts.StartId, .. _facts.EndIds], Name));
-            }
 
             if (rows.Length < open.Length)
             {
@@ -168,14 +162,10 @@ public sealed class CaptionNetwork : IDisposable
     private static void CheckFit(string checkpoint, CaptionerFacts decoder, CaptionerFacts encoder, Gpt2Vocabulary vocabulary)
     {
         if (decoder.Fingerprint != encoder.Fingerprint)
-        {
             throw new InferenceException($"The two graphs of {checkpoint} are of different checkpoints; run `sana build --force` on it.");
-        }
 
         if (vocabulary.Size > decoder.VocabularySize)
-        {
             throw new InferenceException($"The vocabulary of {checkpoint} has {vocabulary.Size} ids, its decoder {decoder.VocabularySize}; use the one that belongs to it.");
-        }
     }
 }
 
@@ -194,15 +184,8 @@ public sealed record CaptionNetworkOptions
     /// <exception cref="InferenceException">A value is out of its range.</exception>
     internal void Check()
     {
-        if (Threads is < 0 or > 1024)
-        {
-            throw new InferenceException($"Threads {Threads} is not in 0…1024; use 0 for every core.");
-        }
-
         if (BatchSize is < 1 or > 256)
-        {
             throw new InferenceException($"Batch size {BatchSize} is not in 1…256; use 16.");
-        }
     }
 }
 

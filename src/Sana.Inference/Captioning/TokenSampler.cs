@@ -24,21 +24,15 @@ internal sealed class TokenSampler(RgbImage image, int vocabulary, GenerationOpt
     {
         logits.CopyTo(_logits);
         foreach (var id in _used)
-        {
             _logits[id] = (float)(_logits[id] > 0 ? _logits[id] / options.RepetitionPenalty : _logits[id] * options.RepetitionPenalty);
-        }
 
         var likeliest = TensorPrimitives.IndexOfMax<float>(_logits); // if some logit is not a number, the first of these
         if (!float.IsFinite(_logits[likeliest]))
-        {
             return null;
-        }
 
         var chosen = options.Temperature > 0 ? Draw(_logits[likeliest], position) : likeliest;
         if (options.RepetitionPenalty != 1)
-        {
             _used.Add(chosen);
-        }
 
         return chosen;
     }
@@ -56,9 +50,7 @@ internal sealed class TokenSampler(RgbImage image, int vocabulary, GenerationOpt
         Array.Sort(order);
         var (kept, count) = (0.0, 0);
         while (count < order.Length && kept < total * options.TopP)
-        {
             kept += Weight((int)(uint)order[count++]);
-        }
 
         var words = Philox.Block(((uint)position, (uint)_image, (uint)(_image >> 32), 0), ((uint)options.Seed, (uint)(options.Seed >> 32)));
         var target = (words.W0 + 0.5) / 4294967296 * kept;
@@ -68,9 +60,7 @@ internal sealed class TokenSampler(RgbImage image, int vocabulary, GenerationOpt
             var id = (int)(uint)order[i];
             sum += Weight(id);
             if (sum > target)
-            {
                 return id;
-            }
         }
 
         return (int)(uint)order[count - 1];

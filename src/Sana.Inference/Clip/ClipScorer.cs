@@ -126,9 +126,7 @@ public sealed class ClipScorer : IDisposable
     private static void CheckFit(string checkpoint, ClipFacts vision, ClipFacts text, ClipTokenizer tokenizer)
     {
         if (vision.Fingerprint != text.Fingerprint)
-        {
             throw new InferenceException($"The two graphs of {checkpoint} are of different checkpoints; run `sana build --force` on it.");
-        }
 
         if (tokenizer.VocabularySize > text.VocabularySize || tokenizer.ContextLength > text.MaxPositions)
         {
@@ -166,16 +164,12 @@ public sealed class ClipScorer : IDisposable
             var ids = new long[batch.Length * longest];
             ids.AsSpan().Fill(_tokenizer.EndId);
             for (var i = 0; i < batch.Length; i++)
-            {
                 TensorPrimitives.ConvertTruncating<int, long>(texts[batch[i]], ids.AsSpan(i * longest));
-            }
 
             using var input = OrtValue.CreateTensorValueFromMemory(ids, [batch.Length, longest]);
             var rows = Run(_text, Ids, input, TextEmbeddings, batch.Length, cancellationToken);
             for (var i = 0; i < batch.Length; i++)
-            {
                 embeddings[batch[i]] = rows[i];
-            }
         }
 
         return embeddings;
@@ -225,9 +219,7 @@ internal sealed record ClipWindows(IReadOnlyList<int[]> Windows, int Tokens)
     internal static int[][] Cut(List<int> ids, int context, int start, int end)
     {
         if (ids.Count <= context)
-        {
             return [[.. ids]];
-        }
 
         var (text, room) = (ids.Count - 2, Math.Max(context - 2, 1));
         var count = Math.Min((text + room - 1) / room, MaxWindows);

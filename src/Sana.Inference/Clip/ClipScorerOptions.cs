@@ -21,20 +21,11 @@ public sealed record ClipScorerOptions
     /// <exception cref="InferenceException">A value is out of its range.</exception>
     internal void Check()
     {
-        if (Threads is < 0 or > 1024)
-        {
-            throw new InferenceException($"Threads {Threads} is not in 0…1024; use 0 for every core.");
-        }
-
         if (BatchSize is < 1 or > 256)
-        {
             throw new InferenceException($"Batch size {BatchSize} is not in 1…256; use 16.");
-        }
 
         if (Name is { } name && !ClipName.IsValid(name))
-        {
             throw new InferenceException($"Scorer name '{name}' is not 1…{ClipName.MaxLength} lower-case letters and digits with single hyphens between; write it as in openai-vit-l-14.");
-        }
     }
 }
 

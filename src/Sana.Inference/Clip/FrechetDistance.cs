@@ -18,9 +18,7 @@ public static class FrechetDistance
         ArgumentNullException.ThrowIfNull(first);
         ArgumentNullException.ThrowIfNull(second);
         if (first.Width != second.Width)
-        {
             throw new InferenceException($"Embeddings of {first.Width} and of {second.Width} numbers have no distance; give embeddings of one model.");
-        }
 
         // With C = FᵀF the eigenvalues of C₁C₂ are the squared singular values of F₁F₂ᵀ.
         var (a, b) = (first.Covariance(), second.Covariance());
@@ -41,9 +39,7 @@ public static class FrechetDistance
         {
             var value = TensorPrimitives.Norm<double>(row);
             if (value > 0)
-            {
                 TensorPrimitives.Divide(row, Math.Sqrt(value), row);
-            }
         }
     }
 
@@ -57,17 +53,13 @@ public static class FrechetDistance
         {
             rotated = false;
             for (var i = 0; i < rows.Length; i++)
-            {
                 lengths[i] = TensorPrimitives.SumOfSquares<double>(rows[i]);
-            }
 
             var noise = lengths.Sum() * 1e-30; // shorter rows are rounding errors
             for (var p = 0; p < rows.Length; p++)
             {
                 for (var q = p + 1; q < rows.Length; q++)
-                {
                     rotated |= lengths[p] > noise && lengths[q] > noise && Rotate(rows[p], rows[q], ref lengths[p], ref lengths[q]);
-                }
             }
         }
     }
@@ -76,9 +68,7 @@ public static class FrechetDistance
     {
         var pq = TensorPrimitives.Dot<double>(p, q);
         if (Math.Abs(pq) <= 1e-14 * Math.Sqrt(pp * qq))
-        {
             return false;
-        }
 
         var slope = (qq - pp) / (2 * pq);
         var tan = (slope < 0 ? -1 : 1) / (Math.Abs(slope) + Math.Sqrt(1 + (slope * slope)));
@@ -99,9 +89,7 @@ public static class FrechetDistance
         }
 
         for (; i < p.Length; i++)
-        {
             (p[i], q[i]) = ((cos * p[i]) - (sin * q[i]), (sin * p[i]) + (cos * q[i]));
-        }
     }
 
     private static double Trace(double[][] matrix) => matrix.Select((row, i) => row[i]).Sum();
@@ -124,9 +112,7 @@ public sealed class EmbeddingMoments
     public EmbeddingMoments(int width)
     {
         if (width is < 1 or > MaxWidth)
-        {
             throw new InferenceException($"Embeddings of {width} numbers are not in 1…{MaxWidth}; give the width of one embedding.");
-        }
 
         _mean = new double[width];
         _delta = new double[width];
@@ -148,14 +134,10 @@ public sealed class EmbeddingMoments
     public bool Add(ReadOnlySpan<float> embedding)
     {
         if (embedding.Length != Width)
-        {
             throw new InferenceException($"An embedding of {embedding.Length} numbers was added to those of {Width}; give embeddings of one model.");
-        }
 
         if (!TensorPrimitives.IsFiniteAll(embedding))
-        {
             return false;
-        }
 
         Count++;
         TensorPrimitives.ConvertTruncating(embedding, _delta);
@@ -163,9 +145,7 @@ public sealed class EmbeddingMoments
         TensorPrimitives.MultiplyAdd(_delta, 1d / Count, _mean, _mean);
         var weight = (Count - 1d) / Count;
         for (var i = 0; i < Width; i++)
-        {
             TensorPrimitives.MultiplyAdd(_delta.AsSpan(i), weight * _delta[i], _scatter[i], _scatter[i]);
-        }
 
         return true;
     }
@@ -175,17 +155,13 @@ public sealed class EmbeddingMoments
     internal double[][] Covariance()
     {
         if (Count < 2)
-        {
             throw new InferenceException($"A covariance needs 2 or more embeddings and has {Count}; add more.");
-        }
 
         var rows = Enumerable.Range(0, Width).Select(_ => new double[Width]).ToArray();
         for (var i = 0; i < Width; i++)
         {
             for (var j = i; j < Width; j++)
-            {
                 rows[i][j] = rows[j][i] = _scatter[i][j - i] / (Count - 1);
-            }
         }
 
         return rows;

@@ -67,14 +67,10 @@ internal static class Tiles
                 (long Out, long In) ratio = (tile.Shape[2], window.Shape[2]);
                 var overlap = (int)((size - stride) * ratio.Out / ratio.In);
                 if (top > 0)
-                {
                     BlendRows(above[row.Count], tile, overlap);
-                }
 
                 if (left > 0)
-                {
                     BlendColumns(row[^1], tile, overlap);
-                }
 
                 row.Add(tile);
                 result ??= FloatTensor.Zeros(1, tile.Shape[1], height * ratio.Out / ratio.In, width * ratio.Out / ratio.In);
@@ -127,9 +123,7 @@ internal static class Tiles
                 var a = above.Data.AsSpan((int)(((channel * above.Shape[2]) + above.Shape[2] - blend + y) * width), width);
                 var b = tile.Data.AsSpan((int)(((channel * tile.Shape[2]) + y) * width), width);
                 for (var i = 0; i < width; i++)
-                {
                     b[i] = (a[i] * keep) + (b[i] * take);
-                }
             }
         }
     }
@@ -142,9 +136,7 @@ internal static class Tiles
             var a = before.Data.AsSpan((int)(((row + 1) * before.Shape[3]) - blend), blend);
             var b = tile.Data.AsSpan((int)(row * tile.Shape[3]), blend);
             for (var i = 0; i < blend; i++)
-            {
                 b[i] = (a[i] * (1f - ((float)i / blend))) + (b[i] * ((float)i / blend));
-            }
         }
     }
 }

@@ -3,11 +3,11 @@ using Sana.Inference.Runtime;
 
 namespace Sana.Inference.Diffusion;
 
-/// <summary>Steps 4 to 6 of the pipeline: embeddings and noise to latents. The loop is here, the maths in the solvers.</summary>
+/// <summary>Steps 4 to 6 of the pipeline: embeddings and noise to latents. The loops are here, the formulas in the solvers.</summary>
 internal sealed class Denoising(
     CheckpointFacts facts, GenerateOptions options, NoiseSource noise, StepObserver? observe, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
 {
-    /// <summary>Latents [b, channels, height / cell, width / cell]. With guidance there are two embeddings a sample: all negative ones, then all prompts.</summary>
+    /// <summary>Latents [b, channels, height / cell, width / cell]. With guidance there are two embeddings for each sample: all negative prompts, then all prompts.</summary>
     public FloatTensor Run(SanaTransformer transformer, FloatTensor[] embeddings, int height, int width)
     {
         // 4. Embeddings -> keys and values of every block's cross-attention: once, not once a step
@@ -85,8 +85,8 @@ internal sealed class Denoising(
     }
 }
 
-/// <summary>Standard normal noise for the whole batch, [b, channels, height / 32, width / 32]; stream 0 starts the latents, stream 1 + n belongs to step n.</summary>
+/// <summary>Standard normal noise for the whole batch, [b, channels, height / 32, width / 32]. Stream 0 is for the initial latents, stream 1 + n for step n.</summary>
 internal delegate FloatTensor NoiseSource(int stream, int height, int width);
 
-/// <summary>Sees the guided velocity and the advanced latents of each step; both are reused afterwards.</summary>
+/// <summary>Gets the guided velocity and the new latents after each step. Both arrays are reused afterwards.</summary>
 internal delegate void StepObserver(int step, FloatTensor velocity, FloatTensor latents);

@@ -3,12 +3,12 @@ using System.Numerics.Tensors;
 namespace Sana.Inference.Diffusion;
 
 /// <summary>
-/// Integrates the flow dx = v dσ from noise (σ near 1) to image (σ = 0), one network evaluation a step. The caller owns the loop; a solver that looks back owns its
-/// history, so one instance serves one batch, from step 0 upwards.
+/// Integrates the flow dx = v dσ from noise (σ near 1) to image (σ = 0), with one network evaluation for each step. The caller runs the loop. A solver may keep a history,
+/// so one instance is for one batch, from step 0 upwards.
 /// </summary>
 internal interface ISolver
 {
-    /// <summary>What the network is given at each step, descending from 1000; one entry a step.</summary>
+    /// <summary>The network's timestep at each step, descending from 1000; one entry for each step.</summary>
     ReadOnlySpan<float> Timesteps { get; }
 
     /// <summary>The noise level before each step and, last, the 0 that the final step reaches: one entry more than <see cref="Timesteps"/>.</summary>
@@ -22,7 +22,7 @@ internal interface ISolver
 }
 
 /// <summary>
-/// The time shift of flow matching: u → s·u / (1 + (s − 1)·u). It spends more of the steps at high noise, where larger images need them (Esser et al. 2024, arXiv:2403.03206, eq. 23).
+/// The time shift of flow matching: u → s·u / (1 + (s − 1)·u). It spends more steps at high noise, where larger images need them (Esser et al. 2024, arXiv:2403.03206, eq. 23).
 /// </summary>
 internal static class FlowShift
 {
@@ -32,21 +32,19 @@ internal static class FlowShift
     /// <summary>The shifted noise level of <paramref name="level"/>, both 0…1.</summary>
     public static double Apply(double level, double shift) => shift * level / (1 + ((shift - 1) * level));
 
-    /// <summary>Refuses what no table can be made of.</summary>
-    /// <exception cref="InferenceException">Beyond 1000 neighbouring sigmas meet in float32 and the solver would divide by zero.</exception>
+    /// <summary>Checks the arguments of a solver.</summary>
+    /// <exception cref="InferenceException">The shift is out of range. Above 1000, neighbouring sigmas are equal in float32 and the solver would divide by zero.</exception>
     public static void Check(int steps, double shift)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(steps, 1);
 
         if (!(shift is >= Least and <= Most))
-        {
             throw new InferenceException(FormattableString.Invariant($"The scheduler's flow shift {shift} is outside {Least}…{Most}; published checkpoints use 3 to 6."));
-        }
     }
 }
 
 // Flow matching solved with Euler's method (Esser et al. 2024, arXiv:2403.03206), with the schedule of diffusers' FlowMatchEulerDiscreteScheduler: the end points of the
-// training schedule are shifted once when it is made, and every point between them once more when the steps are laid out. Sana's checkpoints are sampled this way.
+// training schedule are shifted once when it is made, and every point between them once more when the steps are chosen. Sana's checkpoints are sampled this way.
 
 /// <summary>First-order solver without history.</summary>
 internal sealed class FlowEuler : ISolver
@@ -54,7 +52,7 @@ internal sealed class FlowEuler : ISolver
     private readonly float[] _timesteps;
     private readonly float[] _sigmas;
 
-    /// <summary>Makes the tables.</summary>
+    /// <summary>Computes timesteps and sigmas.</summary>
     /// <param name="steps">Network evaluations per image, 1 or more.</param>
     /// <param name="shift">The scheduler's shift, 0.001…1000.</param>
     /// <exception cref="InferenceException">The shift is out of range.</exception>
@@ -76,7 +74,7 @@ internal sealed class FlowEuler : ISolver
     }
 
     /// <inheritdoc/>
-    /// <remarks>Fractions stay: the reference does not cut them for this solver.</remarks>
+    /// <remarks>Not truncated, as in diffusers.</remarks>
     public ReadOnlySpan<float> Timesteps => _timesteps;
 
     /// <inheritdoc/>
@@ -86,7 +84,7 @@ internal sealed class FlowEuler : ISolver
     public void Step(int step, Span<float> latents, ReadOnlySpan<float> velocity) =>
         TensorPrimitives.MultiplyAdd(velocity, _sigmas[step + 1] - _sigmas[step], latents, latents);
 
-    // float32 throughout: the reference makes this table in float32, and its ends decide the rest.
+    // In float32 as in diffusers; both ends of the schedule depend on it.
     private static float TrainingSigma(int step, double shift)
     {
         var level = step / 1000f;

@@ -2,7 +2,7 @@ using Sana.Inference.Runtime;
 
 namespace Sana.Inference.Diffusion;
 
-/// <summary>How images are made: everything but the prompt and the seed. What is null takes the checkpoint's own default.</summary>
+/// <summary>How images are generated: everything but the prompt and the seed. A null value takes the checkpoint's default.</summary>
 public sealed record GenerateOptions
 {
     /// <value>Width in pixels, a multiple of 32, 32…8192. Default: the checkpoint's native size.</value>
@@ -20,16 +20,16 @@ public sealed record GenerateOptions
     /// <value>What the image should not show, at most 100,000 characters. Default empty.</value>
     public string NegativePrompt { get; init; } = "";
 
-    /// <value>Default: what the checkpoint's scheduler is made for.</value>
+    /// <value>Default: the solver of the checkpoint's scheduler.</value>
     public SolverKind? Solver { get; init; }
 
-    /// <value>Generate at the nearest trained aspect ratio, then resize and crop to the request. Default true; sizes whose checkpoint has no table are left alone.</value>
+    /// <value>Generate at the nearest trained aspect ratio, then resize and crop to the request. Default true. No effect for checkpoints without a table of trained sizes.</value>
     public bool UseResolutionBinning { get; init; } = true;
 
     /// <value>Prefix the prompt with the complex human instruction (CHI) of the checkpoint. Default true.</value>
     public bool UseInstruction { get; init; } = true;
 
-    /// <summary>Fills in defaults and checks every value once; nothing after this checks again.</summary>
+    /// <summary>Fills in defaults and checks every value. Nothing checks them again.</summary>
     internal GenerateOptions Resolve(CheckpointFacts facts)
     {
         var sprint = facts.Solver == SolverKind.Scm;
@@ -57,9 +57,7 @@ public sealed record GenerateOptions
     private static void CheckSide(string name, int pixels, int cell)
     {
         if (pixels < cell || pixels > 8192)
-        {
             throw new InferenceException($"{name} {pixels} is not in {cell}…8192 pixels; use a multiple of {cell} in that range.");
-        }
 
         if (pixels % cell != 0)
         {
@@ -82,7 +80,7 @@ public enum SolverKind
     Scm,
 }
 
-/// <summary>What a prompt may be. The network reads 300 tokens; more than a page of text is a mistake upstream.</summary>
+/// <summary>Limits of a prompt. The network reads 300 tokens, so a much longer text is an error of the caller.</summary>
 public static class PromptLimits
 {
     /// <summary>Longest prompt, in UTF-16 units.</summary>
@@ -96,21 +94,17 @@ public static class PromptLimits
     {
         ArgumentNullException.ThrowIfNull(text);
         if (text.Length > MaxCharacters)
-        {
             throw new InferenceException($"{name} has {text.Length} characters; at most {MaxCharacters} are taken, and the network reads 300 tokens. Shorten it.");
-        }
 
         for (var i = 0; i < text.Length; i++)
         {
             if (char.IsControl(text[i]) && text[i] is not ('\t' or '\n' or '\r'))
-            {
                 throw new InferenceException($"{name} has the control character U+{(int)text[i]:X4} at position {i}; remove it.");
-            }
         }
     }
 }
 
-/// <summary>What the graph builder read from the checkpoint's configs and wrote into the transformer's graph.</summary>
+/// <summary>What the graph builder read from a Sana checkpoint's configs and wrote into the transformer's graph.</summary>
 /// <param name="Name">Of the checkpoint's folder.</param>
 /// <param name="Fingerprint">SHA-256 over configs and the headers, lengths and a sample of the weights, lower-case hex.</param>
 /// <param name="Solver">What the checkpoint's scheduler is.</param>

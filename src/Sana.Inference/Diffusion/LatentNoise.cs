@@ -3,10 +3,10 @@ using System.Runtime.CompilerServices;
 namespace Sana.Inference.Diffusion;
 
 /// <summary>
-/// Standard normal noise that depends on the seed and the image's number alone: image k is the same in a batch of 1 or of 16, on its own, and after a resume.
+/// Standard normal noise that depends only on the seed and the image's index: image k is the same in any batch and after a resume.
 /// </summary>
 /// <remarks>
-/// The whole definition, for whoever wants the same noise elsewhere. Element <c>i</c> (flat index into the image's own [C, h, w]) of image <c>k</c>, stream <c>s</c>, seed <c>S</c>:
+/// Definition, to compute the same noise elsewhere. Element <c>i</c> (flat index into the image's own [C, h, w]) of image <c>k</c>, stream <c>s</c>, seed <c>S</c>:
 /// <list type="number">
 /// <item><description>Block <c>w0…w3</c> = Philox-4x32-10 of counter (⌊i / 4⌋, k, s, 0) and key (low 32 bits of S, high 32 bits of S).</description></item>
 /// <item><description>Uniforms <c>u_j = (w_j + 0.5) / 2^32</c>, exact in double and never 0 or 1.</description></item>
@@ -41,9 +41,7 @@ internal static class LatentNoise
             (four[0], four[1]) = Normals(words.W0, words.W1);
             (four[2], four[3]) = Normals(words.W2, words.W3);
             if (noise.Length - start < 4)
-            {
                 tail[..(noise.Length - start)].CopyTo(noise[start..]);
-            }
         }
     }
 
@@ -57,12 +55,12 @@ internal static class LatentNoise
 
 // Philox-4x32-10: Salmon, Moraes, Dror, Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011, section 3.3. Constants are the paper's.
 
-/// <summary>128 random bits as a pure function of a 128-bit counter and a 64-bit key: any element can be drawn without drawing the ones before it.</summary>
+/// <summary>128 random bits as a pure function of a 128-bit counter and a 64-bit key: any element can be computed without those before it.</summary>
 internal static class Philox
 {
     private const int Rounds = 10;
 
-    /// <summary>The ten-round block of <paramref name="counter"/> under <paramref name="key"/>; first named words are the paper's word 0.</summary>
+    /// <summary>The ten-round block of <paramref name="counter"/> under <paramref name="key"/>; the first values are the paper's word 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static (uint W0, uint W1, uint W2, uint W3) Block((uint C0, uint C1, uint C2, uint C3) counter, (uint K0, uint K1) key)
     {

@@ -58,27 +58,16 @@ internal static class PipelineLoader
     private static void Check(PipelineOptions options)
     {
         if (options.Precision == Precision.Bf16 && options.Device == Device.Cpu)
-        {
             throw new InferenceException("Precision bf16 does not run on the processor, for which ONNX Runtime has no bfloat16 kernels; use fp32, or --device cuda.");
-        }
-
-        if (options.Threads is < 0 or > 1024)
-        {
-            throw new InferenceException($"Threads {options.Threads} is not in 0…1024; use 0 for every core.");
-        }
 
         if (options.CachedPrompts is < 0 or > 10_000)
-        {
             throw new InferenceException(string.Create(CultureInfo.InvariantCulture, $"Cached prompts {options.CachedPrompts} is not in 0…10000; use 32."));
-        }
     }
 
     private static void Release<T>(Task<T> loading)
         where T : IDisposable
     {
         if (loading.IsCompletedSuccessfully)
-        {
             loading.Result.Dispose();
-        }
     }
 }

@@ -73,9 +73,7 @@ public sealed class SanaPipeline : IDisposable
         _prompts.Dispose();
         _transformer.Dispose();
         if (_inFp32 is { IsValueCreated: true })
-        {
             _inFp32.Value.Dispose();
-        }
 
         _autoencoder.Dispose();
     }
@@ -88,9 +86,7 @@ public sealed class SanaPipeline : IDisposable
         // 1. Check inputs, fill in defaults
         options = Resolve(options);
         foreach (var request in requests)
-        {
             PromptLimits.Check(request.Prompt, "Prompt");
-        }
 
         // 2. Size to generate at: a trained aspect ratio near the request
         var (height, width) = SizeFor(options);
@@ -109,9 +105,7 @@ public sealed class SanaPipeline : IDisposable
         var latents = denoising.Run(_transformer, embeddings, height, width);
         var retried = _inFp32 is not null && OutputGuard.Check(latents.Data) is not null;
         if (retried)
-        {
             latents = denoising.Run(_inFp32!.Value, embeddings, height, width);
-        }
 
         var denoiseSeconds = Lap(clock);
 
@@ -140,15 +134,11 @@ public sealed class SanaPipeline : IDisposable
     private (RgbImage? Image, string? Failure) Finish(FloatTensor latents, GenerateOptions options, CancellationToken cancellationToken)
     {
         if (OutputGuard.Check(latents.Data) is { } broken)
-        {
             return (null, broken);
-        }
 
         var decoded = Decode(latents, cancellationToken);
         if (OutputGuard.Check(decoded.Data) is { } invalid)
-        {
             return (null, invalid);
-        }
 
         var image = Pixels.FromDecoded(decoded.Data, (int)decoded.Shape[2], (int)decoded.Shape[3], options.Height!.Value, options.Width!.Value);
         return OutputGuard.Check(image) is { } failure ? (null, failure) : (image, null);
@@ -179,9 +169,7 @@ public sealed class SanaPipeline : IDisposable
         var noise = FloatTensor.Zeros(requests.Count, _transformer.Channels, height / _facts.Compression, width / _facts.Compression);
         var length = noise.Data.Length / requests.Count;
         for (var i = 0; i < requests.Count; i++)
-        {
             LatentNoise.Fill(noise.Data.AsSpan(i * length, length), requests[i].Seed, requests[i].Index, stream);
-        }
 
         return noise;
     }
@@ -192,24 +180,16 @@ public sealed class SanaPipeline : IDisposable
     {
         List<string> flags = [];
         if (prompt.Truncated)
-        {
             flags.Add("prompt_truncated");
-        }
 
         if ((height, width) != (options.Height, options.Width))
-        {
             flags.Add("binned");
-        }
 
         if (IsTiled(height / _facts.Compression, width / _facts.Compression))
-        {
             flags.Add("tiled");
-        }
 
         if (retried)
-        {
             flags.Add("retried_fp32");
-        }
 
         return [.. flags];
     }

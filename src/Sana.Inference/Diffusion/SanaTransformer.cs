@@ -73,9 +73,7 @@ internal sealed class SanaTransformer : IDisposable
         using var scale = Repeated(guidance, latents.Shape[0]);
         List<(string, OrtValue)> inputs = [(Latents, input), (Time, time), (Mask, conditioning.Mask), .. conditioning.KeyValues];
         if (EmbedsGuidance)
-        {
             inputs.Add((Guidance, scale));
-        }
 
         using var outputs = _denoiser.Run(inputs, [Velocity], cancellationToken);
         return FloatTensor.From(outputs[0]);

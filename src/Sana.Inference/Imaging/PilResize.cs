@@ -3,12 +3,12 @@ using System.Buffers;
 namespace Sana.Inference.Imaging;
 
 /// <summary>
-/// Resizing as Pillow does it for 8-bit images, bit for bit: antialiased (the filter widens when an image shrinks), weights in fixed point, and what is between the two passes rounded to
-/// 8 bits. Preprocessing of published networks was made with it, and no other library rounds like it.
+/// Resizing as Pillow does it for 8-bit images, bit for bit: antialiased (the filter widens when an image shrinks), weights in fixed point, rounded to 8 bits between the two passes.
+/// Published networks were trained with it, and no other library rounds like it.
 /// </summary>
 internal static class PilResize
 {
-    /// <summary>Resizes an image and cuts a window out of the result; what the window does not need is never computed.</summary>
+    /// <summary>Resizes an image and crops the result to a window. Only the window is computed.</summary>
     /// <param name="image">Any size.</param>
     /// <param name="size">Width and height that the whole image becomes.</param>
     /// <param name="start">Left and top of the window.</param>
@@ -22,10 +22,10 @@ internal static class PilResize
         var columns = new ResampleWeights(image.Width, size.Width, start.Left, window.Width, filter);
         var rows = new ResampleWeights(image.Height, size.Height, start.Top, window.Height, filter);
         var ((x, right), (y, bottom)) = (columns.Range, rows.Range);
-        var source = image.Pixels.AsSpan((3 * ((y * image.Width) + x))..); // what no pass needs is left out on each side
+        var source = image.Pixels.AsSpan((3 * ((y * image.Width) + x))..); // without the pixels on each side that no pass needs
         var stride = 3 * image.Width;
 
-        // Pillow since 13: where the height loses more than twice as many pixels as the width.
+        // Since Pillow 13, the vertical pass is first where the height loses more than twice as many pixels as the width.
         if (image.Height > size.Height && image.Height - size.Height > 2 * (image.Width - size.Width))
         {
             var length = 3 * (right - x) * window.Height;
@@ -55,8 +55,8 @@ internal enum PilFilter
 }
 
 /// <summary>
-/// PIL's filter along one axis (widened by the scale when shrinking), as weights in 22-bit fixed point for a stretch of the target. Integers add up to the same in any order,
-/// so a pass over them may be laid out as the processor likes it and still give PIL's bits.
+/// Pillow's filter along one axis (widened by the scale when shrinking), as weights in 22-bit fixed point for a part of the target. Sums of integers do not depend on their order,
+/// so a pass may use vectors and still give Pillow's bits.
 /// </summary>
 internal sealed class ResampleWeights
 {
@@ -88,7 +88,7 @@ internal sealed class ResampleWeights
         }
     }
 
-    /// <summary>Weights of a target pixel; those behind <see cref="Used"/> are 0.</summary>
+    /// <summary>Room for the weights of one target pixel; those behind <see cref="Used"/> are 0.</summary>
     public int Taps { get; }
 
     /// <summary>First source pixel of each target pixel.</summary>
@@ -103,7 +103,8 @@ internal sealed class ResampleWeights
     /// <summary>The source pixels that any target pixel needs: first, and the one behind the last.</summary>
     public (int Start, int End) Range => (First[0], First[^1] + Used[^1]);
 
-    public ReadOnlySpan<int> Of(int target) => Values.AsSpan(target * Taps, Used[target]);
+    /// <summary>The weights of one target pixel.</summary>
+    public ReadOnlySpan<int> For(int target) => Values.AsSpan(target * Taps, Used[target]);
 
     private static void Fill(Func<double, double> weigh, Span<double> exact, int first, double center, double narrow, Span<int> weights)
     {

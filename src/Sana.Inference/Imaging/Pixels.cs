@@ -2,19 +2,13 @@ using System.Numerics.Tensors;
 
 namespace Sana.Inference.Imaging;
 
-/// <summary>Between the autoencoder's planes, [3, height, width] in about −1…1, and 8-bit pixels.</summary>
+/// <summary>Converts between the autoencoder's planes, [3, height, width] around −1…1, and 8-bit pixels.</summary>
 internal static class Pixels
 {
     private static readonly float[] Levels = [.. Enumerable.Range(0, 256).Select(level => (level / 127.5f) - 1)];
 
-    /// <summary>Decoded planes to pixels: x / 2 + 0.5, cut to 0…1, times 255, half to even.</summary>
-    /// <param name="decoded">Finite; what is not a number would come out black, so ask <see cref="OutputGuard"/> first.</param>
-    /// <param name="height">Rows of each plane.</param>
-    /// <param name="width">Values in a row.</param>
-    public static RgbImage FromDecoded(ReadOnlySpan<float> decoded, int height, int width) => FromDecoded(decoded, height, width, height, width);
-
-    /// <summary>The same, resized to cover a target size and cropped to its centre before values are cut and rounded.</summary>
-    /// <param name="decoded">One image, finite.</param>
+    /// <summary>Decoded planes to pixels: resized to cover the target size and cropped to its centre, then x / 2 + 0.5, clamped to 0…1, times 255, rounded half to even.</summary>
+    /// <param name="decoded">One image, finite: NaN would become black, so check with <see cref="OutputGuard"/> first.</param>
     /// <param name="height">Rows of each plane.</param>
     /// <param name="width">Values in a row.</param>
     /// <param name="targetHeight">Rows of the image.</param>
@@ -43,9 +37,7 @@ internal static class Pixels
                 ToLevels(row, levels);
                 var line = pixels.AsSpan(3 * y * targetWidth, 3 * targetWidth);
                 for (var x = 0; x < levels.Length; x++)
-                {
                     line[(3 * x) + channel] = levels[x];
-                }
             }
         }
 
@@ -70,7 +62,7 @@ internal static class Pixels
         }
     }
 
-    // A row at a time: the passes stay in the first-level cache.
+    // One row at a time, so that it stays in the first-level cache.
     private static void ToLevels(Span<float> row, Span<byte> levels)
     {
         TensorPrimitives.Multiply(row, 0.5f, row);
@@ -114,8 +106,8 @@ internal sealed class PixelLevels
 }
 
 /// <summary>
-/// Enlarges or shrinks planes of decoded pixels until they cover a target size, then cuts its centre: bilinear, half-pixel centres, no antialiasing, as PyTorch's
-/// <c>interpolate(mode="bilinear", align_corners=False)</c> does. It gives one row at a time, so no resized copy of a large image is ever held.
+/// Resizes planes of decoded pixels to cover a target size, then crops to its centre: bilinear, half-pixel centres, no antialiasing, as PyTorch's
+/// <c>interpolate(mode="bilinear", align_corners=False)</c>. It gives one row at a time, so there is no resized copy of the image.
 /// </summary>
 internal sealed class ResizeAndCrop
 {
@@ -123,7 +115,7 @@ internal sealed class ResizeAndCrop
     private readonly Axis _columns;
     private readonly float[] _blend;
 
-    /// <summary>Lays out the sampling; all sizes in pixels, 1 or more. One instance serves one thread.</summary>
+    /// <summary>Computes the sampling positions. All sizes are in pixels, 1 or more. For one thread at a time.</summary>
     public ResizeAndCrop(int height, int width, int targetHeight, int targetWidth)
     {
         var scale = Math.Max((double)targetHeight / height, (double)targetWidth / width);
@@ -147,9 +139,7 @@ internal sealed class ResizeAndCrop
 
         var (first, second, weights) = (_columns.First, _columns.Second, _columns.Weight);
         for (var x = 0; x < row.Length; x++)
-        {
             row[x] = (_blend[first[x]] * (1 - weights[x])) + (_blend[second[x]] * weights[x]);
-        }
     }
 
     /// <summary>For each target position: the two source positions it lies between and the weight of the second.</summary>
@@ -162,7 +152,7 @@ internal sealed class ResizeAndCrop
             Weight = new float[target];
 
             var crop = (resized - target) / 2;
-            var scale = (float)source / resized;      // float32, as the reference computes positions
+            var scale = (float)source / resized;      // positions are float32, as in PyTorch
             for (var i = 0; i < target; i++)
             {
                 var position = Math.Max(0, (scale * (i + crop + 0.5f)) - 0.5f);

@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Sana.Inference.Imaging;
 
-/// <summary>The two passes of PIL's resize over interleaved 8-bit RGB, each rounded to 8 bit. On processors with AVX2 they run in vectors, elsewhere in plain code, with the same bits.</summary>
+/// <summary>The two passes of Pillow's resize over interleaved 8-bit RGB, each rounded to 8 bits. They use AVX2 where the processor has it and plain code elsewhere, with the same results.</summary>
 internal static class ResamplePasses
 {
     private const int Half = 1 << (ResampleWeights.Bits - 1);
@@ -32,7 +32,7 @@ internal static class ResamplePasses
                 continue;
             }
 
-            // Vectors read past the row, with weights of 0: into the next one, or, for the last ones, into a copy with room behind it.
+            // Vectors read past the end of the row, with weights of 0. For the last rows they read a copy that has room for this.
             var readable = source[(y * stride)..];
             if (readable.Length < row.Length + packed.Overrun)
             {
@@ -56,7 +56,7 @@ internal static class ResamplePasses
     {
         for (var y = 0; y < weights.First.Length; y++)
         {
-            var taps = weights.Of(y);
+            var taps = weights.For(y);
             var rows = source[((weights.First[y] - top) * stride)..];
             var row = target.Slice(y * width, width);
             var x = vectors && Avx2.IsSupported ? Blocks(rows, stride, taps, row) : 0;
@@ -69,7 +69,7 @@ internal static class ResamplePasses
         }
     }
 
-    // Sixteen bytes of the row at a time; returns how far it came.
+    // Sixteen bytes of the row at a time; returns how many bytes were done.
     private static int Blocks(ReadOnlySpan<byte> rows, int stride, ReadOnlySpan<int> taps, Span<byte> target)
     {
         ref var source = ref MemoryMarshal.GetReference(rows);
@@ -97,7 +97,7 @@ internal static class ResamplePasses
     {
         for (var x = 0; x < weights.First.Length; x++)
         {
-            var taps = weights.Of(x);
+            var taps = weights.For(x);
             var pixels = row[(3 * (weights.First[x] - left))..];
             var (red, green, blue) = (Half, Half, Half);
             for (var t = 0; t < taps.Length; t++)
@@ -116,15 +116,15 @@ internal static class ResamplePasses
 }
 
 /// <summary>
-/// Weights of the horizontal pass, laid out for a product of 16-bit pairs: a weight of 24 bits is split into high · 2¹¹ + low, four pixels are taken at a time, and their sums are put together
-/// at the end. Exact, because all of it is integers.
+/// Weights of the horizontal pass, arranged for products of 16-bit pairs: a weight of 24 bits is split into high · 2¹¹ + low, four pixels are read at a time, and the two sums are combined at
+/// the end. The result is exact, because all numbers are integers.
 /// </summary>
 internal sealed class PackedWeights
 {
     private const int Low = 11;
     private const int Group = 4; // pixels
 
-    // r0 r1 g0 g1 b0 b1 of the pixels 0 and 1, and of 2 and 3, each byte widened to 16 bit; 255 gives 0.
+    // r0 r1 g0 g1 b0 b1 of the pixels 0 and 1, and of 2 and 3, each byte widened to 16 bits; 255 gives 0.
     private static readonly Vector256<byte> _pairs = Vector256.Create(
         0, 255, 3, 255, 1, 255, 4, 255, 2, 255, 5, 255, 255, 255, 255, 255,
         6, 255, 9, 255, 7, 255, 10, 255, 8, 255, 11, 255, 255, 255, 255, (byte)255);
@@ -141,22 +141,22 @@ internal sealed class PackedWeights
         Span<int> four = stackalloc int[Group];
         for (var i = 0; i < _high.Length; i++)
         {
-            var taps = weights.Of(i / _groups);
+            var taps = weights.For(i / _groups);
             var from = Math.Min(i % _groups * Group, taps.Length);
             var rest = taps[from..Math.Min(from + Group, taps.Length)];
             four.Clear();
             rest.CopyTo(four);
-            _high[i] = Lay(four[0] >> Low, four[1] >> Low, four[2] >> Low, four[3] >> Low);
-            _low[i] = Lay(four[0] & Mask, four[1] & Mask, four[2] & Mask, four[3] & Mask);
+            _high[i] = Pairs(four[0] >> Low, four[1] >> Low, four[2] >> Low, four[3] >> Low);
+            _low[i] = Pairs(four[0] & Mask, four[1] & Mask, four[2] & Mask, four[3] & Mask);
         }
     }
 
-    /// <summary>Bytes that are read behind the end of a row.</summary>
+    /// <summary>Bytes that are read past the end of a row.</summary>
     public int Overrun => (3 * Group * _groups) + Vector128<byte>.Count;
 
     private static int Mask => (1 << Low) - 1;
 
-    /// <summary>One row into a target with 1 byte to spare: each pixel is written with a fourth byte, which the next one covers.</summary>
+    /// <summary>Resamples one row. Each pixel is written with a fourth byte, which the next pixel overwrites, so the target has one byte more.</summary>
     public void Run(ReadOnlySpan<byte> row, int[] first, int left, Span<byte> target)
     {
         ref var source = ref MemoryMarshal.GetReference(row);
@@ -180,7 +180,7 @@ internal sealed class PackedWeights
         }
     }
 
-    private static Vector256<short> Lay(int a, int b, int c, int d)
+    private static Vector256<short> Pairs(int a, int b, int c, int d)
     {
         var (first, second) = ((b << 16) | (a & 0xFFFF), (d << 16) | (c & 0xFFFF));
         return Vector256.Create(first, first, first, 0, second, second, second, 0).AsInt16();

@@ -13,9 +13,7 @@ internal sealed class OnnxModel : IDisposable
 
     /// <summary>What the graph builder wrote into the graph about its checkpoint.</summary>
     public GraphMetadata Metadata => new(_source, _session.ModelMetadata.CustomMetadataMap);
-
     public IReadOnlyList<string> Inputs => _session.InputNames;
-
     public IReadOnlyList<string> Outputs => _session.OutputNames;
 
     /// <summary>Loads a graph from a file.</summary>
@@ -26,9 +24,7 @@ internal sealed class OnnxModel : IDisposable
     public static OnnxModel Load(string file, OnnxModelOptions options, params ReadOnlySpan<string> contract)
     {
         if (!File.Exists(file))
-        {
             throw new InferenceException($"{file} is missing; run `sana build` on the checkpoint.");
-        }
 
         var folder = Path.GetDirectoryName(Path.GetFullPath(file))!;
         var network = HasLinkedWeights(folder) ? Load(ReadGraph(file), folder, options) : Open(file, options);
@@ -128,9 +124,12 @@ internal sealed class OnnxModel : IDisposable
 
 /// <summary>How a network is loaded.</summary>
 /// <param name="Device">Where it runs.</param>
-/// <param name="Threads">Threads for one node; 0 takes every core.</param>
+/// <param name="Threads">Threads for one node, 0…1024; 0 takes every core.</param>
 /// <param name="KeepMemory">Keep the memory of activations between runs: faster for a graph that runs many times, a waste for one that runs once.</param>
-internal sealed record OnnxModelOptions(Device Device, int Threads, bool KeepMemory);
+internal sealed record OnnxModelOptions(Device Device, int Threads, bool KeepMemory)
+{
+    public int Threads { get; } = Threads is >= 0 and <= 1024 ? Threads : throw new InferenceException($"Threads {Threads} is not in 0…1024; use 0 for every core.");
+}
 
 /// <summary>What the graph builder read from a checkpoint's configs and wrote into a graph.</summary>
 /// <param name="source">How messages name the graph.</param>

@@ -5,8 +5,8 @@ using System.Text;
 namespace Sana.Inference.Text;
 
 /// <summary>
-/// CLIP's normalisation and its splitting pattern <c>'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+</c>. Not a Regex: .NET's works on UTF-16 units, where a letter outside the
-/// basic plane is no letter.
+/// CLIP's normalizer and its splitting pattern <c>'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+</c>. Not a Regex, because .NET's
+/// works on UTF-16 units, where a letter outside the basic plane is not a letter.
 /// </summary>
 internal static class ClipPreTokenizer
 {
@@ -43,7 +43,7 @@ internal static class ClipPreTokenizer
             {
                 if (SpecialAt(rest) is var special && special > 0)
                 {
-                    // Typed in capitals it is no special token any more, but the pattern still keeps it from the punctuation after it.
+                    // A special token in capitals is ordinary text, but the pattern still separates it from the punctuation after it.
                     words.AddRange(start..(start + 2), (start + 2)..(start + special - 2));
                     (start, length) = (start + special - 2, 2);
                 }

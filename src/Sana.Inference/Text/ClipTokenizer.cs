@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Sana.Inference.Text;
 
-/// <summary>Text to ids by a CLIP checkpoint's own files, as transformers' CLIPTokenizer does it. Immutable: any number of threads may use one.</summary>
+/// <summary>Text to ids by a CLIP checkpoint's own files, as transformers' CLIPTokenizer does it. Any number of threads may use one instance.</summary>
 public sealed class ClipTokenizer
 {
     private readonly ClipTokenizerFiles _files;
@@ -19,18 +19,18 @@ public sealed class ClipTokenizer
     /// <summary>The id that ends every text; the network's output there is the text's embedding.</summary>
     public int EndId => _files.EndId;
 
-    /// <summary>The id behind the end token: the end token itself, or that of <c>!</c>.</summary>
+    /// <summary>The id of the padding after the end token: the end token itself, or that of <c>!</c>.</summary>
     public int PadId => _files.PadId;
 
     /// <summary>Highest id + 1.</summary>
     internal int VocabularySize => _files.VocabularySize;
 
-    /// <summary>Reads <c>vocab.json</c> and <c>merges.txt</c>, or else <c>tokenizer.json</c>, and what is there of <c>tokenizer_config.json</c>, <c>special_tokens_map.json</c> and <c>config.json</c>.</summary>
+    /// <summary>Reads <c>vocab.json</c> and <c>merges.txt</c>, or else <c>tokenizer.json</c>, and <c>tokenizer_config.json</c>, <c>special_tokens_map.json</c> and <c>config.json</c> where they exist.</summary>
     /// <param name="folder">The checkpoint's folder.</param>
     /// <exception cref="InferenceException">A file is missing, broken, too big or of another kind of tokenizer.</exception>
     public static ClipTokenizer Load(string folder) => new(ClipTokenizerFiles.Load(folder));
 
-    /// <summary>The ids of the text, cut to the context with the end token kept, and padded.</summary>
+    /// <summary>The ids of the text, truncated to the context with the end token kept, and padded.</summary>
     /// <param name="text">At most 1,000,000 characters; a lone surrogate counts as U+FFFD.</param>
     /// <exception cref="InferenceException">The text is too long.</exception>
     public ClipTokens Encode(string text)
@@ -83,17 +83,17 @@ public sealed class ClipTokenizer
 
 /// <summary>A text as CLIP's text network reads it.</summary>
 /// <param name="Ids">Start token, text, end token, padding: as many as the context has positions (77).</param>
-/// <param name="Tokens">Ids that the whole text has, start and end token included, before any cut.</param>
+/// <param name="Tokens">Ids of the whole text before truncation, start and end token included.</param>
 public sealed record ClipTokens(int[] Ids, int Tokens)
 {
-    /// <summary>The end of the text was cut; the end token is still there.</summary>
+    /// <summary>The text was truncated; the end token is still there.</summary>
     public bool Truncated => Tokens > Ids.Length;
 
     /// <summary>How many leading <see cref="Ids"/> are not padding.</summary>
     public int Length => Math.Min(Tokens, Ids.Length);
 }
 
-/// <summary>What a CLIP checkpoint's files say about its tokenizer.</summary>
+/// <summary>The tokenizer as a CLIP checkpoint's files describe it.</summary>
 internal sealed class ClipTokenizerFiles
 {
     private const string WordEnd = "</w>";
@@ -132,15 +132,11 @@ internal sealed class ClipTokenizerFiles
 
     public BytePairMerges Merges { get; }
 
-    /// <summary>Start, end, padding and unknown token: typed in a text they become their ids.</summary>
+    /// <summary>Start, end, padding and unknown token. In a text they become their ids.</summary>
     public AddedTokens SpecialTokens { get; }
-
     public int StartId { get; }
-
     public int EndId { get; }
-
     public int PadId { get; }
-
     public int ContextLength { get; }
 
     /// <summary>Highest id + 1.</summary>
@@ -162,7 +158,7 @@ internal sealed class ClipTokenizerFiles
     {
         var vocabulary = CheckpointFile.Parsing(vocab, () => Vocabulary.Parse(CheckpointFile.Read(vocab, CheckpointFile.MaxVocabularyBytes), vocab, "the file"));
         var merges = BytePairMerges.ParseLines(CheckpointFile.Read(lines, CheckpointFile.MaxVocabularyBytes).Span, vocabulary, lines);
-        return Settled(folder, vocabulary, merges);
+        return Create(folder, vocabulary, merges);
     }
 
     private static ClipTokenizerFiles FromTokenizer(string folder)
@@ -181,16 +177,16 @@ internal sealed class ClipTokenizerFiles
                 read.AddOrConfirm(token.Get("content").Text(), token.Get("id").Integer(), $"\"{token.Key}\"");
             return (read, BytePairMerges.Parse(Require(model, "merges"), read, path, "\"model.merges\""));
         });
-        return Settled(folder, vocabulary, merges);
+        return Create(folder, vocabulary, merges);
 
         ReadOnlyMemory<byte> Require(Dictionary<string, ReadOnlyMemory<byte>> parts, string key) =>
             parts.TryGetValue(key, out var part) ? part : throw new InferenceException($"{path}: the key \"{key}\" is missing; download the checkpoint again.");
     }
 
-    private static ClipTokenizerFiles Settled(string folder, Vocabulary vocabulary, BytePairMerges merges) =>
+    private static ClipTokenizerFiles Create(string folder, Vocabulary vocabulary, BytePairMerges merges) =>
         CheckpointFile.Parsing(folder, () => new ClipTokenizerFiles(vocabulary, merges, folder));
 
-    /// <summary>A number of positions; null when it is not there, or so large that it means none ("model_max_length": 1e30).</summary>
+    /// <summary>A number of positions; null when it is missing, or so large that it means no limit ("model_max_length": 1e30).</summary>
     private static int? Length(JsonPart? settings, string name)
     {
         if (settings?.Find(name) is not { } length) return null;

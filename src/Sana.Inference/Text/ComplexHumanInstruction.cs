@@ -3,12 +3,12 @@ using System.Text;
 
 namespace Sana.Inference.Text;
 
-/// <summary>The instruction (CHI) that stands before every positive prompt and asks the text encoder for a richer reading of it.</summary>
+/// <summary>The complex human instruction (CHI): text before every positive prompt that asks for a more detailed one, which gives better embeddings.</summary>
 public sealed class ComplexHumanInstruction
 {
     private const string FileName = "complex_human_instruction.json";
 
-    /// <summary>The published one has 208 tokens; every prompt pays for it.</summary>
+    /// <summary>The published one has 208 tokens. Every prompt attends to all of them.</summary>
     private const int MaxInstructionTokens = 4096;
 
     private readonly GemmaTokenizer _tokenizer;
@@ -21,7 +21,7 @@ public sealed class ComplexHumanInstruction
             throw new InferenceException($"{source} has {tokens:N0} tokens, the limit is {MaxInstructionTokens:N0}; shorten it.");
     }
 
-    /// <summary>The instruction's text; a prompt is joined to it directly.</summary>
+    /// <summary>The instruction's text; the prompt follows without a separator.</summary>
     public string Text { get; }
 
     /// <summary>The instruction's ids, <c>&lt;bos&gt;</c> included.</summary>
@@ -31,11 +31,11 @@ public sealed class ComplexHumanInstruction
     public int Tokens => Ids.Length;
 
     /// <summary>
-    /// Tokens of instruction and prompt together: 300 for the prompt, less 2 for what the instruction's count has already, its <c>&lt;bos&gt;</c> and its last token, with which the prompt's first merges.
+    /// Tokens of instruction and prompt together: the instruction's and 300, less 2 as in diffusers: the <c>&lt;bos&gt;</c>, and the instruction's last token, with which the prompt's first merges.
     /// </summary>
     public int MaxTokens => Tokens + TextTokens.MaxPlain - 2;
 
-    /// <summary>The instruction of a checkpoint: its <c>complex_human_instruction.json</c> (a list of lines), or else the published one. Null when that list is empty: prompts go without.</summary>
+    /// <summary>The instruction of a checkpoint: its <c>complex_human_instruction.json</c> (a list of lines), or else the published one. Null when that list is empty: then prompts have no instruction.</summary>
     /// <param name="checkpointFolder">The folder that has <c>model_index.json</c>.</param>
     /// <param name="tokenizer">The tokenizer of that checkpoint.</param>
     /// <exception cref="InferenceException">The file is broken, or there is none and the vocabulary is not the one that the published instruction is for.</exception>
@@ -50,7 +50,7 @@ public sealed class ComplexHumanInstruction
         return text.Length == 0 ? null : new ComplexHumanInstruction(text, tokenizer, path);
     }
 
-    /// <summary>Cleans the prompt and tokenises it with the instruction as one string, because the two merge where they meet.</summary>
+    /// <summary>Cleans the prompt and tokenises it with the instruction as one string, because tokens may merge where the two meet.</summary>
     /// <exception cref="InferenceException">The text is too long: 1,000,000 characters with the instruction.</exception>
     public TextTokens Encode(string prompt)
     {
@@ -60,7 +60,7 @@ public sealed class ComplexHumanInstruction
     }
 }
 
-/// <summary>The instruction of the published Sana checkpoints, kept as ids of Gemma's vocabulary and spelled out with the checkpoint's own.</summary>
+/// <summary>The instruction of the published Sana checkpoints: ids of Gemma's vocabulary, decoded with the checkpoint's vocabulary.</summary>
 internal static class PublishedInstruction
 {
     private const string Sha256 = "48290080bb4fd4a264bdc81d0647ac0221359a36506e2b3e954616d6cb48c3da";
@@ -78,7 +78,7 @@ internal static class PublishedInstruction
         235248,
     ];
 
-    /// <exception cref="InferenceException">The vocabulary is another one, in which the ids say something else.</exception>
+    /// <exception cref="InferenceException">The vocabulary is another one, in which the ids have other texts.</exception>
     public static string Text(GemmaTokenizer tokenizer, string missingFile)
     {
         var text = tokenizer.VocabularySize > _ids.Max() ? tokenizer.Decode(_ids) : "";

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Sana.Inference.Text;
 
-/// <summary>What a Gemma <c>tokenizer.json</c> says, checked: what the rules here cannot follow is refused, never guessed.</summary>
+/// <summary>A Gemma <c>tokenizer.json</c>, checked. A file that asks for something which is not implemented here is refused.</summary>
 internal sealed class GemmaTokenizerFile
 {
     private const string Fix = "use the checkpoint's own tokenizer.json";
@@ -39,19 +39,15 @@ internal sealed class GemmaTokenizerFile
     }
 
     public Vocabulary Vocabulary { get; }
-
     public BytePairMerges Merges { get; }
-
     public TextNormalizer Normalizer { get; }
 
-    /// <summary>Tokens that are looked for in the text as typed.</summary>
+    /// <summary>Tokens that are found in the text before normalisation.</summary>
     public AddedTokens RawTokens { get; }
 
-    /// <summary>Tokens that are looked for after normalisation.</summary>
+    /// <summary>Tokens that are found after normalisation.</summary>
     public AddedTokens NormalisedTokens { get; }
-
     public TokenTemplate Template { get; }
-
     public int PadId { get; }
 
     /// <summary>Null when a character that is neither in the vocabulary nor expressible in bytes is dropped.</summary>
@@ -100,7 +96,7 @@ internal sealed class GemmaTokenizerFile
         foreach (var item in tokens?.Items() ?? [])
         {
             var content = item.Get("content").Text();
-            if (content.Length == 0) continue; // matches nothing; the tokenizers library passes over it too
+            if (content.Length == 0) continue; // matches nothing; the tokenizers library skips it too
             var id = item.Get("id").Integer();
             Vocabulary.AddOrConfirm(content, id, $"\"{item.Key}\"");
 
@@ -113,7 +109,7 @@ internal sealed class GemmaTokenizerFile
         return (new AddedTokens(raw), new AddedTokens(normalised));
     }
 
-    /// <summary>Gemma merges across words. Some of its files carry a split at " " that never matches, because the normalizer has replaced every space.</summary>
+    /// <summary>Gemma merges across words. Some of its files have a split at " " that never matches, because the normalizer has replaced every space.</summary>
     private void RefuseSplits(JsonPart? splitter)
     {
         if (splitter is not { } part) return;
@@ -132,7 +128,7 @@ internal sealed class GemmaTokenizerFile
     }
 }
 
-/// <summary>The ids that stand before and after every text: for Gemma <c>&lt;bos&gt;</c> before it.</summary>
+/// <summary>The ids before and after every text: for Gemma <c>&lt;bos&gt;</c> before it.</summary>
 internal sealed record TokenTemplate(int[] Before, int[] After)
 {
     private const int MaxIds = 16;
@@ -179,7 +175,7 @@ internal sealed record TokenTemplate(int[] Before, int[] After)
 /// <summary>The "normalizer" of a Gemma tokenizer.json: nothing, a replacement of a fixed string, or a sequence of these.</summary>
 internal sealed class TextNormalizer
 {
-    /// <summary>Published files have one step; a few allow for variants and bound what a hostile file can multiply.</summary>
+    /// <summary>Published files have one step. The limit bounds how long a hostile file can make the text.</summary>
     private const int MaxSteps = 8;
 
     private readonly List<Step> _steps = [];
@@ -189,7 +185,7 @@ internal sealed class TextNormalizer
         if (normalizer is { } part) Add(part);
     }
 
-    /// <summary>True when no text that comes out holds the string, so that splitting at it does nothing.</summary>
+    /// <summary>True when no normalised text contains the string, so that a split at it does nothing.</summary>
     public bool Removes(string text)
     {
         var removed = _steps.FindLastIndex(step => step.Pattern == text);
@@ -210,7 +206,7 @@ internal sealed class TextNormalizer
         return text;
     }
 
-    /// <summary>The reverse, as far as there is one: a typed "▁" comes back as a space.</summary>
+    /// <summary>The reverse, as far as there is one: a "▁" in the original text becomes a space.</summary>
     public string Undo(string text)
     {
         foreach (var step in Enumerable.Reverse(_steps))

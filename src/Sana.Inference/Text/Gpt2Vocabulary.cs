@@ -6,7 +6,7 @@ namespace Sana.Inference.Text;
 internal sealed class Gpt2Vocabulary
 {
     private const string EndOfText = "<|endoftext|>";
-    private const string Unknown = "\uFFFD"; // what Unicode has for what cannot be read; a check of captions finds it
+    private const string Unknown = "\uFFFD"; // the replacement character; the checks of captions find it
 
     private readonly Vocabulary _vocabulary;
     private readonly HashSet<int> _special;
@@ -27,16 +27,14 @@ internal sealed class Gpt2Vocabulary
         return File.Exists(path) ? FromVocab(path, Path.Combine(folder, "added_tokens.json")) : FromTokenizer(folder);
     }
 
-    /// <summary>The text of a caption: special tokens left out, white space at both ends too. Bytes that are no UTF-8 become U+FFFD.</summary>
+    /// <summary>The text of a caption, without special tokens and without white space at both ends. Bytes that are not UTF-8 become U+FFFD.</summary>
     /// <param name="ids">In order.</param>
-    /// <param name="silent">Ids to leave out beside the vocabulary's own special ones.</param>
+    /// <param name="silent">Ids to leave out, besides the vocabulary's special tokens.</param>
     public string Decode(IReadOnlyList<int> ids, IReadOnlyCollection<int> silent)
     {
         var bytes = new List<byte>(4 * ids.Count);
         foreach (var id in ids.Where(id => !_special.Contains(id) && !silent.Contains(id)))
-        {
             bytes.AddRange(_vocabulary.Text(id) is { } token ? ByteLevelAlphabet.Bytes(token) : Encoding.UTF8.GetBytes(Unknown));
-        }
 
         return Encoding.UTF8.GetString([.. bytes]).Trim();
     }

@@ -3,10 +3,10 @@ using System.Text;
 
 namespace Sana.Inference.Text;
 
-/// <summary>What is done to a prompt before it is tokenised: lower case, ends stripped, by Python's <c>str.lower().strip()</c>.</summary>
+/// <summary>Prepares a prompt for the tokenizer: Python's <c>str.lower().strip()</c>.</summary>
 internal static class PromptCleaner
 {
-    /// <summary>Lower-cases by Unicode's full rules (İ gives i and a dot above, a final Σ gives ς) and strips Python's white space, which has U+001C…U+001F in it. Cleaning twice changes nothing.</summary>
+    /// <summary>Lower-cases by Unicode's full rules (İ gives i and a dot above, a final Σ gives ς) and strips Python's white space, which includes U+001C…U+001F. Cleaning twice changes nothing.</summary>
     /// <param name="prompt">Any text of at most 1,000,000 characters; a lone surrogate becomes U+FFFD.</param>
     /// <exception cref="InferenceException">The text is too long.</exception>
     public static string Clean(string prompt)
@@ -62,10 +62,10 @@ internal static class PromptCleaner
             (>= 0x1F130 and <= 0x1F149) or (>= 0x1F150 and <= 0x1F169) or (>= 0x1F170 and <= 0x1F189);
 }
 
-/// <summary>Text from outside as valid Unicode of bounded length, which is what all rules of this folder start from.</summary>
+/// <summary>Makes text from outside valid Unicode of limited length. All code of this folder relies on it.</summary>
 internal static class UnicodeText
 {
-    /// <summary>Ten times the longest prompt that is let in; merging stays well under a second.</summary>
+    /// <summary>Ten times the longest prompt that is accepted. Merging a text of this length takes well under a second.</summary>
     public const int MaxLength = 1_000_000;
 
     /// <summary>The text with each lone surrogate replaced by U+FFFD; the same string when there is none.</summary>

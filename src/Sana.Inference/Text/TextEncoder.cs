@@ -65,9 +65,7 @@ internal sealed class TextEncoder : IDisposable
     {
         var wide = new long[ids.Length];
         for (var i = 0; i < ids.Length; i++)
-        {
             wide[i] = ids[i];
-        }
 
         using var input = OrtValue.CreateTensorValueFromMemory(wide, [1, wide.Length]);
         return _network.Run([(Ids, input), .. _past.Zip(prefix.KeyValues)], outputs, cancellationToken);
@@ -90,9 +88,7 @@ internal sealed class TextEncoder : IDisposable
         public void Dispose()
         {
             foreach (var value in KeyValues)
-            {
                 value.Dispose();
-            }
         }
     }
 }

@@ -48,7 +48,7 @@ internal sealed class Vocabulary
         return vocabulary;
     }
 
-    /// <summary>Adds a token; one that is there already must have the same id.</summary>
+    /// <summary>Adds a token. If the vocabulary has it already, the id must be the same.</summary>
     public void AddOrConfirm(string text, int id, string key)
     {
         if (!_ids.TryGetValue(text, out var known)) Add(text, id, key);
@@ -79,15 +79,15 @@ internal sealed class Vocabulary
         new($"{_file}: {key} gives the token \"{JsonPart.Shorten(text)}\" {problem}; download the checkpoint again.");
 }
 
-/// <summary>GPT-2's letters for bytes, in which byte-level vocabularies are written: a byte that prints is itself, any other the next unused letter from U+0100 on.</summary>
+/// <summary>The alphabet of byte-level vocabularies (GPT-2's <c>bytes_to_unicode</c>): a printable byte is itself, any other is the next unused letter from U+0100 on.</summary>
 internal static class ByteLevelAlphabet
 {
-    private static readonly char[] _letters = [.. Enumerable.Range(0, 256).Select(Of)];
+    private static readonly char[] _letters = [.. Enumerable.Range(0, 256).Select(LetterOf)];
     private static readonly Dictionary<char, byte> _bytes = _letters.Select((letter, value) => (letter, (byte)value)).ToDictionary();
 
     public static char Letter(int value) => _letters[value];
 
-    /// <summary>The bytes that a token stands for; of one that is not written in these letters (added tokens), its own.</summary>
+    /// <summary>The bytes of a token. A token with other letters (an added token) is taken as UTF-8 text.</summary>
     public static byte[] Bytes(string token)
     {
         var bytes = new byte[token.Length];
@@ -99,7 +99,7 @@ internal static class ByteLevelAlphabet
         return bytes;
     }
 
-    private static char Of(int value) => Prints(value) ? (char)value : (char)(256 + Enumerable.Range(0, value).Count(other => !Prints(other)));
+    private static char LetterOf(int value) => Prints(value) ? (char)value : (char)(256 + Enumerable.Range(0, value).Count(other => !Prints(other)));
 
     private static bool Prints(int value) => value is (>= 33 and <= 126) or (>= 161 and <= 172) or >= 174;
 }
