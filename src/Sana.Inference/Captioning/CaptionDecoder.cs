@@ -33,10 +33,11 @@ internal sealed class CaptionDecoder : IDisposable
         new(OnnxModel.Load(file, options, Ids, Logits, "past_key_values.0.key", "past_key_values.0.value", "present.0.key", "present.0.value", "decoder.0.cross.k", "decoder.0.cross.v"));
 
     /// <summary>Begins one caption for each image of the encoder's keys and values. The cache owns them; the caller disposes the cache.</summary>
-    public Cache Begin(IDisposableReadOnlyCollection<OrtValue> cross)
+    public Cache Begin(IEnumerable<OrtValue> cross)
     {
-        var rows = cross[0].GetTensorTypeAndShape().Shape[0];
-        return new Cache(cross, new OwnedValues([.. _past.Select(name => Empty(rows, _network.ShapeOf(name)))]));
+        OrtValue[] images = [.. cross];
+        var rows = images[0].GetTensorTypeAndShape().Shape[0];
+        return new Cache(images, Array.ConvertAll(_past, name => Empty(rows, _network.ShapeOf(name))));
     }
 
     /// <summary>Logits [rows, vocabulary] of the token after these.</summary>
@@ -46,9 +47,10 @@ internal sealed class CaptionDecoder : IDisposable
     public FloatTensor Next(Cache cache, long[] ids, CancellationToken cancellationToken)
     {
         using var input = OrtValue.CreateTensorValueFromMemory(ids, [cache.Rows, ids.Length / cache.Rows]);
-        var outputs = _network.Run([(Ids, input), .. _past.Zip(cache.Past), .. _cross.Zip(cache.Cross)], _outputs, cancellationToken);
-        cache.Add(outputs);
-        return FloatTensor.From(outputs[0]);
+        OrtValue[] outputs = [.. _network.Run([(Ids, input), .. _past.Zip(cache.Past), .. _cross.Zip(cache.Cross)], _outputs, cancellationToken)];
+        cache.Replace(outputs[1..]);
+        using var logits = outputs[0];
+        return FloatTensor.From(logits);
     }
 
     public void Dispose() => _network.Dispose();
@@ -56,61 +58,49 @@ internal sealed class CaptionDecoder : IDisposable
     private static OrtValue Empty(long rows, int[] shape) =>
         OrtValue.CreateAllocatedTensorValue(OrtAllocator.DefaultInstance, TensorElementType.Float, [rows, shape[1], 0, shape[3]]);
 
-    /// <summary>Keys and values of the captions that are not finished: those of their images, and those of their tokens so far.</summary>
-    internal sealed class Cache(IDisposableReadOnlyCollection<OrtValue> cross, OwnedValues past) : IDisposable
+    /// <summary>Keys and values of the captions that are not finished: those of their images, and those of their tokens so far. It owns them.</summary>
+    internal sealed class Cache(OrtValue[] cross, OrtValue[] past) : IDisposable
     {
-        private IDisposable _crossOwner = cross;
-        private IDisposable _pastOwner = past;
-
-        public IReadOnlyList<OrtValue> Cross { get; private set; } = cross;
-
-        public IReadOnlyList<OrtValue> Past { get; private set; } = past.Values;
-
+        public OrtValue[] Cross { get; private set; } = cross;
+        public OrtValue[] Past { get; private set; } = past;
         public long Rows => Cross[0].GetTensorTypeAndShape().Shape[0];
 
+        /// <summary>Takes the keys and values of one token more.</summary>
+        public void Replace(OrtValue[] past)
+        {
+            Release(Past);
+            Past = past;
+        }
+
         /// <summary>Drops all captions but these.</summary>
-        public void Keep(IReadOnlyList<int> rows)
+        public void Keep(int[] rows)
         {
-            var (chosenCross, chosenPast) = (OwnedValues.CopyRows(Cross, rows), OwnedValues.CopyRows(Past, rows));
-            _crossOwner.Dispose();
-            _pastOwner.Dispose();
-            (_crossOwner, Cross) = (chosenCross, chosenCross.Values);
-            (_pastOwner, Past) = (chosenPast, chosenPast.Values);
+            Cross = CopyRows(Cross, rows);
+            Past = CopyRows(Past, rows);
         }
 
         public void Dispose()
         {
-            _crossOwner.Dispose();
-            _pastOwner.Dispose();
+            Release(Cross);
+            Release(Past);
         }
 
-        internal void Add(IDisposableReadOnlyCollection<OrtValue> outputs)
+        private static void Release(OrtValue[] values) => Array.ForEach(values, value => value.Dispose());
+
+        private static OrtValue[] CopyRows(OrtValue[] values, int[] rows)
         {
-            _pastOwner.Dispose();
-            _pastOwner = outputs;
-            Past = [.. outputs.Skip(1)]; // behind the logits
-        }
-    }
-
-    /// <summary>Values that this class allocated.</summary>
-    internal sealed record OwnedValues(OrtValue[] Values) : IDisposable
-    {
-        /// <summary>Copies some rows of each value.</summary>
-        public static OwnedValues CopyRows(IReadOnlyList<OrtValue> values, IReadOnlyList<int> rows) => new([.. values.Select(value => CopyRows(value, rows))]);
-
-        public void Dispose()
-        {
-            foreach (var value in Values)
-                value.Dispose();
+            var copies = Array.ConvertAll(values, value => CopyRows(value, rows));
+            Release(values);
+            return copies;
         }
 
-        private static OrtValue CopyRows(OrtValue value, IReadOnlyList<int> rows)
+        private static OrtValue CopyRows(OrtValue value, int[] rows)
         {
             var shape = value.GetTensorTypeAndShape().Shape;
             var source = value.GetTensorDataAsSpan<float>();
             var length = source.Length / (int)shape[0];
-            var copy = FloatTensor.Zeros([rows.Count, .. shape[1..]]);
-            for (var i = 0; i < rows.Count; i++)
+            var copy = FloatTensor.Zeros([rows.Length, .. shape[1..]]);
+            for (var i = 0; i < rows.Length; i++)
                 source.Slice(rows[i] * length, length).CopyTo(copy.Data.AsSpan(i * length));
 
             return copy.ToOrtValue();

@@ -107,6 +107,10 @@ internal readonly struct JsonPart(string file, string key, JsonElement element)
         return ranges;
     }
 
+    /// <summary>The range of a member that must be there.</summary>
+    public static ReadOnlyMemory<byte> Require(Dictionary<string, ReadOnlyMemory<byte>> ranges, string key, string file, string fix = "download the checkpoint again") =>
+        ranges.TryGetValue(key.Split('.')[^1], out var json) ? json : throw new InferenceException($"{file}: the key \"{key}\" is missing; {fix}.");
+
     /// <summary>The member of that name; null when it is missing or null.</summary>
     public JsonPart? Find(string name)
     {

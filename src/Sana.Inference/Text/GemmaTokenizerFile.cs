@@ -13,15 +13,15 @@ internal sealed class GemmaTokenizerFile
     private GemmaTokenizerFile(string path, ReadOnlyMemory<byte> json, JsonPart? config)
     {
         var parts = JsonPart.Ranges(json, path, "");
-        var model = JsonPart.Ranges(Require(parts, "model", path), path, "model");
+        var model = JsonPart.Ranges(JsonPart.Require(parts, "model", path, Fix), path, "model");
 
         if (Part("type")?.Text() is { } type && type != "BPE") throw Part("type")!.Value.Refuse($"is \"{JsonPart.Shorten(type)}\", not \"BPE\"", Fix);
         if (Part("dropout") is { } dropout && dropout.Number() != 0) throw dropout.Refuse("makes tokens random", $"set it to null or {Fix}");
         foreach (var affix in new[] { Part("continuing_subword_prefix"), Part("end_of_word_suffix") })
             if (affix is { } text && text.Text().Length > 0) throw text.Refuse("is set, which no Gemma tokenizer does", Fix);
 
-        Vocabulary = Vocabulary.Parse(Require(model, "vocab", path, "model."), path, "\"model.vocab\"");
-        Merges = BytePairMerges.Parse(Require(model, "merges", path, "model."), Vocabulary, path, "\"model.merges\"");
+        Vocabulary = Vocabulary.Parse(JsonPart.Require(model, "model.vocab", path, Fix), path, "\"model.vocab\"");
+        Merges = BytePairMerges.Parse(JsonPart.Require(model, "model.merges", path, Fix), Vocabulary, path, "\"model.merges\"");
         FusesUnknowns = Flag("fuse_unk");
         IgnoresMerges = Flag("ignore_merges");
         UnknownId = Part("unk_token") is { } unknown ? Vocabulary.Require(unknown.Text(), "\"model.unk_token\"") : null;
@@ -116,9 +116,6 @@ internal sealed class GemmaTokenizerFile
         var neverMatches = part.Text("type") == "Split" && part.Find("pattern")?.Text("String") is { } pattern && Normalizer.Removes(pattern);
         if (!neverMatches || part.Flag("invert")) throw part.Refuse("splits the text before merging, which no Gemma tokenizer does", Fix);
     }
-
-    private static ReadOnlyMemory<byte> Require(Dictionary<string, ReadOnlyMemory<byte>> parts, string key, string path, string parent = "") =>
-        parts.TryGetValue(key, out var json) ? json : throw new InferenceException($"{path}: the key \"{parent}{key}\" is missing; {Fix}.");
 
     private static JsonPart? Optional(Dictionary<string, ReadOnlyMemory<byte>> parts, string key, string path, string parent)
     {

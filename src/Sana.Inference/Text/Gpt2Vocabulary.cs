@@ -64,8 +64,8 @@ internal sealed class Gpt2Vocabulary
             var parts = JsonPart.Ranges(json, path, "");
             if (parts.TryGetValue("decoder", out var decoder) && JsonPart.Parse(decoder, path, "decoder") is { IsNull: false } kind && kind.Get("type").Text() != "ByteLevel")
                 throw kind.Get("type").Refuse("is not \"ByteLevel\", so this is no GPT-2 tokenizer", "use the checkpoint's own tokenizer.json");
-            var model = JsonPart.Ranges(Require(parts, "model"), path, "model");
-            var vocabulary = Vocabulary.Parse(Require(model, "vocab"), path, "\"model.vocab\"");
+            var model = JsonPart.Ranges(JsonPart.Require(parts, "model", path), path, "model");
+            var vocabulary = Vocabulary.Parse(JsonPart.Require(model, "model.vocab", path), path, "\"model.vocab\"");
             var special = new HashSet<int>();
             foreach (var token in parts.TryGetValue("added_tokens", out var added) ? JsonPart.Parse(added, path, "added_tokens").Items() : [])
             {
@@ -76,8 +76,5 @@ internal sealed class Gpt2Vocabulary
 
             return new Gpt2Vocabulary(vocabulary, special);
         });
-
-        ReadOnlyMemory<byte> Require(Dictionary<string, ReadOnlyMemory<byte>> parts, string key) =>
-            parts.TryGetValue(key, out var part) ? part : throw new InferenceException($"{path}: the key \"{key}\" is missing; download the checkpoint again.");
     }
 }

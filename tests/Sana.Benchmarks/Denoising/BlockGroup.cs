@@ -31,7 +31,7 @@ internal sealed class BlockGroup : IDisposable
 
     public SanaTransformerConfig Config { get; }
 
-    public Weights Weights { get; }
+    public SafetensorsWeights Weights { get; }
 
     /// <summary>Loads a graph over these weights as the pipeline loads one that runs many times.</summary>
     public OnnxModel Load(Graph graph)

@@ -5,7 +5,7 @@ using Sana.GraphBuilder.Safetensors;
 namespace Sana.Benchmarks.Denoising;
 
 /// <summary>
-/// The blocks of <see cref="GraphBuilder.Models.SanaTransformer"/> with one difference: softmax attention over all tokens in place of linear attention, on the
+/// The blocks of <see cref="GraphBuilder.Models.SanaTransformerGraph"/> with one difference: softmax attention over all tokens in place of linear attention, on the
 /// heads of the cross-attention (16 of 72), as transformers of this width have it. The text is an input, the embedding of the time is left out:
 /// neither grows with the tokens.
 /// </summary>

@@ -39,7 +39,7 @@ internal static class FullSizeCheckpoint
             stream.SetLength(8 + header.Length + end);
         }
 
-        return GraphBuilder.Safetensors.SafetensorsWeights.OpenFile(file);
+        return SafetensorsWeights.OpenFile(file);
     }
 
     public static string Config(TempFolder folder, string json)

@@ -1,6 +1,6 @@
 using Sana.Inference.Diffusion;
-using TinySana.Networks;
 using static TorchSharp.torch;
+using SanaTransformer = TinySana.Networks.SanaTransformer;
 
 namespace TinySana.Training;
 
