@@ -170,12 +170,12 @@ internal sealed class ClipTokenizerFiles
         {
             var parts = JsonPart.Ranges(json, path, "");
             var model = JsonPart.Ranges(JsonPart.Require(parts, "model", path), path, "model");
-            if (JsonPart.Parse(JsonPart.Require(model, "model.end_of_word_suffix", path), path, "model.end_of_word_suffix") is var suffix && (suffix.IsNull || suffix.Text() != WordEnd))
+            if (JsonPart.Parse(JsonPart.Require(model, "end_of_word_suffix", path), path, "model.end_of_word_suffix") is var suffix && (suffix.IsNull || suffix.Text() != WordEnd))
                 throw suffix.Refuse($"is not \"{WordEnd}\", so this is no CLIP tokenizer", "use the checkpoint's own tokenizer.json");
-            var read = Vocabulary.Parse(JsonPart.Require(model, "model.vocab", path), path, "\"model.vocab\"");
+            var read = Vocabulary.Parse(JsonPart.Require(model, "vocab", path), path, "\"model.vocab\"");
             foreach (var token in parts.TryGetValue("added_tokens", out var added) ? JsonPart.Parse(added, path, "added_tokens").Items() : [])
                 read.AddOrConfirm(token.Get("content").Text(), token.Get("id").Integer(), $"\"{token.Key}\"");
-            return (read, BytePairMerges.Parse(JsonPart.Require(model, "model.merges", path), read, path, "\"model.merges\""));
+            return (read, BytePairMerges.Parse(JsonPart.Require(model, "merges", path), read, path, "\"model.merges\""));
         });
         return Create(folder, vocabulary, merges);
     }

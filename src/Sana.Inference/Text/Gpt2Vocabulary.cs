@@ -65,7 +65,7 @@ internal sealed class Gpt2Vocabulary
             if (parts.TryGetValue("decoder", out var decoder) && JsonPart.Parse(decoder, path, "decoder") is { IsNull: false } kind && kind.Get("type").Text() != "ByteLevel")
                 throw kind.Get("type").Refuse("is not \"ByteLevel\", so this is no GPT-2 tokenizer", "use the checkpoint's own tokenizer.json");
             var model = JsonPart.Ranges(JsonPart.Require(parts, "model", path), path, "model");
-            var vocabulary = Vocabulary.Parse(JsonPart.Require(model, "model.vocab", path), path, "\"model.vocab\"");
+            var vocabulary = Vocabulary.Parse(JsonPart.Require(model, "vocab", path), path, "\"model.vocab\"");
             var special = new HashSet<int>();
             foreach (var token in parts.TryGetValue("added_tokens", out var added) ? JsonPart.Parse(added, path, "added_tokens").Items() : [])
             {
