@@ -29,16 +29,16 @@ public enum Clamp
     Off,
 }
 
-/// <summary>What a graph computes in; its inputs and outputs are float32 all the same.</summary>
+/// <summary>What a graph computes in. Its inputs and outputs are always float32.</summary>
 public enum GraphPrecision
 {
     /// <summary>32-bit float.</summary>
     Fp32,
 
-    /// <summary>IEEE half precision.</summary>
+    /// <summary>16-bit IEEE float.</summary>
     Fp16,
 
-    /// <summary>The upper half of a 32-bit float.</summary>
+    /// <summary>bfloat16: the upper 16 bits of a 32-bit float.</summary>
     Bf16,
 }
 
@@ -46,9 +46,9 @@ public enum GraphPrecision
 /// <param name="Fingerprint">SHA-256 over the configs and the headers, lengths and a sample of the weights, lower-case hex.</param>
 /// <param name="Graphs">The graphs that the checkpoint has now.</param>
 /// <param name="Written">False when they were already there.</param>
-public sealed record BuildReport(string Fingerprint, IReadOnlyList<BuiltGraph> Graphs, bool Written);
+public sealed record BuildReport(string Fingerprint, IReadOnlyList<GraphFile> Graphs, bool Written);
 
 /// <summary>One graph file.</summary>
 /// <param name="File">Path under the checkpoint's folder, with forward slashes.</param>
 /// <param name="Bytes">Its size; the weights stay in the checkpoint's own files.</param>
-public sealed record BuiltGraph(string File, long Bytes);
+public sealed record GraphFile(string File, long Bytes);

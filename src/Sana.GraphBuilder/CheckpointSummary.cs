@@ -1,4 +1,4 @@
-using Sana.GraphBuilder.Checkpoint;
+using Sana.GraphBuilder.Configs;
 using Sana.GraphBuilder.Safetensors;
 
 namespace Sana.GraphBuilder;
@@ -24,34 +24,33 @@ public sealed record CheckpointSummary(
     string ClampReason,
     IReadOnlyList<NetworkSummary> Networks)
 {
-    private const int Wide = sizeof(float);
+    private const int FloatBytes = sizeof(float);
 
-    // What the widest activations depend on.
+    // The sizes that memory depends on.
     internal (long Embedding, long Compression, long Width, long Hidden, long DecoderChannels, long Decoder) Sizes { get; init; }
 
-    /// <summary>Memory that generating needs, in bytes, estimated: weights in float32 on a processor, and the activations of the largest moment of each stage.</summary>
+    /// <summary>Memory that generating needs, in bytes, estimated: weights in float32 on a processor, and the largest activations of each stage.</summary>
     /// <param name="width">Pixels, 32…8192.</param>
     /// <param name="height">Pixels, 32…8192.</param>
-    /// <param name="batch">Images at once; guidance doubles the batch of the transformer.</param>
     /// <param name="maxUntiledPixels">Larger images are decoded in tiles of 1,024 pixels.</param>
-    public IReadOnlyList<StageMemory> MemoryFor(int width, int height, int batch = 1, int maxUntiledPixels = 1536 * 1536)
+    public IReadOnlyList<StageMemory> MemoryFor(int width, int height, int maxUntiledPixels)
     {
         long pixels = (long)width * height, tokens = pixels / (Sizes.Compression * Sizes.Compression);
         var decoded = pixels > maxUntiledPixels ? 1024L * 1024 : pixels;
 
-        // The widest moment of a block is Mix-FFN: up-projection, activation and depthwise output side by side. That of the decoder is its last stage: input, two convolutions, shortcut.
-        var step = 2L * batch * tokens * ((3 * Sizes.Hidden) + (4 * Sizes.Width)) * Wide;
-        var decode = (4 * Sizes.DecoderChannels * decoded * Wide) + (3 * pixels * Wide);
+        // A block needs most in Mix-FFN: up-projection, activation and depthwise output at once. The decoder needs most in its last stage: input, two convolutions, shortcut.
+        var step = 2L * tokens * ((3 * Sizes.Hidden) + (4 * Sizes.Width)) * FloatBytes;
+        var decode = (4 * Sizes.DecoderChannels * decoded * FloatBytes) + (3 * pixels * FloatBytes);
         return
         [
-            // Rows of the embedding are read from the mapped file as they are needed.
-            new StageMemory("text_encoder", (Networks[0].Parameters - Sizes.Embedding) * Wide, 0),
-            new StageMemory("transformer", Networks[1].Parameters * Wide, step),
-            new StageMemory("vae", Sizes.Decoder * Wide, decode),
+            // Rows of the embedding are read from the mapped file when they are needed.
+            new StageMemory("text_encoder", (Networks[0].Parameters - Sizes.Embedding) * FloatBytes, 0),
+            new StageMemory("transformer", Networks[1].Parameters * FloatBytes, step),
+            new StageMemory("vae", Sizes.Decoder * FloatBytes, decode),
         ];
     }
 
-    internal static CheckpointSummary Of(CheckpointFiles files) => new(
+    internal static CheckpointSummary From(SanaFiles files) => new(
         files.Name,
         files.Index.ClassName,
         files.Scheduler.ClassName,
@@ -61,9 +60,9 @@ public sealed record CheckpointSummary(
         files.Clamp.On,
         files.Clamp.Reason,
         [
-            NetworkSummary.Of("text_encoder", files.TextEncoderWeights),
-            NetworkSummary.Of("transformer", files.TransformerWeights),
-            NetworkSummary.Of("vae", files.AutoencoderWeights),
+            NetworkSummary.From("text_encoder", files.TextEncoderWeights),
+            NetworkSummary.From("transformer", files.TransformerWeights),
+            NetworkSummary.From("vae", files.AutoencoderWeights),
         ])
     {
         Sizes = (
@@ -72,7 +71,7 @@ public sealed record CheckpointSummary(
             files.Transformer.Width,
             2L * files.Transformer.FeedForwardWidth,
             files.Autoencoder.Decoder[0].Channels,
-            AutoencoderDCTensors.OfDecoder(files.Autoencoder).Sum(tensor => tensor.Elements)),
+            AutoencoderDCTensors.Decoder(files.Autoencoder).Sum(tensor => tensor.Elements)),
     };
 }
 
@@ -84,7 +83,7 @@ public sealed record CheckpointSummary(
 /// <param name="Files">Names of its files.</param>
 public sealed record NetworkSummary(string Name, long Parameters, long Bytes, string StoredAs, IReadOnlyList<string> Files)
 {
-    internal static NetworkSummary Of(string name, Weights weights) => new(
+    internal static NetworkSummary From(string name, SafetensorsWeights weights) => new(
         name,
         weights.Entries.Sum(e => e.Shape.Aggregate(1L, (product, d) => product * d)),
         weights.Files.Sum(f => f.Length),

@@ -1,4 +1,6 @@
-using Sana.GraphBuilder.Checkpoint;
+using Sana.GraphBuilder.Configs;
+using Sana.GraphBuilder.Models;
+using Sana.GraphBuilder.Safetensors;
 
 namespace Sana.GraphBuilder;
 
@@ -7,7 +9,7 @@ public static class ClipCheckpoint
 {
     /// <summary>Writes <c>vision_model.onnx</c> and <c>text_model.onnx</c> beside the weights, unless they are there and belong to these files.</summary>
     /// <param name="checkpoint">The folder that holds <c>config.json</c>, <c>preprocessor_config.json</c> and <c>model.safetensors</c> or its shards.</param>
-    /// <param name="options">How; a variant that a former build was asked for is kept where this leaves it open. There is nothing to clamp, and precision is float32.</param>
+    /// <param name="options">How to build; without a variant, that of the last build. There is nothing to clamp, and precision is float32.</param>
     /// <exception cref="CheckpointException">The checkpoint is incomplete, damaged or of another kind, or its folder cannot be written.</exception>
     public static BuildReport Build(string checkpoint, BuildOptions options)
     {
@@ -20,19 +22,121 @@ public static class ClipCheckpoint
             Folder = files.Folder,
             Fingerprint = files.Fingerprint,
             Weights = files.Weights.Files,
-            Facts = files.Facts,
+            Metadata = files.Metadata,
             Graphs =
             [
-                ("vision_model.onnx", () => SanaGraphs.ClipVision(files.Config, files.Weights)),
-                ("text_model.onnx", () => SanaGraphs.ClipText(files.Config, files.Weights)),
+                ("vision_model.onnx", () => ClipGraphs.Vision(files.Config, files.Weights)),
+                ("text_model.onnx", () => ClipGraphs.Text(files.Config, files.Weights)),
             ],
         }.Write(record, options);
     }
 
     /// <summary>What is in a checkpoint and what it will need.</summary>
     /// <exception cref="CheckpointException">The checkpoint is incomplete, damaged or of another kind.</exception>
-    public static ClipSummary Describe(string checkpoint, BuildOptions? options = null) => ClipSummary.Of(ClipFiles.Open(checkpoint, options ?? new BuildOptions()));
+    public static ClipSummary Describe(string checkpoint) => ClipSummary.From(ClipFiles.Open(checkpoint, new BuildOptions()));
 
-    /// <summary>Whether a folder holds a CLIP checkpoint: a <c>config.json</c> and, other than a pipeline, no <c>model_index.json</c>.</summary>
+    /// <summary>Whether a folder holds a CLIP checkpoint: it has a <c>config.json</c> and, unlike a pipeline's folder, no <c>model_index.json</c>.</summary>
     public static bool IsIn(string checkpoint) => File.Exists(Path.Combine(checkpoint, "config.json")) && !File.Exists(Path.Combine(checkpoint, "model_index.json"));
+}
+
+/// <summary>What is in a CLIP checkpoint.</summary>
+/// <param name="Name">Of its folder; <c>owner/name</c> in the Hugging Face cache.</param>
+/// <param name="ImageSize">Side of the image that it reads, in pixels.</param>
+/// <param name="ContextLength">Longest text in tokens, start and end included.</param>
+/// <param name="ProjectionDim">Width of the embeddings.</param>
+/// <param name="HiddenAct">Activation of the image tower: <c>quick_gelu</c> or <c>gelu</c>.</param>
+/// <param name="Fingerprint">SHA-256 over configs, tokenizer and the headers, lengths and a sample of the weights, lower-case hex.</param>
+/// <param name="Towers">Image tower, text tower.</param>
+/// <param name="StoredAs">Element types of the weights, as in <c>F32</c>.</param>
+/// <param name="Bytes">Of the weights' files.</param>
+/// <param name="Files">Names of the weights' files.</param>
+public sealed record ClipSummary(
+    string Name,
+    int ImageSize,
+    int ContextLength,
+    int ProjectionDim,
+    string HiddenAct,
+    string Fingerprint,
+    IReadOnlyList<TowerSummary> Towers,
+    string StoredAs,
+    long Bytes,
+    IReadOnlyList<string> Files)
+{
+    internal static ClipSummary From(ClipFiles files)
+    {
+        var (config, weights) = (files.Config, NetworkSummary.From("model", files.Weights));
+        return new(
+            files.Name,
+            config.ImageSize,
+            config.MaxPositionEmbeddings,
+            config.ProjectionDim,
+            config.Vision.HiddenAct,
+            files.Fingerprint,
+            [
+                TowerSummary.From("vision_model", config.Vision.NumHiddenLayers, config.Vision.HiddenSize, ClipTensors.Vision(config)),
+                TowerSummary.From("text_model", config.Text.NumHiddenLayers, config.Text.HiddenSize, ClipTensors.Text(config)),
+            ],
+            weights.StoredAs,
+            weights.Bytes,
+            weights.Files);
+    }
+}
+
+/// <summary>One tower of a CLIP checkpoint, or one half of a captioner.</summary>
+/// <param name="Name"><c>vision_model</c> or <c>text_model</c>; <c>encoder</c> or <c>decoder</c>.</param>
+/// <param name="Layers">Of its transformer.</param>
+/// <param name="Width">Of a token.</param>
+/// <param name="Parameters">Numbers in its tensors, projection included.</param>
+/// <param name="MemoryBytes">What they take while it is loaded, in float32.</param>
+public sealed record TowerSummary(string Name, int Layers, int Width, long Parameters, long MemoryBytes)
+{
+    internal static TowerSummary From(string name, int layers, int width, IEnumerable<ExpectedTensor> tensors)
+    {
+        var parameters = tensors.Sum(tensor => tensor.Elements);
+        return new(name, layers, width, parameters, parameters * sizeof(float));
+    }
+}
+
+/// <summary>The files of a CLIP checkpoint: its configs, and the headers of its weights, read and checked against the configs.</summary>
+internal sealed class ClipFiles
+{
+    private ClipFiles(string folder, BuildOptions options)
+    {
+        Folder = CheckpointFolder.FullPath(folder, holds: "config.json");
+        Name = CheckpointFolder.NameOf(Folder);
+        var (config, preprocessor) = (Path.Combine(Folder, "config.json"), Path.Combine(Folder, "preprocessor_config.json"));
+        Config = ClipConfig.Load(config);
+        Image = ClipImageConfig.Load(preprocessor, Config.ImageSize);
+        Weights = CheckpointFolder.OpenWeights(Folder, "CLIP", options);
+        Weights.Require(ClipTensors.All(Config));
+        var tokenizer = CheckpointFingerprint.OfPresent(Folder, "vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json");
+        Fingerprint = CheckpointFingerprint.Compute($"clip {tokenizer}", [config, preprocessor], Weights);
+    }
+
+    public string Folder { get; }
+    public string Name { get; }
+    public ClipConfig Config { get; }
+    public ClipImageConfig Image { get; }
+    public SafetensorsWeights Weights { get; }
+
+    /// <summary>SHA-256 over what a score depends on: configs, tokenizer, and names, lengths, headers and a sample of the weights.</summary>
+    public string Fingerprint { get; }
+
+    /// <summary>What running the checkpoint needs to know.</summary>
+    public IReadOnlyList<(string Key, string Value)> Metadata =>
+    [
+        ("checkpoint", Name),
+        ("fingerprint", Fingerprint),
+        ("vocab_size", CheckpointFolder.Text(Config.VocabSize)),
+        ("max_position_embeddings", CheckpointFolder.Text(Config.MaxPositionEmbeddings)),
+        ("resample", "bicubic"),
+        ("shortest_edge", CheckpointFolder.Text(Image.ShortestEdge)),
+        ("crop_size", CheckpointFolder.Text(Image.CropSize)),
+        ("rescale_factor", CheckpointFolder.Text(Image.RescaleFactor)),
+        ("image_mean", CheckpointFolder.Text(Image.ImageMean)),
+        ("image_std", CheckpointFolder.Text(Image.ImageStd)),
+    ];
+
+    /// <exception cref="CheckpointException">Something is missing, damaged, or does not fit the rest.</exception>
+    public static ClipFiles Open(string folder, BuildOptions options) => new(folder, options);
 }

@@ -1,6 +1,7 @@
-using System.Globalization;
-using Sana.GraphBuilder.Checkpoint;
+using Sana.GraphBuilder.Configs;
+using Sana.GraphBuilder.Models;
 using Sana.GraphBuilder.Onnx;
+using Sana.GraphBuilder.Safetensors;
 
 namespace Sana.GraphBuilder;
 
@@ -9,75 +10,166 @@ public static class SanaCheckpoint
 {
     /// <summary>Writes the graphs of a checkpoint beside its weights, unless they are there and belong to these files.</summary>
     /// <param name="checkpoint">The folder that holds <c>model_index.json</c>.</param>
-    /// <param name="options">How; what a former build was asked for is kept where this leaves it open.</param>
+    /// <param name="options">How to build; what they leave open is as it was in the last build.</param>
     /// <exception cref="CheckpointException">The checkpoint is incomplete, damaged or of another kind, or its folder cannot be written.</exception>
     public static BuildReport Build(string checkpoint, BuildOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         var record = BuildRecord.Read(checkpoint);
-        options = record is null || options.Force ? options : record.Complete(options);
-        var files = CheckpointFiles.Open(checkpoint, options);
+        options = record is null || options.Force ? options : options with
+        {
+            Variant = options.Variant ?? record.Variant,
+            Clamp = options.Clamp == Clamp.Auto ? record.Clamp : options.Clamp,
+            Precision = options.Precision == GraphPrecision.Fp32 ? record.Precision : options.Precision,
+        };
+        var files = SanaFiles.Open(checkpoint, options);
         return new GraphSet
         {
             Folder = files.Folder,
             Fingerprint = files.Fingerprint,
             Weights = [.. files.TextEncoderWeights.Files, .. files.TransformerWeights.Files, .. files.AutoencoderWeights.Files],
-            Facts = Facts(files),
+            Metadata = files.Metadata,
             Graphs = [.. Graphs(files, options.Precision)],
         }.Write(record, options);
     }
 
     /// <summary>What is in a checkpoint and what it will need.</summary>
     /// <exception cref="CheckpointException">The checkpoint is incomplete, damaged or of another kind.</exception>
-    public static CheckpointSummary Describe(string checkpoint, BuildOptions? options = null) =>
-        CheckpointSummary.Of(CheckpointFiles.Open(checkpoint, options ?? new BuildOptions()));
+    public static CheckpointSummary Describe(string checkpoint) => CheckpointSummary.From(SanaFiles.Open(checkpoint, new BuildOptions()));
 
-    // File and construction of every graph; half-precision graphs stand beside the float32 ones, which remain the fall-back.
-    private static IEnumerable<(string File, Func<Graph> Build)> Graphs(CheckpointFiles files, GraphPrecision precision)
+    // Half-precision graphs stand beside the float32 ones, which are the fall-back. The autoencoder's encoder (SanaGraphs.Encoder) is not among them: nothing runs it.
+    private static IEnumerable<(string File, Func<Graph> Build)> Graphs(SanaFiles files, GraphPrecision precision)
     {
-        var clamp = files.Clamp.On;
+        (string Suffix, ElementType Compute)[] precisions = precision switch
+        {
+            GraphPrecision.Fp16 => [("", ElementType.Float), (".fp16", ElementType.Float16)],
+            GraphPrecision.Bf16 => [("", ElementType.Float), (".bf16", ElementType.BFloat16)],
+            _ => [("", ElementType.Float)],
+        };
         yield return ("text_encoder/model.onnx", () => SanaGraphs.TextEncoder(files.TextEncoder, files.TextEncoderWeights));
-        foreach (var (suffix, compute) in Precisions(precision))
+        foreach (var (suffix, compute) in precisions)
         {
             yield return ($"transformer/conditioning{suffix}.onnx", () => SanaGraphs.Conditioning(files.Transformer, files.TransformerWeights, compute));
-            yield return ($"transformer/model{suffix}.onnx", () => SanaGraphs.Denoiser(files.Transformer, files.TransformerWeights, clamp, compute));
+            yield return ($"transformer/model{suffix}.onnx", () => SanaGraphs.Denoiser(files.Transformer, files.TransformerWeights, files.Clamp.On, compute));
         }
 
-        yield return ("vae/encoder.onnx", () => SanaGraphs.Encoder(files.Autoencoder, files.AutoencoderWeights));
         yield return ("vae/decoder.onnx", () => SanaGraphs.Decoder(files.Autoencoder, files.AutoencoderWeights));
     }
+}
 
-    private static IEnumerable<(string Suffix, ElementType Compute)> Precisions(GraphPrecision precision) => precision switch
+/// <summary>The files of a Sana checkpoint: its configs, and the headers of its weights, read and checked against the configs.</summary>
+internal sealed class SanaFiles
+{
+    private SanaFiles(string folder, BuildOptions options)
     {
-        GraphPrecision.Fp16 => [("", ElementType.Float), (".fp16", ElementType.Float16)],
-        GraphPrecision.Bf16 => [("", ElementType.Float), (".bf16", ElementType.BFloat16)],
-        _ => [("", ElementType.Float)],
-    };
-
-    /// <summary>Writes into a graph what running the checkpoint needs to know, so that nobody reads configs again.</summary>
-    internal static Graph WithFacts(CheckpointFiles files, Graph graph)
-    {
-        foreach (var (key, value) in Facts(files))
-        {
-            graph.Metadata(key, value);
-        }
-
-        return graph;
+        Folder = CheckpointFolder.FullPath(folder, holds: "model_index.json");
+        Name = CheckpointFolder.NameOf(Folder);
+        Index = ModelIndex.Load(PathOf("model_index.json"));
+        Scheduler = SchedulerConfig.Load(PathOf("scheduler/scheduler_config.json"));
+        TextEncoder = Gemma2Config.Load(PathOf("text_encoder/config.json"));
+        Transformer = SanaTransformerConfig.Load(PathOf("transformer/config.json"));
+        Autoencoder = AutoencoderDCConfig.Load(PathOf("vae/config.json"));
+        TextEncoderWeights = Open("text_encoder", "model", options.Variant).WithPrefixRemoved("model.");
+        TransformerWeights = Open("transformer", "diffusion_pytorch_model", options.Variant);
+        AutoencoderWeights = Open("vae", "diffusion_pytorch_model", options.Variant);
+        TextEncoderWeights.Require(Gemma2Tensors.All(TextEncoder));
+        TransformerWeights.Require(SanaTransformerTensors.All(Transformer));
+        AutoencoderWeights.Require(AutoencoderDCTensors.All(Autoencoder));
+        CheckFit();
+        Clamp = ClampRule.Decide(options.Clamp, Transformer, TransformerWeights, Name);
+        string[] configs = ["model_index.json", "scheduler/scheduler_config.json", "text_encoder/config.json", "transformer/config.json", "vae/config.json"];
+        Fingerprint = CheckpointFingerprint.Compute(
+            $"clamp {Clamp.On}", configs.Select(PathOf), TextEncoderWeights, TransformerWeights, AutoencoderWeights);
     }
 
-    private static (string Key, string Value)[] Facts(CheckpointFiles files) =>
+    public string Folder { get; }
+    public string Name { get; }
+    public ModelIndex Index { get; }
+    public SchedulerConfig Scheduler { get; }
+    public Gemma2Config TextEncoder { get; }
+    public SanaTransformerConfig Transformer { get; }
+    public AutoencoderDCConfig Autoencoder { get; }
+    public SafetensorsWeights TextEncoderWeights { get; }
+    public SafetensorsWeights TransformerWeights { get; }
+    public SafetensorsWeights AutoencoderWeights { get; }
+    public ClampRule Clamp { get; }
+
+    /// <summary>SHA-256 over what an image depends on: configs, and names, lengths, headers and a sample of the weights.</summary>
+    public string Fingerprint { get; }
+
+    /// <summary>What running the checkpoint needs to know.</summary>
+    public IReadOnlyList<(string Key, string Value)> Metadata =>
     [
-        ("checkpoint", files.Name),
-        ("fingerprint", files.Fingerprint),
-        ("scheduler", files.Scheduler.ClassName),
-        ("flow_shift", Invariant(files.Scheduler.FlowShift)),
-        ("sigma_data", Invariant(files.Scheduler.SigmaData)),
-        ("sample_size", Invariant(files.Transformer.SampleSize)),
-        ("guidance_embeds_scale", Invariant(files.Transformer.GuidanceEmbedsScale)),
-        ("vocab_size", Invariant(files.TextEncoder.VocabSize)),
-        ("spatial_compression", Invariant(files.Autoencoder.SpatialCompression)),
-        ("scaling_factor", Invariant(files.Autoencoder.ScalingFactor)),
+        ("checkpoint", Name),
+        ("fingerprint", Fingerprint),
+        ("scheduler", Scheduler.ClassName),
+        ("flow_shift", CheckpointFolder.Text(Scheduler.FlowShift)),
+        ("sigma_data", CheckpointFolder.Text(Scheduler.SigmaData)),
+        ("sample_size", CheckpointFolder.Text(Transformer.SampleSize)),
+        ("guidance_embeds_scale", CheckpointFolder.Text(Transformer.GuidanceEmbedsScale)),
+        ("vocab_size", CheckpointFolder.Text(TextEncoder.VocabSize)),
+        ("spatial_compression", CheckpointFolder.Text(Autoencoder.SpatialCompression)),
+        ("scaling_factor", CheckpointFolder.Text(Autoencoder.ScalingFactor)),
     ];
 
-    private static string Invariant(IFormattable number) => number.ToString(null, CultureInfo.InvariantCulture);
+    /// <exception cref="CheckpointException">Something is missing, damaged, or does not fit the rest.</exception>
+    public static SanaFiles Open(string folder, BuildOptions options) => new(folder, options);
+
+    private string PathOf(string file) => Path.Combine([Folder, .. file.Split('/')]);
+
+    // A variant is published for some networks only: the others have their plain set. The transformer must have it.
+    private SafetensorsWeights Open(string network, string stem, string? variant)
+    {
+        var folder = PathOf(network);
+        var optional = variant is not null && network != "transformer" && !WeightVariants.Find(folder, stem).ContainsKey(variant);
+        return SafetensorsWeights.Open(folder, stem, optional ? null : variant);
+    }
+
+    // The networks were made for each other: what one gives, the next takes.
+    private void CheckFit()
+    {
+        if (Transformer.CaptionChannels != TextEncoder.HiddenSize)
+        {
+            throw new CheckpointException(
+                $"{Folder}: transformer/config.json has caption_channels {Transformer.CaptionChannels}, text_encoder/config.json has hidden_size {TextEncoder.HiddenSize}; they must be equal, so the folders are of different checkpoints.");
+        }
+
+        if (Transformer.InChannels != Autoencoder.LatentChannels)
+        {
+            throw new CheckpointException(
+                $"{Folder}: transformer/config.json has in_channels {Transformer.InChannels}, vae/config.json has latent_channels {Autoencoder.LatentChannels}; they must be equal, so the folders are of different checkpoints.");
+        }
+
+        if (Transformer.GuidanceEmbeds != (Scheduler.ClassName == SchedulerConfig.Scm))
+        {
+            throw new CheckpointException(
+                $"{Folder}: scheduler {Scheduler.ClassName} does not fit a transformer with guidance_embeds {(Transformer.GuidanceEmbeds ? "true" : "false")}; Sprint has both, other checkpoints have neither.");
+        }
+    }
+}
+
+/// <summary>
+/// Decides whether the self-attention output is cut to the half-precision range. The networks of the first release were trained in half precision with that cut;
+/// without it their activations reach a million and the images break (huggingface/diffusers#10336).
+/// </summary>
+internal sealed record ClampRule(bool On, string Reason)
+{
+    public static ClampRule Decide(Clamp asked, SanaTransformerConfig config, SafetensorsWeights weights, string checkpointName)
+    {
+        if (asked != Clamp.Auto)
+            return new ClampRule(asked == Clamp.On, "asked for");
+
+        // Later networks differ in shape: query and key norms (1.5), position embedding (2K, 4K), embedded guidance (Sprint).
+        if (config.QkNorm || config.InterpolationScale is not null || config.GuidanceEmbeds)
+            return new ClampRule(false, "trained in bfloat16: query and key norms, positions or embedded guidance came after half precision");
+
+        return weights["proj_out.weight"].Type switch
+        {
+            TensorType.F16 => new ClampRule(true, "stored in float16, so trained in it"),
+            TensorType.BF16 => new ClampRule(false, "stored in bfloat16"),
+            _ when checkpointName.Contains("BF16", StringComparison.OrdinalIgnoreCase) => new ClampRule(false, "the name says BF16"),
+            // The plain files of the first release are float32 copies of what was trained in half precision. Where nothing exceeds 65504 the cut changes nothing.
+            _ => new ClampRule(true, "float32 with the shape of the first release, which was trained in float16"),
+        };
+    }
 }

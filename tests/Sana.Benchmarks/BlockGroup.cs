@@ -1,7 +1,7 @@
+using Sana.GraphBuilder.Models;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 using Sana.GraphBuilder;
-using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Configs;
 using Sana.GraphBuilder.Onnx;
 using Sana.GraphBuilder.Safetensors;
@@ -24,23 +24,23 @@ internal sealed class BlockGroup : IDisposable
         var file = _folder.File("config.json");
         File.WriteAllText(file, PublicConfigs.SanaTransformers["0.6B"]);
         Config = SanaTransformerConfig.Load(file) with { NumLayers = layers };
-        new SyntheticWeights(seed: 0).Write(_folder.Path, "diffusion_pytorch_model", null, TensorType.F32, SanaTransformerTensors.Of(Config));
-        Weights = Weights.Open(_folder.Path, "diffusion_pytorch_model");
+        new SyntheticWeights(seed: 0).Write(_folder.Path, "diffusion_pytorch_model", null, TensorType.F32, SanaTransformerTensors.All(Config));
+        Weights = SafetensorsWeights.Open(_folder.Path, "diffusion_pytorch_model");
     }
 
     public SanaTransformerConfig Config { get; }
 
-    public Weights Weights { get; }
+    public SafetensorsWeights Weights { get; }
 
     /// <summary>Loads a graph over these weights with the settings of a network that runs many times.</summary>
-    public Network Load(Graph graph)
+    public OnnxModel Load(Graph graph)
     {
-        var network = Network.Load(graph.ToModel().ToByteArray(), _folder.Path, new NetworkOptions(Device.Cpu, 0, KeepMemory: true));
+        var network = OnnxModel.Load(graph.ToModel().ToByteArray(), _folder.Path, new OnnxModelOptions(Device.Cpu, 0, KeepMemory: true));
         _owned.Add(network);
         return network;
     }
 
-    public Transformer LoadTransformer() => Transformer.Of(
+    public SanaTransformer LoadTransformer() => new SanaTransformer(
         Load(SanaGraphs.Conditioning(Config, Weights)),
         Load(SanaGraphs.Denoiser(Config, Weights, clamp: false)));
 
@@ -62,7 +62,7 @@ internal sealed class BlockGroup : IDisposable
     }
 
     /// <summary>Runs a network once and discards the outputs.</summary>
-    public static void Run(Network network, params (string Name, OrtValue Value)[] inputs) => network.Run(inputs, [.. network.Outputs], default).Dispose();
+    public static void Run(OnnxModel network, params (string Name, OrtValue Value)[] inputs) => network.Run(inputs, [.. network.Outputs], default).Dispose();
 
     public void Dispose()
     {

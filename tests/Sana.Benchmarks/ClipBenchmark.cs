@@ -3,7 +3,6 @@ using System.Numerics.Tensors;
 using Microsoft.ML.OnnxRuntime;
 using NetVips;
 using Sana.GraphBuilder;
-using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Configs;
 using Sana.GraphBuilder.Safetensors;
 using Sana.Inference.Clip;
@@ -58,7 +57,7 @@ internal static class ClipBenchmark
         Write(folder);
         var images = Enumerable.Range(0, Batch).Select(_ => Photo(512)).ToArray();
         var texts = Enumerable.Range(0, Batch).Select(i => $"a photo of {i} cats on a wooden table, seen from above, next to a cup of coffee").ToArray();
-        using var scorer = ClipScorer.Load(folder.Path, new ClipOptions { Threads = 1, BatchSize = Batch });
+        using var scorer = ClipScorer.Load(folder.Path, new ClipScorerOptions { Threads = 1, BatchSize = Batch });
         using var vision = Load(folder, "vision_model.onnx");
         using var text = Load(folder, "text_model.onnx");
         var pixels = new float[Batch * 3 * Side * Side];
@@ -110,13 +109,13 @@ internal static class ClipBenchmark
         File.WriteAllText(folder.File("preprocessor_config.json"), "{}");
         foreach (var file in new[] { "vocab.json", "merges.txt" })
             File.Copy(Path.Combine(Fixtures.Clip, "checkpoint", file), folder.File(file));
-        new SyntheticWeights(seed: 0).Write(folder.Path, "model", null, TensorType.F32, ClipTensors.Of(ClipConfig.Load(folder.File("config.json"))));
+        new SyntheticWeights(seed: 0).Write(folder.Path, "model", null, TensorType.F32, ClipTensors.All(ClipConfig.Load(folder.File("config.json"))));
         ClipCheckpoint.Build(folder.Path, new BuildOptions());
     }
 
-    private static Network Load(TempFolder folder, string graph) => Network.Load(folder.File(graph), new NetworkOptions(Device.Cpu, 1, KeepMemory: true));
+    private static OnnxModel Load(TempFolder folder, string graph) => OnnxModel.Load(folder.File(graph), new OnnxModelOptions(Device.Cpu, 1, KeepMemory: true));
 
-    private static void RunPlain(Network network, string input, OrtValue value, string output)
+    private static void RunPlain(OnnxModel network, string input, OrtValue value, string output)
     {
         using (value)
         {

@@ -1,3 +1,4 @@
+using Sana.GraphBuilder.Models;
 using System.Globalization;
 using Microsoft.ML.OnnxRuntime;
 using Sana.GraphBuilder;

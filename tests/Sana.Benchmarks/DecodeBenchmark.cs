@@ -1,10 +1,9 @@
+using Sana.GraphBuilder.Models;
 using System.Globalization;
 using Google.Protobuf;
 using Sana.GraphBuilder;
-using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Configs;
 using Sana.GraphBuilder.Safetensors;
-using Sana.Inference.Autoencoder;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Runtime;
 using Sana.Tests.Support;
@@ -25,13 +24,13 @@ internal static class DecodeBenchmark
     {
         using var folder = new TempFolder();
         var config = Config(folder);
-        using var decoder = AutoencoderHalf.Decoder(Load(folder, config));
+        using var autoencoder = new AutoencoderDC(Load(folder, config));
         var (small, large) = (Latents(config, Small), Latents(config, Large));
         (string Name, double Pixels, Action Run)[] ways =
         [
-            ($"{Small} px whole", Small * Small, () => decoder.Run(small)),
-            ($"{Large} px whole", Large * Large, () => decoder.Run(large)),
-            ($"{Large} px in tiles of {Tiles.Size}", Large * Large, () => decoder.Run(large, Tiles)),
+            ($"{Small} px whole", Small * Small, () => autoencoder.Decode(small)),
+            ($"{Large} px whole", Large * Large, () => autoencoder.Decode(large)),
+            ($"{Large} px in tiles of {Tiles.Size}", Large * Large, () => autoencoder.Decode(large, Tiles)),
         ];
         var race = Race.Run(rounds, [.. ways.Select(way => way.Run)]);
 
@@ -52,12 +51,12 @@ internal static class DecodeBenchmark
         return AutoencoderDCConfig.Load(file);
     }
 
-    private static Network Load(TempFolder folder, AutoencoderDCConfig config)
+    private static OnnxModel Load(TempFolder folder, AutoencoderDCConfig config)
     {
-        new SyntheticWeights(seed: 0).Write(folder.Path, "diffusion_pytorch_model", null, TensorType.F32, AutoencoderDCTensors.OfDecoder(config));
-        var graph = SanaGraphs.Decoder(config, Weights.Open(folder.Path, "diffusion_pytorch_model"));
+        new SyntheticWeights(seed: 0).Write(folder.Path, "diffusion_pytorch_model", null, TensorType.F32, AutoencoderDCTensors.Decoder(config));
+        var graph = SanaGraphs.Decoder(config, SafetensorsWeights.Open(folder.Path, "diffusion_pytorch_model"));
         graph.Metadata("spatial_compression", config.SpatialCompression.ToString(CultureInfo.InvariantCulture)); // from which the layout of tiles is computed
-        return Network.Load(graph.ToModel().ToByteArray(), folder.Path, new NetworkOptions(Device.Cpu, 0, KeepMemory: false));
+        return OnnxModel.Load(graph.ToModel().ToByteArray(), folder.Path, new OnnxModelOptions(Device.Cpu, 0, KeepMemory: false));
     }
 
     private static FloatTensor Latents(AutoencoderDCConfig config, int pixels)

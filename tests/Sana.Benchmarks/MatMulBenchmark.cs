@@ -89,10 +89,10 @@ internal sealed class MatrixProducts(Graph g, SanaTransformerConfig config)
     /// <param name="config">The config of the transformer.</param>
     /// <param name="weights">The weights of the transformer.</param>
     /// <param name="attention">Whether to include the products inside the attentions.</param>
-    public static Graph Build(SanaTransformerConfig config, Weights weights, bool attention)
+    public static Graph Build(SanaTransformerConfig config, SafetensorsWeights weights, bool attention)
     {
         var g = new Graph("matrix_products", weights);
-        var (batch, tokens, text) = (Dim.Of("batch"), Dim.Of("tokens"), Dim.Of("text_tokens"));
+        var (batch, tokens, text) = (Dim.Symbolic("batch"), Dim.Symbolic("tokens"), Dim.Symbolic("text_tokens"));
         var x = g.Input("x", ElementType.Float, batch * tokens, config.Width);
         var hidden = g.Input("hidden", ElementType.Float, batch * tokens, config.FeedForwardWidth);
         var products = new MatrixProducts(g, config);

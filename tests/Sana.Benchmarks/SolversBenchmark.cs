@@ -1,6 +1,5 @@
 using System.Globalization;
 using Sana.GraphBuilder;
-using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Models;
 using Sana.GraphBuilder.Safetensors;
 using Sana.Inference.Diffusion;
@@ -35,7 +34,7 @@ internal static class SolversBenchmark
         using var folder = new TempFolder();
         Copy(Path.Combine(Fixtures.Sana, "checkpoints", "sana"), folder.Path);
         SanaCheckpoint.Build(folder.Path, new BuildOptions());
-        var files = CheckpointFiles.Open(folder.Path, new BuildOptions());
+        var files = SanaFiles.Open(folder.Path, new BuildOptions());
         RemoveFastSinusoids(files.TransformerWeights["time_embed.emb.timestep_embedder.linear_1.weight"]);
         using var pipeline = SanaPipeline.Load(folder.Path, new PipelineOptions());
         var side = LatentSide * files.Autoencoder.SpatialCompression;
@@ -59,7 +58,7 @@ internal static class SolversBenchmark
     }
 
     // Generates all images as one batch and returns one array for each.
-    private static float[][] Latents(SanaPipeline pipeline, CheckpointFiles files, ImageRequest[] requests, GenerateOptions options)
+    private static float[][] Latents(SanaPipeline pipeline, SanaFiles files, ImageRequest[] requests, GenerateOptions options)
     {
         float[] final = [];
         pipeline.Generate(requests, options, Noise, (_, _, latents) => final = [.. latents.Data]);

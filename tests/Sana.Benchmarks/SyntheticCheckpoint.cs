@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Configs;
 using Sana.GraphBuilder.Safetensors;
 using Sana.Tests.Support;
@@ -54,15 +53,15 @@ internal static class SyntheticCheckpoint
         Put(folder, "scheduler/scheduler_config.json", Scheduler(size));
 
         var config = Put(folder, "transformer/config.json", PublicConfigs.SanaTransformers[size]);
-        weights.Write(Path.Combine(folder, "transformer"), "diffusion_pytorch_model", variant, type, SanaTransformerTensors.Of(SanaTransformerConfig.Load(config)));
+        weights.Write(Path.Combine(folder, "transformer"), "diffusion_pytorch_model", variant, type, SanaTransformerTensors.All(SanaTransformerConfig.Load(config)));
 
         config = Put(folder, "text_encoder/config.json", PublicConfigs.Gemma2);
-        weights.Write(Path.Combine(folder, "text_encoder"), "model", null, TensorType.BF16, Gemma2Tensors.Of(Gemma2Config.Load(config)));
+        weights.Write(Path.Combine(folder, "text_encoder"), "model", null, TensorType.BF16, Gemma2Tensors.All(Gemma2Config.Load(config)));
 
         var vae = AutoencoderDCConfig.Load(Put(folder, "vae/config.json", PublicConfigs.AutoencoderDC));
         weights.Write(
             Path.Combine(folder, "vae"), "diffusion_pytorch_model", null, TensorType.F32,
-            AutoencoderDCTensors.OfEncoder(vae).Concat(AutoencoderDCTensors.OfDecoder(vae)));
+            AutoencoderDCTensors.All(vae));
     }
 
     private static (TensorType Type, string? Variant)? Types(string name) => name switch

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text.Json;
-using Sana.GraphBuilder.Checkpoint;
+using Sana.GraphBuilder.Configs;
 using Sana.GraphBuilder.Safetensors;
 
 namespace Sana.Benchmarks;
@@ -115,7 +115,7 @@ internal sealed class SyntheticWeights(ulong seed, bool hollow = false)
                 Write(file, tensor, value => (ushort)((BitConverter.SingleToUInt32Bits((float)value) + 0x8000) >> 16));
                 break;
             default:
-                throw new UnreachableException($"Weights of type {type}.");
+                throw new UnreachableException($"SafetensorsWeights of type {type}.");
         }
 
         Written += tensor.Elements * type.ByteSize();

@@ -1,7 +1,7 @@
+using Sana.GraphBuilder.Models;
 using System.Globalization;
 using Google.Protobuf;
 using Sana.GraphBuilder;
-using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Configs;
 using Sana.GraphBuilder.Safetensors;
 using Sana.Inference.Runtime;
@@ -25,7 +25,7 @@ internal static class TextBenchmark
     public static void Run(int rounds)
     {
         using var folder = new TempFolder();
-        using var encoder = TextEncoder.Of(Load(folder));
+        using var encoder = new TextEncoder(Load(folder));
         var ids = Enumerable.Range(0, PaddedTokens).Select(i => 1 + (i * 37 % (Vocabulary - 1))).ToArray();
         using var instruction = encoder.Remember(ids.AsSpan(0, InstructionTokens));
         (string Name, Action Run)[] ways =
@@ -42,13 +42,13 @@ internal static class TextBenchmark
             ways.Select((way, i) => (string[])[way.Name, $"{race.Ratio(i, 0)}", (1000 * race.Seconds(i)).ToString("N0", CultureInfo.InvariantCulture)]));
     }
 
-    private static Network Load(TempFolder folder)
+    private static OnnxModel Load(TempFolder folder)
     {
         var file = folder.File("config.json");
         File.WriteAllText(file, PublicConfigs.Gemma2);
         var config = Gemma2Config.Load(file) with { NumHiddenLayers = Layers, VocabSize = Vocabulary };
-        new SyntheticWeights(seed: 0).Write(folder.Path, "model", null, TensorType.BF16, Gemma2Tensors.Of(config));
-        var graph = SanaGraphs.TextEncoder(config, Weights.Open(folder.Path, "model"));
-        return Network.Load(graph.ToModel().ToByteArray(), folder.Path, new NetworkOptions(Device.Cpu, 0, KeepMemory: false));
+        new SyntheticWeights(seed: 0).Write(folder.Path, "model", null, TensorType.BF16, Gemma2Tensors.All(config));
+        var graph = SanaGraphs.TextEncoder(config, SafetensorsWeights.Open(folder.Path, "model"));
+        return OnnxModel.Load(graph.ToModel().ToByteArray(), folder.Path, new OnnxModelOptions(Device.Cpu, 0, KeepMemory: false));
     }
 }

@@ -58,11 +58,11 @@ internal sealed class SoftmaxBlocks(Graph g, SanaTransformerConfig config)
 {
     private const float Epsilon = 1e-6f;
 
-    public static Graph Build(SanaTransformerConfig config, Weights weights)
+    public static Graph Build(SanaTransformerConfig config, SafetensorsWeights weights)
     {
         var g = new Graph("softmax_blocks", weights);
-        var latents = g.Input("hidden_states", ElementType.Float, Dim.Of("batch"), config.InChannels, Dim.Of("height"), Dim.Of("width"));
-        var caption = g.Input("caption", ElementType.Float, Dim.Of("batch"), Dim.Of("text_tokens"), config.Width);
+        var latents = g.Input("hidden_states", ElementType.Float, Dim.Symbolic("batch"), config.InChannels, Dim.Symbolic("height"), Dim.Symbolic("width"));
+        var caption = g.Input("caption", ElementType.Float, Dim.Symbolic("batch"), Dim.Symbolic("text_tokens"), config.Width);
         g.Output("out_hidden_states", new SoftmaxBlocks(g, config).Denoise(latents, caption));
         return g;
     }

@@ -41,7 +41,7 @@ public sealed class OnnxCaptioner : ICaptioner, IAsyncDisposable
     public static OnnxCaptioner Load(string checkpoint, OnnxCaptionerOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        var network = CaptionNetwork.Load(checkpoint, new CaptionerOptions { Device = options.Device, Threads = options.Threads, BatchSize = options.BatchSize });
+        var network = CaptionNetwork.Load(checkpoint, new CaptionNetworkOptions { Device = options.Device, Threads = options.Threads, BatchSize = options.BatchSize });
         try
         {
             return new OnnxCaptioner(network, options);

@@ -8,15 +8,13 @@ internal sealed record ClipConfig
 
     /// <summary>Width of the embeddings that are compared.</summary>
     public required int ProjectionDim { get; init; }
-
     public required int VocabSize { get; init; }
 
     /// <summary>Longest text in tokens, start and end included.</summary>
     public required int MaxPositionEmbeddings { get; init; }
 
-    /// <summary>2 stands for old exports, in which the highest id of the text is pooled instead of the first end token.</summary>
+    /// <summary>2 in old exports, where the highest id of the text is pooled instead of the first end token.</summary>
     public required int EosTokenId { get; init; }
-
     public required int NumChannels { get; init; }
 
     /// <summary>Side of the image in pixels.</summary>
@@ -24,7 +22,6 @@ internal sealed record ClipConfig
 
     /// <summary>Side of a patch in pixels.</summary>
     public required int PatchSize { get; init; }
-
     public int Patches => ImageSize / PatchSize * (ImageSize / PatchSize);
 
     /// <exception cref="CheckpointException">A value is out of range, or asks for a form of the network that is not built here.</exception>
@@ -49,4 +46,85 @@ internal sealed record ClipConfig
 
         return config.PatchSize <= config.ImageSize ? config : throw vision.Wrong("patch_size", $"at most image_size {config.ImageSize}");
     }
+}
+
+/// <summary>The config of one tower of CLIP.</summary>
+/// <param name="HiddenSize">Width of a token.</param>
+/// <param name="IntermediateSize">Width inside the MLP.</param>
+/// <param name="NumHiddenLayers">Layers, 1…512.</param>
+/// <param name="NumAttentionHeads">Heads; they divide the width.</param>
+/// <param name="HiddenAct"><c>quick_gelu</c> (x·sigmoid(1.702x), OpenAI's weights) or <c>gelu</c> (exact, with erf).</param>
+/// <param name="LayerNormEps">Added to the variance, 1e-5 in published models.</param>
+internal sealed record ClipTower(int HiddenSize, int IntermediateSize, int NumHiddenLayers, int NumAttentionHeads, string HiddenAct, double LayerNormEps)
+{
+    public static ClipTower Load(JsonConfig json, int hiddenSize, int intermediateSize, int heads)
+    {
+        var tower = new ClipTower(
+            json.Integer("hidden_size", 1, 65_536, hiddenSize),
+            json.Integer("intermediate_size", 1, 1_048_576, intermediateSize),
+            json.Integer("num_hidden_layers", 1, 512, 12),
+            json.Integer("num_attention_heads", 1, 1_024, heads),
+            json.Word("hidden_act", "quick_gelu", "quick_gelu", "gelu"),
+            json.Number("layer_norm_eps", 0, 1, 1e-5));
+        return tower.HiddenSize % tower.NumAttentionHeads == 0
+            ? tower
+            : throw json.Wrong("num_attention_heads", $"a divisor of hidden_size {tower.HiddenSize}");
+    }
+}
+
+/// <summary>The tensors of CLIPModel in forward order. The integer <c>position_ids</c> of older files only count upwards and are not needed.</summary>
+internal static class ClipTensors
+{
+    public static IEnumerable<ExpectedTensor> All(ClipConfig config) => Text(config).Concat(Vision(config)).Append(new("logit_scale"));
+
+    public static IEnumerable<ExpectedTensor> Text(ClipConfig config)
+    {
+        var d = config.Text.HiddenSize;
+        IEnumerable<ExpectedTensor> embeddings =
+        [
+            new("text_model.embeddings.token_embedding.weight", config.VocabSize, d),
+            new("text_model.embeddings.position_embedding.weight", config.MaxPositionEmbeddings, d),
+        ];
+        return embeddings
+            .Concat(Layers(config.Text, "text_model"))
+            .Concat(Affine("text_model.final_layer_norm", d))
+            .Append(new("text_projection.weight", config.ProjectionDim, d));
+    }
+
+    public static IEnumerable<ExpectedTensor> Vision(ClipConfig config)
+    {
+        var d = config.Vision.HiddenSize;
+        IEnumerable<ExpectedTensor> embeddings =
+        [
+            new("vision_model.embeddings.class_embedding", d),
+            new("vision_model.embeddings.patch_embedding.weight", d, config.NumChannels, config.PatchSize, config.PatchSize),
+            new("vision_model.embeddings.position_embedding.weight", config.Patches + 1, d),
+            .. Affine("vision_model.pre_layrnorm", d), // spelled so in the checkpoints
+        ];
+        return embeddings
+            .Concat(Layers(config.Vision, "vision_model"))
+            .Concat(Affine("vision_model.post_layernorm", d))
+            .Append(new("visual_projection.weight", config.ProjectionDim, d));
+    }
+
+    private static IEnumerable<ExpectedTensor> Layers(ClipTower tower, string name) =>
+        Enumerable.Range(0, tower.NumHiddenLayers).SelectMany(i => Layer(tower, $"{name}.encoder.layers.{i}"));
+
+    private static ExpectedTensor[] Layer(ClipTower tower, string name)
+    {
+        var (d, h) = (tower.HiddenSize, tower.IntermediateSize);
+        return
+        [
+            .. Affine($"{name}.layer_norm1", d),
+            .. Affine($"{name}.self_attn.q_proj", d, d),
+            .. Affine($"{name}.self_attn.k_proj", d, d),
+            .. Affine($"{name}.self_attn.v_proj", d, d),
+            .. Affine($"{name}.self_attn.out_proj", d, d),
+            .. Affine($"{name}.layer_norm2", d),
+            .. Affine($"{name}.mlp.fc1", h, d),
+            .. Affine($"{name}.mlp.fc2", d, h),
+        ];
+    }
+
+    private static ExpectedTensor[] Affine(string name, params long[] weight) => [new($"{name}.weight", weight), new($"{name}.bias", weight[0])];
 }

@@ -6,8 +6,7 @@ using Sana.GraphBuilder.Safetensors;
 namespace Sana.GraphBuilder.Configs;
 
 /// <summary>
-/// A config.json, read key by key with a range for every number: nothing is built from a value that was not checked.
-/// A key that is missing or null takes its default; one without a default is required.
+/// A config.json. Every value is read with the range or the words that are allowed. A key that is missing or null has its default value; a key without a default is required.
 /// </summary>
 internal sealed class JsonConfig
 {
@@ -76,7 +75,7 @@ internal sealed class JsonConfig
             : throw Wrong(key, string.Create(CultureInfo.InvariantCulture, $"a number from {from} to {to}"));
     }
 
-    /// <summary>A number, or null if the file says null: there null means "without", not "default".</summary>
+    /// <summary>A number, or null if the file says null: here null does not mean the default.</summary>
     public double? NumberOrNull(string key, double from, double to, double? missing) =>
         Has(key) ? Number(key, from, to) : _root.ValueKind == JsonValueKind.Object && _root.TryGetProperty(key, out _) ? null : missing;
 
@@ -108,7 +107,7 @@ internal sealed class JsonConfig
         return Known(value, supported) ?? throw Wrong(key, OneOf(supported));
     }
 
-    /// <summary>Refuses any other value: the network was never built with it here.</summary>
+    /// <summary>Refuses any other value.</summary>
     public void Only(string key, bool supported)
     {
         if (Flag(key, supported) != supported)
@@ -142,7 +141,7 @@ internal sealed class JsonConfig
             : throw Wrong(key, $"a list of {count} lists");
     }
 
-    /// <summary>The error for a value that is of the right type and still cannot be used.</summary>
+    /// <summary>The error for a value that cannot be used.</summary>
     public CheckpointException Wrong(string key, string expected) =>
         new($"{_section}{key} of {_file} is {Quoted.Text(Find(key)?.GetRawText() ?? "missing")}, but must be {expected}; "
             + "use the config.json that belongs to the weights.");
@@ -161,7 +160,7 @@ internal sealed class JsonConfig
 
     private static int? Whole(JsonElement value, int from, int to)
     {
-        // Python tools write 256 as 256.0 now and then.
+        // Python tools sometimes write 256 as 256.0.
         if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out var number) || number != Math.Floor(number))
             return null;
         return number >= from && number <= to ? (int)number : null;
@@ -179,4 +178,46 @@ internal sealed class JsonConfig
     }
 
     private static string OneOf(ReadOnlySpan<string> supported) => $"one of {string.Join(", ", supported.ToArray().Select(word => $"\"{word}\""))}";
+}
+
+/// <summary>
+/// Python's json module writes NaN and Infinity without quotes, which JSON forbids; every scheduler_config.json of diffusers has
+/// <c>"lambda_min_clipped": -Infinity</c>. Here they become strings, so that an error message can still show them.
+/// </summary>
+internal static class PythonJson
+{
+    public static ReadOnlyMemory<byte> Quoted(byte[] json)
+    {
+        if (json.AsSpan().IndexOf("NaN"u8) < 0 && json.AsSpan().IndexOf("Infinity"u8) < 0)
+            return json;
+
+        var written = new MemoryStream(json.Length + 64);
+        var inString = false;
+        for (var i = 0; i < json.Length; i++)
+        {
+            var literal = inString ? default : LiteralAt(json.AsSpan(i));
+            if (!literal.IsEmpty)
+            {
+                written.WriteByte((byte)'"');
+                written.Write(literal);
+                written.WriteByte((byte)'"');
+                i += literal.Length - 1;
+                continue;
+            }
+
+            if (json[i] == '"')
+                inString = !inString;
+            else if (json[i] == '\\' && inString && i + 1 < json.Length)
+                written.WriteByte(json[i++]);
+            written.WriteByte(json[i]);
+        }
+
+        return written.GetBuffer().AsMemory(0, (int)written.Length);
+    }
+
+    private static ReadOnlySpan<byte> LiteralAt(ReadOnlySpan<byte> json) =>
+        json.StartsWith("NaN"u8) ? "NaN"u8
+        : json.StartsWith("Infinity"u8) ? "Infinity"u8
+        : json.StartsWith("-Infinity"u8) ? "-Infinity"u8
+        : default;
 }

@@ -1,6 +1,6 @@
 namespace Sana.GraphBuilder.Configs;
 
-/// <summary>scheduler/scheduler_config.json. What it cannot say differently is checked, not read: a checkpoint with another sampler is refused by name.</summary>
+/// <summary>scheduler/scheduler_config.json. A checkpoint with another sampler, or with settings of the sampler that are not implemented, is refused.</summary>
 internal sealed record SchedulerConfig
 {
     public const string FlowDpm = "DPMSolverMultistepScheduler";
@@ -49,4 +49,13 @@ internal sealed record SchedulerConfig
             SigmaData = json.Number("sigma_data", 1e-6, 1e6, 0.5),
         };
     }
+}
+
+/// <summary>model_index.json: which pipeline the folder is for.</summary>
+/// <param name="ClassName">SanaPipeline, SanaPAGPipeline or SanaSprintPipeline.</param>
+internal sealed record ModelIndex(string ClassName)
+{
+    /// <exception cref="CheckpointException">It is missing, or names another kind of model.</exception>
+    public static ModelIndex Load(string file) =>
+        new(JsonConfig.Load(file).Word("_class_name", null, "SanaPipeline", "SanaPAGPipeline", "SanaSprintPipeline"));
 }

@@ -4,29 +4,17 @@ namespace Sana.GraphBuilder.Onnx;
 internal sealed partial class Graph
 {
     public Value Add(Value left, Value right) => Elementwise("Add", left, right);
-
     public Value Sub(Value left, Value right) => Elementwise("Sub", left, right);
-
     public Value Mul(Value left, Value right) => Elementwise("Mul", left, right);
-
     public Value Div(Value left, Value right) => Elementwise("Div", left, right);
-
     public Value Exp(Value x) => Same("Exp", x);
-
     public Value Relu(Value x) => Same("Relu", x);
-
     public Value Sigmoid(Value x) => Same("Sigmoid", x);
-
     public Value Sin(Value x) => Same("Sin", x);
-
     public Value Cos(Value x) => Same("Cos", x);
-
     public Value Sqrt(Value x) => Same("Sqrt", x);
-
     public Value Tanh(Value x) => Same("Tanh", x);
-
     public Value GeluTanh(Value x) => Same("Gelu", x, ("approximate", "tanh"));
-
     public Value Gelu(Value x) => Same("Gelu", x);
 
     /// <summary>An activation by the name that a config gives it.</summary>
@@ -39,13 +27,12 @@ internal sealed partial class Graph
     };
 
     public Value Softmax(Value x) => Same("Softmax", x, ("axis", -1L));
-
     public Value Cast(Value x, ElementType type) => x.Type == type ? x : Node("Cast", [x], type, x.Shape, ("to", (long)type));
 
     /// <summary>Out-of-range values, infinities included, become the limit.</summary>
     public Value Clip(Value x, float limit) => Node("Clip", [x, Scalar(-limit, x.Type), Scalar(limit, x.Type)], x.Type, x.Shape);
 
-    /// <summary>x · sigmoid(x), finite at any magnitude. The runtime's sigmoid stops at 1.5e-8, so what should vanish is left with that part of |x|.</summary>
+    /// <summary>x · sigmoid(x), finite at any magnitude. ONNX Runtime's sigmoid is never below 1.5e-8, so for large negative x the result is 1.5e-8 · x instead of 0.</summary>
     public Value Silu(Value x) => Mul(x, Sigmoid(x));
 
     public Value MatMul(Value left, Value right)
@@ -71,7 +58,7 @@ internal sealed partial class Graph
         return Product(x, path, weight, weight[1], bias: true);
     }
 
-    /// <summary>Each square patch of an image [batch, channels, height, width] to a pixel of the output; what is left over at the right and the bottom is dropped.</summary>
+    /// <summary>Each square patch of an image [batch, channels, height, width] to a pixel of the output. An incomplete patch at the right or the bottom is dropped.</summary>
     public Value Patches(Value x, string path, long size, bool bias = true)
     {
         var weight = Weight($"{path}.weight"); // [out, in, size, size]
@@ -101,7 +88,6 @@ internal sealed partial class Graph
 
     /// <summary>Normalisation to unit variance and zero mean over the last axis, without parameters.</summary>
     public Value LayerNorm(Value x, float epsilon) => LayerNorm(x, epsilon, [Constant(Ones(x[-1]))]);
-
     public Value LayerNorm(Value x, float epsilon, string path) => LayerNorm(x, epsilon, [Weight($"{path}.weight"), Weight($"{path}.bias")]);
 
     /// <summary>x / √(mean(x²) + ε) · scale over the last axis, in float32.</summary>
@@ -117,9 +103,7 @@ internal sealed partial class Graph
     public Value Reshape(Value x, params Dim[] shape)
     {
         if (shape.SequenceEqual(x.Shape))
-        {
             return x;
-        }
 
         return Node("Reshape", [x, Target(x, shape)], x.Type, shape);
     }
@@ -162,9 +146,7 @@ internal sealed partial class Graph
         "Gather", [x, indices], x.Type, [.. x.Shape[..axis], .. indices.Shape, .. x.Shape[(axis + 1)..]], ("axis", (long)axis));
 
     public Value Sum(Value x, int axis) => Reduce("ReduceSum", x, axis);
-
     public Value Mean(Value x, int axis) => Reduce("ReduceMean", x, axis);
-
     public Value SumOfSquares(Value x, int axis) => Reduce("ReduceSumSquare", x, axis);
 
     /// <summary>start, start + 1 … of a length known at run time: int64 [length].</summary>
@@ -172,13 +154,12 @@ internal sealed partial class Graph
         "Range", [Reshape(start), Reshape(limit), Scalar(1)], ElementType.Int64, [length]);
 
     public Value Compare(string op, Value left, Value right) => Node(op, [left, right], ElementType.Bool, Broadcast(left.Shape, right.Shape));
-
     public Value And(Value left, Value right) => Compare("And", left, right);
 
     public Value Where(Value condition, Value yes, Value no) => Node(
         "Where", [condition, yes, no], yes.Type, Broadcast(condition.Shape, Broadcast(yes.Shape, no.Shape)));
 
-    /// <summary>Every pixel four times.</summary>
+    /// <summary>Doubles both sides: every pixel becomes four.</summary>
     public Value NearestTwice(Value x) => Node(
         "Resize",
         [x, new Value("", x.Type, []), Constant([1f, 1f, 2f, 2f])],
@@ -200,9 +181,7 @@ internal sealed partial class Graph
     private static void Check(bool fits, string what)
     {
         if (!fits)
-        {
             throw new ShapeException($"Shapes do not fit: {what}.");
-        }
     }
 
     private static Dim[] Broadcast(Dim[] left, Dim[] right)
@@ -249,7 +228,7 @@ internal sealed partial class Graph
         return Node(op, [x, Constant((long)axis)], x.Type, shape, ("keepdims", 1L));
     }
 
-    // A target is constant as long as the runtime can infer it: axes that stay in place are copied (0), one may be inferred (-1).
+    // The target is a constant where ONNX Runtime can infer it: an axis that stays in place is copied (0), one axis may be inferred (-1).
     private Value Target(Value x, Dim[] shape)
     {
         var constant = new long[shape.Length];
@@ -264,7 +243,7 @@ internal sealed partial class Graph
         return constant.Contains(long.MinValue) ? Sizes(shape) : Constant(constant);
     }
 
-    // A shape as it is in this run: int64 [rank].
+    // The sizes of a shape in this run: int64 [rank].
     private Value Sizes(Dim[] shape)
     {
         var key = string.Join(',', shape);

@@ -7,8 +7,8 @@ using Sana.GraphBuilder.Safetensors;
 namespace Sana.GraphBuilder.Onnx;
 
 /// <summary>
-/// An ONNX graph under construction. Weights are initializers whose external data is the checkpoint's own file, so the
-/// model stays small and nothing is copied. Node names carry module paths; shapes are checked as nodes are added.
+/// An ONNX graph under construction. Weights are initializers whose external data is the checkpoint's own file, so the model is small and nothing is copied.
+/// Names of nodes are module paths. Shapes are checked when nodes are added.
 /// </summary>
 internal sealed partial class Graph
 {
@@ -16,7 +16,7 @@ internal sealed partial class Graph
     private const long IrVersion = 11;
 
     private readonly GraphProto _proto = new();
-    private readonly Weights _weights;
+    private readonly SafetensorsWeights _weights;
     private readonly Func<string, bool> _expose;
     private readonly Dictionary<string, Value> _initializers = [];
     private readonly Dictionary<string, Value> _widened = [];
@@ -32,8 +32,8 @@ internal sealed partial class Graph
     /// <param name="name">Of the network.</param>
     /// <param name="weights">The checkpoint's tensors.</param>
     /// <param name="compute">What products and convolutions run in: Float, Float16 or BFloat16. Norms and linear attention stay in Float.</param>
-    /// <param name="expose">Which module outputs become outputs of the graph beside its own; null for none.</param>
-    public Graph(string name, Weights weights, ElementType compute = ElementType.Float, Func<string, bool>? expose = null)
+    /// <param name="expose">Which module outputs become outputs of the graph too, by module path; null for none.</param>
+    public Graph(string name, SafetensorsWeights weights, ElementType compute = ElementType.Float, Func<string, bool>? expose = null)
     {
         _proto.Name = name;
         _weights = weights;
@@ -53,15 +53,13 @@ internal sealed partial class Graph
         for (var axis = 0; axis < shape.Length; axis++)
         {
             if (!shape[axis].IsFixed && !shape[axis].Symbol.Contains('*', StringComparison.Ordinal))
-            {
                 _symbols.TryAdd(shape[axis].Symbol, (value, axis));
-            }
         }
 
         return value;
     }
 
-    /// <summary>Ends the graph in <paramref name="value"/>, as float32 whatever it was computed in.</summary>
+    /// <summary>Makes a value an output of the graph, as float32 whatever it was computed in.</summary>
     public void Output(string name, Value value)
     {
         var output = new Value(name, ElementType.Float, value.Shape);
@@ -69,13 +67,11 @@ internal sealed partial class Graph
         _proto.Output.Add(Describe(output));
     }
 
-    /// <summary>Names the output of a module after its path, so that a caller can ask to see it.</summary>
+    /// <summary>Marks the output of a module. It becomes an output of the graph if the caller exposes that path.</summary>
     public Value Module(string path, Value value)
     {
         if (_expose(path))
-        {
             Output(path, value);
-        }
 
         return value;
     }
@@ -86,9 +82,7 @@ internal sealed partial class Graph
     public Value Stored(string name)
     {
         if (_initializers.TryGetValue(name, out var known))
-        {
             return known;
-        }
 
         var entry = _weights[name];
         var tensor = new TensorProto
@@ -151,14 +145,10 @@ internal sealed partial class Graph
     public Value Size(Dim dim)
     {
         if (dim.IsFixed)
-        {
             return Constant(dim.Factor);
-        }
 
         if (_sizes.TryGetValue(dim.ToString(), out var known))
-        {
             return known;
-        }
 
         var size = dim.Symbol.Split('*').Select(SizeOfSymbol).Aggregate(Mul);
         return _sizes[dim.ToString()] = dim.Factor == 1 ? size : Mul(size, Constant(dim.Factor));
@@ -167,9 +157,7 @@ internal sealed partial class Graph
     private Value SizeOfSymbol(string symbol)
     {
         if (!_symbols.TryGetValue(symbol, out var source))
-        {
             throw new ShapeException($"{Path}: no input of the graph has the axis {symbol}");
-        }
 
         if (!_sizes.TryGetValue($"1*{symbol}", out var size))
         {
@@ -183,12 +171,10 @@ internal sealed partial class Graph
 
     private Value Constant(ReadOnlySpan<byte> data, ElementType type, Dim[] shape)
     {
-        // Equal constants share one initializer: a network has thousands of ones and epsilons.
+        // Equal constants share one initializer: a network has thousands of equal ones.
         var content = $"{type}[{string.Join(',', shape)}]{Convert.ToHexString(data.Length <= 32 ? data : SHA256.HashData(data))}";
         if (_constants.TryGetValue(content, out var known))
-        {
             return known;
-        }
 
         var name = NextName();
         var tensor = new TensorProto { Name = name, DataType = (int)type, RawData = ByteString.CopyFrom(data) };
@@ -213,7 +199,7 @@ internal sealed partial class Graph
         _proto.Node.Add(node);
     }
 
-    // Only nodes carry paths. Names of values would triple the size of a model.
+    // Values have numbers: paths as their names would triple the size of a model.
     private string NextName() => (_values++).ToString(CultureInfo.InvariantCulture);
 
     private string Unique(string name)

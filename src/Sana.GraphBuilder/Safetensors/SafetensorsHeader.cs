@@ -1,14 +1,13 @@
 using System.Buffers.Binary;
-using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Unicode;
 
 namespace Sana.GraphBuilder.Safetensors;
 
 /// <summary>
-/// The head of one .safetensors file: 8 bytes little-endian length n, n bytes of JSON (name → dtype, shape, data_offsets), then the tensors.
-/// Held to the reference implementation's rules: the tensors cover the rest of the file, in any order, without hole, overlap or trailing byte.
-/// Only the head is read, so that 10 GB open in milliseconds.
+/// The header of one .safetensors file: 8 bytes little-endian length n, n bytes of JSON (name → dtype, shape, data_offsets), then the tensors.
+/// As in the reference implementation, the tensors must cover the rest of the file, in any order, without hole, overlap or trailing byte.
+/// Only the header is read, so 10 GB open in milliseconds.
 /// </summary>
 internal static class SafetensorsHeader
 {
@@ -18,9 +17,9 @@ internal static class SafetensorsHeader
     private const int MaxNameBytes = 4096;
     private const int MaxRank = 16;
 
-    /// <summary>Reads the head and returns its tensors in the order of their bytes.</summary>
+    /// <summary>Reads the header and returns its tensors in the order of their bytes.</summary>
     /// <param name="path">Full path of the file.</param>
-    /// <param name="budget">Header bytes that may still be read; what was read is taken off.</param>
+    /// <param name="budget">Header bytes that may still be read; the bytes of this header are subtracted.</param>
     public static (WeightFile File, TensorEntry[] Entries) Read(string path, ref long budget)
     {
         using var handle = RegularFile.Open(path);
@@ -49,7 +48,7 @@ internal static class SafetensorsHeader
             throw new CheckpointException($"The header of {path} is not valid UTF-8; fetch the file again.");
 
         var entries = Parse(json, path, length);
-        return (new WeightFile(path, length, Convert.ToHexStringLower(SHA256.HashData(json))), entries);
+        return (new WeightFile(path, length, Sha256.Hex(json)), entries);
     }
 
     private static TensorEntry[] Parse(ReadOnlySpan<byte> json, string path, long fileLength)

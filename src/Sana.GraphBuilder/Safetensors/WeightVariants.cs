@@ -1,7 +1,7 @@
 namespace Sana.GraphBuilder.Safetensors;
 
 /// <summary>
-/// The sets of weights in a folder. A repository may hold the same network as <c>stem.safetensors</c> (the plain set, float32 by custom)
+/// The sets of weights in a folder. A repository may hold the same network as <c>stem.safetensors</c> (the plain set, usually float32)
 /// and as <c>stem.fp16.safetensors</c> or <c>stem.bf16.safetensors</c> (variants), each in one file or as shards with an index.
 /// </summary>
 internal static class WeightVariants

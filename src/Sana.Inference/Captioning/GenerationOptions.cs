@@ -1,4 +1,6 @@
 using System.Globalization;
+using Sana.Inference.Imaging;
+using Sana.Inference.Runtime;
 
 namespace Sana.Inference.Captioning;
 
@@ -8,19 +10,19 @@ public sealed record GenerationOptions
     /// <value>Longest caption in tokens, 1 to the network's positions (1,024 for published ones). Default: what the checkpoint says.</value>
     public int? MaxTokens { get; init; }
 
-    /// <value>What logits are divided by before one is drawn, 0…10; 0 takes the likeliest token always. Default 0.</value>
+    /// <value>Logits are divided by this before a token is drawn, 0…10; 0 always takes the likeliest token. Default 0.</value>
     public double Temperature { get; init; }
 
-    /// <value>Only the likeliest tokens that together have this probability are drawn from, above 0 to 1. Default 1: all of them. Of no effect at temperature 0.</value>
+    /// <value>Tokens are drawn from the likeliest ones that together have this probability, above 0 to 1. Default 1: all tokens. No effect at temperature 0.</value>
     public double TopP { get; init; } = 1;
 
     /// <value>Logits of tokens that the caption has already are divided by this where positive and multiplied where negative, 0.1…10. Default 1.</value>
     public double RepetitionPenalty { get; init; } = 1;
 
-    /// <value>Of the draws; with the image's pixels it decides them. Of no effect at temperature 0. Default 0.</value>
+    /// <value>Together with the image's pixels it decides which tokens are drawn. No effect at temperature 0. Default 0.</value>
     public ulong Seed { get; init; }
 
-    /// <summary>Fills in defaults and checks every value once; nothing after this checks again.</summary>
+    /// <summary>Fills in defaults and checks every value. Nothing checks them again.</summary>
     internal GenerationOptions Resolve(CaptionerFacts facts)
     {
         var resolved = this with { MaxTokens = MaxTokens ?? facts.MaxTokens };
@@ -38,7 +40,7 @@ public sealed record GenerationOptions
         new(string.Create(CultureInfo.InvariantCulture, $"{name} {value} is not a number in {range}."));
 }
 
-/// <summary>What a captioner says of an image.</summary>
+/// <summary>The caption of one image.</summary>
 public sealed record GeneratedCaption
 {
     /// <value>The caption without white space at its ends; empty when the network ended it at once.</value>
@@ -55,4 +57,37 @@ public sealed record GeneratedCaption
 
     /// <value>Why there is no caption: one sentence; null when there is one.</value>
     public string? Failure { get; init; }
+}
+
+/// <summary>What the graph builder read from a captioner's configs and wrote into each of its graphs.</summary>
+/// <param name="Name">Of the checkpoint's folder, or <c>owner/name</c>.</param>
+/// <param name="Fingerprint">SHA-256 over configs, vocabulary and the headers, lengths and a sample of the weights, lower-case hex.</param>
+/// <param name="VocabularySize">Rows of the token table: ids are below this.</param>
+/// <param name="Positions">Most tokens that the decoder takes.</param>
+/// <param name="StartId">Token before the first one of every caption; not part of the text.</param>
+/// <param name="EndIds">Tokens that end a caption.</param>
+/// <param name="MaxTokens">Longest caption in tokens, unless the options say another.</param>
+/// <param name="Side">Of the square that the encoder reads, in pixels.</param>
+/// <param name="Filter">That images are resized with.</param>
+/// <param name="Levels">From 8-bit pixels to the encoder's input.</param>
+internal sealed record CaptionerFacts(
+    string Name, string Fingerprint, int VocabularySize, int Positions, int StartId, int[] EndIds, int MaxTokens, int Side, PilFilter Filter, PixelLevels Levels)
+{
+    /// <exception cref="InferenceException">A key is missing or not what it should be: the graph is of another version.</exception>
+    public static CaptionerFacts From(GraphMetadata metadata) => new(
+        metadata.Text("checkpoint"),
+        metadata.Text("fingerprint"),
+        metadata.Whole("vocab_size", 1, 2_000_000),
+        metadata.Whole("n_positions", 1, 1_000_000),
+        metadata.Whole("decoder_start_token_id", 0, 2_000_000),
+        [.. metadata.Numbers("eos_token_id").Select(id => (int)id)],
+        metadata.Whole("max_new_tokens", 1, 1_000_000),
+        metadata.Whole("image_size", 1, 65_536),
+        metadata.Text("resample") switch
+        {
+            "bilinear" => PilFilter.Bilinear,
+            "bicubic" => PilFilter.Bicubic,
+            var other => throw metadata.Unusable("resample", other),
+        },
+        new PixelLevels(metadata.Number("rescale_factor"), metadata.Numbers("image_mean", 3), metadata.Numbers("image_std", 3)));
 }

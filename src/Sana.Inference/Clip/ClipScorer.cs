@@ -8,8 +8,7 @@ using Sana.Inference.Text;
 namespace Sana.Inference.Clip;
 
 /// <summary>
-/// How well texts fit images, by a CLIP checkpoint (arXiv:2103.00020) whose graphs <c>sana build</c> has made: the cosine of their embeddings. Any number of threads may use one; the
-/// networks are shared by all of them.
+/// Scores how well texts fit images with a CLIP checkpoint (arXiv:2103.00020) whose graphs <c>sana build</c> has made: the cosine of their embeddings. Any number of threads may use one instance.
 /// </summary>
 public sealed class ClipScorer : IDisposable
 {
@@ -18,19 +17,19 @@ public sealed class ClipScorer : IDisposable
     private const string Ids = "input_ids";
     private const string TextEmbeddings = "text_embeds";
 
-    private readonly Network _vision;
-    private readonly Network _text;
+    private readonly OnnxModel _vision;
+    private readonly OnnxModel _text;
     private readonly ClipTokenizer _tokenizer;
     private readonly ClipFacts _facts;
-    private readonly ClipOptions _options;
+    private readonly ClipScorerOptions _options;
 
-    private ClipScorer(Network vision, Network text, ClipTokenizer tokenizer, ClipFacts facts, ClipOptions options)
+    private ClipScorer(OnnxModel vision, OnnxModel text, ClipTokenizer tokenizer, ClipFacts facts, ClipScorerOptions options)
     {
         (_vision, _text, _tokenizer, _facts, _options) = (vision, text, tokenizer, facts, options);
-        Name = options.Name ?? ClipName.Of(facts.Name);
+        Name = options.Name ?? ClipName.From(facts.Name);
     }
 
-    /// <summary>What the scores' column is called after, as <c>openai-vit-l-14</c> in <c>clip_score__openai-vit-l-14</c>: lower-case letters, digits and single hyphens.</summary>
+    /// <summary>The scorer's part of the column name, as <c>openai-vit-l-14</c> in <c>clip_score__openai-vit-l-14</c>: lower-case letters, digits and single hyphens.</summary>
     public string Name { get; }
 
     /// <summary>SHA-256 over the checkpoint's configs, its tokenizer and the headers, lengths and a sample of its weights, lower-case hex.</summary>
@@ -43,18 +42,18 @@ public sealed class ClipScorer : IDisposable
     /// <param name="checkpoint">The folder of the checkpoint.</param>
     /// <param name="options">Device, threads, batch.</param>
     /// <exception cref="InferenceException">A graph is missing or of another version, the tokenizer cannot be read or does not fit, the device is not there, an option is out of range.</exception>
-    public static ClipScorer Load(string checkpoint, ClipOptions options)
+    public static ClipScorer Load(string checkpoint, ClipScorerOptions options)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
         ArgumentNullException.ThrowIfNull(options);
         options.Check();
-        var network = new NetworkOptions(options.Device, options.Threads, KeepMemory: true);
+        var network = new OnnxModelOptions(options.Device, options.Threads, KeepMemory: true);
         var tokenizer = ClipTokenizer.Load(checkpoint);
-        var vision = Network.Load(Path.Combine(checkpoint, "vision_model.onnx"), network, Pixels, ImageEmbeddings);
-        Network? text = null;
+        var vision = OnnxModel.Load(Path.Combine(checkpoint, "vision_model.onnx"), network, Pixels, ImageEmbeddings);
+        OnnxModel? text = null;
         try
         {
-            text = Network.Load(Path.Combine(checkpoint, "text_model.onnx"), network, Ids, TextEmbeddings);
+            text = OnnxModel.Load(Path.Combine(checkpoint, "text_model.onnx"), network, Ids, TextEmbeddings);
             var facts = ClipFacts.From(vision.Metadata);
             CheckFit(checkpoint, facts, ClipFacts.From(text.Metadata), tokenizer);
             return new ClipScorer(vision, text, tokenizer, facts, options);
@@ -74,7 +73,8 @@ public sealed class ClipScorer : IDisposable
     public float[][] EmbedImages(IReadOnlyList<RgbImage> images, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(images);
-        foreach (var image in images) image.Check();
+        foreach (var image in images)
+            image.Check();
         return [.. images.Chunk(_options.BatchSize).SelectMany(batch => RunImages(batch, cancellationToken))];
     }
 
@@ -84,7 +84,7 @@ public sealed class ClipScorer : IDisposable
     public float[][] EmbedTexts(IReadOnlyList<string> texts, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
-        return RunTexts([.. texts.Select(text => ClipWindows.Of(text, _tokenizer).Windows[0])], cancellationToken);
+        return RunTexts([.. texts.Select(text => ClipWindows.Split(text, _tokenizer).Windows[0])], cancellationToken);
     }
 
     /// <summary>Scores texts against one image.</summary>
@@ -94,7 +94,7 @@ public sealed class ClipScorer : IDisposable
     public ClipTextScore[] ScoreTexts(float[] imageEmbedding, IReadOnlyList<string> texts, CancellationToken cancellationToken = default) =>
         ScoreTexts([imageEmbedding], [texts], cancellationToken)[0];
 
-    /// <summary>Scores each image's texts against it. The texts of all images are run together, each different one once.</summary>
+    /// <summary>Scores each image's texts against it. The texts of all images run together, and equal texts only once.</summary>
     /// <param name="imageEmbeddings">Of <see cref="EmbedImages"/>.</param>
     /// <param name="texts">As many lists as images.</param>
     /// <param name="cancellationToken">Stops between two nodes of the network.</param>
@@ -104,7 +104,7 @@ public sealed class ClipScorer : IDisposable
         ArgumentNullException.ThrowIfNull(imageEmbeddings);
         ArgumentNullException.ThrowIfNull(texts);
         ArgumentOutOfRangeException.ThrowIfNotEqual(texts.Count, imageEmbeddings.Count);
-        var read = texts.SelectMany(list => list).Distinct(StringComparer.Ordinal).ToDictionary(text => text, text => ClipWindows.Of(text, _tokenizer), StringComparer.Ordinal);
+        var read = texts.SelectMany(list => list).Distinct(StringComparer.Ordinal).ToDictionary(text => text, text => ClipWindows.Split(text, _tokenizer), StringComparer.Ordinal);
         var embeddings = new Queue<float[]>(RunTexts([.. read.Values.SelectMany(text => text.Windows)], cancellationToken));
         var windows = read.ToDictionary(text => text.Key, text => (float[][])[.. text.Value.Windows.Select(_ => embeddings.Dequeue())], StringComparer.Ordinal);
         return [.. imageEmbeddings.Zip(texts, (image, list) => (ClipTextScore[])[.. list.Select(text => Score(image, windows[text], read[text]))])];
@@ -126,9 +126,7 @@ public sealed class ClipScorer : IDisposable
     private static void CheckFit(string checkpoint, ClipFacts vision, ClipFacts text, ClipTokenizer tokenizer)
     {
         if (vision.Fingerprint != text.Fingerprint)
-        {
             throw new InferenceException($"The two graphs of {checkpoint} are of different checkpoints; run `sana build --force` on it.");
-        }
 
         if (tokenizer.VocabularySize > text.VocabularySize || tokenizer.ContextLength > text.MaxPositions)
         {
@@ -156,7 +154,7 @@ public sealed class ClipScorer : IDisposable
         }
     }
 
-    // Texts of like lengths run together, each batch padded to its own longest. Attention is causal and the first end token is taken, so what stands behind it changes nothing.
+    // Texts of similar lengths run together; a batch is padded to its longest text. Attention is causal and the first end token is read, so padding behind it changes nothing.
     private float[][] RunTexts(int[][] texts, CancellationToken cancellationToken)
     {
         var embeddings = new float[texts.Length][];
@@ -166,22 +164,18 @@ public sealed class ClipScorer : IDisposable
             var ids = new long[batch.Length * longest];
             ids.AsSpan().Fill(_tokenizer.EndId);
             for (var i = 0; i < batch.Length; i++)
-            {
                 TensorPrimitives.ConvertTruncating<int, long>(texts[batch[i]], ids.AsSpan(i * longest));
-            }
 
             using var input = OrtValue.CreateTensorValueFromMemory(ids, [batch.Length, longest]);
             var rows = Run(_text, Ids, input, TextEmbeddings, batch.Length, cancellationToken);
             for (var i = 0; i < batch.Length; i++)
-            {
                 embeddings[batch[i]] = rows[i];
-            }
         }
 
         return embeddings;
     }
 
-    private static float[][] Run(Network network, string input, OrtValue value, string output, int count, CancellationToken cancellationToken)
+    private static float[][] Run(OnnxModel network, string input, OrtValue value, string output, int count, CancellationToken cancellationToken)
     {
         using var outputs = network.Run([(input, value)], [output], cancellationToken);
         var all = outputs[0].GetTensorDataAsSpan<float>();
@@ -195,5 +189,44 @@ public sealed class ClipScorer : IDisposable
         }
 
         return rows;
+    }
+}
+
+/// <summary>
+/// The ids of a text without padding, cut into windows where the context does not hold all of them. There are as few windows as cover the text, all full and evenly spaced; each has the start
+/// and the end token. The first window is the truncated text, which the score is of.
+/// </summary>
+/// <param name="Windows">Ids of each window; one when nothing is cut.</param>
+/// <param name="Tokens">Ids of the whole text, start and end token included.</param>
+internal sealed record ClipWindows(IReadOnlyList<int[]> Windows, int Tokens)
+{
+    /// <summary>They cover some 4,800 tokens; in a longer text there are gaps between them.</summary>
+    public const int MaxWindows = 64;
+
+    public bool Truncated => Windows.Count > 1;
+
+    public static ClipWindows Split(string text, ClipTokenizer tokenizer)
+    {
+        // A caption never has a million characters. The rest is ignored, so that one such text does not fail the others.
+        var ids = tokenizer.EncodeUncut(text.Length <= UnicodeText.MaxLength ? text : text[..UnicodeText.MaxLength]);
+        return new ClipWindows(Cut(ids, tokenizer.ContextLength, tokenizer.StartId, tokenizer.EndId), ids.Count);
+    }
+
+    /// <param name="ids">Start token, text, end token.</param>
+    /// <param name="context">Ids that a window holds.</param>
+    /// <param name="start">The start token.</param>
+    /// <param name="end">The end token.</param>
+    internal static int[][] Cut(List<int> ids, int context, int start, int end)
+    {
+        if (ids.Count <= context)
+            return [[.. ids]];
+
+        var (text, room) = (ids.Count - 2, Math.Max(context - 2, 1));
+        var count = Math.Min((text + room - 1) / room, MaxWindows);
+        return [.. Enumerable.Range(0, count).Select(i =>
+        {
+            var from = count == 1 ? 0 : (int)((long)i * (text - room) / (count - 1));
+            return (int[])[start, .. ids.GetRange(1 + from, room), end];
+        })];
     }
 }

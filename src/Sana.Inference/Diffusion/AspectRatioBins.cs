@@ -1,7 +1,7 @@
 namespace Sana.Inference.Diffusion;
 
 /// <summary>
-/// The sizes a checkpoint was trained on, by aspect ratio. An image of another size is made at the nearest of them and then resized and cropped.
+/// The sizes that a checkpoint was trained on, by aspect ratio. An image of another size is generated at the nearest of them, then resized and cropped.
 /// </summary>
 internal sealed class AspectRatioBins
 {
@@ -41,7 +41,7 @@ internal sealed class AspectRatioBins
     /// <summary>The trained size, in pixels, whose ratio is nearest to that of the request; the lower ratio when two are equally near.</summary>
     public (int Height, int Width) Nearest(int height, int width)
     {
-        // The key is compared, not the size's own ratio: 720×1280 goes to "0.57", which is 768×1344.
+        // As in diffusers, the rounded ratio is compared, not that of the size itself: 720×1280 gives "0.57", which is 768×1344.
         var ratio = (double)height / width;
         var nearest = _bins.MinBy(bin => Math.Abs(bin.Ratio - ratio));
         return (nearest.Height, nearest.Width);

@@ -3,12 +3,12 @@ using Sana.Inference.Runtime;
 
 namespace Sana.Inference.Diffusion;
 
-/// <summary>Steps 4 to 6 of the pipeline: embeddings and noise to latents. The loop is here, the maths in the solvers.</summary>
+/// <summary>Steps 4 to 6 of the pipeline: embeddings and noise to latents. The loops are here, the formulas in the solvers.</summary>
 internal sealed class Denoising(
     CheckpointFacts facts, GenerateOptions options, NoiseSource noise, StepObserver? observe, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
 {
-    /// <summary>Latents [b, channels, height / cell, width / cell]. With guidance there are two embeddings a sample: all negative ones, then all prompts.</summary>
-    public FloatTensor Run(Transformer transformer, FloatTensor[] embeddings, int height, int width)
+    /// <summary>Latents [b, channels, height / cell, width / cell]. With guidance there are two embeddings for each sample: all negative prompts, then all prompts.</summary>
+    public FloatTensor Run(SanaTransformer transformer, FloatTensor[] embeddings, int height, int width)
     {
         // 4. Embeddings -> keys and values of every block's cross-attention: once, not once a step
         using var conditioning = transformer.Condition(embeddings, cancellationToken);
@@ -30,7 +30,7 @@ internal sealed class Denoising(
     }
 
     // Flow matching. Classifier-free guidance evaluates both halves as one batch.
-    private void Flow(Transformer transformer, FloatTensor latents, Transformer.Conditioning conditioning)
+    private void Flow(SanaTransformer transformer, FloatTensor latents, SanaTransformer.Conditioning conditioning)
     {
         var steps = options.Steps!.Value;
         ISolver solver = options.Solver == SolverKind.FlowEuler ? new FlowEuler(steps, facts.FlowShift) : new FlowDpmSolver(steps, facts.FlowShift);
@@ -46,7 +46,7 @@ internal sealed class Denoising(
     }
 
     // Sprint: the guidance is an input of the network, and each step adds fresh noise.
-    private void Consistency(Transformer transformer, FloatTensor latents, Transformer.Conditioning conditioning, Func<int, FloatTensor> fresh)
+    private void Consistency(SanaTransformer transformer, FloatTensor latents, SanaTransformer.Conditioning conditioning, Func<int, FloatTensor> fresh)
     {
         var solver = new ScmSolver(options.Steps!.Value, facts.SigmaData);
         var scaled = FloatTensor.Zeros(latents.Shape);
@@ -85,8 +85,8 @@ internal sealed class Denoising(
     }
 }
 
-/// <summary>Standard normal noise for the whole batch, [b, channels, height / 32, width / 32]; stream 0 starts the latents, stream 1 + n belongs to step n.</summary>
+/// <summary>Standard normal noise for the whole batch, [b, channels, height / 32, width / 32]. Stream 0 is for the initial latents, stream 1 + n for step n.</summary>
 internal delegate FloatTensor NoiseSource(int stream, int height, int width);
 
-/// <summary>Sees the guided velocity and the advanced latents of each step; both are reused afterwards.</summary>
+/// <summary>Gets the guided velocity and the new latents after each step. Both arrays are reused afterwards.</summary>
 internal delegate void StepObserver(int step, FloatTensor velocity, FloatTensor latents);

@@ -13,10 +13,10 @@ internal sealed class FlowDpmSolver : ISolver
     private readonly float[] _timesteps;
     private readonly float[] _sigmas;
 
-    private float[]? _clean;     // the estimate of the image that this step makes
-    private float[]? _previous;  // that of the step before, then scratch
+    private float[]? _clean;     // this step's estimate of the clean image
+    private float[]? _previous;  // the estimate of the step before, then overwritten
 
-    /// <summary>Makes the tables.</summary>
+    /// <summary>Computes timesteps and sigmas.</summary>
     /// <param name="steps">Network evaluations per image, 1 or more.</param>
     /// <param name="shift"><c>flow_shift</c> of the scheduler, 0.001…1000.</param>
     /// <exception cref="InferenceException">The shift is out of range.</exception>
@@ -26,7 +26,7 @@ internal sealed class FlowDpmSolver : ISolver
         _timesteps = new float[steps];
         _sigmas = new float[steps + 1];
 
-        // In float64 and in this order: the timestep is cut, not rounded, so the last bit of sigma decides between 332 and 333.
+        // In float64 and in this order: the timestep is truncated, so the last bit of sigma decides between 332 and 333.
         var stride = ((1d / 1000) - 1) / steps;
         for (var step = 0; step < steps; step++)
         {
@@ -49,7 +49,7 @@ internal sealed class FlowDpmSolver : ISolver
     public void Step(int step, Span<float> latents, ReadOnlySpan<float> velocity)
     {
         var (from, to) = (_sigmas[step], _sigmas[step + 1]);
-        var keep = (double)to / from;       // how much of x survives; the rest is the clean estimate
+        var keep = (double)to / from;       // the weight of x; the rest is the clean estimate
         var slope = step > 0 && to > 0      // the first step has no history, the last one would divide by an infinite h
             ? 0.5 * (LogSnr(to) - LogSnr(from)) / (LogSnr(from) - LogSnr(_sigmas[step - 1]))
             : 0;

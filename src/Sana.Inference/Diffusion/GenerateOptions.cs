@@ -1,6 +1,8 @@
+using Sana.Inference.Runtime;
+
 namespace Sana.Inference.Diffusion;
 
-/// <summary>How images are made: everything but the prompt and the seed. What is null takes the checkpoint's own default.</summary>
+/// <summary>How images are generated: everything but the prompt and the seed. A null value takes the checkpoint's default.</summary>
 public sealed record GenerateOptions
 {
     /// <value>Width in pixels, a multiple of 32, 32…8192. Default: the checkpoint's native size.</value>
@@ -18,16 +20,16 @@ public sealed record GenerateOptions
     /// <value>What the image should not show, at most 100,000 characters. Default empty.</value>
     public string NegativePrompt { get; init; } = "";
 
-    /// <value>Default: what the checkpoint's scheduler is made for.</value>
+    /// <value>Default: the solver of the checkpoint's scheduler.</value>
     public SolverKind? Solver { get; init; }
 
-    /// <value>Generate at the nearest trained aspect ratio, then resize and crop to the request. Default true; sizes whose checkpoint has no table are left alone.</value>
+    /// <value>Generate at the nearest trained aspect ratio, then resize and crop to the request. Default true. No effect for checkpoints without a table of trained sizes.</value>
     public bool UseResolutionBinning { get; init; } = true;
 
     /// <value>Prefix the prompt with the complex human instruction (CHI) of the checkpoint. Default true.</value>
     public bool UseInstruction { get; init; } = true;
 
-    /// <summary>Fills in defaults and checks every value once; nothing after this checks again.</summary>
+    /// <summary>Fills in defaults and checks every value. Nothing checks them again.</summary>
     internal GenerateOptions Resolve(CheckpointFacts facts)
     {
         var sprint = facts.Solver == SolverKind.Scm;
@@ -55,9 +57,7 @@ public sealed record GenerateOptions
     private static void CheckSide(string name, int pixels, int cell)
     {
         if (pixels < cell || pixels > 8192)
-        {
             throw new InferenceException($"{name} {pixels} is not in {cell}…8192 pixels; use a multiple of {cell} in that range.");
-        }
 
         if (pixels % cell != 0)
         {
@@ -78,4 +78,61 @@ public enum SolverKind
 
     /// <summary>Consistency sampling of Sana-Sprint (trigflow).</summary>
     Scm,
+}
+
+/// <summary>Limits of a prompt. The network reads 300 tokens, so a much longer text is an error of the caller.</summary>
+public static class PromptLimits
+{
+    /// <summary>Longest prompt, in UTF-16 units.</summary>
+    public const int MaxCharacters = 100_000;
+
+    /// <summary>Refuses text that is too long or holds control characters other than tab and line ends.</summary>
+    /// <param name="text">The prompt.</param>
+    /// <param name="name">How the message calls it.</param>
+    /// <exception cref="InferenceException">The text is not a prompt; the message says where and why.</exception>
+    public static void Check(string text, string name)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        if (text.Length > MaxCharacters)
+            throw new InferenceException($"{name} has {text.Length} characters; at most {MaxCharacters} are taken, and the network reads 300 tokens. Shorten it.");
+
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (char.IsControl(text[i]) && text[i] is not ('\t' or '\n' or '\r'))
+                throw new InferenceException($"{name} has the control character U+{(int)text[i]:X4} at position {i}; remove it.");
+        }
+    }
+}
+
+/// <summary>What the graph builder read from a Sana checkpoint's configs and wrote into the transformer's graph.</summary>
+/// <param name="Name">Of the checkpoint's folder.</param>
+/// <param name="Fingerprint">SHA-256 over configs and the headers, lengths and a sample of the weights, lower-case hex.</param>
+/// <param name="Solver">What the checkpoint's scheduler is.</param>
+/// <param name="FlowShift">How far sigmas are shifted towards noise.</param>
+/// <param name="SigmaData">Standard deviation of latents that Sprint assumes.</param>
+/// <param name="SampleSize">Native side in latent cells.</param>
+/// <param name="Compression">Pixels a latent cell.</param>
+/// <param name="GuidanceScale">What the guidance is multiplied by before it is embedded (Sprint).</param>
+internal sealed record CheckpointFacts(
+    string Name, string Fingerprint, SolverKind Solver, double FlowShift, float SigmaData, int SampleSize, int Compression, float GuidanceScale)
+{
+    /// <summary>Side of the images that it was made for, in pixels.</summary>
+    public int NativePixels => SampleSize * Compression;
+
+    /// <exception cref="InferenceException">A key is missing or not what it should be: the graph is of another version.</exception>
+    public static CheckpointFacts From(GraphMetadata metadata) => new(
+        metadata.Text("checkpoint"),
+        metadata.Text("fingerprint"),
+        metadata.Text("scheduler") switch
+        {
+            "DPMSolverMultistepScheduler" => SolverKind.FlowDpm,
+            "FlowMatchEulerDiscreteScheduler" => SolverKind.FlowEuler,
+            "SCMScheduler" => SolverKind.Scm,
+            var other => throw metadata.Unusable("scheduler", other),
+        },
+        metadata.Number("flow_shift"),
+        (float)metadata.Number("sigma_data"),
+        (int)metadata.Number("sample_size"),
+        (int)metadata.Number("spatial_compression"),
+        (float)metadata.Number("guidance_embeds_scale"));
 }

@@ -2,17 +2,17 @@ using Sana.Inference.Imaging;
 
 namespace Sana.Inference.Diffusion;
 
-/// <summary>One image to make.</summary>
+/// <summary>One image to generate.</summary>
 /// <param name="Prompt">What the image shows, at most 100,000 characters; the network reads the first 300 tokens.</param>
-/// <param name="Seed">With <paramref name="Index"/>, decides the noise and nothing else does.</param>
+/// <param name="Seed">Seed and <paramref name="Index"/> alone decide the noise.</param>
 /// <param name="Index">Which image of this prompt and seed, from 0.</param>
 public sealed record ImageRequest(string Prompt, ulong Seed, int Index = 0);
 
-/// <summary>One image that was made, or the reason why it was not.</summary>
+/// <summary>One generated image, or the reason why there is none.</summary>
 /// <param name="Request">What was asked for.</param>
 /// <param name="Image">The pixels; null when <paramref name="Failure"/> says why there are none.</param>
 /// <param name="Failure">Reason code: <c>nan</c>, <c>flat</c> or <c>black</c>; null for a good image.</param>
-/// <param name="Flags">What is worth knowing about a good image: <c>prompt_truncated</c>, <c>tiled</c>, <c>binned</c>, <c>retried_fp32</c>.</param>
+/// <param name="Flags">Notes about a good image: <c>prompt_truncated</c>, <c>tiled</c>, <c>binned</c>, <c>retried_fp32</c>.</param>
 /// <param name="Seconds">What each stage took for the batch this image was part of.</param>
 public sealed record GeneratedImage(ImageRequest Request, RgbImage? Image, string? Failure, IReadOnlyList<string> Flags, StageSeconds Seconds);
 
@@ -22,7 +22,7 @@ public sealed record GeneratedImage(ImageRequest Request, RgbImage? Image, strin
 /// <param name="Decode">Latents to pixels.</param>
 public sealed record StageSeconds(double Text, double Denoise, double Decode);
 
-/// <summary>Where a batch stands: after each solver step and each stage.</summary>
+/// <summary>Progress of a batch, reported after each solver step and each stage.</summary>
 /// <param name="Stage"><c>text</c>, <c>denoise</c> or <c>decode</c>.</param>
 /// <param name="Step">Steps of the stage that are done.</param>
 /// <param name="Steps">Steps that the stage has.</param>

@@ -1,22 +1,21 @@
 using System.Globalization;
-using Sana.Inference.Autoencoder;
 using Sana.Inference.Runtime;
 using Sana.Inference.Text;
 
 namespace Sana.Inference.Diffusion;
 
-/// <summary>Finds the graphs of a checkpoint folder and loads them side by side.</summary>
+/// <summary>Finds the graphs of a checkpoint folder and loads them in parallel.</summary>
 internal static class PipelineLoader
 {
     public static SanaPipeline Load(string checkpoint, PipelineOptions options)
     {
         Check(options);
-        var once = new NetworkOptions(options.Device, options.Threads, KeepMemory: false);
+        var once = new OnnxModelOptions(options.Device, options.Threads, KeepMemory: false);
         var often = once with { KeepMemory = true };
 
-        // Loading is half parsing and half reading files: the three networks do not wait for each other.
+        // Loading is half parsing and half reading files, so the three networks are loaded at the same time.
         var transformer = Task.Run(() => LoadTransformer(checkpoint, options.Precision, often));
-        var decoder = Task.Run(() => AutoencoderHalf.LoadDecoder(Path.Combine(checkpoint, "vae", "decoder.onnx"), once));
+        var decoder = Task.Run(() => AutoencoderDC.Load(Path.Combine(checkpoint, "vae", "decoder.onnx"), once));
         var prompts = Task.Run(() => LoadPrompts(checkpoint, options, once));
         Task[] all = [transformer, decoder, prompts];
         try
@@ -31,18 +30,18 @@ internal static class PipelineLoader
             throw exception.Flatten().InnerExceptions.OfType<InferenceException>().FirstOrDefault() ?? exception.Flatten().InnerExceptions[0];
         }
 
-        var wide = options.Precision == Precision.Fp32 ? null : new Lazy<Transformer>(() => LoadTransformer(checkpoint, Precision.Fp32, often));
-        return new SanaPipeline(prompts.Result, transformer.Result, wide, decoder.Result, options.MaxUntiledPixels);
+        var inFp32 = options.Precision == Precision.Fp32 ? null : new Lazy<SanaTransformer>(() => LoadTransformer(checkpoint, Precision.Fp32, often));
+        return new SanaPipeline(prompts.Result, transformer.Result, inFp32, decoder.Result, options.MaxUntiledPixels);
     }
 
-    private static Transformer LoadTransformer(string checkpoint, Precision precision, NetworkOptions options)
+    private static SanaTransformer LoadTransformer(string checkpoint, Precision precision, OnnxModelOptions options)
     {
         var suffix = precision switch { Precision.Fp16 => ".fp16", Precision.Bf16 => ".bf16", _ => "" };
         var folder = Path.Combine(checkpoint, "transformer");
-        return Transformer.Load(Path.Combine(folder, $"conditioning{suffix}.onnx"), Path.Combine(folder, $"model{suffix}.onnx"), options);
+        return SanaTransformer.Load(Path.Combine(folder, $"conditioning{suffix}.onnx"), Path.Combine(folder, $"model{suffix}.onnx"), options);
     }
 
-    private static PromptEncoder LoadPrompts(string checkpoint, PipelineOptions options, NetworkOptions network)
+    private static PromptEncoder LoadPrompts(string checkpoint, PipelineOptions options, OnnxModelOptions network)
     {
         var tokenizer = GemmaTokenizer.Load(Path.Combine(checkpoint, "tokenizer"));
         var encoder = TextEncoder.Load(Path.Combine(checkpoint, "text_encoder", "model.onnx"), network);
@@ -59,27 +58,16 @@ internal static class PipelineLoader
     private static void Check(PipelineOptions options)
     {
         if (options.Precision == Precision.Bf16 && options.Device == Device.Cpu)
-        {
             throw new InferenceException("Precision bf16 does not run on the processor, for which ONNX Runtime has no bfloat16 kernels; use fp32, or --device cuda.");
-        }
-
-        if (options.Threads is < 0 or > 1024)
-        {
-            throw new InferenceException($"Threads {options.Threads} is not in 0…1024; use 0 for every core.");
-        }
 
         if (options.CachedPrompts is < 0 or > 10_000)
-        {
             throw new InferenceException(string.Create(CultureInfo.InvariantCulture, $"Cached prompts {options.CachedPrompts} is not in 0…10000; use 32."));
-        }
     }
 
     private static void Release<T>(Task<T> loading)
         where T : IDisposable
     {
         if (loading.IsCompletedSuccessfully)
-        {
             loading.Result.Dispose();
-        }
     }
 }

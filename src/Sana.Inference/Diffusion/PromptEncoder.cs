@@ -3,7 +3,7 @@ using Sana.Inference.Text;
 
 namespace Sana.Inference.Diffusion;
 
-/// <summary>Prompts to the embeddings that the transformer reads: cleaning, instruction, tokens, encoder, selection. Recent prompts are kept.</summary>
+/// <summary>Prompts to the embeddings that the transformer reads: cleaning, instruction, tokens, encoder, selection. Recent prompts are cached.</summary>
 internal sealed class PromptEncoder : IDisposable
 {
     private readonly GemmaTokenizer _tokenizer;
@@ -15,9 +15,9 @@ internal sealed class PromptEncoder : IDisposable
     private TextEncoder.Prefix? _prefix;
 
     /// <param name="tokenizer">Of the checkpoint.</param>
-    /// <param name="instruction">Of the checkpoint; read when a prompt first needs it, so that a checkpoint without one works without.</param>
-    /// <param name="encoder">Owned from here on.</param>
-    /// <param name="capacity">Prompts to keep.</param>
+    /// <param name="instruction">Of the checkpoint; read when a prompt first needs it, so that a checkpoint without one works if nothing needs it.</param>
+    /// <param name="encoder">Owned by this instance.</param>
+    /// <param name="capacity">Prompts to cache.</param>
     public PromptEncoder(GemmaTokenizer tokenizer, Func<ComplexHumanInstruction?> instruction, TextEncoder encoder, int capacity)
     {
         _tokenizer = tokenizer;
@@ -33,9 +33,7 @@ internal sealed class PromptEncoder : IDisposable
     {
         var key = (prompt, useInstruction);
         if (_recent.TryGetValue(key, out var known))
-        {
             return known;
-        }
 
         var instruction = useInstruction ? _instruction.Value : null;
         var tokens = instruction?.Encode(prompt) ?? TextTokens.Plain(_tokenizer, prompt);
@@ -44,13 +42,11 @@ internal sealed class PromptEncoder : IDisposable
         return encoded;
     }
 
-    /// <summary>Kept hidden states [kept tokens, channels]; the instruction comes from its cached keys and values where the prompt left it whole.</summary>
+    /// <summary>The kept hidden states [kept tokens, channels]. The instruction's keys and values come from the cache, unless the prompt changed the instruction's tokens.</summary>
     internal FloatTensor Embed(TextTokens tokens, ComplexHumanInstruction? instruction, CancellationToken cancellationToken = default)
     {
         if (instruction is null || tokens.SharedPrefix < tokens.FirstKept)
-        {
             return Select(_encoder.Encode(tokens.Ids, cancellationToken), tokens);
-        }
 
         _prefix ??= _encoder.Remember(instruction.Ids.AsSpan(0, tokens.FirstKept), cancellationToken);
         var rest = _encoder.Encode(_prefix, tokens.Ids.AsSpan(tokens.FirstKept), cancellationToken); // [kept - 1, channels]
@@ -67,7 +63,7 @@ internal sealed class PromptEncoder : IDisposable
     private static FloatTensor Select(FloatTensor hidden, TextTokens tokens)
     {
         var channels = (int)hidden.Shape[1];
-        var cut = hidden.Data.Length - ((tokens.KeptCount - 1) * channels); // 0 and the last kept: a prompt may merge the instruction to less than its own tokens
+        var cut = hidden.Data.Length - ((tokens.KeptCount - 1) * channels); // position 0 and the last ones: a prompt may merge with the instruction into fewer tokens than the instruction has
         return tokens.KeptCount == hidden.Shape[0]
             ? hidden
             : new FloatTensor([.. hidden.Data.AsSpan(0, channels), .. hidden.Data.AsSpan(cut)], tokens.KeptCount, channels);
@@ -76,14 +72,10 @@ internal sealed class PromptEncoder : IDisposable
     private void Keep((string Prompt, bool UseInstruction) key, Encoded encoded)
     {
         if (_capacity == 0)
-        {
             return;
-        }
 
         while (_order.Count >= _capacity)
-        {
             _recent.Remove(_order.Dequeue());
-        }
 
         _recent[key] = encoded;
         _order.Enqueue(key);

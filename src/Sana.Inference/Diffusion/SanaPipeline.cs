@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Numerics.Tensors;
-using Sana.Inference.Autoencoder;
 using Sana.Inference.Imaging;
 using Sana.Inference.Runtime;
 
@@ -8,24 +7,24 @@ namespace Sana.Inference.Diffusion;
 
 /// <summary>
 /// Prompts to images with a Sana checkpoint (SANA, arXiv:2410.10629; diffusers' SanaPipeline and SanaSprintPipeline) whose graphs
-/// <c>sana build</c> has made. One pipeline serves one caller at a time; its networks are shared by all its calls.
+/// <c>sana build</c> has made. One caller at a time may use a pipeline.
 /// </summary>
 public sealed class SanaPipeline : IDisposable
 {
     private readonly CheckpointFacts _facts;
     private readonly PromptEncoder _prompts;
-    private readonly Transformer _transformer;
-    private readonly Lazy<Transformer>? _inFp32; // for a transformer of less precision
-    private readonly AutoencoderHalf _decoder;
+    private readonly SanaTransformer _transformer;
+    private readonly Lazy<SanaTransformer>? _inFp32; // loaded when half precision fails
+    private readonly AutoencoderDC _autoencoder;
     private readonly int _maxUntiledPixels;
 
-    internal SanaPipeline(PromptEncoder prompts, Transformer transformer, Lazy<Transformer>? inFp32, AutoencoderHalf decoder, int maxUntiledPixels)
+    internal SanaPipeline(PromptEncoder prompts, SanaTransformer transformer, Lazy<SanaTransformer>? inFp32, AutoencoderDC autoencoder, int maxUntiledPixels)
     {
         _inFp32 = inFp32;
         _facts = CheckpointFacts.From(transformer.Metadata);
         _prompts = prompts;
         _transformer = transformer;
-        _decoder = decoder;
+        _autoencoder = autoencoder;
         _maxUntiledPixels = maxUntiledPixels;
     }
 
@@ -35,7 +34,7 @@ public sealed class SanaPipeline : IDisposable
     /// <summary>Name of the checkpoint's folder.</summary>
     public string ModelName => _facts.Name;
 
-    /// <summary>What a host without the networks needs to fill in defaults.</summary>
+    /// <summary>What a process without the networks needs to fill in defaults.</summary>
     internal CheckpointFacts Facts => _facts;
 
     /// <summary>Loads the graphs of a checkpoint folder; weights are mapped from its files.</summary>
@@ -74,14 +73,12 @@ public sealed class SanaPipeline : IDisposable
         _prompts.Dispose();
         _transformer.Dispose();
         if (_inFp32 is { IsValueCreated: true })
-        {
             _inFp32.Value.Dispose();
-        }
 
-        _decoder.Dispose();
+        _autoencoder.Dispose();
     }
 
-    /// <summary>The same with noise from elsewhere, and a look at the velocity and the latents of each step.</summary>
+    /// <summary>The same with given noise, and with an observer of the velocity and the latents of each step.</summary>
     internal IReadOnlyList<GeneratedImage> Generate(
         IReadOnlyList<ImageRequest> requests, GenerateOptions options, NoiseSource noise, StepObserver? observe,
         IProgress<GenerateProgress>? progress = null, CancellationToken cancellationToken = default)
@@ -89,9 +86,7 @@ public sealed class SanaPipeline : IDisposable
         // 1. Check inputs, fill in defaults
         options = Resolve(options);
         foreach (var request in requests)
-        {
             PromptLimits.Check(request.Prompt, "Prompt");
-        }
 
         // 2. Size to generate at: a trained aspect ratio near the request
         var (height, width) = SizeFor(options);
@@ -110,9 +105,7 @@ public sealed class SanaPipeline : IDisposable
         var latents = denoising.Run(_transformer, embeddings, height, width);
         var retried = _inFp32 is not null && OutputGuard.Check(latents.Data) is not null;
         if (retried)
-        {
             latents = denoising.Run(_inFp32!.Value, embeddings, height, width);
-        }
 
         var denoiseSeconds = Lap(clock);
 
@@ -134,22 +127,18 @@ public sealed class SanaPipeline : IDisposable
     internal FloatTensor Decode(FloatTensor latents, CancellationToken cancellationToken = default)
     {
         var scaled = FloatTensor.Zeros(latents.Shape);
-        TensorPrimitives.Divide(latents.Data, _decoder.ScalingFactor, scaled.Data);
-        return IsTiled(latents.Shape[2], latents.Shape[3]) ? _decoder.Run(scaled, Tiling.Default, cancellationToken) : _decoder.Run(scaled, cancellationToken);
+        TensorPrimitives.Divide(latents.Data, _autoencoder.ScalingFactor, scaled.Data);
+        return IsTiled(latents.Shape[2], latents.Shape[3]) ? _autoencoder.Decode(scaled, Tiling.Default, cancellationToken) : _autoencoder.Decode(scaled, cancellationToken);
     }
 
     private (RgbImage? Image, string? Failure) Finish(FloatTensor latents, GenerateOptions options, CancellationToken cancellationToken)
     {
         if (OutputGuard.Check(latents.Data) is { } broken)
-        {
             return (null, broken);
-        }
 
         var decoded = Decode(latents, cancellationToken);
         if (OutputGuard.Check(decoded.Data) is { } invalid)
-        {
             return (null, invalid);
-        }
 
         var image = Pixels.FromDecoded(decoded.Data, (int)decoded.Shape[2], (int)decoded.Shape[3], options.Height!.Value, options.Width!.Value);
         return OutputGuard.Check(image) is { } failure ? (null, failure) : (image, null);
@@ -174,15 +163,13 @@ public sealed class SanaPipeline : IDisposable
         return seconds;
     }
 
-    // Of each request's seed and index alone: the same in any batch and after any retry.
+    // Depends on each request's seed and index only: the same in any batch and after any retry.
     private FloatTensor Noise(IReadOnlyList<ImageRequest> requests, int stream, int height, int width)
     {
         var noise = FloatTensor.Zeros(requests.Count, _transformer.Channels, height / _facts.Compression, width / _facts.Compression);
         var length = noise.Data.Length / requests.Count;
         for (var i = 0; i < requests.Count; i++)
-        {
             LatentNoise.Fill(noise.Data.AsSpan(i * length, length), requests[i].Seed, requests[i].Index, stream);
-        }
 
         return noise;
     }
@@ -193,24 +180,16 @@ public sealed class SanaPipeline : IDisposable
     {
         List<string> flags = [];
         if (prompt.Truncated)
-        {
             flags.Add("prompt_truncated");
-        }
 
         if ((height, width) != (options.Height, options.Width))
-        {
             flags.Add("binned");
-        }
 
         if (IsTiled(height / _facts.Compression, width / _facts.Compression))
-        {
             flags.Add("tiled");
-        }
 
         if (retried)
-        {
             flags.Add("retried_fp32");
-        }
 
         return [.. flags];
     }

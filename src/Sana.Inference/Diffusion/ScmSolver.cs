@@ -4,12 +4,12 @@ namespace Sana.Inference.Diffusion;
 
 // Continuous-time consistency sampling on the trigonometric path x = cos t · x₀ + sin t · noise: Lu and Song 2024 (sCM, arXiv:2410.11081), Sana-Sprint (arXiv:2503.09641, section 3).
 //
-// The network still speaks flow matching, on the path (1 − τ)·x₀ + τ·noise. With τ = sin t / (cos t + sin t) the two paths are the same up to the factor
+// The network is one of flow matching, on the path (1 − τ)·x₀ + τ·noise. With τ = sin t / (cos t + sin t) the two paths are the same up to the factor
 // κ = √(τ² + (1 − τ)²) = 1 / (cos t + sin t), which ScaleInput and Velocity apply on the way in and out.
 
 /// <summary>
-/// The few-step sampler of Sana-Sprint. Each step jumps to a clean estimate and adds fresh noise for the next angle. A step reads
-/// <c>ScaleInput</c>, network(scaled, <c>Tau</c>), <c>Velocity</c>, <c>Step</c>; it has no history.
+/// The few-step sampler of Sana-Sprint. Each step computes a clean estimate and adds new noise for the next angle. A step is
+/// <c>ScaleInput</c>, network(scaled, <c>Tau</c>), <c>Velocity</c>, <c>Step</c>; there is no history.
 /// </summary>
 internal sealed class ScmSolver
 {
@@ -19,7 +19,7 @@ internal sealed class ScmSolver
     private readonly float[] _timesteps;
     private readonly float _sigmaData;
 
-    /// <summary>Makes the angles: 1.57080, 1.3, 0 for two steps, evenly spaced otherwise.</summary>
+    /// <summary>Computes the angles: 1.57080, 1.3, 0 for two steps, evenly spaced otherwise.</summary>
     /// <param name="steps">Network evaluations per image, 1 or more; 2 is what Sprint is distilled for.</param>
     /// <param name="sigmaData"><c>sigma_data</c> of the scheduler, the standard deviation of clean latents; above 0, published 0.5.</param>
     /// <exception cref="InferenceException"><paramref name="sigmaData"/> is not a positive number.</exception>
@@ -27,9 +27,7 @@ internal sealed class ScmSolver
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(steps, 1);
         if (!(sigmaData > 0 && float.IsFinite(sigmaData)))
-        {
             throw new InferenceException(FormattableString.Invariant($"The scheduler's sigma_data {sigmaData} is not a positive number; published checkpoints use 0.5."));
-        }
 
         _sigmaData = sigmaData;
         _timesteps = steps == 2 ? [Start, MiddleOfTwo, 0] : EvenlySpaced(steps);
@@ -41,7 +39,7 @@ internal sealed class ScmSolver
     /// <summary>Network evaluations per image.</summary>
     public int Steps => _timesteps.Length - 1;
 
-    /// <summary>The flow time the network is given, 0…1; not multiplied by 1000 and never cut.</summary>
+    /// <summary>The network's timestep, 0…1; not multiplied by 1000 and not truncated.</summary>
     public float Tau(int step) => At(step).Tau;
 
     /// <summary>Unit noise to initial latents, in place.</summary>
@@ -56,8 +54,8 @@ internal sealed class ScmSolver
 
     /// <summary>The network's output for <paramref name="scaled"/> to the velocity of the trigonometric path.</summary>
     /// <param name="step">From 0.</param>
-    /// <param name="scaled">What <see cref="ScaleInput"/> made.</param>
-    /// <param name="output">What the network answered.</param>
+    /// <param name="scaled">From <see cref="ScaleInput"/>.</param>
+    /// <param name="output">The network's output.</param>
     /// <param name="velocity">Written; may be <paramref name="output"/> itself.</param>
     public void Velocity(int step, ReadOnlySpan<float> scaled, ReadOnlySpan<float> output, Span<float> velocity)
     {
@@ -74,17 +72,15 @@ internal sealed class ScmSolver
     /// <summary>Advances the latents to the next angle; after the last step they are the clean estimate.</summary>
     /// <param name="step">From 0.</param>
     /// <param name="latents">The whole batch, overwritten.</param>
-    /// <param name="velocity">What <see cref="Velocity"/> made.</param>
-    /// <param name="noise">Fresh unit noise of this step. The last step gives it no weight and takes an empty span as well.</param>
+    /// <param name="velocity">From <see cref="Velocity"/>.</param>
+    /// <param name="noise">New unit noise for this step. The last step does not read it; it may be empty.</param>
     public void Step(int step, Span<float> latents, ReadOnlySpan<float> velocity, ReadOnlySpan<float> noise)
     {
         var (sin, cos) = SinCos(_timesteps[step]);
         TensorPrimitives.Multiply(latents, cos, latents);
         TensorPrimitives.MultiplyAdd(velocity, -sin, latents, latents);        // the clean estimate
         if (step == Steps - 1)
-        {
             return;
-        }
 
         var (nextSin, nextCos) = SinCos(_timesteps[step + 1]);
         TensorPrimitives.Multiply(latents, nextCos, latents);
@@ -101,7 +97,7 @@ internal sealed class ScmSolver
         return (tau, MathF.Sqrt((tau * tau) + ((1 - tau) * (1 - tau))));
     }
 
-    // Taken in double and rounded: float32 cos near π/2 differs between platforms.
+    // Computed in double and rounded: float32 cos near π/2 differs between platforms.
     private static (float Sin, float Cos) SinCos(double angle) => ((float)Math.Sin(angle), (float)Math.Cos(angle));
 
     // float32, counted from the nearer end: PyTorch's linspace, which keeps the spacing symmetric.
@@ -110,9 +106,7 @@ internal sealed class ScmSolver
         var stride = -Start / steps;
         var timesteps = new float[steps + 1];
         for (var i = 0; i <= steps; i++)
-        {
             timesteps[i] = i < (steps + 1) / 2 ? Start + (stride * i) : -stride * (steps - i);
-        }
 
         return timesteps;
     }

@@ -6,14 +6,14 @@ public enum ImageFormat
     /// <summary>Exact pixels.</summary>
     Png,
 
-    /// <summary>Smallest common denominator; lossy.</summary>
+    /// <summary>Lossy; every program reads it.</summary>
     Jpeg,
 
-    /// <summary>Smaller than JPEG at the same look; lossy.</summary>
+    /// <summary>Lossy; smaller than JPEG at the same quality.</summary>
     Webp,
 }
 
-/// <summary>What the outside calls a format.</summary>
+/// <summary>Media types and file names of the formats.</summary>
 public static class ImageFormatNames
 {
     /// <summary>The media type, such as <c>image/png</c>.</summary>

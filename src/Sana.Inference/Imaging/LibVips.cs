@@ -3,34 +3,32 @@ using NetVips;
 
 namespace Sana.Inference.Imaging;
 
-/// <summary>The one place where the native library's process-wide settings are made.</summary>
+/// <summary>The process-wide settings of the native library.</summary>
 public static partial class LibVips
 {
     static LibVips()
     {
-        // Images are made and read many at a time by callers who already use every core; threads inside one image would only take turns with them.
+        // Callers process many images at a time on every core, so threads inside one image would gain nothing.
         NetVips.NetVips.Concurrency = 1;
 
-        // The cache keeps the last operations' pixels for programs that repeat them. No image is ever processed twice here, so it would be a leak with a limit.
+        // The cache keeps the pixels of the last operations for programs that repeat them. Here no image is processed twice, so it would only hold memory.
         Cache.Max = 0;
         Cache.MaxMem = 0;
         Cache.MaxFiles = 0;
 
-        // libvips sniffs more than pictures: a text of numbers is a matrix to it, SVG may name other files, and its list of untrusted loaders leaves some of
-        // these open.
+        // By default libvips loads more than pictures: a text of numbers is a matrix, and SVG may name other files. Its list of untrusted loaders does not block all of these.
         Operation.Block("VipsForeignLoad", true);
         foreach (var format in new[] { "Jpeg", "Png", "Webp", "Nsgif", "Tiff" })
             Operation.Block($"VipsForeignLoad{format}", false);
 
         ReturnLargeBlocks();
 
-        // What is wrong with an image is in the exception; by default each damaged line would be on the program's error output too.
+        // Errors of an image are in the exception; by default libvips also writes each of them to the program's error output.
         Log.SetLogHandler("VIPS", Enums.LogLevelFlags.Warning, static (_, _, _) => { });
     }
 
-    // The C library raises the size from which blocks go back to the system by what was freed before, and blocks below it stay with the thread that had them.
-    // Eight threads that decode large and small
-    // images in turn kept 500 MB so; with a fixed size 70 MB.
+    // glibc returns only blocks above a threshold to the system, and raises that threshold when large blocks are freed. Eight threads that decoded large and small images
+    // kept 500 MB that way; with a fixed threshold they keep 70 MB.
     private static void ReturnLargeBlocks()
     {
         const int MmapThreshold = -3;
@@ -41,7 +39,7 @@ public static partial class LibVips
         }
         catch (Exception error) when (error is DllNotFoundException or EntryPointNotFoundException)
         {
-            // another C library, with rules of its own
+            // another C library, such as musl, has no mallopt
         }
     }
 

@@ -6,13 +6,11 @@ namespace Sana.Inference.Imaging;
 /// <param name="Pixels">Exactly <c>Height * Width * 3</c> bytes.</param>
 public sealed record RgbImage(int Width, int Height, byte[] Pixels)
 {
-    /// <summary>Refuses an image whose bytes are not those of its size: whoever reads pixels asks once, before.</summary>
+    /// <summary>Checks that there are as many bytes as the size implies. Call it once before reading pixels.</summary>
     /// <exception cref="InferenceException">It has more or fewer.</exception>
     internal void Check()
     {
         if (Width < 1 || Height < 1 || Pixels.Length != 3L * Width * Height)
-        {
             throw new InferenceException($"An image of {Width}×{Height} pixels needs {3L * Width * Height} bytes and has {Pixels.Length}.");
-        }
     }
 }

@@ -3,14 +3,14 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Sana.Inference.Runtime;
 
-/// <summary>Where networks run. A device that is not there is an error that says what is, never a silent fall-back.</summary>
+/// <summary>Where networks run. A device that is not available is an error; there is no fall-back to another.</summary>
 public sealed record Device
 {
     private const string CudaProvider = "CUDAExecutionProvider";
 
     private Device(int? cudaIndex) => CudaIndex = cudaIndex;
 
-    /// <summary>The processor; always there.</summary>
+    /// <summary>The processor, which is always available.</summary>
     public static Device Cpu { get; } = new((int?)null);
 
     /// <summary>Which CUDA device, from 0; null for the processor.</summary>
@@ -37,9 +37,7 @@ public sealed record Device
     internal void AppendTo(SessionOptions options)
     {
         if (CudaIndex is not { } index)
-        {
             return;
-        }
 
         var available = OrtEnv.Instance().GetAvailableProviders();
         if (!available.Contains(CudaProvider, StringComparer.Ordinal))

@@ -4,26 +4,26 @@ using System.Text;
 
 namespace Sana.Inference.Text;
 
-/// <summary>A token that is cut out of the text before merging, with the flags of tokenizer.json.</summary>
+/// <summary>A token that is found in the text before merging, with the flags that it has in tokenizer.json.</summary>
 internal sealed record AddedToken(int Id, string Content)
 {
     /// <summary>Only where no word character touches it.</summary>
     public bool SingleWord { get; init; }
 
-    /// <summary>Takes the white space before it along.</summary>
+    /// <summary>The token includes the white space before it.</summary>
     public bool StripsLeft { get; init; }
 
-    /// <summary>Takes the white space after it along.</summary>
+    /// <summary>The token includes the white space after it.</summary>
     public bool StripsRight { get; init; }
 }
 
-/// <summary>A stretch of text: an added token, or what is left between them (id −1).</summary>
+/// <summary>A piece of text: an added token, or the text between two of them (id −1).</summary>
 internal readonly record struct TextPiece(int Start, int End, int Id);
 
-/// <summary>Finds added tokens in a text: leftmost first, of those that start there the longest.</summary>
+/// <summary>Finds added tokens in a text: leftmost first; of those that start at one place the longest.</summary>
 internal sealed class AddedTokens
 {
-    /// <summary>Bounds the walk from each place of the text; the longest published one has 31 characters.</summary>
+    /// <summary>Limits the search at each place of the text. The longest published token has 31 characters.</summary>
     public const int MaxContentLength = 256;
 
     private readonly Dictionary<(int Node, char Next), int> _edges = [];
@@ -51,7 +51,7 @@ internal sealed class AddedTokens
         }
     }
 
-    /// <summary>The pieces in order, none of them empty, together the whole text (strips may let a token overlap the one before it).</summary>
+    /// <summary>The pieces in order, none of them empty. Together they are the whole text; with stripped white space two tokens may overlap.</summary>
     public List<TextPiece> Split(ReadOnlySpan<char> text)
     {
         var pieces = new List<TextPiece>();

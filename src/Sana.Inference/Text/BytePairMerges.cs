@@ -1,12 +1,13 @@
+using System.Buffers;
 using System.Text;
 using System.Text.Json;
 
 namespace Sana.Inference.Text;
 
 /// <summary>
-/// Which neighbouring tokens join into which, by rank (Sennrich et al., 2016, "Neural machine translation of rare words with subword units").
-/// Own code: Microsoft.ML.Tokenizers 2.0.1 has no byte fallback and splits at "▁" by itself (76 of 97 Gemma texts get other ids), and takes quadratic time on one
-/// long word (13 s for 400,000 letters).
+/// The merges of byte-pair encoding by rank (Sennrich et al., 2016, "Neural machine translation of rare words with subword units"): which two neighbouring tokens become which.
+/// Microsoft.ML.Tokenizers 2.0.1 is not used: it has no byte fallback and always splits at "▁" (76 of 97 Gemma texts get other ids), and takes quadratic time on one long word
+/// (13 s for 400,000 letters).
 /// </summary>
 internal sealed class BytePairMerges
 {
@@ -99,7 +100,7 @@ internal sealed class BytePairMerges
         right.CopyTo(joined[left.Length..]);
 
         var merge = new Merge(Require(left), Require(right), Require(joined[..(left.Length + right.Length)]));
-        _ranks[new Pair(merge.Left, merge.Right)] = _byRank.Count; // of two equal pairs the later counts, as in the tokenizers library
+        _ranks[new Pair(merge.Left, merge.Right)] = _byRank.Count; // of two equal pairs the later one is used, as in the tokenizers library
         _byRank.Add(merge);
     }
 
@@ -113,9 +114,51 @@ internal sealed class BytePairMerges
     /// <summary>Two neighbours and what they become.</summary>
     internal readonly record struct Merge(int Left, int Right, int Joined);
 
-    /// <summary>Hashed with the process's own seed: the default (left xor right) lets a file put every pair into one bucket.</summary>
+    /// <summary>Hashed with a random seed: with the default hash (left xor right) a hostile file could put every pair into one bucket.</summary>
     private readonly record struct Pair(int Left, int Right)
     {
         public override int GetHashCode() => HashCode.Combine(Left, Right);
+    }
+}
+
+/// <summary>Merges the tokens of one piece of text: lowest rank first, then leftmost. O(n log n). One instance is used for all pieces of a text.</summary>
+internal sealed class MergeRun(BytePairMerges merges)
+{
+    private readonly PriorityQueue<int, ulong> _candidates = new(); // position of the left token; priority is rank, then position
+
+    /// <summary>Merges in place and returns how many tokens are left at the start of the span.</summary>
+    public int Join(Span<int> tokens)
+    {
+        if (tokens.Length < 2) return tokens.Length;
+
+        var links = ArrayPool<int>.Shared.Rent(tokens.Length * 2);
+        var next = links.AsSpan(0, tokens.Length);
+        var previous = links.AsSpan(tokens.Length, tokens.Length);
+        for (var i = 0; i < tokens.Length; i++) (next[i], previous[i]) = (i + 1, i - 1);
+        next[^1] = -1;
+        for (var i = 0; i + 1 < tokens.Length; i++) Consider(tokens, i, i + 1);
+
+        while (_candidates.TryDequeue(out var left, out var priority))
+        {
+            var merge = merges.ByRank((int)(priority >> 32));
+            var right = next[left];
+            if (right < 0 || tokens[left] != merge.Left || tokens[right] != merge.Right) continue; // one of the two was merged with another token since
+
+            (tokens[left], tokens[right]) = (merge.Joined, -1);
+            next[left] = next[right];
+            if (next[left] >= 0) previous[next[left]] = left;
+            if (previous[left] >= 0) Consider(tokens, previous[left], left);
+            if (next[left] >= 0) Consider(tokens, left, next[left]);
+        }
+
+        var count = 0;
+        for (var i = 0; i >= 0; i = next[i]) tokens[count++] = tokens[i];
+        ArrayPool<int>.Shared.Return(links);
+        return count;
+    }
+
+    private void Consider(ReadOnlySpan<int> tokens, int left, int right)
+    {
+        if (merges.TryGetRank(tokens[left], tokens[right], out var rank)) _candidates.Enqueue(left, ((ulong)rank << 32) | (uint)left);
     }
 }

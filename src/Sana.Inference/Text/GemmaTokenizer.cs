@@ -4,8 +4,8 @@ using System.Text;
 namespace Sana.Inference.Text;
 
 /// <summary>
-/// Text to ids and back by a Gemma checkpoint's <c>tokenizer.json</c>: added tokens are cut out of the text, the rest is normalised (" " to "▁") and merged as a whole,
-/// characters outside the vocabulary become byte tokens. Immutable: any number of threads may use one.
+/// Text to ids and back by a Gemma checkpoint's <c>tokenizer.json</c>: added tokens are found in the text, the rest is normalised (" " to "▁") and merged as a whole, and characters
+/// outside the vocabulary become byte tokens. Any number of threads may use one instance.
 /// </summary>
 public sealed class GemmaTokenizer
 {
@@ -24,13 +24,13 @@ public sealed class GemmaTokenizer
     /// <exception cref="InferenceException">A file is missing, broken, too big or of another kind of tokenizer.</exception>
     public static GemmaTokenizer Load(string tokenizerFolder) => new(GemmaTokenizerFile.Load(tokenizerFolder));
 
-    /// <summary>The ids of the text with <c>&lt;bos&gt;</c> before it; an added token typed in the text becomes its id.</summary>
+    /// <summary>The ids of the text with <c>&lt;bos&gt;</c> before it; an added token in the text becomes its id.</summary>
     /// <param name="text">At most 1,000,000 characters; a lone surrogate counts as U+FFFD.</param>
-    /// <param name="maxTokens">At most so many ids, 1 or more; <c>&lt;bos&gt;</c> counts and is kept, the end of the text is cut.</param>
+    /// <param name="maxTokens">Most ids, 1 or more, <c>&lt;bos&gt;</c> included. The end of the text is truncated.</param>
     /// <exception cref="InferenceException">The text is too long.</exception>
     public int[] Encode(string text, int maxTokens = int.MaxValue) => Encode(text, maxTokens, out _);
 
-    /// <summary>The same, and how many ids there are without a limit.</summary>
+    /// <summary>The same, and how many ids there would be without a limit.</summary>
     internal int[] Encode(string text, int maxTokens, out int uncut)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxTokens, 1);
@@ -46,7 +46,7 @@ public sealed class GemmaTokenizer
         return [.. ids];
     }
 
-    /// <summary>The text of the ids, without the <c>&lt;bos&gt;</c> that <see cref="Encode(string, int)"/> puts before it. Bytes that are no UTF-8 become U+FFFD.</summary>
+    /// <summary>The text of the ids, without the <c>&lt;bos&gt;</c> that <see cref="Encode(string, int)"/> puts before it. Bytes that are not UTF-8 become U+FFFD.</summary>
     /// <exception cref="InferenceException">No token has one of the ids.</exception>
     public string Decode(ReadOnlySpan<int> ids)
     {
@@ -71,7 +71,7 @@ public sealed class GemmaTokenizer
         return _file.Normalizer.Undo(text.ToString());
     }
 
-    /// <summary>A run of byte tokens is text when it is UTF-8 as a whole, else one U+FFFD a byte: as the tokenizers library decodes.</summary>
+    /// <summary>A run of byte tokens is decoded if it is valid UTF-8 as a whole; else every byte is a U+FFFD, as in the tokenizers library.</summary>
     private static void AppendBytes(StringBuilder text, List<byte> bytes)
     {
         var run = CollectionsMarshal.AsSpan(bytes);
@@ -113,10 +113,10 @@ public sealed class GemmaTokenizer
         CollectionsMarshal.SetCount(ids, start + run.Join(CollectionsMarshal.AsSpan(ids)[start..]));
     }
 
-    /// <summary>One id for each character in the vocabulary; bytes, else the unknown token, for the others.</summary>
+    /// <summary>One id for each character in the vocabulary. Other characters become byte tokens, or the unknown token.</summary>
     private void AppendCharacters(ReadOnlySpan<char> piece, List<int> ids)
     {
-        var unknowns = 0; // waiting: the library writes them only at the next known character, so after byte tokens that follow
+        var unknowns = 0; // not written yet: the tokenizers library writes them at the next known character, after byte tokens that follow
         Span<int> bytes = stackalloc int[4];
         while (!piece.IsEmpty)
         {

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Sana.Inference.Text;
 
-/// <summary>What a Gemma <c>tokenizer.json</c> says, checked: what the rules here cannot follow is refused, never guessed.</summary>
+/// <summary>A Gemma <c>tokenizer.json</c>, checked. A file that asks for something which is not implemented here is refused.</summary>
 internal sealed class GemmaTokenizerFile
 {
     private const string Fix = "use the checkpoint's own tokenizer.json";
@@ -13,15 +13,15 @@ internal sealed class GemmaTokenizerFile
     private GemmaTokenizerFile(string path, ReadOnlyMemory<byte> json, JsonPart? config)
     {
         var parts = JsonPart.Ranges(json, path, "");
-        var model = JsonPart.Ranges(Require(parts, "model", path), path, "model");
+        var model = JsonPart.Ranges(JsonPart.Require(parts, "model", path, Fix), path, "model");
 
         if (Part("type")?.Text() is { } type && type != "BPE") throw Part("type")!.Value.Refuse($"is \"{JsonPart.Shorten(type)}\", not \"BPE\"", Fix);
         if (Part("dropout") is { } dropout && dropout.Number() != 0) throw dropout.Refuse("makes tokens random", $"set it to null or {Fix}");
         foreach (var affix in new[] { Part("continuing_subword_prefix"), Part("end_of_word_suffix") })
             if (affix is { } text && text.Text().Length > 0) throw text.Refuse("is set, which no Gemma tokenizer does", Fix);
 
-        Vocabulary = Vocabulary.Parse(Require(model, "vocab", path, "model."), path, "\"model.vocab\"");
-        Merges = BytePairMerges.Parse(Require(model, "merges", path, "model."), Vocabulary, path, "\"model.merges\"");
+        Vocabulary = Vocabulary.Parse(JsonPart.Require(model, "model.vocab", path, Fix), path, "\"model.vocab\"");
+        Merges = BytePairMerges.Parse(JsonPart.Require(model, "model.merges", path, Fix), Vocabulary, path, "\"model.merges\"");
         FusesUnknowns = Flag("fuse_unk");
         IgnoresMerges = Flag("ignore_merges");
         UnknownId = Part("unk_token") is { } unknown ? Vocabulary.Require(unknown.Text(), "\"model.unk_token\"") : null;
@@ -39,19 +39,15 @@ internal sealed class GemmaTokenizerFile
     }
 
     public Vocabulary Vocabulary { get; }
-
     public BytePairMerges Merges { get; }
-
     public TextNormalizer Normalizer { get; }
 
-    /// <summary>Tokens that are looked for in the text as typed.</summary>
+    /// <summary>Tokens that are found in the text before normalisation.</summary>
     public AddedTokens RawTokens { get; }
 
-    /// <summary>Tokens that are looked for after normalisation.</summary>
+    /// <summary>Tokens that are found after normalisation.</summary>
     public AddedTokens NormalisedTokens { get; }
-
     public TokenTemplate Template { get; }
-
     public int PadId { get; }
 
     /// <summary>Null when a character that is neither in the vocabulary nor expressible in bytes is dropped.</summary>
@@ -100,7 +96,7 @@ internal sealed class GemmaTokenizerFile
         foreach (var item in tokens?.Items() ?? [])
         {
             var content = item.Get("content").Text();
-            if (content.Length == 0) continue; // matches nothing; the tokenizers library passes over it too
+            if (content.Length == 0) continue; // matches nothing; the tokenizers library skips it too
             var id = item.Get("id").Integer();
             Vocabulary.AddOrConfirm(content, id, $"\"{item.Key}\"");
 
@@ -113,7 +109,7 @@ internal sealed class GemmaTokenizerFile
         return (new AddedTokens(raw), new AddedTokens(normalised));
     }
 
-    /// <summary>Gemma merges across words. Some of its files carry a split at " " that never matches, because the normalizer has replaced every space.</summary>
+    /// <summary>Gemma merges across words. Some of its files have a split at " " that never matches, because the normalizer has replaced every space.</summary>
     private void RefuseSplits(JsonPart? splitter)
     {
         if (splitter is not { } part) return;
@@ -121,13 +117,121 @@ internal sealed class GemmaTokenizerFile
         if (!neverMatches || part.Flag("invert")) throw part.Refuse("splits the text before merging, which no Gemma tokenizer does", Fix);
     }
 
-    private static ReadOnlyMemory<byte> Require(Dictionary<string, ReadOnlyMemory<byte>> parts, string key, string path, string parent = "") =>
-        parts.TryGetValue(key, out var json) ? json : throw new InferenceException($"{path}: the key \"{parent}{key}\" is missing; {Fix}.");
-
     private static JsonPart? Optional(Dictionary<string, ReadOnlyMemory<byte>> parts, string key, string path, string parent)
     {
         if (!parts.TryGetValue(key, out var json)) return null;
         var part = JsonPart.Parse(json, path, parent + key);
         return part.IsNull ? null : part;
     }
+}
+
+/// <summary>The ids before and after every text: for Gemma <c>&lt;bos&gt;</c> before it.</summary>
+internal sealed record TokenTemplate(int[] Before, int[] After)
+{
+    private const int MaxIds = 16;
+
+    /// <summary>The "post_processor" of tokenizer.json, or without one what tokenizer_config.json says.</summary>
+    public static TokenTemplate Parse(JsonPart? processor, JsonPart? config, Vocabulary vocabulary) =>
+        processor is { } part ? FromProcessor(part, vocabulary) : FromConfig(config, vocabulary);
+
+    private static TokenTemplate FromConfig(JsonPart? config, Vocabulary vocabulary)
+    {
+        return new TokenTemplate(Ids("add_bos_token", true, "bos_token", "<bos>"), Ids("add_eos_token", false, "eos_token", "<eos>"));
+
+        int[] Ids(string flag, bool otherwise, string name, string usual) => config?.Flag(flag, otherwise) ?? otherwise
+            ? [vocabulary.Require(config.SpecialToken(name) ?? usual, $"\"{name}\"")]
+            : [];
+    }
+
+    private static TokenTemplate FromProcessor(JsonPart processor, Vocabulary vocabulary)
+    {
+        var type = processor.Get("type").Text();
+        if (type != "TemplateProcessing")
+            throw processor.Refuse($"has the type \"{JsonPart.Shorten(type)}\", not \"TemplateProcessing\"", "use the checkpoint's own tokenizer.json");
+
+        var special = processor.Get("special_tokens");
+        var (before, after, seen) = (new List<int>(), new List<int>(), 0);
+        foreach (var item in processor.Get("single").Items())
+        {
+            if (item.Find("Sequence") is not null) seen++;
+            else (seen == 0 ? before : after).AddRange(special.Get(item.Get("SpecialToken").Get("id").Text()).Get("ids").Items().Select(id => Known(id, vocabulary)));
+            if (before.Count + after.Count > MaxIds) throw item.Refuse($"makes the template longer than {MaxIds} ids");
+        }
+
+        if (seen != 1) throw processor.Refuse($"places the text {seen} times, not once");
+        return new TokenTemplate([.. before], [.. after]);
+    }
+
+    private static int Known(JsonPart part, Vocabulary vocabulary)
+    {
+        var id = part.Integer();
+        return vocabulary.Text(id) is not null ? id : throw part.Refuse($"is {id}, an id that no token has");
+    }
+}
+
+/// <summary>The "normalizer" of a Gemma tokenizer.json: nothing, a replacement of a fixed string, or a sequence of these.</summary>
+internal sealed class TextNormalizer
+{
+    /// <summary>Published files have one step. The limit bounds how long a hostile file can make the text.</summary>
+    private const int MaxSteps = 8;
+
+    private readonly List<Step> _steps = [];
+
+    public TextNormalizer(JsonPart? normalizer)
+    {
+        if (normalizer is { } part) Add(part);
+    }
+
+    /// <summary>True when no normalised text contains the string, so that a split at it does nothing.</summary>
+    public bool Removes(string text)
+    {
+        var removed = _steps.FindLastIndex(step => step.Pattern == text);
+        return text.Length == 1 && removed >= 0 && _steps.Skip(removed).All(step => !step.Content.Contains(text, StringComparison.Ordinal));
+    }
+
+    /// <exception cref="InferenceException">The text grows beyond the limit.</exception>
+    public string Apply(string text)
+    {
+        foreach (var step in _steps)
+        {
+            var grown = text.Length + (text.AsSpan().Count(step.Pattern) * ((long)step.Content.Length - step.Pattern.Length));
+            if (grown > UnicodeText.MaxLength * 2L)
+                throw new InferenceException($"The tokenizer's normalizer turns the text into {grown:N0} characters, the limit is {UnicodeText.MaxLength * 2L:N0}; shorten the text or replace tokenizer.json.");
+            text = text.Replace(step.Pattern, step.Content, StringComparison.Ordinal);
+        }
+
+        return text;
+    }
+
+    /// <summary>The reverse, as far as there is one: a "▁" in the original text becomes a space.</summary>
+    public string Undo(string text)
+    {
+        foreach (var step in Enumerable.Reverse(_steps))
+        {
+            if (step.Content.Length > 0) text = text.Replace(step.Content, step.Pattern, StringComparison.Ordinal);
+        }
+
+        return text;
+    }
+
+    private void Add(JsonPart part)
+    {
+        switch (part.Get("type").Text())
+        {
+            case "Sequence":
+                foreach (var item in part.Get("normalizers").Items()) Add(item);
+                return;
+            case "Replace" when part.Get("pattern").Text("String") is { Length: > 0 } pattern:
+                _steps.Add(new Step(pattern, part.Get("content").Text()));
+                break;
+            case "Replace":
+                throw part.Refuse("replaces by a regular expression or an empty pattern, which no Gemma tokenizer does", "use the checkpoint's own tokenizer.json");
+            case var other:
+                throw part.Refuse($"has the type \"{JsonPart.Shorten(other)}\", which no Gemma tokenizer has", "use the checkpoint's own tokenizer.json");
+        }
+
+        if (_steps.Count > MaxSteps) throw part.Refuse($"is one of more than {MaxSteps} steps", "use the checkpoint's own tokenizer.json");
+    }
+
+    private readonly record struct Step(string Pattern, string Content);
 }

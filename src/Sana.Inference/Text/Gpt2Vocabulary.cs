@@ -6,7 +6,7 @@ namespace Sana.Inference.Text;
 internal sealed class Gpt2Vocabulary
 {
     private const string EndOfText = "<|endoftext|>";
-    private const string Unknown = "\uFFFD"; // what Unicode has for what cannot be read; a check of captions finds it
+    private const string Unknown = "\uFFFD"; // the replacement character; the checks of captions find it
 
     private readonly Vocabulary _vocabulary;
     private readonly HashSet<int> _special;
@@ -27,16 +27,14 @@ internal sealed class Gpt2Vocabulary
         return File.Exists(path) ? FromVocab(path, Path.Combine(folder, "added_tokens.json")) : FromTokenizer(folder);
     }
 
-    /// <summary>The text of a caption: special tokens left out, white space at both ends too. Bytes that are no UTF-8 become U+FFFD.</summary>
+    /// <summary>The text of a caption, without special tokens and without white space at both ends. Bytes that are not UTF-8 become U+FFFD.</summary>
     /// <param name="ids">In order.</param>
-    /// <param name="silent">Ids to leave out beside the vocabulary's own special ones.</param>
+    /// <param name="silent">Ids to leave out, besides the vocabulary's special tokens.</param>
     public string Decode(IReadOnlyList<int> ids, IReadOnlyCollection<int> silent)
     {
         var bytes = new List<byte>(4 * ids.Count);
         foreach (var id in ids.Where(id => !_special.Contains(id) && !silent.Contains(id)))
-        {
-            bytes.AddRange(_vocabulary.Text(id) is { } token ? ByteLetters.Bytes(token) : Encoding.UTF8.GetBytes(Unknown));
-        }
+            bytes.AddRange(_vocabulary.Text(id) is { } token ? ByteLevelAlphabet.Bytes(token) : Encoding.UTF8.GetBytes(Unknown));
 
         return Encoding.UTF8.GetString([.. bytes]).Trim();
     }
@@ -66,8 +64,8 @@ internal sealed class Gpt2Vocabulary
             var parts = JsonPart.Ranges(json, path, "");
             if (parts.TryGetValue("decoder", out var decoder) && JsonPart.Parse(decoder, path, "decoder") is { IsNull: false } kind && kind.Get("type").Text() != "ByteLevel")
                 throw kind.Get("type").Refuse("is not \"ByteLevel\", so this is no GPT-2 tokenizer", "use the checkpoint's own tokenizer.json");
-            var model = JsonPart.Ranges(Require(parts, "model"), path, "model");
-            var vocabulary = Vocabulary.Parse(Require(model, "vocab"), path, "\"model.vocab\"");
+            var model = JsonPart.Ranges(JsonPart.Require(parts, "model", path), path, "model");
+            var vocabulary = Vocabulary.Parse(JsonPart.Require(model, "vocab", path), path, "\"model.vocab\"");
             var special = new HashSet<int>();
             foreach (var token in parts.TryGetValue("added_tokens", out var added) ? JsonPart.Parse(added, path, "added_tokens").Items() : [])
             {
@@ -78,8 +76,5 @@ internal sealed class Gpt2Vocabulary
 
             return new Gpt2Vocabulary(vocabulary, special);
         });
-
-        ReadOnlyMemory<byte> Require(Dictionary<string, ReadOnlyMemory<byte>> parts, string key) =>
-            parts.TryGetValue(key, out var part) ? part : throw new InferenceException($"{path}: the key \"{key}\" is missing; download the checkpoint again.");
     }
 }

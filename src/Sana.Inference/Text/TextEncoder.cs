@@ -5,20 +5,19 @@ using Sana.Inference.Runtime;
 namespace Sana.Inference.Text;
 
 /// <summary>
-/// Token ids to hidden states. The network is causal, so what a constant prefix (the instruction) does to its keys and values is
-/// computed once and every prompt pays for its own tokens only, without padding.
+/// Token ids to hidden states. The network is causal, so the keys and values of a constant prefix (the instruction) are computed once, and each prompt costs its own tokens only, without padding.
 /// </summary>
 internal sealed class TextEncoder : IDisposable
 {
     private const string Ids = "input_ids";
     private const string Hidden = "last_hidden_state";
 
-    private readonly Network _network;
+    private readonly OnnxModel _network;
     private readonly string[] _past;
     private readonly string[] _present;
     private readonly Prefix _nothing;
 
-    private TextEncoder(Network network)
+    internal TextEncoder(OnnxModel network)
     {
         _network = network;
         _past = [.. network.Inputs.Where(name => name != Ids)]; // past_key_values.0.key, …
@@ -27,12 +26,10 @@ internal sealed class TextEncoder : IDisposable
     }
 
     /// <summary>Rows of the embedding table: ids must be below this.</summary>
-    public int VocabularySize => int.TryParse(_network.Metadata.GetValueOrDefault("vocab_size"), out var size) ? size : 0;
+    public int VocabularySize => (int)_network.Metadata.Number("vocab_size");
 
-    public static TextEncoder Load(string file, NetworkOptions options) =>
-        new(Network.Load(file, options, Ids, Hidden, "past_key_values.0.key", "past_key_values.0.value", "present.0.key", "present.0.value"));
-
-    internal static TextEncoder Of(Network network) => new(network);
+    public static TextEncoder Load(string file, OnnxModelOptions options) =>
+        new(OnnxModel.Load(file, options, Ids, Hidden, "past_key_values.0.key", "past_key_values.0.value", "present.0.key", "present.0.value"));
 
     /// <summary>Hidden states [tokens, width] of ids that nothing precedes.</summary>
     public FloatTensor Encode(ReadOnlySpan<int> ids, CancellationToken cancellationToken = default) => Encode(_nothing, ids, cancellationToken);
@@ -68,9 +65,7 @@ internal sealed class TextEncoder : IDisposable
     {
         var wide = new long[ids.Length];
         for (var i = 0; i < ids.Length; i++)
-        {
             wide[i] = ids[i];
-        }
 
         using var input = OrtValue.CreateTensorValueFromMemory(wide, [1, wide.Length]);
         return _network.Run([(Ids, input), .. _past.Zip(prefix.KeyValues)], outputs, cancellationToken);
@@ -93,9 +88,7 @@ internal sealed class TextEncoder : IDisposable
         public void Dispose()
         {
             foreach (var value in KeyValues)
-            {
                 value.Dispose();
-            }
         }
     }
 }

@@ -1,18 +1,19 @@
 namespace Sana.Inference.Text;
 
-/// <summary>A tokenised prompt: what the text encoder reads, and which of its outputs the transformer sees.</summary>
+/// <summary>A tokenised prompt: what the text encoder reads, and which of its outputs the transformer reads.</summary>
 /// <param name="Ids">What the encoder reads, <c>&lt;bos&gt;</c> first, not padded: at most <see cref="ComplexHumanInstruction.MaxTokens"/> or <see cref="MaxPlain"/>.</param>
 /// <param name="FirstKept">Kept positions are 0 and from here to the end: the instruction's tokens − 1, or 1 without an instruction.</param>
 /// <param name="SharedPrefix">
-/// So many leading ids are the instruction's own, at most its tokens − 1 and never all of <paramref name="Ids"/>: the part that cached keys and values may serve. 0 without an instruction.
+/// How many leading ids are the instruction's: the part for which cached keys and values can be used. At most the instruction's tokens − 1 and fewer than <paramref name="Ids"/>; 0 without an
+/// instruction.
 /// </param>
 /// <param name="UncutTokens">Ids that the whole text has, <c>&lt;bos&gt;</c> and instruction included.</param>
 public sealed record TextTokens(int[] Ids, int FirstKept, int SharedPrefix, int UncutTokens)
 {
-    /// <summary>Tokens of a text without an instruction, <c>&lt;bos&gt;</c> included; also the most positions that are kept with one.</summary>
+    /// <summary>Most tokens of a text without an instruction, <c>&lt;bos&gt;</c> included; with one, most positions that are kept.</summary>
     public const int MaxPlain = 300;
 
-    /// <summary>The end of the prompt was cut.</summary>
+    /// <summary>The prompt was truncated.</summary>
     public bool Truncated => UncutTokens > Ids.Length;
 
     /// <summary>How many positions are kept, 1…300.</summary>
@@ -26,7 +27,7 @@ public sealed record TextTokens(int[] Ids, int FirstKept, int SharedPrefix, int 
     public static TextTokens Plain(GemmaTokenizer tokenizer, string prompt)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
-        var ids = tokenizer.Encode(PromptText.Clean(prompt), MaxPlain, out var uncut);
+        var ids = tokenizer.Encode(PromptCleaner.Clean(prompt), MaxPlain, out var uncut);
         return new TextTokens(ids, FirstKept: 1, SharedPrefix: 0, uncut);
     }
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 
 namespace Sana.Inference.Text;
@@ -47,7 +48,7 @@ internal sealed class Vocabulary
         return vocabulary;
     }
 
-    /// <summary>Adds a token; one that is there already must have the same id.</summary>
+    /// <summary>Adds a token. If the vocabulary has it already, the id must be the same.</summary>
     public void AddOrConfirm(string text, int id, string key)
     {
         if (!_ids.TryGetValue(text, out var known)) Add(text, id, key);
@@ -76,4 +77,29 @@ internal sealed class Vocabulary
 
     private InferenceException Refuse(string key, string text, string problem) =>
         new($"{_file}: {key} gives the token \"{JsonPart.Shorten(text)}\" {problem}; download the checkpoint again.");
+}
+
+/// <summary>The alphabet of byte-level vocabularies (GPT-2's <c>bytes_to_unicode</c>): a printable byte is itself, any other is the next unused letter from U+0100 on.</summary>
+internal static class ByteLevelAlphabet
+{
+    private static readonly char[] _letters = [.. Enumerable.Range(0, 256).Select(LetterOf)];
+    private static readonly Dictionary<char, byte> _bytes = _letters.Select((letter, value) => (letter, (byte)value)).ToDictionary();
+
+    public static char Letter(int value) => _letters[value];
+
+    /// <summary>The bytes of a token. A token with other letters (an added token) is taken as UTF-8 text.</summary>
+    public static byte[] Bytes(string token)
+    {
+        var bytes = new byte[token.Length];
+        for (var i = 0; i < bytes.Length; i++)
+        {
+            if (!_bytes.TryGetValue(token[i], out bytes[i])) return Encoding.UTF8.GetBytes(token);
+        }
+
+        return bytes;
+    }
+
+    private static char LetterOf(int value) => Prints(value) ? (char)value : (char)(256 + Enumerable.Range(0, value).Count(other => !Prints(other)));
+
+    private static bool Prints(int value) => value is (>= 33 and <= 126) or (>= 161 and <= 172) or >= 174;
 }

@@ -78,7 +78,7 @@ public sealed class NetworkLoader : IDisposable
             () =>
             {
                 ClipCheckpoint.Build(folder, new BuildOptions());
-                return ClipScorer.Load(folder, new ClipOptions { Device = Device });
+                return ClipScorer.Load(folder, new ClipScorerOptions { Device = Device });
             },
             cancellationToken);
     }

@@ -116,7 +116,7 @@ internal sealed class EvalCommand : Command
         if (!ClipCheckpoint.IsIn(folder))
             throw new WrongUseException($"There is no CLIP checkpoint in '{folder}'; give the folder that holds its config.json.");
         ClipCheckpoint.Build(folder, new BuildOptions());
-        return ClipScorer.Load(folder, new ClipOptions { Device = device });
+        return ClipScorer.Load(folder, new ClipScorerOptions { Device = device });
     }
 
     private Action<string> Tell(ParseResult parsed) => parsed.GetValue(_json) ? _ => { } : Console.Error.WriteLine;

@@ -90,7 +90,7 @@ internal sealed class InfoCommand : Command
 
     private static MemoryReport Plan(CheckpointSummary checkpoint, int width, int height)
     {
-        var stages = checkpoint.MemoryFor(width, height, batch: 1, new PipelineOptions().MaxUntiledPixels);
+        var stages = checkpoint.MemoryFor(width, height, new PipelineOptions().MaxUntiledPixels);
         return new MemoryReport(width, height, stages.Sum(stage => stage.Weights) + stages.Max(stage => stage.Activations), stages);
     }
 

@@ -32,7 +32,7 @@ public sealed class CaptionNetworkTests
         float[] expected = [.. plain.Logits(plain.States(image), [TinyCaptioner.EndId, .. ids]).Select(value => (float)value)];
 
         Close.To(expected, network.LogitsAfter(image, ids).Data, Tolerance);
-        Close.To(expected, network.LogitsAfter(image, ids, kept: true).Data, Tolerance);
+        Close.To(expected, network.LogitsAfter(image, ids, cached: true).Data, Tolerance);
     }
 
     [Theory, MemberData(nameof(Forms))]
@@ -61,7 +61,7 @@ public sealed class CaptionNetworkTests
         {
             int[] before = [.. ids.Take(at)];
             var again = network.LogitsAfter(image, before).Data;
-            Close.To(again, network.LogitsAfter(image, before, kept: true).Data, Tolerance);
+            Close.To(again, network.LogitsAfter(image, before, cached: true).Data, Tolerance);
             Assert.Equal(ids[at], Array.IndexOf(again, again.Max()));
         }
     }

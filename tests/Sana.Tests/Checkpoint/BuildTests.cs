@@ -36,10 +36,14 @@ public sealed class BuildTests : IDisposable
 
         foreach (var graph in graphs)
         {
-            using var network = Network.Load(_checkpoint.PathOf(graph.File), new NetworkOptions(Device.Cpu, 1, KeepMemory: false));
+            using var network = OnnxModel.Load(_checkpoint.PathOf(graph.File), new OnnxModelOptions(Device.Cpu, 1, KeepMemory: false));
             Approve.Text("Contract-metadata", string.Concat(network.Metadata.Keys.Order(StringComparer.Ordinal).Select(key => $"{key}\n")));
         }
     }
+
+    [Fact]
+    public void The_encoder_of_the_autoencoder_is_not_built() => Assert.Equal(
+        ["text_encoder/model.onnx", "transformer/conditioning.onnx", "transformer/model.onnx", "vae/decoder.onnx"], _checkpoint.Build().Graphs.Select(graph => graph.File));
 
     [Fact]
     public void Force_writes_again()
@@ -102,7 +106,7 @@ public sealed class BuildTests : IDisposable
         _checkpoint.Build();
         File.Delete(_checkpoint.PathOf(Record));
         File.Delete(_checkpoint.PathOf("vae/decoder.onnx"));
-        File.WriteAllText(_checkpoint.PathOf("vae/encoder.onnx.1.tmp"), "half");
+        File.WriteAllText(_checkpoint.PathOf("vae/decoder.onnx.1.tmp"), "half");
 
         Assert.True(_checkpoint.Build().Written);
         Assert.True(CanGenerate());
@@ -181,11 +185,12 @@ public sealed class BuildTests : IDisposable
         var plain = _checkpoint.PathOf("transformer/diffusion_pytorch_model.safetensors");
         File.Copy(plain, _checkpoint.PathOf("transformer/diffusion_pytorch_model.fp16.safetensors"));
 
-        var (chosen, summary) = (_checkpoint.Build(new BuildOptions { Variant = "fp16" }), SanaCheckpoint.Describe(_checkpoint.Folder, new BuildOptions { Variant = "fp16" }));
+        var options = new BuildOptions { Variant = "fp16" };
+        var (chosen, files) = (_checkpoint.Build(options), SanaFiles.Open(_checkpoint.Folder, options));
 
         Assert.True(chosen.Written);
-        Assert.Equal(["diffusion_pytorch_model.fp16.safetensors"], summary.Networks.Single(n => n.Name == "transformer").Files);
-        Assert.All(summary.Networks.Where(n => n.Name != "transformer").SelectMany(n => n.Files), file => Assert.DoesNotContain("fp16", file, StringComparison.Ordinal));
+        Assert.Equal("diffusion_pytorch_model.fp16.safetensors", Path.GetFileName(Assert.Single(files.TransformerWeights.Files).Path));
+        Assert.All([.. files.TextEncoderWeights.Files, .. files.AutoencoderWeights.Files], file => Assert.DoesNotContain("fp16", Path.GetFileName(file.Path), StringComparison.Ordinal));
         File.Delete(plain); // what was chosen is remembered, and nothing points to the other set
         Assert.False(_checkpoint.Build().Written);
         Assert.True(CanGenerate());

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using Sana.GraphBuilder;
-using Sana.GraphBuilder.Checkpoint;
+using Sana.GraphBuilder.Configs;
 using Sana.Inference.Captioning;
 using Sana.Inference.Runtime;
 using Sana.Tests.Support;
@@ -31,7 +31,7 @@ public sealed class CaptionerBuildTests : IDisposable
     {
         foreach (var graph in Build().Graphs)
         {
-            using var network = Network.Load(_tiny.File(graph.File), new NetworkOptions(Device.Cpu, 1, KeepMemory: false));
+            using var network = OnnxModel.Load(_tiny.File(graph.File), new OnnxModelOptions(Device.Cpu, 1, KeepMemory: false));
             Approve.Text("Contract-captioner-metadata", string.Concat(network.Metadata.Keys.Order(StringComparer.Ordinal).Select(key => $"{key}\n")));
         }
     }
@@ -66,7 +66,7 @@ public sealed class CaptionerBuildTests : IDisposable
     [Fact]
     public void What_no_network_asks_for_is_left_alone()
     {
-        var names = CaptionerTensors.Of(_tiny.Loaded, _tiny.Tables).Select(tensor => (tensor.Name, tensor.Shape)).ToList();
+        var names = CaptionerTensors.All(_tiny.Loaded, _tiny.Tables).Select(tensor => (tensor.Name, tensor.Shape)).ToList();
         names.Add(("encoder.pooler.dense.weight", [12, 12]));
         names.Add(("decoder.transformer.h.0.attn.bias", [1, 1, 40, 40]));
         File.WriteAllBytes(_tiny.File("model.safetensors"), SafetensorsBytes.Of([.. names]));
@@ -97,7 +97,7 @@ public sealed class CaptionerBuildTests : IDisposable
     [Fact]
     public void Products_stored_the_usual_way_round_are_refused()
     {
-        var names = CaptionerTensors.Of(_tiny.Loaded, _tiny.Tables).Select(tensor => (tensor.Name, tensor.Name.EndsWith("h.0.mlp.c_fc.weight", StringComparison.Ordinal) ? [32, 8] : tensor.Shape));
+        var names = CaptionerTensors.All(_tiny.Loaded, _tiny.Tables).Select(tensor => (tensor.Name, tensor.Name.EndsWith("h.0.mlp.c_fc.weight", StringComparison.Ordinal) ? [32, 8] : tensor.Shape));
         File.WriteAllBytes(_tiny.File("model.safetensors"), SafetensorsBytes.Of([.. names]));
 
         Assert.Contains("has shape [32, 8], but its config.json implies [8, 32]", Refusal(), StringComparison.Ordinal);

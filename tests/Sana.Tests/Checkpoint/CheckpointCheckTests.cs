@@ -1,5 +1,4 @@
 using Sana.GraphBuilder;
-using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Configs;
 using Sana.GraphBuilder.Safetensors;
 using Sana.Tests.Support;
@@ -21,7 +20,7 @@ public sealed class CheckpointCheckTests : IDisposable
     {
         var folder = Path.Combine(Fixtures.Sana, "checkpoints", checkpoint, "transformer");
 
-        Same(SanaTransformerTensors.Of(SanaTransformerConfig.Load(Path.Combine(folder, "config.json"))), Weights.Open(folder, "diffusion_pytorch_model"));
+        Same(SanaTransformerTensors.All(SanaTransformerConfig.Load(Path.Combine(folder, "config.json"))), SafetensorsWeights.Open(folder, "diffusion_pytorch_model"));
     }
 
     [Theory, MemberData(nameof(Checkpoints)), Trait("Category", "Parity")]
@@ -29,7 +28,7 @@ public sealed class CheckpointCheckTests : IDisposable
     {
         var folder = Path.Combine(Fixtures.Sana, "checkpoints", checkpoint, "text_encoder");
 
-        Same(Gemma2Tensors.Of(Gemma2Config.Load(Path.Combine(folder, "config.json"))), Weights.Open(folder, "model"));
+        Same(Gemma2Tensors.All(Gemma2Config.Load(Path.Combine(folder, "config.json"))), SafetensorsWeights.Open(folder, "model"));
     }
 
     [Theory, MemberData(nameof(Checkpoints)), Trait("Category", "Parity")]
@@ -38,7 +37,7 @@ public sealed class CheckpointCheckTests : IDisposable
         var folder = Path.Combine(Fixtures.Sana, "checkpoints", checkpoint, "vae");
         var config = AutoencoderDCConfig.Load(Path.Combine(folder, "config.json"));
 
-        Same(AutoencoderDCTensors.OfEncoder(config).Concat(AutoencoderDCTensors.OfDecoder(config)), Weights.Open(folder, "diffusion_pytorch_model"));
+        Same(AutoencoderDCTensors.All(config), SafetensorsWeights.Open(folder, "diffusion_pytorch_model"));
     }
 
     [Fact, Trait("Category", "Parity")]
@@ -46,16 +45,16 @@ public sealed class CheckpointCheckTests : IDisposable
     {
         var folder = Path.Combine(Fixtures.Clip, "checkpoint");
 
-        Same(ClipTensors.Of(ClipConfig.Load(Path.Combine(folder, "config.json"))), Weights.Open(folder, "model"));
+        Same(ClipTensors.All(ClipConfig.Load(Path.Combine(folder, "config.json"))), SafetensorsWeights.Open(folder, "model"));
     }
 
     [Fact]
-    public void Tensors_that_nothing_asks_for_are_left_alone() => Open(("a", [2, 3]), ("lm_head.weight", [9])).Holds([new("a", 2, 3)]);
+    public void Tensors_that_nothing_asks_for_are_left_alone() => Open(("a", [2, 3]), ("lm_head.weight", [9])).Require([new("a", 2, 3)]);
 
     [Fact]
     public void A_missing_tensor_is_named_with_the_shape_it_should_have()
     {
-        var error = Assert.Throws<CheckpointException>(() => Open(("a", [2, 3])).Holds([new("a", 2, 3), new("b", 4, 5)]));
+        var error = Assert.Throws<CheckpointException>(() => Open(("a", [2, 3])).Require([new("a", 2, 3), new("b", 4, 5)]));
 
         Assert.Contains("no tensor 'b' of shape [4, 5]", error.Message, StringComparison.Ordinal);
     }
@@ -64,7 +63,7 @@ public sealed class CheckpointCheckTests : IDisposable
     [InlineData(new long[] { 3, 2 }), InlineData(new long[] { 6 }), InlineData(new long[] { 2, 3, 1 }), InlineData(new long[0])]
     public void Another_shape_is_named_beside_the_implied_one(long[] implied)
     {
-        var error = Assert.Throws<CheckpointException>(() => Open(("a", [2, 3])).Holds([new("a", implied)]));
+        var error = Assert.Throws<CheckpointException>(() => Open(("a", [2, 3])).Require([new("a", implied)]));
 
         Assert.Contains("'a'", error.Message, StringComparison.Ordinal);
         Assert.Contains($"has shape [2, 3], but its config.json implies [{string.Join(", ", implied)}]", error.Message, StringComparison.Ordinal);
@@ -75,12 +74,12 @@ public sealed class CheckpointCheckTests : IDisposable
     {
         File.WriteAllBytes(_folder.File("model.safetensors"), SafetensorsBytes.Of("""{"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}}""", 2));
 
-        var error = Assert.Throws<CheckpointException>(() => Weights.Open(_folder.Path, "model").Holds([new("a", 2)]));
+        var error = Assert.Throws<CheckpointException>(() => SafetensorsWeights.Open(_folder.Path, "model").Require([new("a", 2)]));
 
         Assert.Contains("F8_E4M3; the networks take F32, F16 and BF16", error.Message, StringComparison.Ordinal);
     }
 
-    private static void Same(IEnumerable<ExpectedTensor> expected, Weights weights)
+    private static void Same(IEnumerable<ExpectedTensor> expected, SafetensorsWeights weights)
     {
         static string Line(string name, long[] shape) => $"{name} [{string.Join(", ", shape)}]";
         var found = weights.Entries.Where(entry => !entry.Name.EndsWith(".position_ids", StringComparison.Ordinal));
@@ -88,12 +87,12 @@ public sealed class CheckpointCheckTests : IDisposable
         Assert.Equal(
             found.Select(entry => Line(entry.Name, entry.Shape)).Order(StringComparer.Ordinal),
             expected.Select(tensor => Line(tensor.Name, tensor.Shape)).Order(StringComparer.Ordinal));
-        weights.Holds(expected);
+        weights.Require(expected);
     }
 
-    private Weights Open(params (string Name, long[] Shape)[] tensors)
+    private SafetensorsWeights Open(params (string Name, long[] Shape)[] tensors)
     {
         File.WriteAllBytes(_folder.File("model.safetensors"), SafetensorsBytes.Of(tensors));
-        return Weights.Open(_folder.Path, "model");
+        return SafetensorsWeights.Open(_folder.Path, "model");
     }
 }

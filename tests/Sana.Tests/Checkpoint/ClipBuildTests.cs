@@ -31,7 +31,7 @@ public sealed class ClipBuildTests : IDisposable
     {
         foreach (var graph in _checkpoint.Build().Graphs)
         {
-            using var network = Network.Load(_checkpoint.PathOf(graph.File), new NetworkOptions(Device.Cpu, 1, KeepMemory: false));
+            using var network = OnnxModel.Load(_checkpoint.PathOf(graph.File), new OnnxModelOptions(Device.Cpu, 1, KeepMemory: false));
             Approve.Text("Contract-clip-metadata", string.Concat(network.Metadata.Keys.Order(StringComparer.Ordinal).Select(key => $"{key}\n")));
         }
     }
@@ -153,7 +153,7 @@ public sealed class ClipBuildTests : IDisposable
         }
 
         ClipCheckpoint.Build(snapshot, new BuildOptions());
-        using var linked = Inference.Clip.ClipScorer.Load(snapshot, new Inference.Clip.ClipOptions { Threads = 1 });
+        using var linked = Inference.Clip.ClipScorer.Load(snapshot, new Inference.Clip.ClipScorerOptions { Threads = 1 });
 
         Assert.Equal("openai-vit-l-14", linked.Name);
         Assert.Equal(plain.Fingerprint, linked.Fingerprint);

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Configs;
 using Sana.Tests.Support;
 using Xunit;
@@ -25,33 +24,33 @@ public sealed class PublicShapesTests : IDisposable
     [InlineData("Sprint-0.6B", "Sprint-0.6B", 593_501_216)]
     [InlineData("Sprint-1.6B", "Sprint-1.6B", 1_610_237_472)]
     public void Sana_transformer(string model, string approved, long parameters) =>
-        Holds($"SanaTransformer-{approved}", SanaTransformerTensors.Of(SanaTransformerConfig.Load(Write(PublicConfigs.SanaTransformers[model]))), parameters);
+        Holds($"SanaTransformer-{approved}", SanaTransformerTensors.All(SanaTransformerConfig.Load(Write(PublicConfigs.SanaTransformers[model]))), parameters);
 
     [Fact]
     public void Gemma2() =>
-        Holds("Gemma2-2B", Gemma2Tensors.Of(Gemma2Config.Load(Write(PublicConfigs.Gemma2))), 2_614_341_888);
+        Holds("Gemma2-2B", Gemma2Tensors.All(Gemma2Config.Load(Write(PublicConfigs.Gemma2))), 2_614_341_888);
 
     [Fact]
     public void Autoencoder_encoder() =>
-        Holds("AutoencoderDC-encoder", AutoencoderDCTensors.OfEncoder(AutoencoderDCConfig.Load(Write(PublicConfigs.AutoencoderDC))), 153_027_104);
+        Holds("AutoencoderDC-encoder", AutoencoderDCTensors.Encoder(AutoencoderDCConfig.Load(Write(PublicConfigs.AutoencoderDC))), 153_027_104);
 
     [Fact]
     public void Autoencoder_decoder() =>
-        Holds("AutoencoderDC-decoder", AutoencoderDCTensors.OfDecoder(AutoencoderDCConfig.Load(Write(PublicConfigs.AutoencoderDC))), 159_223_171);
+        Holds("AutoencoderDC-decoder", AutoencoderDCTensors.Decoder(AutoencoderDCConfig.Load(Write(PublicConfigs.AutoencoderDC))), 159_223_171);
 
     [Fact]
     public void Clip_vit_base_patch32() =>
-        Holds("Clip-ViT-B-32", ClipTensors.Of(ClipConfig.Load(Write(PublicConfigs.ClipVitB32))), 151_277_313);
+        Holds("Clip-ViT-B-32", ClipTensors.All(ClipConfig.Load(Write(PublicConfigs.ClipVitB32))), 151_277_313);
 
     [Fact]
     public void Clip_vit_large_patch14() =>
-        Holds("Clip-ViT-L-14", ClipTensors.Of(ClipConfig.Load(Write(PublicConfigs.ClipVitL14))), 427_616_513);
+        Holds("Clip-ViT-L-14", ClipTensors.All(ClipConfig.Load(Write(PublicConfigs.ClipVitL14))), 427_616_513);
 
     /// <summary>nlpconnect/vit-gpt2-image-captioning has 239,195,904 with the pooler, which no caption needs.</summary>
     [Fact]
     public void Vit_gpt2() => Holds(
         "VitGpt2",
-        CaptionerTensors.Of(CaptionerConfig.Load(Write(PublicConfigs.VitGpt2), _folder.File("generation_config.json")), new TokenTables("decoder.transformer.wte", "decoder.transformer.wte")),
+        CaptionerTensors.All(VisionEncoderDecoderConfig.Load(Write(PublicConfigs.VitGpt2), _folder.File("generation_config.json")), new TokenTables("decoder.transformer.wte", "decoder.transformer.wte")),
         239_195_904 - ((768 * 768) + 768));
 
     private static void Holds(string name, IEnumerable<ExpectedTensor> tensors, long parameters)

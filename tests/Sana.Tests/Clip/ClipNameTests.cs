@@ -17,12 +17,12 @@ public sealed class ClipNameTests
     [InlineData("模型", "clip")]
     public void A_checkpoint_s_name_becomes_part_of_a_column_s(string checkpoint, string expected)
     {
-        Assert.Equal(expected, ClipName.Of(checkpoint));
+        Assert.Equal(expected, ClipName.From(checkpoint));
         Assert.True(ClipName.IsValid(expected));
     }
 
     [Fact]
-    public void A_long_name_is_cut() => Assert.Equal(new string('a', 64), ClipName.Of(new string('a', 500)));
+    public void A_long_name_is_cut() => Assert.Equal(new string('a', 64), ClipName.From(new string('a', 500)));
 
     [Theory]
     [InlineData("")]
@@ -35,14 +35,14 @@ public sealed class ClipNameTests
     {
         using var checkpoint = new BuiltClip();
 
-        Assert.Contains("openai-vit-l-14", Assert.Throws<InferenceException>(() => checkpoint.Scorer(new ClipOptions { Name = name })).Message, StringComparison.Ordinal);
+        Assert.Contains("openai-vit-l-14", Assert.Throws<InferenceException>(() => checkpoint.Scorer(new ClipScorerOptions { Name = name })).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_given_name_wins()
     {
         using var checkpoint = new BuiltClip();
-        using var scorer = checkpoint.Scorer(new ClipOptions { Name = "openai-vit-l-14" });
+        using var scorer = checkpoint.Scorer(new ClipScorerOptions { Name = "openai-vit-l-14" });
 
         Assert.Equal("openai-vit-l-14", scorer.Name);
     }

@@ -22,7 +22,7 @@ public sealed class ClipScorerTests : IDisposable
     [InlineData(64)]
     public void A_batch_s_composition_changes_nothing_but_rounding(int batch)
     {
-        using var other = _checkpoint.Scorer(new ClipOptions { Threads = 1, BatchSize = batch });
+        using var other = _checkpoint.Scorer(new ClipScorerOptions { Threads = 1, BatchSize = batch });
         RgbImage[] images = [.. ClipReference.Places.Select(ClipReference.Decode)];
 
         Near(_scorer.EmbedImages(images), other.EmbedImages(images), ClipReference.Tolerance("image_embeds.normalized"));
@@ -122,7 +122,7 @@ public sealed class ClipScorerTests : IDisposable
         other.Build();
         File.Delete(other.PathOf(graph));
 
-        Assert.Contains("sana build", Assert.Throws<InferenceException>(() => ClipScorer.Load(other.Folder, new ClipOptions())).Message, StringComparison.Ordinal);
+        Assert.Contains("sana build", Assert.Throws<InferenceException>(() => ClipScorer.Load(other.Folder, new ClipScorerOptions())).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -133,7 +133,7 @@ public sealed class ClipScorerTests : IDisposable
         other.Build();
         File.Copy(_checkpoint.PathOf("text_model.onnx"), other.PathOf("text_model.onnx"), overwrite: true);
 
-        Assert.Contains("different checkpoints", Assert.Throws<InferenceException>(() => ClipScorer.Load(other.Folder, new ClipOptions())).Message, StringComparison.Ordinal);
+        Assert.Contains("different checkpoints", Assert.Throws<InferenceException>(() => ClipScorer.Load(other.Folder, new ClipScorerOptions())).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -142,7 +142,7 @@ public sealed class ClipScorerTests : IDisposable
     [InlineData(0, 0)]
     [InlineData(0, 257)]
     public void An_option_out_of_range_is_refused(int threads, int batch) =>
-        Assert.Throws<InferenceException>(() => ClipScorer.Load(_checkpoint.Folder, new ClipOptions { Threads = threads, BatchSize = batch }));
+        Assert.Throws<InferenceException>(() => ClipScorer.Load(_checkpoint.Folder, new ClipScorerOptions { Threads = threads, BatchSize = batch }));
 
     public void Dispose()
     {

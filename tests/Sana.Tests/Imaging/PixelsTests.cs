@@ -9,7 +9,7 @@ public sealed class PixelsTests
     [Fact]
     public void Planes_become_interleaved_pixels()
     {
-        var image = Pixels.FromDecoded([-1, 1, 0.6f, -0.6f, 1, -1], height: 1, width: 2);
+        var image = Pixels.FromDecoded([-1, 1, 0.6f, -0.6f, 1, -1], height: 1, width: 2, targetHeight: 1, targetWidth: 2);
 
         Assert.Equal((2, 1), (image.Width, image.Height));
         Assert.Equal([0, 204, 255, 255, 51, 0], image.Pixels);
@@ -23,7 +23,7 @@ public sealed class PixelsTests
     [InlineData(0f, 128)] // 127.5 is halfway and goes to the even neighbour
     public void Values_are_cut_and_halves_go_to_even(float value, byte level)
     {
-        var image = Pixels.FromDecoded([value, value, value], 1, 1);
+        var image = Pixels.FromDecoded([value, value, value], 1, 1, 1, 1);
 
         Assert.Equal([level, level, level], image.Pixels);
     }
@@ -37,7 +37,7 @@ public sealed class PixelsTests
         Pixels.ToPlanes(image, planes);
 
         Close.To([-1, 1, (0x55 / 127.5f) - 1], [planes[0], planes[256], planes[512]], 1e-7);
-        Assert.Equal(image.Pixels, Pixels.FromDecoded(planes, 16, 16).Pixels);
+        Assert.Equal(image.Pixels, Pixels.FromDecoded(planes, 16, 16, 16, 16).Pixels);
     }
 
     [Fact]
@@ -45,7 +45,7 @@ public sealed class PixelsTests
     {
         var planes = Enumerable.Repeat(0.1234f, 3 * 61).ToArray();
 
-        _ = Assert.Single(Pixels.FromDecoded(planes, 1, 61).Pixels.Distinct());
+        _ = Assert.Single(Pixels.FromDecoded(planes, 1, 61, 1, 61).Pixels.Distinct());
     }
 
     [Fact]

@@ -5,8 +5,8 @@ namespace Sana.Tests.Onnx;
 
 public sealed class DimTests
 {
-    private static readonly Dim _height = Dim.Of("height");
-    private static readonly Dim _width = Dim.Of("width");
+    private static readonly Dim _height = Dim.Symbolic("height");
+    private static readonly Dim _width = Dim.Symbolic("width");
 
     [Fact]
     public void Products_are_one_number_and_symbols_in_order()

@@ -2,9 +2,8 @@ using System.Globalization;
 using System.Text;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
-using Sana.GraphBuilder;
-using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Configs;
+using Sana.GraphBuilder.Models;
 using Sana.GraphBuilder.Onnx;
 using Sana.Tests.Support;
 using Xunit;
@@ -63,7 +62,7 @@ public sealed class FullSizeGraphTests : IDisposable
     public void Text_encoder()
     {
         var config = Gemma2Config.Load(FullSizeCheckpoint.Config(_folder, PublicConfigs.Gemma2));
-        var graph = SanaGraphs.TextEncoder(config, FullSizeCheckpoint.Weights(_folder, "gemma", Gemma2Tensors.Of(config)));
+        var graph = SanaGraphs.TextEncoder(config, FullSizeCheckpoint.Weights(_folder, "gemma", Gemma2Tensors.All(config)));
 
         Infers(graph);
         Approve.Text("Contract-text_encoder", Contract(graph));
@@ -73,7 +72,7 @@ public sealed class FullSizeGraphTests : IDisposable
     public void Autoencoder()
     {
         var config = AutoencoderDCConfig.Load(FullSizeCheckpoint.Config(_folder, PublicConfigs.AutoencoderDC));
-        var weights = FullSizeCheckpoint.Weights(_folder, "vae", AutoencoderDCTensors.OfEncoder(config).Concat(AutoencoderDCTensors.OfDecoder(config)));
+        var weights = FullSizeCheckpoint.Weights(_folder, "vae", AutoencoderDCTensors.All(config));
         var (encoder, decoder) = (SanaGraphs.Encoder(config, weights), SanaGraphs.Decoder(config, weights));
 
         Infers(encoder);
@@ -88,8 +87,8 @@ public sealed class FullSizeGraphTests : IDisposable
     public void Clip(string model, string json)
     {
         var config = ClipConfig.Load(FullSizeCheckpoint.Config(_folder, json));
-        var weights = FullSizeCheckpoint.Weights(_folder, model, ClipTensors.Of(config));
-        var (vision, text) = (SanaGraphs.ClipVision(config, weights), SanaGraphs.ClipText(config, weights));
+        var weights = FullSizeCheckpoint.Weights(_folder, model, ClipTensors.All(config));
+        var (vision, text) = (ClipGraphs.Vision(config, weights), ClipGraphs.Text(config, weights));
 
         Infers(vision);
         Infers(text);
@@ -100,9 +99,9 @@ public sealed class FullSizeGraphTests : IDisposable
     [Fact]
     public void Captioner()
     {
-        var config = CaptionerConfig.Load(FullSizeCheckpoint.Config(_folder, PublicConfigs.VitGpt2), _folder.File("generation_config.json"));
+        var config = VisionEncoderDecoderConfig.Load(FullSizeCheckpoint.Config(_folder, PublicConfigs.VitGpt2), _folder.File("generation_config.json"));
         var tables = new TokenTables("decoder.transformer.wte", "decoder.transformer.wte");
-        var weights = FullSizeCheckpoint.Weights(_folder, "captioner", CaptionerTensors.Of(config, tables));
+        var weights = FullSizeCheckpoint.Weights(_folder, "captioner", CaptionerTensors.All(config, tables));
         var (encoder, decoder) = (CaptionerGraphs.Encoder(config, tables, weights), CaptionerGraphs.Decoder(config, tables, weights));
 
         Infers(encoder);

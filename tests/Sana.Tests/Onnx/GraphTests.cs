@@ -11,8 +11,8 @@ namespace Sana.Tests.Onnx;
 
 public sealed class GraphTests : IDisposable
 {
-    private static readonly Dim _batch = Dim.Of("batch");
-    private static readonly Dim _width = Dim.Of("width");
+    private static readonly Dim _batch = Dim.Symbolic("batch");
+    private static readonly Dim _width = Dim.Symbolic("width");
 
     private readonly TempFolder _folder = new();
 
@@ -100,7 +100,7 @@ public sealed class GraphTests : IDisposable
     public void Weights_are_read_where_they_lie_even_unaligned(string name)
     {
         Write(name, "skip", 3, ("a", [1f, 2f]), ("b", [3f, 4f]));
-        var graph = new Graph("test", Weights.OpenFile(_folder.File(name)));
+        var graph = new Graph("test", SafetensorsWeights.OpenFile(_folder.File(name)));
         var x = graph.Input("x", ElementType.Float, 2);
         graph.Output("y", graph.Add(graph.Mul(x, graph.Weight("b")), graph.Weight("a")));
 
@@ -117,7 +117,7 @@ public sealed class GraphTests : IDisposable
         File.WriteAllText(_folder.File("model.safetensors.index.json"), """
             { "weight_map": { "a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors" } }
             """);
-        var graph = new Graph("test", Weights.Open(_folder.Path, "model"));
+        var graph = new Graph("test", SafetensorsWeights.Open(_folder.Path, "model"));
         var x = graph.Input("x", ElementType.Float, 2);
         graph.Output("y", graph.Add(graph.Mul(x, graph.Weight("b")), graph.Weight("a")));
 
@@ -130,7 +130,7 @@ public sealed class GraphTests : IDisposable
     public void A_weight_of_whole_numbers_is_refused()
     {
         Write("model.safetensors", "numbers", 8);
-        var graph = new Graph("test", Weights.Open(_folder.Path, "model"));
+        var graph = new Graph("test", SafetensorsWeights.Open(_folder.Path, "model"));
 
         Assert.Contains("numbers is stored as U8; a network takes F32, F16 or BF16", Assert.Throws<CheckpointException>(() => graph.Weight("numbers")).Message, StringComparison.Ordinal);
     }
@@ -152,12 +152,12 @@ public sealed class GraphTests : IDisposable
     private Graph Graph(params (string Name, long[] Shape)[] weights)
     {
         File.WriteAllBytes(_folder.File("model.safetensors"), SafetensorsBytes.Of([.. weights, ("unused", [1])]));
-        return new Graph("test", Weights.Open(_folder.Path, "model"));
+        return new Graph("test", SafetensorsWeights.Open(_folder.Path, "model"));
     }
 
     private (long[] Shape, float[] Data) Run(Graph graph, float[] data, params long[] shape)
     {
-        using var network = Network.Load(graph.ToModel().ToByteArray(), _folder.Path, new NetworkOptions(Device.Cpu, 1, KeepMemory: false));
+        using var network = OnnxModel.Load(graph.ToModel().ToByteArray(), _folder.Path, new OnnxModelOptions(Device.Cpu, 1, KeepMemory: false));
         using var input = OrtValue.CreateTensorValueFromMemory(data, shape);
         using var outputs = network.Run([("x", input)], ["y"], default);
         return (outputs[0].GetTensorTypeAndShape().Shape, outputs[0].GetTensorDataAsSpan<float>().ToArray());

@@ -1,5 +1,5 @@
-using Sana.GraphBuilder;
-using Sana.Inference.Autoencoder;
+using Sana.GraphBuilder.Models;
+using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Inference.Runtime;
 using Sana.Tests.Support;
@@ -63,9 +63,9 @@ public sealed class AutoencoderParityTests
     public void Large_latent_is_decoded_in_tiles(string checkpoint)
     {
         using var reference = new ReferenceCheckpoint(checkpoint);
-        var decoder = AutoencoderHalf.Decoder(reference.LoadWithFacts(SanaGraphs.Decoder(reference.Files.Autoencoder, reference.Files.AutoencoderWeights), "vae"));
+        var autoencoder = new AutoencoderDC(reference.LoadWithMetadata(SanaGraphs.Decoder(reference.Files.Autoencoder, reference.Files.AutoencoderWeights), "vae"));
 
-        var decoded = decoder.Run(reference.Tensor("vae.tiled.latent"), TilingOf(reference));
+        var decoded = autoencoder.Decode(reference.Tensor("vae.tiled.latent"), TilingOf(reference));
 
         PartlyStored.Check(reference, "vae.tiled.decoded", decoded, ReferenceCheckpoint.AutoencoderTolerance);
     }
@@ -75,11 +75,19 @@ public sealed class AutoencoderParityTests
     public void Large_image_is_encoded_in_tiles(string checkpoint)
     {
         using var reference = new ReferenceCheckpoint(checkpoint);
-        var encoder = AutoencoderHalf.Encoder(reference.LoadWithFacts(SanaGraphs.Encoder(reference.Files.Autoencoder, reference.Files.AutoencoderWeights), "vae"));
+        var encoder = reference.Load(SanaGraphs.Encoder(reference.Files.Autoencoder, reference.Files.AutoencoderWeights), "vae");
+        var tiling = TilingOf(reference);
 
-        var latent = encoder.Run(Enlarged(reference.Tensor("vae.tiled.image.8"), 8), TilingOf(reference));
+        var latent = Tiles.Run(Enlarged(reference.Tensor("vae.tiled.image.8"), 8), tiling.Size, tiling.Stride, Encode);
 
         Close.To(reference.Expected.Floats("vae.tiled.encoded"), latent.Data, ReferenceCheckpoint.AutoencoderTolerance);
+
+        FloatTensor Encode(FloatTensor tile)
+        {
+            using var sample = tile.ToOrtValue();
+            using var outputs = encoder.Run([("sample", sample)], ["latent_sample"], default);
+            return FloatTensor.From(outputs[0]);
+        }
     }
 
     private static Tiling TilingOf(ReferenceCheckpoint reference)

@@ -1,8 +1,8 @@
 using System.Text.Json;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
-using Sana.GraphBuilder;
 using Sana.GraphBuilder.Configs;
+using Sana.GraphBuilder.Models;
 using Sana.GraphBuilder.Onnx;
 using Sana.GraphBuilder.Safetensors;
 using Sana.Inference.Runtime;
@@ -22,7 +22,7 @@ public sealed class ClipParityTests : IDisposable
     private readonly JsonDocument _json = JsonDocument.Parse(File.ReadAllText(Path.Combine(Fixtures.Clip, "expected.json")));
     private readonly SafetensorsReader _expected = SafetensorsReader.Open(Path.Combine(Fixtures.Clip, "expected.safetensors"));
     private readonly ClipConfig _config = ClipConfig.Load(Path.Combine(_checkpoint, "config.json"));
-    private readonly Weights _weights = Weights.Open(_checkpoint, "model");
+    private readonly SafetensorsWeights _weights = SafetensorsWeights.Open(_checkpoint, "model");
     private readonly List<IDisposable> _owned = [];
 
     public static TheoryData<string> Pixels =>
@@ -112,18 +112,18 @@ public sealed class ClipParityTests : IDisposable
         _json.Dispose();
     }
 
-    private Network Vision() => Load(SanaGraphs.ClipVision(_config, _weights, _ => true));
+    private OnnxModel Vision() => Load(ClipGraphs.Vision(_config, _weights, _ => true));
 
-    private Network Text(ClipConfig config) => Load(SanaGraphs.ClipText(config, _weights, _ => true));
+    private OnnxModel Text(ClipConfig config) => Load(ClipGraphs.Text(config, _weights, _ => true));
 
-    private Network Load(Graph graph)
+    private OnnxModel Load(Graph graph)
     {
-        var network = Network.Load(graph.ToModel().ToByteArray(), _checkpoint, new NetworkOptions(Device.Cpu, 1, KeepMemory: false));
+        var network = OnnxModel.Load(graph.ToModel().ToByteArray(), _checkpoint, new OnnxModelOptions(Device.Cpu, 1, KeepMemory: false));
         _owned.Add(network);
         return network;
     }
 
-    private static Dictionary<string, float[]> Run(Network network, string input, (Array Data, long[] Shape) tensor)
+    private static Dictionary<string, float[]> Run(OnnxModel network, string input, (Array Data, long[] Shape) tensor)
     {
         using var value = tensor.Data is long[] ids
             ? OrtValue.CreateTensorValueFromMemory(ids, tensor.Shape)

@@ -15,7 +15,7 @@ public sealed class ClipScorerParityTests : IDisposable
     private readonly BuiltClip _checkpoint = new();
     private readonly ClipScorer _scorer;
 
-    public ClipScorerParityTests() => _scorer = _checkpoint.Scorer(new ClipOptions { Threads = 1, BatchSize = 4 });
+    public ClipScorerParityTests() => _scorer = _checkpoint.Scorer(new ClipScorerOptions { Threads = 1, BatchSize = 4 });
 
     [Fact]
     public void Images_are_embedded()

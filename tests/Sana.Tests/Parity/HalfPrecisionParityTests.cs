@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Numerics.Tensors;
-using Sana.GraphBuilder;
+using Sana.GraphBuilder.Models;
 using Sana.GraphBuilder.Onnx;
 using Sana.Inference.Diffusion;
 using Sana.Tests.Support;
@@ -25,7 +25,7 @@ public sealed class HalfPrecisionParityTests
     {
         using var reference = new ReferenceCheckpoint(checkpoint);
         var (config, weights, clamp) = (reference.Files.Transformer, reference.Files.TransformerWeights, reference.Files.Clamp.On);
-        using var transformer = Transformer.Of(
+        using var transformer = new SanaTransformer(
             reference.Load(SanaGraphs.Conditioning(config, weights, ElementType.Float16), "transformer"),
             reference.Load(SanaGraphs.Denoiser(config, weights, clamp, ElementType.Float16), "transformer"));
 

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Google.Protobuf;
 using Sana.GraphBuilder;
-using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Onnx;
 using Sana.Inference.Runtime;
 using Sana.Tests.Support;
@@ -26,7 +25,7 @@ internal sealed class ReferenceCheckpoint : IDisposable
     public ReferenceCheckpoint(string name)
     {
         Folder = Path.Combine(Fixtures.Sana, "checkpoints", name);
-        Files = CheckpointFiles.Open(Folder, new BuildOptions());
+        Files = SanaFiles.Open(Folder, new BuildOptions());
         Expected = SafetensorsReader.Open("expected", $"{name}.safetensors");
         _json = Fixtures.Json("expected", $"{name}.json");
     }
@@ -36,7 +35,7 @@ internal sealed class ReferenceCheckpoint : IDisposable
 
     public string Folder { get; }
 
-    public CheckpointFiles Files { get; }
+    public SanaFiles Files { get; }
 
     public SafetensorsReader Expected { get; }
 
@@ -51,14 +50,19 @@ internal sealed class ReferenceCheckpoint : IDisposable
 
     public FloatTensor Tensor(string name) => new(Expected.Floats(name), [.. Expected.Shape(name).Select(side => (long)side)]);
 
-    public Network Load(Graph graph, string folder)
+    public OnnxModel Load(Graph graph, string folder)
     {
-        var network = Network.Load(graph.ToModel().ToByteArray(), Path.Combine(Folder, folder), new NetworkOptions(Device.Cpu, 1, KeepMemory: false));
+        var network = OnnxModel.Load(graph.ToModel().ToByteArray(), Path.Combine(Folder, folder), new OnnxModelOptions(Device.Cpu, 1, KeepMemory: false));
         _owned.Add(network);
         return network;
     }
 
-    public Network LoadWithFacts(Graph graph, string folder) => Load(SanaCheckpoint.WithFacts(Files, graph), folder);
+    public OnnxModel LoadWithMetadata(Graph graph, string folder)
+    {
+        foreach (var (key, value) in Files.Metadata)
+            graph.Metadata(key, value);
+        return Load(graph, folder);
+    }
 
     public void Dispose()
     {

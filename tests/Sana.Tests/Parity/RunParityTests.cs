@@ -1,6 +1,5 @@
 using System.Text.Json;
-using Sana.GraphBuilder;
-using Sana.Inference.Autoencoder;
+using Sana.GraphBuilder.Models;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Inference.Runtime;
@@ -51,13 +50,13 @@ public sealed class RunParityTests
     {
         var files = reference.Files;
         var tokenizer = GemmaTokenizer.Load(Path.Combine(reference.Folder, "tokenizer"));
-        var encoder = TextEncoder.Of(reference.Load(SanaGraphs.TextEncoder(files.TextEncoder, files.TextEncoderWeights), "text_encoder"));
-        var transformer = Transformer.Of(
+        var encoder = new TextEncoder(reference.Load(SanaGraphs.TextEncoder(files.TextEncoder, files.TextEncoderWeights), "text_encoder"));
+        var transformer = new SanaTransformer(
             reference.Load(SanaGraphs.Conditioning(files.Transformer, files.TransformerWeights), "transformer"),
-            reference.LoadWithFacts(SanaGraphs.Denoiser(files.Transformer, files.TransformerWeights, files.Clamp.On), "transformer"));
-        var decoder = AutoencoderHalf.Decoder(reference.LoadWithFacts(SanaGraphs.Decoder(files.Autoencoder, files.AutoencoderWeights), "vae"));
+            reference.LoadWithMetadata(SanaGraphs.Denoiser(files.Transformer, files.TransformerWeights, files.Clamp.On), "transformer"));
+        var autoencoder = new AutoencoderDC(reference.LoadWithMetadata(SanaGraphs.Decoder(files.Autoencoder, files.AutoencoderWeights), "vae"));
         var prompts = new PromptEncoder(tokenizer, () => ComplexHumanInstruction.Load(reference.Folder, tokenizer), encoder, capacity: 8);
-        return new SanaPipeline(prompts, transformer, inFp32: null, decoder, new PipelineOptions().MaxUntiledPixels);
+        return new SanaPipeline(prompts, transformer, inFp32: null, autoencoder, new PipelineOptions().MaxUntiledPixels);
     }
 
     private static GenerateOptions OptionsOf(JsonElement run) => new()

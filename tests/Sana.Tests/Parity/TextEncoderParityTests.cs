@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Sana.GraphBuilder;
+using Sana.GraphBuilder.Models;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Text;
 using Sana.Tests.Support;
@@ -64,7 +64,7 @@ public sealed class TextEncoderParityTests
     {
         using var reference = new ReferenceCheckpoint(checkpoint);
         var network = reference.Load(SanaGraphs.TextEncoder(reference.Files.TextEncoder, reference.Files.TextEncoderWeights, _ => true), "text_encoder");
-        using var encoder = TextEncoder.Of(network);
+        using var encoder = new TextEncoder(network);
         var ids = reference.Json.GetProperty("ids_without_instruction").GetProperty(prompt).Deserialize<int[]>();
 
         foreach (var layer in reference.Between($"text.{prompt}.bare.hidden.", ""))
@@ -82,7 +82,7 @@ public sealed class TextEncoderParityTests
         select new TheoryDataRow<string, string>(checkpoint, name["text.".Length..^suffix.Length]);
 
     private static TextEncoder Encoder(ReferenceCheckpoint reference) =>
-        TextEncoder.Of(reference.Load(SanaGraphs.TextEncoder(reference.Files.TextEncoder, reference.Files.TextEncoderWeights), "text_encoder"));
+        new TextEncoder(reference.Load(SanaGraphs.TextEncoder(reference.Files.TextEncoder, reference.Files.TextEncoderWeights), "text_encoder"));
 
     private static string TextOf(ReferenceCheckpoint reference, string prompt) => reference.Json.GetProperty("prompts").GetProperty(prompt).GetString()!;
 }

@@ -1,6 +1,6 @@
 using System.Globalization;
 using Microsoft.ML.OnnxRuntime;
-using Sana.GraphBuilder;
+using Sana.GraphBuilder.Models;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Runtime;
 using Sana.Tests.Support;
@@ -46,7 +46,7 @@ public sealed class TransformerParityTests
     {
         using var reference = new ReferenceCheckpoint(checkpoint);
         var (config, weights, clamp) = (reference.Files.Transformer, reference.Files.TransformerWeights, reference.Files.Clamp.On);
-        using var transformer = Transformer.Of(
+        using var transformer = new SanaTransformer(
             reference.Load(SanaGraphs.Conditioning(config, weights), "transformer"),
             reference.Load(SanaGraphs.Denoiser(config, weights, clamp), "transformer"));
 
@@ -76,14 +76,14 @@ public sealed class TransformerParityTests
         }
     }
 
-    private static double Difference(ReferenceCheckpoint reference, Network network, string grid, string timestep)
+    private static double Difference(ReferenceCheckpoint reference, OnnxModel network, string grid, string timestep)
     {
         using var outputs = network.Run(Inputs(reference, network, grid, timestep), ["out_hidden_states"], default);
         var actual = outputs[0].GetTensorDataAsSpan<float>().ToArray();
         return reference.Expected.Floats($"dit.{grid}.t{timestep}.velocity").Zip(actual, (a, b) => (double)Math.Abs(a - b)).Max();
     }
 
-    private static List<(string Name, OrtValue Value)> Inputs(ReferenceCheckpoint reference, Network network, string grid, string timestep)
+    private static List<(string Name, OrtValue Value)> Inputs(ReferenceCheckpoint reference, OnnxModel network, string grid, string timestep)
     {
         var mask = reference.Tensor($"dit.{grid}.encoder_attention_mask");
         List<(string, OrtValue)> inputs =

@@ -57,7 +57,7 @@ public sealed class FuzzTests : IDisposable
 
             try
             {
-                Weights.OpenFile(_folder.File("m.safetensors.index.json"));
+                SafetensorsWeights.OpenFile(_folder.File("m.safetensors.index.json"));
             }
             catch (CheckpointException)
             {
@@ -72,7 +72,7 @@ public sealed class FuzzTests : IDisposable
         File.WriteAllBytes(path, bytes);
         try
         {
-            var weights = Weights.OpenFile(path);
+            var weights = SafetensorsWeights.OpenFile(path);
 
             Assert.All(weights.Entries, entry => Assert.InRange(entry.Offset + entry.Length, 10, bytes.Length));
             Assert.Equal(bytes.Length, weights.Entries.Select(entry => entry.Offset + entry.Length).DefaultIfEmpty(bytes.Length).Max());

@@ -126,7 +126,7 @@ public sealed class HeaderTests : IDisposable
             file.SetLength(200_000_000); // sparse: no disk is used
         }
 
-        var error = Assert.Throws<CheckpointException>(() => Weights.OpenFile(path));
+        var error = Assert.Throws<CheckpointException>(() => SafetensorsWeights.OpenFile(path));
 
         Assert.Contains("at most 100000000", error.Message, StringComparison.Ordinal);
     }
@@ -141,9 +141,9 @@ public sealed class HeaderTests : IDisposable
         Assert.True(error.Message.Length < 500 + _folder.Path.Length);
     }
 
-    private Weights Open(byte[] bytes)
+    private SafetensorsWeights Open(byte[] bytes)
     {
         File.WriteAllBytes(_folder.File("model.safetensors"), bytes);
-        return Weights.Open(_folder.Path, "model");
+        return SafetensorsWeights.Open(_folder.Path, "model");
     }
 }

@@ -32,7 +32,7 @@ public sealed class TinyCaptionersTests
     {
         using var model = new ShippedModel(name);
         CaptionerCheckpoint.Build(model.Path, new BuildOptions());
-        using var network = CaptionNetwork.Load(model.Path, new CaptionerOptions { Threads = 1, BatchSize = 30 });
+        using var network = CaptionNetwork.Load(model.Path, new CaptionNetworkOptions { Threads = 1, BatchSize = 30 });
         return [.. network.Generate(UnseenScenes.Pictures(Scenes), new GenerationOptions()).Select(caption => caption.Text)];
     }
 }

@@ -15,7 +15,7 @@ public sealed class TinyClipTests
     {
         using var model = new ShippedModel("tiny-clip");
         ClipCheckpoint.Build(model.Path, new BuildOptions());
-        using var scorer = ClipScorer.Load(model.Path, new ClipOptions { Threads = 1, BatchSize = 60 });
+        using var scorer = ClipScorer.Load(model.Path, new ClipScorerOptions { Threads = 1, BatchSize = 60 });
         var (scenes, random) = (UnseenScenes.Draw(60), new SceneRandom(1));
         var images = scorer.EmbedImages(UnseenScenes.Pictures(scenes));
         IReadOnlyList<string>[] texts =

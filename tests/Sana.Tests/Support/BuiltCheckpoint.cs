@@ -45,7 +45,7 @@ internal sealed class BuiltCheckpoint : IDisposable
     /// <summary>Changes every number of a float32 tensor in its file.</summary>
     public void Change(string file, string tensor, Func<float, float> change)
     {
-        var entry = Weights.OpenFile(PathOf(file))[tensor];
+        var entry = SafetensorsWeights.OpenFile(PathOf(file))[tensor];
         using var stream = File.Open(entry.File, FileMode.Open);
         var numbers = new float[entry.Length / sizeof(float)];
         stream.Position = entry.Offset;

@@ -24,10 +24,10 @@ internal sealed class BuiltClip : IDisposable
     public BuildReport Build(BuildOptions? options = null) => ClipCheckpoint.Build(Folder, options ?? new BuildOptions());
 
     /// <summary>Builds what is not built, and loads it.</summary>
-    public ClipScorer Scorer(ClipOptions? options = null)
+    public ClipScorer Scorer(ClipScorerOptions? options = null)
     {
         Build();
-        return ClipScorer.Load(Folder, options ?? new ClipOptions { Threads = 1 });
+        return ClipScorer.Load(Folder, options ?? new ClipScorerOptions { Threads = 1 });
     }
 
     public void Dispose() => _folder.Dispose();

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Text.Json;
-using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Configs;
 using Sana.GraphBuilder.Safetensors;
 
@@ -9,7 +8,7 @@ namespace Sana.Tests.Support;
 /// <summary>Weights of a published model's full size that take no room: a true header over a file that is one hole.</summary>
 internal static class FullSizeCheckpoint
 {
-    public static Weights Weights(TempFolder folder, string name, IEnumerable<ExpectedTensor> tensors)
+    public static SafetensorsWeights Weights(TempFolder folder, string name, IEnumerable<ExpectedTensor> tensors)
     {
         var file = folder.File($"{name}.safetensors");
         var end = 0L;
@@ -40,7 +39,7 @@ internal static class FullSizeCheckpoint
             stream.SetLength(8 + header.Length + end);
         }
 
-        return GraphBuilder.Safetensors.Weights.OpenFile(file);
+        return SafetensorsWeights.OpenFile(file);
     }
 
     public static string Config(TempFolder folder, string json)
@@ -50,10 +49,10 @@ internal static class FullSizeCheckpoint
         return file;
     }
 
-    public static (SanaTransformerConfig Config, Weights Weights) Transformer(TempFolder folder, string model)
+    public static (SanaTransformerConfig Config, SafetensorsWeights Weights) Transformer(TempFolder folder, string model)
     {
         var config = SanaTransformerConfig.Load(Config(folder, PublicConfigs.SanaTransformers[model]));
-        return (config, Weights(folder, model, SanaTransformerTensors.Of(config)));
+        return (config, Weights(folder, model, SanaTransformerTensors.All(config)));
     }
 
     private static void Numbers(Utf8JsonWriter json, string name, params long[] numbers)

@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using Sana.GraphBuilder;
-using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Configs;
 using Sana.Inference.Captioning;
 using Sana.Inference.Imaging;
@@ -28,7 +27,7 @@ internal sealed class TinyCaptioner : IDisposable
         Write("preprocessor_config.json", JsonNode.Parse("""{"image_processor_type": "ViTImageProcessor", "size": {"height": 13, "width": 13}, "resample": 2}""")!);
         Write("generation_config.json", JsonNode.Parse($$"""{"decoder_start_token_id": {{EndId}}, "eos_token_id": {{EndId}}, "max_length": 30}""")!);
         Write("vocab.json", Vocab());
-        Loaded = CaptionerConfig.Load(File("config.json"), File("generation_config.json"));
+        Loaded = VisionEncoderDecoderConfig.Load(File("config.json"), File("generation_config.json"));
         Tables = tied ? new TokenTables("decoder.transformer.wte", "decoder.transformer.wte") : TokenTables.Untied;
         System.IO.File.WriteAllBytes(File("model.safetensors"), Weights(seed));
         _weights = SafetensorsReader.Open(File("model.safetensors"));
@@ -36,7 +35,7 @@ internal sealed class TinyCaptioner : IDisposable
 
     public string Folder => _folder.Path;
 
-    public CaptionerConfig Loaded { get; }
+    public VisionEncoderDecoderConfig Loaded { get; }
 
     public TokenTables Tables { get; }
 
@@ -73,7 +72,7 @@ internal sealed class TinyCaptioner : IDisposable
     public CaptionNetwork Network(int batchSize = 16)
     {
         CaptionerCheckpoint.Build(Folder, new BuildOptions());
-        return CaptionNetwork.Load(Folder, new CaptionerOptions { Threads = 1, BatchSize = batchSize });
+        return CaptionNetwork.Load(Folder, new CaptionNetworkOptions { Threads = 1, BatchSize = batchSize });
     }
 
     /// <summary>A seeded image; of 13×13 pixels it is what the encoder reads.</summary>
@@ -121,7 +120,7 @@ internal sealed class TinyCaptioner : IDisposable
 
     private byte[] Weights(int seed)
     {
-        var tensors = CaptionerTensors.Of(Loaded, Tables).Select(tensor => (tensor.Name, tensor.Shape)).ToArray();
+        var tensors = CaptionerTensors.All(Loaded, Tables).Select(tensor => (tensor.Name, tensor.Shape)).ToArray();
         var bytes = SafetensorsBytes.Of(tensors);
         var random = new Random(seed);
         var floats = MemoryMarshal.Cast<byte, float>(bytes.AsSpan(bytes.Length - (4 * (int)tensors.Sum(tensor => Count(tensor.Shape)))));

@@ -1,8 +1,7 @@
 using System.Runtime.InteropServices;
 using Google.Protobuf;
-using Sana.GraphBuilder;
-using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Configs;
+using Sana.GraphBuilder.Models;
 using Sana.GraphBuilder.Safetensors;
 using Sana.Inference.Runtime;
 using Sana.Inference.Text;
@@ -14,7 +13,7 @@ internal sealed class TinyGemma : IDisposable
 {
     private readonly TempFolder _folder = new();
     private readonly SafetensorsReader _weights;
-    private readonly Weights _entries;
+    private readonly SafetensorsWeights _entries;
 
     public TinyGemma(int layers = 1, int slidingWindow = 4096, int vocabulary = 300, int seed = 1)
     {
@@ -25,7 +24,7 @@ internal sealed class TinyGemma : IDisposable
             }
             """);
         Config = Gemma2Config.Load(_folder.File("config.json"));
-        var tensors = Gemma2Tensors.Of(Config).Select(tensor => (tensor.Name, tensor.Shape)).ToArray();
+        var tensors = Gemma2Tensors.All(Config).Select(tensor => (tensor.Name, tensor.Shape)).ToArray();
         var bytes = SafetensorsBytes.Of(tensors);
         var random = new Random(seed);
         foreach (ref var weight in MemoryMarshal.Cast<byte, float>(bytes.AsSpan(bytes.Length - (int)(tensors.Sum(t => t.Shape.Aggregate(1L, (product, size) => product * size)) * 4))))
@@ -35,7 +34,7 @@ internal sealed class TinyGemma : IDisposable
 
         File.WriteAllBytes(_folder.File("model.safetensors"), bytes);
         _weights = SafetensorsReader.Open(_folder.File("model.safetensors"));
-        _entries = Weights.Open(_folder.Path, "model");
+        _entries = SafetensorsWeights.Open(_folder.Path, "model");
     }
 
     public Gemma2Config Config { get; }
@@ -43,8 +42,8 @@ internal sealed class TinyGemma : IDisposable
     public double[] this[string name] => Array.ConvertAll(_weights.Floats(name), weight => (double)weight);
 
     /// <summary>The network on ONNX Runtime; whoever asks disposes it.</summary>
-    public TextEncoder Encoder() => TextEncoder.Of(Network.Load(
-        SanaGraphs.TextEncoder(Config, _entries).ToModel().ToByteArray(), _folder.Path, new NetworkOptions(Device.Cpu, 1, KeepMemory: false)));
+    public TextEncoder Encoder() => new TextEncoder(OnnxModel.Load(
+        SanaGraphs.TextEncoder(Config, _entries).ToModel().ToByteArray(), _folder.Path, new OnnxModelOptions(Device.Cpu, 1, KeepMemory: false)));
 
     public void Dispose() => _folder.Dispose();
 }

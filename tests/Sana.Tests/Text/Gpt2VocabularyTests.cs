@@ -20,8 +20,8 @@ public sealed class Gpt2VocabularyTests : IDisposable
         var text = "naïve café – 日本\n\ttab\u00AD\u007F";
 
         Assert.Equal(text.Trim(), Load().Decode([.. Encoding.UTF8.GetBytes(text).Select(value => (int)value)], []));
-        Assert.Equal(256, Enumerable.Range(0, 256).Select(ByteLetters.Letter).Distinct().Count());
-        Assert.All(Enumerable.Range(0, 256), value => Assert.Equal([(byte)value], ByteLetters.Bytes($"{ByteLetters.Letter(value)}")));
+        Assert.Equal(256, Enumerable.Range(0, 256).Select(ByteLevelAlphabet.Letter).Distinct().Count());
+        Assert.All(Enumerable.Range(0, 256), value => Assert.Equal([(byte)value], ByteLevelAlphabet.Bytes($"{ByteLevelAlphabet.Letter(value)}")));
     }
 
     [Fact]

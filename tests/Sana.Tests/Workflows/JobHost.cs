@@ -106,7 +106,7 @@ internal abstract class JobHost : IAsyncDisposable
         _curation = new CurateSteps(Blobs, new CurationTools
         {
             Captioner = (config, _) => Task.FromResult<ICaptioner>(Captioners[config.Label] = new FakeCaptioner(config, (ask, times) => Answers[config.Label](ask, times))),
-            Scorer = (checkpoint, _) => Task.Run(() => ClipScorer.Load(checkpoint, new ClipOptions())),
+            Scorer = (checkpoint, _) => Task.Run(() => ClipScorer.Load(checkpoint, new ClipScorerOptions())),
             Clock = Clock,
         });
         _curation.AddTo(registry);

@@ -41,7 +41,7 @@ internal static class CaptionersCommand
     {
         const int shown = 6;
         CaptionerCheckpoint.Build(folder, new BuildOptions());
-        using var network = CaptionNetwork.Load(folder, new CaptionerOptions { Threads = 1, BatchSize = 64 });
+        using var network = CaptionNetwork.Load(folder, new CaptionNetworkOptions { Threads = 1, BatchSize = 64 });
         string[] captions = [.. network.Generate([.. scenes.Select(ScenePictures.Render)], new GenerationOptions()).Select(caption => caption.Text)];
         CaptionVerdict[] verdicts = [.. captions.Zip(scenes, (caption, scene) => CaptionClaims.Parse(caption).Judge(scene))];
         foreach (var (caption, verdict) in captions.Zip(verdicts).Take(shown))

@@ -1,3 +1,4 @@
+using Sana.GraphBuilder.Models;
 using System.Globalization;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
@@ -69,7 +70,7 @@ internal static class CheckCommand
     {
         const int tokens = 40, cached = 25;
         var (network, config) = TextEncoderFolder.Read(folder);
-        using var graph = new OnnxGraph(SanaGraphs.TextEncoder(config, Weights.Open(folder, "model")), folder);
+        using var graph = new OnnxGraph(SanaGraphs.TextEncoder(config, SafetensorsWeights.Open(folder, "model")), folder);
         var ids = randint(0, config.VocabSize, [1, tokens], dtype: ScalarType.Int64);
         var expected = network.Encode(ids);
         var (first, last) = (ids.narrow(1, 0, cached), ids.narrow(1, cached, tokens - cached));
@@ -94,7 +95,7 @@ internal static class CheckCommand
     {
         const int tokens = 20;
         var (network, config) = TransformerFolder.Read(folder);
-        using var graph = new OnnxGraph(SanaGraphs.Transformer(config, Weights.Open(folder, "diffusion_pytorch_model"), clamp: false), folder);
+        using var graph = new OnnxGraph(SanaGraphs.Transformer(config, SafetensorsWeights.Open(folder, "diffusion_pytorch_model"), clamp: false), folder);
         var timestep = tensor(new float[] { 999, 500, 20 });
         var (latents, text) = (randn(3, config.InChannels, 8, 6), randn(3, tokens, config.CaptionChannels));
         var mask = arange(tokens).less(tensor(new long[] { 1, 7, tokens }).unsqueeze(1)).to_type(ScalarType.Int64); // [3, tokens]
@@ -109,7 +110,7 @@ internal static class CheckCommand
     {
         const int count = 4;
         var (network, config) = VaeFolder.Read(folder);
-        var weights = Weights.Open(folder, "diffusion_pytorch_model");
+        var weights = SafetensorsWeights.Open(folder, "diffusion_pytorch_model");
         using var encoder = new OnnxGraph(SanaGraphs.Encoder(config, weights), folder);
         using var decoder = new OnnxGraph(SanaGraphs.Decoder(config, weights), folder);
         var differences = new List<(string Network, double Difference)>();
@@ -128,7 +129,7 @@ internal static class CheckCommand
     private static IEnumerable<(string Network, double Difference)> Clip(string folder)
     {
         ClipCheckpoint.Build(folder, new BuildOptions());
-        using var scorer = ClipScorer.Load(folder, new ClipOptions { Threads = 1 });
+        using var scorer = ClipScorer.Load(folder, new ClipScorerOptions { Threads = 1 });
         using var clip = ClipFolder.Read(folder);
         var scenes = UnseenScenes.Usual(8);
         var texts = Array.ConvertAll(scenes, scene => CaptionGrammar.Describe(scene, Richness.Rich));
@@ -151,7 +152,7 @@ internal static class CheckCommand
     private static IEnumerable<(string Network, double Difference)> Captioner(string folder)
     {
         CaptionerCheckpoint.Build(folder, new BuildOptions());
-        using var network = CaptionNetwork.Load(folder, new CaptionerOptions { Threads = 1 });
+        using var network = CaptionNetwork.Load(folder, new CaptionNetworkOptions { Threads = 1 });
         using var captioner = CaptionerFolder.Read(folder);
         var tokenizer = new Gpt2Tokenizer(folder);
         var greatest = UnseenScenes.Usual(8).Max(scene =>
@@ -169,7 +170,7 @@ internal static class CheckCommand
 /// <summary>A graph over the weights of a published folder, on ONNX Runtime.</summary>
 internal sealed class OnnxGraph(Graph graph, string folder) : IDisposable
 {
-    private readonly Network _network = Network.Load(graph.ToModel().ToByteArray(), Path.GetFullPath(folder), new NetworkOptions(Sana.Inference.Runtime.Device.Cpu, 1, KeepMemory: false));
+    private readonly OnnxModel _network = OnnxModel.Load(graph.ToModel().ToByteArray(), Path.GetFullPath(folder), new OnnxModelOptions(Sana.Inference.Runtime.Device.Cpu, 1, KeepMemory: false));
 
     /// <summary>Runs the graph. Inputs are float32 or int64.</summary>
     public Tensor Run(string output, params ReadOnlySpan<(string Name, Tensor Value)> inputs)

@@ -43,7 +43,7 @@ internal static class ClipCommand
     private static void Evaluate(string folder, Scene[] scenes, string title)
     {
         ClipCheckpoint.Build(folder, new BuildOptions());
-        using var scorer = ClipScorer.Load(folder, new ClipOptions { Threads = 1, BatchSize = 64 });
+        using var scorer = ClipScorer.Load(folder, new ClipScorerOptions { Threads = 1, BatchSize = 64 });
         var random = new SceneRandom(1);
         var cases = scenes.SelectMany(scene => Styles.Select(richness => (Truth: CaptionGrammar.Describe(scene, richness), Negatives: Negatives(scene, richness, random)))).ToArray();
         var images = scorer.EmbedImages([.. scenes.Select(ScenePictures.Render)]);

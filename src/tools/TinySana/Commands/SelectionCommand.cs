@@ -60,7 +60,7 @@ internal static class SelectionCommand
         ClipCheckpoint.Build(clip, new BuildOptions());
         using var rich = LoadCaptioner(CaptionerRecipe.Rich);
         using var terse = LoadCaptioner(CaptionerRecipe.Terse);
-        using var scorer = ClipScorer.Load(clip, new ClipOptions { Threads = 1, BatchSize = 64 });
+        using var scorer = ClipScorer.Load(clip, new ClipScorerOptions { Threads = 1, BatchSize = 64 });
         foreach (var seeds in Enumerable.Range(0, Scenes).Select(i => TransformerTraining.FirstScene + (ulong)i).Chunk(Chunk))
         {
             Scene[] scenes = [.. seeds.Select(SceneGenerator.Draw)];
@@ -81,7 +81,7 @@ internal static class SelectionCommand
     {
         var folder = Path.Combine("models", recipe.Name);
         CaptionerCheckpoint.Build(folder, new BuildOptions());
-        return CaptionNetwork.Load(folder, new CaptionerOptions { Threads = 1, BatchSize = 64 });
+        return CaptionNetwork.Load(folder, new CaptionNetworkOptions { Threads = 1, BatchSize = 64 });
     }
 
     private static string? CarelessCaption(ulong seed, Scene scene) => CaptionNoise.Write(scene, new SceneRandom(~seed));

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Configs;
 using TinySana.Networks;
 using TinySana.Torch;
@@ -16,7 +15,7 @@ internal static class TextEncoderFolder
     /// <param name="config">The config of the network.</param>
     public static void Write(string folder, Gemma2Module network, Gemma2Config config)
     {
-        CheckpointTensors.Save(Path.Combine(folder, Weights), network, Gemma2Tensors.Of(config));
+        CheckpointTensors.Save(Path.Combine(folder, Weights), network, Gemma2Tensors.All(config));
         JsonFile.Save(Path.Combine(folder, "config.json"), new JsonObject
         {
             ["architectures"] = new JsonArray("Gemma2Model"),

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Configs;
 using TinySana.Networks;
 using TinySana.Torch;
@@ -19,7 +18,7 @@ internal static class TransformerFolder
     public static void Write(string checkpoint, SanaTransformerModule network, SanaTransformerConfig config, double flowShift)
     {
         var folder = Path.Combine(checkpoint, "transformer");
-        CheckpointTensors.Save(Path.Combine(folder, Weights), network, SanaTransformerTensors.Of(config));
+        CheckpointTensors.Save(Path.Combine(folder, Weights), network, SanaTransformerTensors.All(config));
         JsonFile.Save(Path.Combine(folder, "config.json"), Config(config));
         JsonFile.Save(Path.Combine(checkpoint, "scheduler", "scheduler_config.json"), Scheduler(flowShift));
         JsonFile.Save(Path.Combine(checkpoint, "model_index.json"), Index());

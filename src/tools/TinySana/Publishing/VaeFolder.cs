@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Sana.GraphBuilder.Checkpoint;
 using Sana.GraphBuilder.Configs;
 using TinySana.Networks;
 using TinySana.Torch;
@@ -16,7 +15,7 @@ internal static class VaeFolder
     /// <param name="config">The config of the network, with the scale of its latents.</param>
     public static void Write(string folder, AutoencoderDCModule network, AutoencoderDCConfig config)
     {
-        var tensors = AutoencoderDCTensors.OfEncoder(config).Concat(AutoencoderDCTensors.OfDecoder(config));
+        var tensors = AutoencoderDCTensors.All(config);
         CheckpointTensors.Save(Path.Combine(folder, Weights), network, tensors);
         JsonFile.Save(Path.Combine(folder, "config.json"), new JsonObject
         {

@@ -16,10 +16,10 @@ internal static class ByteLevelFiles
     private static readonly JsonSerializerOptions OneLine = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>The letters of all bytes, in the order of published vocabularies.</summary>
-    public static string[] Letters { get; } = [.. Enumerable.Range(0, 256).Select(ByteLetters.Letter).Order().Select(letter => letter.ToString())];
+    public static string[] Letters { get; } = [.. Enumerable.Range(0, 256).Select(ByteLevelAlphabet.Letter).Order().Select(letter => letter.ToString())];
 
     /// <summary>The letters of a word's UTF-8 bytes.</summary>
-    public static string[] LettersOf(string word) => [.. Encoding.UTF8.GetBytes(word).Select(value => ByteLetters.Letter(value).ToString())];
+    public static string[] LettersOf(string word) => [.. Encoding.UTF8.GetBytes(word).Select(value => ByteLevelAlphabet.Letter(value).ToString())];
 
     public static void Write(string folder, IReadOnlyList<string> vocabulary, IReadOnlyList<(string Left, string Right)> merges, JsonObject tokenizer)
     {

@@ -50,8 +50,8 @@ internal static class ClipTokenizerTraining
 
     private static IEnumerable<string> Split(string caption)
     {
-        var text = ClipText.Normalise(caption);
-        return ClipText.Words(text).Select(word => text[word]);
+        var text = ClipPreTokenizer.Normalise(caption);
+        return ClipPreTokenizer.Words(text).Select(word => text[word]);
     }
 
     private static string[] Symbols(string word)

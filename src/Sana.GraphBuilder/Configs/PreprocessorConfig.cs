@@ -1,0 +1,118 @@
+namespace Sana.GraphBuilder.Configs;
+
+/// <summary>
+/// preprocessor_config.json of a CLIP checkpoint: from a decoded image to what the network reads. <c>size</c> and <c>crop_size</c> are numbers (old) or objects (new);
+/// a key that is missing has the value of openai/clip-vit-base-patch32. A file that switches a step off or changes it is refused.
+/// </summary>
+internal sealed record ClipImageConfig
+{
+    private const int Bicubic = 3; // Pillow's number
+
+    /// <summary>Pixels that the shorter side is resized to.</summary>
+    public required int ShortestEdge { get; init; }
+
+    /// <summary>Side of the square that is cut from the middle.</summary>
+    public required int CropSize { get; init; }
+
+    /// <summary>8-bit levels are multiplied by this.</summary>
+    public required double RescaleFactor { get; init; }
+
+    /// <summary>Red, green, blue.</summary>
+    public required double[] ImageMean { get; init; }
+
+    /// <summary>Red, green, blue.</summary>
+    public required double[] ImageStd { get; init; }
+
+    /// <param name="file">Path of preprocessor_config.json.</param>
+    /// <param name="imageSize">Side of the image that the network reads.</param>
+    /// <exception cref="CheckpointException">A value is out of range, or asks for another way to prepare images.</exception>
+    public static ClipImageConfig Load(string file, int imageSize)
+    {
+        var json = JsonConfig.Load(file);
+        CheckKind(json, "image_processor_type");
+        CheckKind(json, "feature_extractor_type");
+        foreach (var step in new[] { "do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_convert_rgb" })
+            json.Only(step, true);
+
+        json.Integer("resample", Bicubic, Bicubic, Bicubic);
+        var config = new ClipImageConfig
+        {
+            ShortestEdge = Edge(json, imageSize),
+            CropSize = Crop(json),
+            RescaleFactor = json.Number("rescale_factor", 1e-6, 1, 1d / 255),
+            ImageMean = json.Numbers("image_mean", -1000, 1000, [0.48145466, 0.4578275, 0.40821073]),
+            ImageStd = json.Numbers("image_std", 1e-6, 1000, [0.26862954, 0.26130258, 0.27577711]),
+        };
+        return config.CropSize == imageSize ? config : throw json.Wrong("crop_size", $"image_size {imageSize} of config.json");
+    }
+
+    // A smaller image would have to be padded before the crop.
+    private static int Edge(JsonConfig json, int atLeast) =>
+        json.HasSection("size") ? json.Section("size").Integer("shortest_edge", atLeast, 65_536) : json.Integer("size", atLeast, 65_536, 224);
+
+    private static int Crop(JsonConfig json)
+    {
+        if (!json.HasSection("crop_size"))
+            return json.Integer("crop_size", 1, 65_536, 224);
+        var size = json.Section("crop_size");
+        var height = size.Integer("height", 1, 65_536);
+        return size.Integer("width", height, height);
+    }
+
+    private static void CheckKind(JsonConfig json, string key) =>
+        json.Word(key, "CLIPImageProcessor", "CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPImageProcessorPil", "CLIPFeatureExtractor");
+}
+
+/// <summary>
+/// preprocessor_config.json of a captioner (ViTImageProcessor, or ViTFeatureExtractor in older ones): the whole image is resized to a square, rescaled and normalised.
+/// A key that is missing has the value of google/vit-base-patch16-224.
+/// </summary>
+internal sealed record VitImageConfig
+{
+    private const int Bilinear = 2; // Pillow's numbers
+    private const int Bicubic = 3;
+
+    /// <summary><c>bilinear</c> or <c>bicubic</c>.</summary>
+    public required string Resample { get; init; }
+
+    /// <summary>8-bit levels are multiplied by this.</summary>
+    public required double RescaleFactor { get; init; }
+
+    /// <summary>Red, green, blue.</summary>
+    public required double[] ImageMean { get; init; }
+
+    /// <summary>Red, green, blue.</summary>
+    public required double[] ImageStd { get; init; }
+
+    /// <param name="file">Path of preprocessor_config.json.</param>
+    /// <param name="imageSize">Side of the image that the network reads.</param>
+    /// <exception cref="CheckpointException">A value is out of range, or asks for another way to prepare images.</exception>
+    public static VitImageConfig Load(string file, int imageSize)
+    {
+        var json = JsonConfig.Load(file);
+        foreach (var kind in new[] { "image_processor_type", "feature_extractor_type" })
+            json.Word(kind, "", "ViTImageProcessor", "ViTImageProcessorFast", "ViTFeatureExtractor");
+
+        foreach (var step in new[] { "do_resize", "do_rescale", "do_normalize", "do_convert_rgb" })
+            json.Only(step, true);
+
+        if (Side(json) != imageSize)
+            throw json.Wrong("size", $"encoder.image_size {imageSize} of config.json");
+        return new VitImageConfig
+        {
+            Resample = json.Integer("resample", Bilinear, Bicubic, Bilinear) == Bicubic ? "bicubic" : "bilinear",
+            RescaleFactor = json.Number("rescale_factor", 1e-6, 1, 1d / 255),
+            ImageMean = json.Numbers("image_mean", -1000, 1000, [0.5, 0.5, 0.5]),
+            ImageStd = json.Numbers("image_std", 1e-6, 1000, [0.5, 0.5, 0.5]),
+        };
+    }
+
+    private static int Side(JsonConfig json)
+    {
+        if (!json.HasSection("size"))
+            return json.Integer("size", 1, 65_536, 224);
+        var size = json.Section("size");
+        var height = size.Integer("height", 1, 65_536);
+        return size.Integer("width", height, height);
+    }
+}

@@ -1,0 +1,126 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Google.Protobuf;
+using Sana.GraphBuilder.Onnx;
+using Sana.GraphBuilder.Safetensors;
+
+namespace Sana.GraphBuilder;
+
+/// <summary>The graphs of one checkpoint, of any kind, and what they are made of.</summary>
+internal sealed record GraphSet
+{
+    /// <summary>Full path of the checkpoint.</summary>
+    public required string Folder { get; init; }
+    public required string Fingerprint { get; init; }
+
+    /// <summary>Every file that the graphs point into.</summary>
+    public required IReadOnlyList<WeightFile> Weights { get; init; }
+
+    /// <summary>What running the checkpoint needs to know. It is written into each graph, so that the configs are read only here.</summary>
+    public required IReadOnlyList<(string Key, string Value)> Metadata { get; init; }
+
+    /// <summary>File under the folder, with forward slashes, and construction of each graph.</summary>
+    public required IReadOnlyList<(string File, Func<Graph> Build)> Graphs { get; init; }
+
+    public string PathOf(string file) => Path.Combine([Folder, .. file.Split('/')]);
+
+    /// <summary>Writes the graphs, unless those of the last build, <paramref name="record"/>, are the same.</summary>
+    /// <exception cref="CheckpointException">The folder cannot be written.</exception>
+    public BuildReport Write(BuildRecord? record, BuildOptions options)
+    {
+        if (!options.Force && record is not null && record.Holds(this))
+            return new BuildReport(Fingerprint, record.Graphs, Written: false);
+
+        var built = Graphs.Select(graph => Write(graph.File, graph.Build())).ToArray();
+        BuildRecord.Write(this, options, built);
+        return new BuildReport(Fingerprint, built, Written: true);
+    }
+
+    private GraphFile Write(string name, Graph graph)
+    {
+        foreach (var (key, value) in Metadata)
+            graph.Metadata(key, value);
+
+        var bytes = graph.ToModel().ToByteArray();
+        AtomicFile.Write(PathOf(name), bytes);
+        return new GraphFile(name, bytes.Length);
+    }
+}
+
+/// <summary>What the last build of a checkpoint was asked for and made: <c>sana.build.json</c> in its folder, written last.</summary>
+internal sealed record BuildRecord(
+    string Fingerprint, string? Variant, Clamp Clamp, GraphPrecision Precision, IReadOnlyList<string> Weights, IReadOnlyList<GraphFile> Graphs)
+{
+    private const string FileName = "sana.build.json";
+    private const int MaxBytes = 1_000_000;
+
+    /// <summary>Null when there is none or it cannot be read: then everything is built.</summary>
+    public static BuildRecord? Read(string checkpoint)
+    {
+        try
+        {
+            var record = JsonSerializer.Deserialize(RegularFile.ReadAll(Path.Combine(checkpoint, FileName), MaxBytes), BuildRecordJson.Default.BuildRecord);
+            return record is not null && Enum.IsDefined(record.Clamp) && Enum.IsDefined(record.Precision) ? record : null;
+        }
+        catch (Exception error) when (error is JsonException or CheckpointException)
+        {
+            return null;
+        }
+    }
+
+    public static void Write(GraphSet set, BuildOptions options, IReadOnlyList<GraphFile> graphs)
+    {
+        var record = new BuildRecord(set.Fingerprint, options.Variant, options.Clamp, options.Precision, Locations(set), graphs);
+        AtomicFile.Write(set.PathOf(FileName), JsonSerializer.SerializeToUtf8Bytes(record, BuildRecordJson.Default.BuildRecord));
+    }
+
+    /// <summary>Whether all these graphs are there, whole, and of these files in this place.</summary>
+    public bool Holds(GraphSet set) =>
+        Fingerprint == set.Fingerprint && Weights is not null && Weights.SequenceEqual(Locations(set)) && Graphs is not null && set.Graphs.All(wanted =>
+            Graphs.FirstOrDefault(g => g?.File == wanted.File) is { } graph && new FileInfo(set.PathOf(graph.File)) is { Exists: true } file && file.Length == graph.Bytes);
+
+    // As the graphs name them: a file that became a link, or a link to another place, has the same fingerprint but needs another graph.
+    private static string[] Locations(GraphSet set) => [.. set.Weights.Select(file => LinkedFile.Location(file.Path))];
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UseStringEnumConverter = true, WriteIndented = true)]
+[JsonSerializable(typeof(BuildRecord))]
+internal sealed partial class BuildRecordJson : JsonSerializerContext;
+
+/// <summary>Writes small files so that a reader always sees the whole old file or the whole new one, even if the process dies.</summary>
+internal static class AtomicFile
+{
+    /// <exception cref="CheckpointException">The folder cannot be written or is full.</exception>
+    public static void Write(string path, ReadOnlySpan<byte> bytes)
+    {
+        var temporary = $"{path}.{Environment.ProcessId}.tmp";
+        try
+        {
+            using (var file = File.Create(temporary))
+            {
+                file.Write(bytes);
+                file.Flush(flushToDisk: true);
+            }
+
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            TryDelete(temporary);
+            throw new CheckpointException(
+                $"{path} cannot be written: {error.Message} Graphs are written beside the weights; make the folder writable, or copy the checkpoint to one that is.", error);
+        }
+    }
+
+    private static void TryDelete(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // The first error is the one to report.
+        }
+    }
+}

@@ -1,0 +1,68 @@
+using System.Text.RegularExpressions;
+using Sana.Inference.Runtime;
+
+namespace Sana.Inference.Clip;
+
+/// <summary>How a <see cref="ClipScorer"/> is loaded.</summary>
+public sealed record ClipScorerOptions
+{
+    /// <value>Where the networks run. Default the processor.</value>
+    public Device Device { get; init; } = Device.Cpu;
+
+    /// <value>Threads for one node of the network and for preparing images, 0…1024; 0 takes every core. Default 0.</value>
+    public int Threads { get; init; }
+
+    /// <value>Images or texts that one run of a network takes, 1…256. It changes scores by rounding only. Default 16.</value>
+    public int BatchSize { get; init; } = 16;
+
+    /// <value>The <see cref="ClipScorer.Name"/>: lower-case letters, digits and single hyphens, 1…64. Default: made from the checkpoint's name.</value>
+    public string? Name { get; init; }
+
+    /// <exception cref="InferenceException">A value is out of its range.</exception>
+    internal void Check()
+    {
+        if (BatchSize is < 1 or > 256)
+            throw new InferenceException($"Batch size {BatchSize} is not in 1…256; use 16.");
+
+        if (Name is { } name && !ClipName.IsValid(name))
+            throw new InferenceException($"Scorer name '{name}' is not 1…{ClipName.MaxLength} lower-case letters and digits with single hyphens between; write it as in openai-vit-l-14.");
+    }
+}
+
+/// <summary>How well a text fits an image.</summary>
+/// <param name="Score">100 × cosine of the two embeddings, −100…100, not clamped; of the text's first 77 tokens, end token included. Not a number where a network gave none.</param>
+/// <param name="WindowScore">Mean of the scores of windows that cover the whole text; equals <paramref name="Score"/> when nothing is cut.</param>
+/// <param name="Tokens">Tokens of the whole text, start and end included.</param>
+/// <param name="Truncated">The network read less than the whole text for <paramref name="Score"/>.</param>
+public sealed record ClipTextScore(double Score, double WindowScore, int Tokens, bool Truncated);
+
+/// <summary>A checkpoint's name as part of a column's name: <c>openai/clip-vit-large-patch14</c> is <c>openai-vit-l-14</c>, as open_clip and its users call it.</summary>
+internal static partial class ClipName
+{
+    public const int MaxLength = 64;
+
+    /// <summary>The name in lower-case letters, digits and single hyphens; <c>clip</c> for a name without letters and digits.</summary>
+    public static string From(string checkpoint)
+    {
+        var name = Other().Replace(checkpoint.ToLowerInvariant(), "-").Trim('-');
+        name = Architecture().Replace(name, match => $"vit-{match.Groups["size"].Value[0]}-{match.Groups["patch"].Value}");
+        name = Prefix().Replace(name, "").Trim('-');
+        name = name.Length <= MaxLength ? name : name[..MaxLength].Trim('-');
+        return name.Length > 0 ? name : "clip";
+    }
+
+    /// <summary>Whether a name may be part of a column's name.</summary>
+    public static bool IsValid(string name) => name.Length <= MaxLength && Valid().IsMatch(name);
+
+    [GeneratedRegex("[^a-z0-9]+")]
+    private static partial Regex Other();
+
+    [GeneratedRegex("vit-(?<size>base|large|huge)-patch(?<patch>[0-9]+)")]
+    private static partial Regex Architecture();
+
+    [GeneratedRegex(@"(?<=^|-)clip-(?=vit-)")]
+    private static partial Regex Prefix();
+
+    [GeneratedRegex(@"^[a-z0-9]+(-[a-z0-9]+)*\z")]
+    private static partial Regex Valid();
+}
