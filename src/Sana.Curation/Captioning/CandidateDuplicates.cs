@@ -1,5 +1,4 @@
 using Sana.Curation.Captioning.Checks;
-using Sana.Curation.Shards;
 
 namespace Sana.Curation.Captioning;
 

@@ -1,13 +1,16 @@
 using System.Diagnostics;
 using System.IO.Hashing;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
+using Sana.Curation.Captioning.Config;
 using Sana.Curation.Ingest;
 using Sana.Curation.Shards;
 using Sana.Inference;
 using Sana.Inference.Captioning;
 using Sana.Inference.Imaging;
+using Sana.Inference.Runtime;
 
 namespace Sana.Curation.Captioning;
 
@@ -26,7 +29,7 @@ public sealed class OnnxCaptioner : ICaptioner, IAsyncDisposable
         var first = network.Resolve(options.Generation);
         _ = network.Resolve(Mended(""));
         Card = new CaptionerCard(
-            CaptionLabel.Check(options.Label), network.Name, network.Fingerprint[..16], options.Licence, Prompt: "", Encoding.UTF8.GetString(CanonicalJson.Bytes(Decoding(first))), options.BatchSize);
+            CaptionLabel.Check(options.Label), network.Name, network.Fingerprint[..16], options.Licence, Prompt: "", Encoding.UTF8.GetString(CanonicalJson.Bytes(Decoding(first))));
         _worker = Task.Run(Work);
     }
 
@@ -152,20 +155,86 @@ public sealed class OnnxCaptioner : ICaptioner, IAsyncDisposable
 
     private static CaptionAnswer Unavailable(string message) => new() { Reason = Reasons.CaptionerUnavailable, Message = message };
 
-    private JsonObject Decoding(GenerationOptions first) => new()
+    private JsonObject Decoding(GenerationOptions first)
     {
-        ["max_tokens"] = first.MaxTokens,
-        ["temperature"] = first.Temperature,
-        ["top_p"] = first.TopP,
-        ["repetition_penalty"] = first.RepetitionPenalty,
-        ["seed"] = first.Seed,
-        ["repair_temperature"] = _options.RepairTemperature,
-        ["repair_top_p"] = _options.RepairTopP,
-        ["repair_repetition_penalty"] = _options.RepairRepetitionPenalty,
-    };
+        var decoding = new JsonObject
+        {
+            ["max_tokens"] = first.MaxTokens,
+            ["temperature"] = first.Temperature,
+            ["top_p"] = first.TopP,
+            ["repetition_penalty"] = first.RepetitionPenalty,
+            ["seed"] = first.Seed,
+            ["repair_temperature"] = _options.RepairTemperature,
+            ["repair_top_p"] = _options.RepairTopP,
+            ["repair_repetition_penalty"] = _options.RepairRepetitionPenalty,
+        };
+        // Captions of the default rules keep the identity that they had before rules were part of it.
+        if (_options.Rules != new CaptionRules())
+            decoding["rules"] = JsonSerializer.SerializeToNode(_options.Rules, ConfigJson.Settings.CaptionRules);
+        return decoding;
+    }
 
     private sealed record Question(RgbImage Image, GenerationOptions Options, CancellationToken Cancellation)
     {
         public TaskCompletionSource<CaptionAnswer> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
+}
+
+/// <summary>How a captioner runs here.</summary>
+public sealed record OnnxCaptionerOptions
+{
+    /// <summary>What a configuration asks for.</summary>
+    /// <param name="config">Of the kind <c>onnx</c>; its decoding holds where it says more than the checkpoint.</param>
+    /// <param name="device">Where the networks run.</param>
+    public static OnnxCaptionerOptions FromConfig(CaptionerConfig config, Device device)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        return new OnnxCaptionerOptions
+        {
+            Label = config.Label,
+            Licence = config.Licence,
+            Rules = config.Rules,
+            Device = device,
+            BatchSize = config.Concurrency,
+            Generation = new GenerationOptions
+            {
+                // What endpoints are given by default says nothing of a network's own limit.
+                MaxTokens = config.Decoding.MaxTokens == new Decoding().MaxTokens ? null : config.Decoding.MaxTokens,
+                Temperature = config.Decoding.Temperature,
+                TopP = config.Decoding.TopP ?? 1,
+                RepetitionPenalty = config.Decoding.RepetitionPenalty ?? 1,
+                Seed = (ulong)(config.Decoding.Seed ?? 0),
+            },
+        };
+    }
+
+    /// <value>Its id in shards and sidecars: ASCII letters, digits, hyphens and underscores, no dots, 1…64.</value>
+    public required string Label { get; init; }
+
+    /// <value>Of the model's captions; null when nobody said.</value>
+    public string? Licence { get; init; }
+
+    /// <value>The rules by which its captions are checked: part of its identity, since they decide what is usable and what is asked again.</value>
+    public CaptionRules Rules { get; init; } = new();
+
+    /// <value>Where the networks run. Default the processor.</value>
+    public Device Device { get; init; } = Device.Cpu;
+
+    /// <value>Threads of one product, 0…1024; 0 takes every core. Default 0.</value>
+    public int Threads { get; init; }
+
+    /// <value>Images that are captioned together, and asks in flight at once, 1…256. Default 16.</value>
+    public int BatchSize { get; init; } = 16;
+
+    /// <value>How tokens are chosen at first. Default: the likeliest each time, as many as the checkpoint says.</value>
+    public GenerationOptions Generation { get; init; } = new();
+
+    /// <value>Temperature of a repair, 0…10. Default 0.7.</value>
+    public double RepairTemperature { get; init; } = 0.7;
+
+    /// <value>Top p of a repair, above 0 to 1. Default 0.9.</value>
+    public double RepairTopP { get; init; } = 0.9;
+
+    /// <value>Repetition penalty of a repair, 0.1…10. Default 1.3.</value>
+    public double RepairRepetitionPenalty { get; init; } = 1.3;
 }

@@ -1,7 +1,7 @@
-using System.Globalization;
 using System.Security.Cryptography;
 using NetVips;
 using Sana.Inference.Imaging;
+using static System.FormattableString;
 
 namespace Sana.Curation.Ingest;
 
@@ -62,7 +62,7 @@ public sealed class ImageIngest
             return Rejected(found, Reasons.EmptyFile, "The file has no bytes.");
         if (bytes.Length > _options.MaxBytes)
             return Rejected(found, Reasons.TooManyBytes, Invariant($"The file has {bytes.Length} bytes; the limit is {_options.MaxBytes}."));
-        var kind = FileKind.Of(bytes, name);
+        var kind = FileSignature.Read(bytes, name);
         if (kind.Format is null)
         {
             return kind.IsImage
@@ -71,7 +71,7 @@ public sealed class ImageIngest
         }
 
         found = found with { Format = kind.Format };
-        var shell = FileShell.Of(kind.Format, bytes);
+        var shell = FileStructure.Read(kind.Format, bytes);
         if (TooManyPixels(shell.Width, shell.Height) is { } tooMany)
             return Rejected(found, Reasons.TooManyPixels, tooMany);
         found = found with { Frames = shell.Frames };
@@ -110,7 +110,7 @@ public sealed class ImageIngest
         }
     }
 
-    private IngestedImage Opened(IngestedImage found, Image image, FileShell shell, string name, CancellationToken cancellationToken)
+    private IngestedImage Opened(IngestedImage found, Image image, FileStructure shell, string name, CancellationToken cancellationToken)
     {
         found = found with { OriginalWidth = image.Width, OriginalHeight = image.Height };
         var (size, memory) = (Invariant($"{image.Width}×{image.Height}"), LoadedHeader.Memory(image, found.Format!));
@@ -126,20 +126,20 @@ public sealed class ImageIngest
             return Rejected(found, Reasons.UnsupportedFormat, Invariant($"The {found.Format} has {found.Frames} frames or pages; single images are wanted."));
 
         using var claim = MemoryGate.Process.Enter(memory, _options.MaxMemory, cancellationToken);
-        using var kill = new KillSwitch(_options.Deadline, cancellationToken);
+        using var stop = new DecodeStop(_options.Deadline, cancellationToken);
         try
         {
-            return Decoded(found, image, shell, name, kill);
+            return Decoded(found, image, shell, name, stop);
         }
         catch (VipsException)
         {
             cancellationToken.ThrowIfCancellationRequested();
             var late = Invariant($"The image of {size} pixels was not through after {_options.Deadline.TotalSeconds} s.");
-            return kill.IsThrown ? Rejected(found, Reasons.DecodeTimeout, late) : Undecodable(found);
+            return stop.IsStopped ? Rejected(found, Reasons.DecodeTimeout, late) : Undecodable(found);
         }
     }
 
-    private IngestedImage Decoded(IngestedImage found, Image image, FileShell shell, string name, KillSwitch kill)
+    private IngestedImage Decoded(IngestedImage found, Image image, FileStructure shell, string name, DecodeStop stop)
     {
         var notes = new List<string>();
         if (IsMisnamed(name, found.Format!))
@@ -152,10 +152,10 @@ public sealed class ImageIngest
             notes.Add(IngestNotes.ExifOrientationApplied);
         if (shell.HasProfile && !image.Contains("icc-profile-data"))
             notes.Add(IngestNotes.IccIgnored);
-        using var pipeline = new Normalised(image, _background, notes);
+        using var pipeline = new SrgbPipeline(image, _background, notes);
         if (pipeline.Last is null)
             return Rejected(found, Reasons.UnsupportedFormat, Invariant($"The {found.Format} has {image.Bands} bands of {image.Format}: no colours."));
-        using var pixels = kill.Watch(pipeline.Last, NativePixels.Of);
+        using var pixels = stop.Watch(pipeline.Last, NativePixels.Decode);
         var orientation = Orientation(image);
         pipeline.Dispose();
         image.Dispose(); // the decoder and what it holds: the rest needs the pixels alone
@@ -165,8 +165,8 @@ public sealed class ImageIngest
         {
             Width = upright.Width,
             Height = upright.Height,
-            Phash = PerceptualHash.Of(pixels.Bytes, pixels.Width, pixels.Height, orientation),
-            File = kill.Watch(upright, Encode),
+            Phash = PerceptualHash.Compute(pixels.Bytes, pixels.Width, pixels.Height, orientation),
+            File = stop.Watch(upright, Encode),
             Notes = notes,
         };
     }
@@ -193,6 +193,4 @@ public sealed class ImageIngest
     }
 
     private static IngestedImage Rejected(IngestedImage found, string reason, string message) => found with { Reason = reason, Message = message };
-
-    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -25,7 +25,7 @@ internal static class PerceptualHash
     /// <param name="width">Pixels in a row.</param>
     /// <param name="height">Rows.</param>
     /// <param name="orientation">How they are stored, 1…8 as EXIF has it.</param>
-    public static ulong Of(ReadOnlySpan<byte> pixels, int width, int height, int orientation)
+    public static ulong Compute(ReadOnlySpan<byte> pixels, int width, int height, int orientation)
     {
         Span<double> rows = stackalloc double[Side * Low]; // [u, y]
         for (var y = 0; y < Side; y++)

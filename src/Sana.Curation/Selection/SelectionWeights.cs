@@ -1,5 +1,3 @@
-using Sana.Curation.Shards;
-
 namespace Sana.Curation.Selection;
 
 /// <summary>Weights of captions under each rule, the heaviest near 1: computed in log space relative to the best score, so no τ overflows. Scores are finite and 0 or more.</summary>

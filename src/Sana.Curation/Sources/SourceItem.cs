@@ -77,15 +77,3 @@ public sealed record FetchedItem
     /// <value>Codes of what was mended or ignored: <c>bad_sidecar</c>, <c>caption_encoding</c>.</value>
     public IReadOnlyList<string> Notes { get; init; } = [];
 }
-
-/// <summary>Items of any kind of source.</summary>
-public interface ISource
-{
-    /// <summary>Every item in an order that depends on the content of the source alone. Rows and members that cannot be used are items with a reason.</summary>
-    /// <exception cref="CurationException">The source as a whole cannot be read.</exception>
-    IAsyncEnumerable<SourceItem> List(CancellationToken cancellationToken);
-
-    /// <summary>Reads one item. What is wrong with it is a reason in the answer.</summary>
-    /// <exception cref="CurationException">The place itself fails, so trying again later makes sense.</exception>
-    Task<FetchedItem> Fetch(SourceItem item, CancellationToken cancellationToken);
-}

@@ -75,7 +75,7 @@ internal sealed class CurationParts(FunctionsSettings settings, TimeProvider clo
             () =>
             {
                 CaptionerCheckpoint.Build(folder, new BuildOptions());
-                return OnnxCaptioner.Load(folder, OnnxCaptionerOptions.Of(config, Here));
+                return OnnxCaptioner.Load(folder, OnnxCaptionerOptions.FromConfig(config, Here));
             },
             cancellationToken);
     }

@@ -30,7 +30,7 @@ internal sealed class LocalTools(LocalOptions options) : IDisposable
     private OnnxCaptioner Network(CaptionerConfig config)
     {
         CaptionerCheckpoint.Build(config.Checkpoint!, new BuildOptions());
-        return OnnxCaptioner.Load(config.Checkpoint!, OnnxCaptionerOptions.Of(config, Device.Parse(options.Device)));
+        return OnnxCaptioner.Load(config.Checkpoint!, OnnxCaptionerOptions.FromConfig(config, Device.Parse(options.Device)));
     }
 
     private ClipScorer Scorer(string checkpoint)

@@ -39,7 +39,7 @@ public sealed class FileBlobs : IBlobs
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw FileFault.Of("open", blobs.Place, error);
+            throw FileFault.From("open", blobs.Place, error);
         }
     }
 
@@ -47,7 +47,7 @@ public sealed class FileBlobs : IBlobs
     public async Task<bool> PutIfAbsent(string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
         var path = Resolve(name);
-        return !Path.Exists(path) && await Write(name, path, Content(bytes), HardLink.TryPublish, cancellationToken);
+        return !Path.Exists(path) && await Write(name, path, Content(bytes), LinuxFile.TryPublish, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -79,7 +79,7 @@ public sealed class FileBlobs : IBlobs
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw FileFault.Of("read", path, error);
+            throw FileFault.From("read", path, error);
         }
     }
 
@@ -97,7 +97,7 @@ public sealed class FileBlobs : IBlobs
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw FileFault.Of("read", path, error);
+            throw FileFault.From("read", path, error);
         }
     }
 
@@ -156,7 +156,7 @@ public sealed class FileBlobs : IBlobs
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw FileFault.Of("list", path.FullName, error);
+            throw FileFault.From("list", path.FullName, error);
         }
     }
 
@@ -177,7 +177,7 @@ public sealed class FileBlobs : IBlobs
                     var published = await WriteOnce(stray, path, write, publish, cancellationToken);
                     for (var folder = Path.GetDirectoryName(path)!; published; folder = Path.GetDirectoryName(folder)!)
                     {
-                        HardLink.FlushFolder(folder);
+                        LinuxFile.FlushFolder(folder);
                         if (folder == made)
                             break;
                     }
@@ -192,7 +192,7 @@ public sealed class FileBlobs : IBlobs
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw FileFault.Of("write", Path.Combine(_root, name), error);
+            throw FileFault.From("write", Path.Combine(_root, name), error);
         }
     }
 

@@ -62,7 +62,7 @@ internal sealed record SourcePlace(ISourceFiles Files, string? Path)
         var path = System.IO.Path.GetFullPath(text);
         if (Directory.Exists(path))
             return new SourcePlace(FolderSource.Open(path), null);
-        if (PlainFile.Size(path) is null)
+        if (LinuxFile.PlainSize(path) is null)
             throw new UnusableJobException($"There is no source folder or plain file '{text}'; check the path.");
         return new SourcePlace(FolderSource.Open(System.IO.Path.GetDirectoryName(path)!), System.IO.Path.GetFileName(path));
     }

@@ -1,4 +1,5 @@
 using Sana.Acceptance.Support;
+using Sana.Curation;
 using Sana.Curation.Report;
 using Sana.Curation.Shards;
 using Sana.Inference.Imaging;

@@ -27,7 +27,7 @@ internal sealed class TarItems(ISourceFiles files)
     /// <exception cref="CurationException">The place cannot be read.</exception>
     public async IAsyncEnumerable<SourceItem> List(string file, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var items = Settled.Within(file, Read(file, cancellationToken), cancellationToken);
+        var items = ListingFault.AsItem(file, Read(file, cancellationToken), cancellationToken);
         await foreach (var item in items)
             yield return item;
     }
