@@ -24,7 +24,10 @@ public sealed record IndexRow
     /// <value>Perceptual hash, 16 hexadecimal digits.</value>
     public string? Phash { get; init; }
 
-    /// <value><c>success</c>: in the shard · <c>rejected</c>: the image itself · <c>filtered</c>: a rule · <c>duplicate</c> · <c>known</c>: in an earlier version · <c>failed</c>: captions or scores are missing, <c>sana retry</c> may cure it.</value>
+    /// <value>
+    /// <c>success</c>: in the shard · <c>rejected</c>: the image itself · <c>filtered</c>: a rule · <c>duplicate</c> · <c>known</c>: in an earlier version ·
+    /// <c>failed</c>: captions or scores are missing, <c>sana retry</c> may cure it.
+    /// </value>
     public required string Status { get; init; }
 
     /// <value>A code of <see cref="Reasons"/>; null for success.</value>

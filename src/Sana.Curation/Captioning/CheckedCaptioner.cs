@@ -3,7 +3,7 @@ using Sana.Curation.Captioning.Config;
 
 namespace Sana.Curation.Captioning;
 
-/// <summary>A captioner whose answers are checked: an answer that is none is asked for once more in another way, and what comes of it is a candidate.</summary>
+/// <summary>Asks a captioner and checks its answer. An unusable answer is asked for once more with other decoding; the result is a candidate.</summary>
 public sealed class CheckedCaptioner
 {
     /// <summary>Flag of a candidate whose second answer was taken; the code of what was wrong with the first stands beside it.</summary>
@@ -48,7 +48,7 @@ public sealed class CheckedCaptioner
         var again = second.Reason is null ? Check(second, code) : null;
         if (again is { Reason: null })
             return Made(both with { FinishReason = second.FinishReason }, again, again.Text, [code, .. again.Flags.Where(flag => flag != code), Repaired]);
-        // No better: the sentences that are whole will do. The later answer has more of them, for it may be longer.
+        // The second answer is no better: take the full sentences. The later answer has more of them, since it may be longer.
         if ((again?.Salvage is not null ? again : found.Salvage is not null ? found : null) is { } cut)
             return Made(both, cut, cut.Salvage, [.. cut.Flags, Reasons.CaptionTruncated]);
         return Made(both, found, text: null, found.Flags) with { Reason = code, Message = found.Message };

@@ -3,10 +3,15 @@ namespace Sana.Curation.Captioning;
 /// <summary>A vision-language model that says what an image shows.</summary>
 public interface ICaptioner
 {
-    /// <summary>What its captions depend on. It goes into rows, the manifest and the key of the cache, so nothing that only says how a run is operated is in it.</summary>
+    /// <summary>
+    /// What its captions depend on. It goes into rows, the manifest and the key of the cache, so nothing that only says how a run is operated is in it.
+    /// </summary>
     CaptionerCard Card { get; }
 
-    /// <summary>Asks for one caption. What goes wrong is a reason in the answer, never an exception; retries, rate limits, deadline and fallback are the captioner's own.</summary>
+    /// <summary>
+    /// Asks for one caption. What goes wrong is a reason in the answer, never an exception; retries, rate limits, deadline and fallback are the captioner's
+    /// own.
+    /// </summary>
     /// <param name="ask">The image and how to ask.</param>
     /// <param name="cancellationToken">Stops the run.</param>
     Task<CaptionAnswer> Ask(CaptionAsk ask, CancellationToken cancellationToken);

@@ -14,9 +14,19 @@ using Sana.Inference.Runtime;
 
 namespace Sana.Curation.Captioning;
 
-/// <summary>A captioner that runs here, on ONNX Runtime. What is asked while a batch runs makes up the next one, so several images share each pass over the weights.</summary>
+/// <summary>
+/// A captioner that runs here, on ONNX Runtime. What is asked while a batch runs makes up the next one, so several images share each pass over the weights.
+/// </summary>
 public sealed class OnnxCaptioner : ICaptioner, IAsyncDisposable
 {
+    // Bounds the decoded images of a batch; one that takes more is a batch of its own.
+    private const long MostBatchBytes = 256L << 20;
+
+    // A question that is asked again would get the same answer: another draw, and words that were said once are less likely.
+    private const double RepairTemperature = 0.7;
+    private const double RepairTopP = 0.9;
+    private const double RepairRepetitionPenalty = 1.3;
+
     private readonly CaptionNetwork _network;
     private readonly OnnxCaptionerOptions _options;
     private readonly Channel<Question> _questions = Channel.CreateUnbounded<Question>(new UnboundedChannelOptions { SingleReader = true });
@@ -27,7 +37,7 @@ public sealed class OnnxCaptioner : ICaptioner, IAsyncDisposable
     {
         (_network, _options) = (network, options);
         var first = network.Resolve(options.Generation);
-        _ = network.Resolve(Mended(""));
+        _ = network.Resolve(RepairOptions(""));
         Card = new CaptionerCard(
             CaptionLabel.Check(options.Label), network.Name, network.Fingerprint[..16], options.Licence, Prompt: "", Encoding.UTF8.GetString(CanonicalJson.Bytes(Decoding(first))));
         _worker = Task.Run(Work);
@@ -61,17 +71,7 @@ public sealed class OnnxCaptioner : ICaptioner, IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(ask);
         var started = Stopwatch.GetTimestamp();
-        Question question;
-        try
-        {
-            var image = await Task.Run(() => ImageIngest.Decode(ask.Image.ToArray()), cancellationToken);
-            question = new Question(image, ask.Repair is null ? _options.Generation : Mended(ask.Repair), cancellationToken);
-        }
-        catch (CurationException error)
-        {
-            return new CaptionAnswer { Reason = Reasons.BadAnswer, Message = error.Message };
-        }
-
+        var question = new Question(ask, ask.Repair is null ? _options.Generation : RepairOptions(ask.Repair), cancellationToken);
         if (!_questions.Writer.TryWrite(question))
             return Unavailable("The captioner has been closed.");
         var answer = await question.Answer.Task.WaitAsync(cancellationToken);
@@ -90,12 +90,11 @@ public sealed class OnnxCaptioner : ICaptioner, IAsyncDisposable
         _stop.Dispose();
     }
 
-    // Asked again the network would say the same: another draw for each reason, and what it said once is less likely.
-    private GenerationOptions Mended(string reason) => _options.Generation with
+    private GenerationOptions RepairOptions(string reason) => _options.Generation with
     {
-        Temperature = _options.RepairTemperature,
-        TopP = _options.RepairTopP,
-        RepetitionPenalty = _options.RepairRepetitionPenalty,
+        Temperature = RepairTemperature,
+        TopP = RepairTopP,
+        RepetitionPenalty = RepairRepetitionPenalty,
         Seed = _options.Generation.Seed ^ XxHash3.HashToUInt64(Encoding.UTF8.GetBytes(reason)),
     };
 
@@ -104,10 +103,14 @@ public sealed class OnnxCaptioner : ICaptioner, IAsyncDisposable
         var batch = new List<Question>(_options.BatchSize);
         while (await _questions.Reader.WaitToReadAsync())
         {
-            while (batch.Count < _options.BatchSize && _questions.Reader.TryRead(out var question))
+            var bytes = 0L;
+            while (batch.Count < _options.BatchSize && _questions.Reader.TryPeek(out var question) && (batch.Count == 0 || bytes + question.DecodedBytes <= MostBatchBytes))
             {
-                if (!question.Cancellation.IsCancellationRequested)
-                    batch.Add(question);
+                _questions.Reader.TryRead(out _);
+                if (question.Cancellation.IsCancellationRequested)
+                    continue;
+                batch.Add(question);
+                bytes += question.DecodedBytes;
             }
 
             foreach (var alike in batch.GroupBy(question => question.Options))
@@ -123,9 +126,12 @@ public sealed class OnnxCaptioner : ICaptioner, IAsyncDisposable
         using var stopped = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, token);
         try
         {
-            var captions = _network.Generate(Array.ConvertAll(questions, question => question.Image), questions[0].Options, stopped.Token);
-            for (var i = 0; i < questions.Length; i++)
-                questions[i].Answer.TrySetResult(Of(captions[i]));
+            var decoded = questions.AsParallel().AsOrdered().Select(question => (question, Image: Decode(question))).Where(one => one.Image is not null).ToArray();
+            if (decoded.Length == 0)
+                return;
+            var captions = _network.Generate(Array.ConvertAll(decoded, one => one.Image!), questions[0].Options, stopped.Token);
+            for (var i = 0; i < decoded.Length; i++)
+                decoded[i].question.Answer.TrySetResult(ToAnswer(captions[i]));
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
@@ -147,9 +153,23 @@ public sealed class OnnxCaptioner : ICaptioner, IAsyncDisposable
         }
     }
 
+    // An image that cannot be decoded is answered here.
+    private static RgbImage? Decode(Question question)
+    {
+        try
+        {
+            return ImageIngest.Decode(question.Ask.Image.ToArray());
+        }
+        catch (CurationException error)
+        {
+            question.Answer.TrySetResult(new CaptionAnswer { Reason = Reasons.BadAnswer, Message = error.Message });
+            return null;
+        }
+    }
+
     private static void Settle(Question[] questions, Action<TaskCompletionSource<CaptionAnswer>> settle) => Array.ForEach(questions, question => settle(question.Answer));
 
-    private static CaptionAnswer Of(GeneratedCaption caption) => caption.Failure is { } failure
+    private static CaptionAnswer ToAnswer(GeneratedCaption caption) => caption.Failure is { } failure
         ? new CaptionAnswer { Reason = Reasons.BadAnswer, Message = failure, OutputTokens = caption.Tokens, Attempts = 1 }
         : new CaptionAnswer { Text = caption.Text, FinishReason = caption.FinishReason, OutputTokens = caption.Tokens, Attempts = 1 };
 
@@ -164,9 +184,9 @@ public sealed class OnnxCaptioner : ICaptioner, IAsyncDisposable
             ["top_p"] = first.TopP,
             ["repetition_penalty"] = first.RepetitionPenalty,
             ["seed"] = first.Seed,
-            ["repair_temperature"] = _options.RepairTemperature,
-            ["repair_top_p"] = _options.RepairTopP,
-            ["repair_repetition_penalty"] = _options.RepairRepetitionPenalty,
+            ["repair_temperature"] = RepairTemperature,
+            ["repair_top_p"] = RepairTopP,
+            ["repair_repetition_penalty"] = RepairRepetitionPenalty,
         };
         // Captions of the default rules keep the identity that they had before rules were part of it.
         if (_options.Rules != new CaptionRules())
@@ -174,8 +194,10 @@ public sealed class OnnxCaptioner : ICaptioner, IAsyncDisposable
         return decoding;
     }
 
-    private sealed record Question(RgbImage Image, GenerationOptions Options, CancellationToken Cancellation)
+    private sealed record Question(CaptionAsk Ask, GenerationOptions Options, CancellationToken Cancellation)
     {
+        public long DecodedBytes => 3L * Ask.Width * Ask.Height;
+
         public TaskCompletionSource<CaptionAnswer> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }
@@ -228,13 +250,4 @@ public sealed record OnnxCaptionerOptions
 
     /// <value>How tokens are chosen at first. Default: the likeliest each time, as many as the checkpoint says.</value>
     public GenerationOptions Generation { get; init; } = new();
-
-    /// <value>Temperature of a repair, 0…10. Default 0.7.</value>
-    public double RepairTemperature { get; init; } = 0.7;
-
-    /// <value>Top p of a repair, above 0 to 1. Default 0.9.</value>
-    public double RepairTopP { get; init; } = 0.9;
-
-    /// <value>Repetition penalty of a repair, 0.1…10. Default 1.3.</value>
-    public double RepairRepetitionPenalty { get; init; } = 1.3;
 }

@@ -3,9 +3,8 @@ using NetVips;
 namespace Sana.Curation.Ingest;
 
 /// <summary>
-/// Bounds the memory of all decodes that run at once in this process, in order of arrival: a large image is not overtaken for ever by small ones. Native
-/// memory is the process's, so the gate is too,
-/// whatever limit each caller brings.
+/// Bounds the memory of all decodes that run at once in this process, in order of arrival, so that a large image does not wait for ever behind small ones.
+/// Native memory belongs to the process, so the gate does too, whatever limit each caller has.
 /// </summary>
 internal sealed class MemoryGate
 {
@@ -105,7 +104,7 @@ internal sealed class MemoryGate
     }
 }
 
-/// <summary>What a header promises, before a pixel is decoded.</summary>
+/// <summary>Estimates the memory of a decode from the header.</summary>
 internal static class LoadedHeader
 {
     private const int NormalisedBytes = 3;

@@ -5,8 +5,7 @@ namespace Sana.Curation.Ingest;
 
 /// <summary>
 /// Finds what a dataset has twice, row after row; the order of the rows decides which one counts as the first. Takes some 60 bytes of memory a row, and the
-/// key's bytes where a key is not the beginning
-/// of its hash. Not for several threads at once.
+/// key's bytes where a key is not the beginning of its hash. Not for several threads at once.
 /// </summary>
 public sealed class Duplicates
 {
@@ -86,8 +85,8 @@ public sealed record DuplicateVerdict(string Reason, string Of, string Message);
 public sealed record DuplicateOptions
 {
     /// <value>
-    /// Bits in which perceptual hashes of similar images may differ, 0…11; null finds equal bytes only. Default 3: what is saved again or scaled stays
-    /// within, and from 4 on a search takes ten times as long.
+    /// Bits in which perceptual hashes of similar images may differ, 0…11; null finds equal bytes only. Default 3: what is saved again or scaled stays within,
+    /// and from 4 on a search takes ten times as long.
     /// </value>
     public int? MaxDistance { get; init; } = 3;
 

@@ -3,7 +3,7 @@ using System.IO.Compression;
 
 namespace Sana.Curation.Ingest;
 
-/// <summary>What the structure of a file says before a decoder is let near it.</summary>
+/// <summary>The structure of a file, read before a decoder opens it.</summary>
 internal readonly record struct FileStructure
 {
     /// <value>As the header gives it; 0 where only the decoder's own reading of the header is used.</value>

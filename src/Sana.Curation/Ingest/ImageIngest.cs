@@ -6,9 +6,8 @@ using static System.FormattableString;
 namespace Sana.Curation.Ingest;
 
 /// <summary>
-/// The one place where bytes of strangers are decoded: first bytes, header limits, bounded decode, normal form. Only its normalised files travel on, to
-/// captioners, scorers and shards. Any number of
-/// threads may call it at once.
+/// The only place where untrusted files are decoded: file type, header limits, bounded decode, normal form. Only its normalised files go on to captioners,
+/// scorers and shards. Any number of threads may call it at once.
 /// </summary>
 public sealed class ImageIngest
 {

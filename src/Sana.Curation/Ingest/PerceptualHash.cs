@@ -4,8 +4,7 @@ namespace Sana.Curation.Ingest;
 
 /// <summary>
 /// The 64-bit DCT hash of Zauner (Implementation and Benchmarking of Perceptual Image Hash Functions, 2010) in the form that the field compares with: 32×32
-/// luma, its 8×8 lowest frequencies, a bit
-/// each for those above their median, first row first, highest bit first.
+/// luma, its 8×8 lowest frequencies, a bit each for those above their median, first row first, highest bit first.
 /// </summary>
 internal static class PerceptualHash
 {

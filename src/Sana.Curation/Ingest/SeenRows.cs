@@ -6,7 +6,7 @@ using System.Text;
 
 namespace Sana.Curation.Ingest;
 
-/// <summary>What is remembered of the rows of a dataset, in blocks that are never moved: a growing array would take twice the memory while it grows.</summary>
+/// <summary>What is kept of the rows of a dataset, in blocks that are never moved: a growing array would take twice the memory while it grows.</summary>
 internal sealed class SeenRows
 {
     private const int BlockBits = 14;
@@ -84,7 +84,7 @@ internal sealed class SeenRows
         /// <summary>The row that this one is like; only where it is no first.</summary>
         public readonly int First => ~TimesOrFirst;
 
-        /// <summary>How often a first came, itself and all that are like it.</summary>
+        /// <summary>How often a first image came: itself and all images like it.</summary>
         public int Times
         {
             readonly get => TimesOrFirst;
@@ -141,9 +141,8 @@ internal sealed class ShaIndex(SeenRows rows)
 }
 
 /// <summary>
-/// Rows by what they look like: multi-index hashing (Norouzi, Punjani, Fleet, 2012). Of two hashes that differ in at most d bits, one of four quarters
-/// differs in at most d/4, so a search looks only
-/// where a quarter is that near.
+/// Rows by what they look like: multi-index hashing (Norouzi, Punjani, Fleet, 2012). Of two hashes that differ in at most d bits, one of four quarters differs
+/// in at most d/4, so a search looks only where a quarter is that near.
 /// </summary>
 internal sealed class PhashIndex
 {

@@ -5,10 +5,7 @@ using NetVips;
 
 namespace Sana.Curation.Ingest;
 
-/// <summary>
-/// The way of any image to 8-bit sRGB in three bands: a pipeline that pixels are pulled through. Its stages hold the decoder and what it holds, so they are
-/// given back with it.
-/// </summary>
+/// <summary>Converts any image to 8-bit sRGB in three bands as a libvips pipeline. Its stages keep the decoder alive, so they are disposed with it.</summary>
 internal sealed class SrgbPipeline : IDisposable
 {
     private const string Profile = "icc-profile-data";
@@ -82,7 +79,8 @@ internal sealed class SrgbPipeline : IDisposable
 }
 
 /// <summary>
-/// What an embedded ICC profile is good for, found by converting a few colours through it; remembered, since a dataset has few profiles and many images.
+/// Whether an embedded ICC profile can be used, found by converting a few colours through it. Results are kept, since a dataset has few profiles and many
+/// images.
 /// </summary>
 internal static class ColourProfile
 {

@@ -139,7 +139,7 @@ internal readonly ref struct TiffTags
     }
 }
 
-/// <summary>EXIF and XMP as far as ingest cares: whether they can be believed. Their content travels no further.</summary>
+/// <summary>Whether EXIF and XMP blocks are intact. Their content is not kept.</summary>
 internal static class Metadata
 {
     /// <summary>Whether a block of either kind is there and broken.</summary>

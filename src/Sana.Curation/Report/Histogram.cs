@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Sana.Curation.Report;
 
 /// <summary>
-/// A histogram of scores as inline SVG: bars below the threshold are dim, the threshold is a dashed line, the mean a triangle under the axis.
-/// Places on the x-axis are percents and heights are pixels, so the drawing is as wide as its place and its letters keep their size on a phone.
+/// A histogram of scores as inline SVG: bars below the threshold are dim, the threshold is a dashed line, the mean a triangle under the axis. Places on the
+/// x-axis are percents and heights are pixels, so the drawing is as wide as its place and its letters keep their size on a phone.
 /// </summary>
 internal static class Histogram
 {

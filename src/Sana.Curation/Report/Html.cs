@@ -66,7 +66,9 @@ internal static class PlainText
     /// <summary>For markup, in text and in quoted attributes.</summary>
     public static string Encode(string? text) => string.IsNullOrEmpty(text) ? "" : _encoder.Encode(Visible(text));
 
-    /// <summary>Controls, and marks that turn or hide text, as their numbers; halves of letters as the replacement mark. Line ends and tabs stay: they only end lines.</summary>
+    /// <summary>
+    /// Controls, and marks that turn or hide text, as their numbers; halves of letters as the replacement mark. Line ends and tabs stay: they only end lines.
+    /// </summary>
     public static string Visible(string text)
     {
         StringBuilder? shown = null;

@@ -5,8 +5,8 @@ using Sana.Curation.Selection;
 namespace Sana.Curation.Report;
 
 /// <summary>
-/// Makes the report of a run from its rows. Rows pass through once: what stays is counts and the few rows that will be shown, so a million rows cost no more memory than a thousand.
-/// Neither counts nor choice depend on the order of the rows. One instance serves one thread.
+/// Makes the report of a run from its rows. Rows pass through once: what stays is counts and the few rows that will be shown, so a million rows cost no more
+/// memory than a thousand. Neither counts nor choice depend on the order of the rows. One instance serves one thread.
 /// </summary>
 public sealed class ReportBuilder
 {
@@ -24,7 +24,10 @@ public sealed class ReportBuilder
         _gallery = new EvenSample(_options.Images);
     }
 
-    /// <summary>Keys of the first images of those duplicates that will be shown, once all rows are added. Give their rows to <see cref="AddFirst"/> in a second pass; without, the page names the key only.</summary>
+    /// <summary>
+    /// Keys of the first images of those duplicates that will be shown, once all rows are added. Give their rows to <see cref="AddFirst"/> in a second pass;
+    /// without, the page names the key only.
+    /// </summary>
     public IReadOnlySet<string> Firsts => _removed.Values.SelectMany(sample => sample.Rows).Select(row => row.DuplicateOf).OfType<string>().ToHashSet(StringComparer.Ordinal);
 
     /// <summary>Takes one row; each row of the dataset once.</summary>
@@ -56,7 +59,7 @@ public sealed class ReportBuilder
     /// The normalised file of a row that is shown; null when there is none. Never the bytes of a quarantined one: a rejected image is drawn as a box with its format and size.
     /// The row is as it was added, but for long texts, which are cut.
     /// </param>
-    /// <param name="timings">What the clock said; null leaves the section out, and the page depends on rows, run and options alone.</param>
+    /// <param name="timings">Times of the run; null leaves the section out, and the page depends on rows, run and options alone.</param>
     /// <param name="cancellationToken">Stops between two images.</param>
     public async Task Write(Stream page, ReportRun run, Func<IndexRow, CancellationToken, Task<byte[]?>> openImage, ReportTimings? timings, CancellationToken cancellationToken)
     {

@@ -3,7 +3,10 @@ using System.Text;
 
 namespace Sana.Curation.Report;
 
-/// <summary>The page from top to bottom. It stands alone: nothing is fetched, nothing but its own style and script is allowed, and without the script all of it can be read.</summary>
+/// <summary>
+/// The page from top to bottom. It stands alone: nothing is fetched, nothing but its own style and script is allowed, and without the script all of it can be
+/// read.
+/// </summary>
 internal sealed class ReportPage(ReportView view, Func<IndexRow, CancellationToken, Task<byte[]?>> openImage, PageWriter page)
 {
     private static readonly string _policy =

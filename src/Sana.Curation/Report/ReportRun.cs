@@ -45,7 +45,7 @@ public sealed record ReportRun
 /// <param name="Value">Its value in words.</param>
 public sealed record ReportFact(string Name, string Value);
 
-/// <summary>What the clock said: the one part of a report that differs between two runs over the same inputs.</summary>
+/// <summary>Times of a run: the one part of a report that differs between two runs over the same inputs.</summary>
 public sealed record ReportTimings
 {
     /// <value>When the run ended; null leaves the line out.</value>

@@ -8,7 +8,9 @@ internal static class Thumbnail
 {
     private const long MaxPixels = 200_000_000;
 
-    /// <summary>The picture; null for anything that is no readable JPEG or PNG, since those are the only formats that ingest writes and no other decoder shall run here.</summary>
+    /// <summary>
+    /// The picture; null for anything that is no readable JPEG or PNG, since those are the only formats that ingest writes and no other decoder shall run here.
+    /// </summary>
     /// <param name="file">A normalised file.</param>
     /// <param name="side">Longest side in pixels; smaller images stay as they are.</param>
     /// <param name="quality">1…100.</param>

@@ -124,8 +124,9 @@ public sealed record CaptionChoice
 public static class RowSelection
 {
     /// <summary>
-    /// Fills a row's chosen caption and the probabilities of all its candidates. A row without a usable caption, or below the image threshold, becomes <c>filtered</c> with its reason;
-    /// other rows keep their status. A score that is no number of 0 or more is taken off its candidate, which gets the flag <see cref="Reasons.ScoreInvalid"/>.
+    /// Fills a row's chosen caption and the probabilities of all its candidates. A row without a usable caption, or below the image threshold, becomes
+    /// <c>filtered</c> with its reason; other rows keep their status. A score that is no number of 0 or more is taken off its candidate, which gets the flag
+    /// <see cref="Reasons.ScoreInvalid"/>.
     /// </summary>
     public static IndexRow Choose(this CaptionSelector selector, IndexRow row)
     {
@@ -168,8 +169,8 @@ public static class RowSelection
 }
 
 /// <summary>
-/// A uniform number in [0, 1) as a function of seed and key alone, so a draw does not depend on order, shard, retry or machine:
-/// the first 53 bits of SHA-256 over the seed (8 bytes, little endian) and the key in UTF-8, over 2^53. Anyone can recompute it with any language's library.
+/// A uniform number in [0, 1) as a function of seed and key alone, so a draw does not depend on order, shard, retry or machine: the first 53 bits of SHA-256
+/// over the seed (8 bytes, little endian) and the key in UTF-8, over 2^53. Anyone can recompute it with any language's library.
 /// </summary>
 internal static class KeyedDraw
 {

@@ -11,22 +11,31 @@ public sealed record SelectionOptions
     /// <value>Default <see cref="SelectionRule.Power"/>, what Sana trains with.</value>
     public SelectionRule Rule { get; init; } = SelectionRule.Power;
 
-    /// <value>Temperature of power and softmax (<c>clip_thr_temperature</c>), 0…1000: near 0 the best caption nearly always, large all alike. Default 0.1, as Sana's configurations.</value>
+    /// <value>
+    /// Temperature of power and softmax (<c>clip_thr_temperature</c>), 0…1000: near 0 the best caption nearly always, large all alike. Default 0.1, as Sana's
+    /// configurations.
+    /// </value>
     public double Tau { get; init; } = 0.1;
 
-    /// <value>Captions that score less are not drawn (<c>clip_thr</c>), 0…100; when none passes, the best is taken. Default 25, as Sana's configurations.</value>
+    /// <value>
+    /// Captions that score less are not drawn (<c>clip_thr</c>), 0…100; when none passes, the best is taken. Default 25, as Sana's configurations.
+    /// </value>
     public double Threshold { get; init; } = 25;
 
     /// <value>
     /// Images that score less are dropped with <see cref="Reasons.ImageScore"/> (<c>del_img_clip_thr</c>), 0…100. Default 0, none; Sana-1.5 and Sprint use 22.
-    /// As in Sana's batch sampler the image's score is that of its original caption; where that has none it is the best score, and an image without any score stays.
+    /// As in Sana's batch sampler the image's score is that of its original caption; where that has none it is the best score, and an image without any score
+    /// stays.
     /// </value>
     public double ImageThreshold { get; init; }
 
     /// <value>How many of the best <see cref="SelectionRule.TopK"/> draws from, 1…100. Default 3.</value>
     public int K { get; init; } = 3;
 
-    /// <value>Weight of each label for <see cref="SelectionRule.Proportion"/> (<c>caption_proportion</c>), 0 or more; labels that are not named have 0. Default: only <c>prompt</c>.</value>
+    /// <value>
+    /// Weight of each label for <see cref="SelectionRule.Proportion"/> (<c>caption_proportion</c>), 0 or more; labels that are not named have 0. Default: only
+    /// <c>prompt</c>.
+    /// </value>
     public IReadOnlyDictionary<string, double> Proportions { get; init; } = new Dictionary<string, double> { [Candidate.OriginalLabel] = 1 };
 
     /// <value>Any number; other seeds draw other captions. Default 0.</value>

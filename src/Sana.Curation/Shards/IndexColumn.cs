@@ -118,8 +118,8 @@ internal static class ItemColumn
 }
 
 /// <summary>
-/// One leaf column while it is written: values that are there, and for each place how deep it is defined and where lists repeat (Dremel's levels).
-/// The depths are those of the schema that <see cref="IndexSchema"/> builds, where every field, list and struct may be null.
+/// One leaf column while it is written: values that are there, and for each place how deep it is defined and where lists repeat (Dremel's levels). The depths
+/// are those of the schema that <see cref="IndexSchema"/> builds, where every field, list and struct may be null.
 /// </summary>
 internal sealed class LeafBuffer<T>
     where T : struct

@@ -10,7 +10,9 @@ public static class IndexReader
     // Far above any shard of ours; a damaged file may claim what it likes.
     private const long MostValues = 50_000_000;
 
-    /// <summary>Rows with key, shard, row, source_uri, status, reason, caption_label, and of the candidates label, text, score and reason. All else has its default.</summary>
+    /// <summary>
+    /// Rows with key, shard, row, source_uri, status, reason, caption_label, and of the candidates label, text, score and reason. All else has its default.
+    /// </summary>
     /// <param name="parquet">A shard's <c>.parquet</c>, seekable.</param>
     /// <param name="cancellationToken">Stops between groups.</param>
     /// <exception cref="CurationException">The file is damaged or lacks a column.</exception>

@@ -4,7 +4,9 @@ using static Sana.Curation.Shards.IndexColumn;
 
 namespace Sana.Curation.Shards;
 
-/// <summary>The columns of the index: one row an image, kept or not. Names are those that img2dataset, DataComp and CapsFusion use where they have one.</summary>
+/// <summary>
+/// The columns of the index: one row an image, kept or not. Names are those that img2dataset, DataComp and CapsFusion use where they have one.
+/// </summary>
 internal static class IndexSchema
 {
     // No latency: a shard's bytes do not depend on the clock.

@@ -4,8 +4,9 @@ using Sana.Storage.Blobs;
 namespace Sana.Curation.Shards;
 
 /// <summary>
-/// Chooses again among the candidates of a finished dataset, with other settings and without asking captioners or scoring. Tars stay as they are; beside them come a sidecar of captions and one of scores
-/// under a label of their own, and a table of the new choices. Sana trains on them with that label's suffix in <c>external_caption_suffixes</c> and <c>external_clipscore_suffixes</c>.
+/// Chooses again among the candidates of a finished dataset, with other settings and without asking captioners or scoring. Tars stay as they are; beside them
+/// come a sidecar of captions and one of scores under a label of their own, and a table of the new choices. Sana trains on them with that label's suffix in
+/// <c>external_caption_suffixes</c> and <c>external_clipscore_suffixes</c>.
 /// </summary>
 public sealed class Reselection
 {

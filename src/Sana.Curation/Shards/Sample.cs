@@ -13,7 +13,9 @@ internal static class Sample
     /// <summary>Letters stay letters; Python, browsers and DuckDB read them alike.</summary>
     public static readonly JsonWriterOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
-    /// <summary>The candidate behind the field <c>prompt</c>, which Sana's loader needs and falls back on: the original caption where it is usable, else the chosen one.</summary>
+    /// <summary>
+    /// The candidate behind the field <c>prompt</c>, which Sana's loader needs and falls back on: the original caption where it is usable, else the chosen one.
+    /// </summary>
     public static Candidate Prompt(IndexRow row) =>
         row.Candidates.FirstOrDefault(candidate => candidate.Label == Candidate.OriginalLabel && candidate.IsUsable()) ?? Chosen(row);
 
@@ -53,7 +55,10 @@ internal static class Sample
     }
 }
 
-/// <summary>Keys that every reader of shards takes: readers cut a key at its first dot, and long names go into extensions of the tar format that Sana's reader does not know.</summary>
+/// <summary>
+/// Keys that every reader of shards takes: readers cut a key at its first dot, and long names go into extensions of the tar format that Sana's reader does not
+/// know.
+/// </summary>
 internal static class SampleKey
 {
     /// <summary>Characters of a name in a plain tar header.</summary>
@@ -64,7 +69,10 @@ internal static class SampleKey
     public static bool IsValid(string key) => key.Length is >= 1 and <= MostLength && key.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_');
 }
 
-/// <summary>Writes samples as the members of a plain ustar archive: image, txt, json of one key side by side. Owners, times and modes are constant, so the same samples give the same bytes.</summary>
+/// <summary>
+/// Writes samples as the members of a plain ustar archive: image, txt, json of one key side by side. Owners, times and modes are constant, so the same samples
+/// give the same bytes.
+/// </summary>
 /// <param name="output">Takes the archive, in order.</param>
 /// <param name="imageExtension">jpg or png.</param>
 internal sealed class SampleTar(Stream output, string imageExtension) : IAsyncDisposable

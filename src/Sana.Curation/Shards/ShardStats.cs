@@ -6,7 +6,10 @@ using System.Text.Json;
 
 namespace Sana.Curation.Shards;
 
-/// <summary><c>{shard}_stats.json</c>: what is in a shard. Written last, so its presence says that the shard is complete; it holds no times, so it is the same whenever it is written.</summary>
+/// <summary>
+/// <c>{shard}_stats.json</c>: what is in a shard. Written last, so its presence says that the shard is complete; it holds no times, so it is the same whenever
+/// it is written.
+/// </summary>
 public sealed record ShardStats
 {
     /// <value>What the file is: <c>sana.shard/1</c>.</value>
@@ -84,8 +87,8 @@ public sealed record ShardStats
 public sealed record ShardFile(string Name, string Sha256, long Bytes, int Samples);
 
 /// <summary>
-/// What a shard was made of, each link over the one before it: change an image, a caption or a score after the fact and every later link differs.
-/// SHA-256, lower-case hexadecimal; fields go in as UTF-8, each behind its length in 4 bytes, little endian (−1 for null).
+/// What a shard was made of, each link over the one before it: change an image, a caption or a score after the fact and every later link differs. SHA-256,
+/// lower-case hexadecimal; fields go in as UTF-8, each behind its length in 4 bytes, little endian (−1 for null).
 /// </summary>
 /// <param name="Inputs">Over key, source_uri and sha256 of every row.</param>
 /// <param name="Captions">Over <paramref name="Inputs"/> and key, label, model, revision, prompt_id, raw text, text and reason of every candidate.</param>
@@ -133,7 +136,10 @@ public sealed record HashChain(string Inputs, string Captions, string Scores, st
     }
 }
 
-/// <summary><c>wids-meta.json</c>: the list of tars that Sana's loader opens, with the fields and the kind that Sana's own tool writes (it has no checksums; the manifest has).</summary>
+/// <summary>
+/// <c>wids-meta.json</c>: the list of tars that Sana's loader opens, with the fields and the kind that Sana's own tool writes (it has no checksums; the
+/// manifest has).
+/// </summary>
 public static class WidsMeta
 {
     /// <summary>What Sana's tool calls the file.</summary>

@@ -5,8 +5,8 @@ using Sana.Storage.Blobs;
 namespace Sana.Curation.Shards;
 
 /// <summary>
-/// Writes a shard from its final rows: tar, sidecars and scores as Sana's loader reads them, the index as parquet and lines, and last the stats.
-/// Every byte is a function of rows, images and settings, so a shard may be written any number of times. Images pass through one by one and are not held.
+/// Writes a shard from its final rows: tar, sidecars and scores as Sana's loader reads them, the index as parquet and lines, and last the stats. Every byte is
+/// a function of rows, images and settings, so a shard may be written any number of times. Images pass through one by one and are not held.
 /// </summary>
 public sealed class ShardWriter
 {
@@ -119,7 +119,9 @@ public sealed class ShardWriter
     }
 }
 
-/// <summary>Passes bytes on and keeps their count and SHA-256, so that a file is hashed without being held or read again. Leaves the inner stream open.</summary>
+/// <summary>
+/// Passes bytes on and keeps their count and SHA-256, so that a file is hashed without being held or read again. Leaves the inner stream open.
+/// </summary>
 internal sealed class HashingStream(Stream inner) : Stream
 {
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

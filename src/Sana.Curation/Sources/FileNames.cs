@@ -5,7 +5,7 @@ internal enum FileKind
 {
     Other,
     Image,
-    CaptionDecoder,
+    CaptionTextReader,
     CaptionJson,
     Tar,
     PackedTar,
@@ -28,7 +28,7 @@ internal static class FileNames
         var ending = Ending(name);
         return ending.ToLowerInvariant() switch
         {
-            "txt" or "caption" or "cap" => FileKind.CaptionDecoder,
+            "txt" or "caption" or "cap" => FileKind.CaptionTextReader,
             "json" => FileKind.CaptionJson,
             "tar" => FileKind.Tar,
             _ => _images.Contains(ending) ? FileKind.Image : FileKind.Other,

@@ -5,8 +5,8 @@ using Sana.Storage.Sources;
 namespace Sana.Curation.Sources;
 
 /// <summary>
-/// The items of a folder or prefix: every file but sidecars of images, what belongs to a tar, and the lists that trainers keep. Files that share WebDataset's key stand
-/// together in ordinal order, so one key's files are held at a time.
+/// The items of a folder or prefix: every file but sidecars of images, what belongs to a tar, and the lists that trainers keep. Files that share WebDataset's
+/// key stand together in ordinal order, so one key's files are held at a time.
 /// </summary>
 internal sealed class FolderItems(ISourceFiles files)
 {
@@ -64,7 +64,7 @@ internal sealed class FolderItems(ISourceFiles files)
                 case FileKind.PackedTar:
                     yield return TarItems.Packed(file.Name);
                     break;
-                case FileKind.CaptionDecoder or FileKind.CaptionJson:
+                case FileKind.CaptionTextReader or FileKind.CaptionJson:
                     if (!claimed.Contains(file.Name) && !hasTar && !IsList(file.Name))
                         yield return new SourceItem { Name = file.Name, Reason = Reasons.MissingImage, Message = "A sidecar without an image of the same name." };
                     break;
@@ -89,9 +89,11 @@ internal sealed class FolderItems(ISourceFiles files)
         _shards.Clear();
     }
 
-    private static bool IsSidecar(string name) => FileNames.Kind(name) is FileKind.CaptionDecoder or FileKind.CaptionJson;
+    private static bool IsSidecar(string name) => FileNames.Kind(name) is FileKind.CaptionTextReader or FileKind.CaptionJson;
 
-    /// <summary>A shard list, the list of Sana's folder form, or <c>{shard}_{label}.json</c> and <c>{image}_{label}.json</c>, which hold captions or scores of models.</summary>
+    /// <summary>
+    /// A shard list, the list of Sana's folder form, or <c>{shard}_{label}.json</c> and <c>{image}_{label}.json</c>, which hold captions or scores of models.
+    /// </summary>
     private bool IsList(string name)
     {
         if (name[_folder.Length..] is "wids-meta.json" or "meta_data.json")

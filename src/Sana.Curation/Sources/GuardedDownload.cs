@@ -4,7 +4,7 @@ using Sana.Storage.Net;
 
 namespace Sana.Curation.Sources;
 
-/// <summary>Images by URL, under the rules of <see cref="GuardedHttp"/> and what their owners say. Whatever goes wrong is a reason.</summary>
+/// <summary>Downloads images by URL, under the rules of <see cref="GuardedHttp"/> and the owners' <c>X-Robots-Tag</c>. Every failure is a reason.</summary>
 public sealed class GuardedDownload
 {
     private readonly GuardedHttp _http;

@@ -1,9 +1,14 @@
 namespace Sana.Curation.Sources;
 
-/// <summary>One item of a source as its listing gives it: where its bytes are, and what the source itself says of it. One line of a shard's item list.</summary>
+/// <summary>
+/// One item of a source as its listing gives it: where its bytes are, and what the source itself says of it. One line of a shard's item list.
+/// </summary>
 public sealed record SourceItem
 {
-    /// <value>Its name in the source, unique there: the file, <c>tar!member</c>, or <c>manifest#row</c>. This is the row's <c>source_uri</c> unless <see cref="Url"/> is set.</value>
+    /// <value>
+    /// Its name in the source, unique there: the file, <c>tar!member</c>, or <c>manifest#row</c>. This is the row's <c>source_uri</c> unless <see cref="Url"/>
+    /// is set.
+    /// </value>
     public required string Name { get; init; }
 
     /// <value>The file that holds its bytes; null when a URL does, or when nothing does.</value>

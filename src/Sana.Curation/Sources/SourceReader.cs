@@ -7,8 +7,9 @@ using Sana.Storage.Sources;
 namespace Sana.Curation.Sources;
 
 /// <summary>
-/// The items of a source of any kind. Without a path everything in the place is listed: images with their sidecars, and the members of every <c>.tar</c>.
-/// A path names one file: a <c>.tar</c>, a manifest (<c>.jsonl</c>, <c>.ndjson</c>, <c>.csv</c>, <c>.tsv</c>, <c>.parquet</c>) whose file names are relative to its own folder, or one image.
+/// The items of a source of any kind. Without a path everything in the place is listed: images with their sidecars, and the members of every <c>.tar</c>. A
+/// path names one file: a <c>.tar</c>, a manifest (<c>.jsonl</c>, <c>.ndjson</c>, <c>.csv</c>, <c>.tsv</c>, <c>.parquet</c>) whose file names are relative to
+/// its own folder, or one image.
 /// </summary>
 public sealed class SourceReader
 {
@@ -66,7 +67,7 @@ public sealed class SourceReader
 /// <summary>Reads an item's bytes, caption and licence, from a file, a part of one or a URL, within the limits.</summary>
 internal sealed class ItemReader(ISourceFiles files, GuardedDownload? download, SourceOptions options)
 {
-    private readonly CaptionDecoder _captions = new(options.Fallback(), options.MaxCaptionLength);
+    private readonly CaptionTextReader _captions = new(options.Fallback(), options.MaxCaptionLength);
 
     /// <exception cref="CurationException">The place itself fails.</exception>
     public async Task<FetchedItem> Read(SourceItem item, CancellationToken cancellationToken)
@@ -182,7 +183,7 @@ internal sealed class ItemReader(ISourceFiles files, GuardedDownload? download, 
     private static FetchedItem Rejected(string reason, string? message) => new() { Reason = reason, Message = message };
 }
 
-/// <summary>A listing that ends with an item where reading its file fails: what came before stands.</summary>
+/// <summary>Ends a listing with an item that has the reason where reading its file fails; the items before it stay.</summary>
 internal static class ListingFault
 {
     public static async IAsyncEnumerable<SourceItem> AsItem(

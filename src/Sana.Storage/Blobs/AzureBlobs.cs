@@ -10,8 +10,8 @@ using Azure.Storage.Blobs.Specialized;
 namespace Sana.Storage.Blobs;
 
 /// <summary>
-/// Blobs in a container of Azure Storage or Azurite. Each is one Put Blob request, so it appears whole; <c>If-None-Match: *</c> makes it if-absent.
-/// After a lost answer the retried request may find the blob of its own first try and report false: the bytes are there either way.
+/// Blobs in a container of Azure Storage or Azurite. Each is one Put Blob request, so it appears whole; <c>If-None-Match: *</c> makes it if-absent. After a
+/// lost answer the retried request may find the blob of its own first try and report false: the bytes are there either way.
 /// </summary>
 public sealed class AzureBlobs : IBlobs
 {
@@ -143,9 +143,7 @@ public sealed class AzureBlobs : IBlobs
         {
             var name = blobs.Current.Name[_prefix.Length..];
             if (BlobName.IsValid(name))
-            {
                 yield return new BlobEntry(name, blobs.Current.Properties.ContentLength ?? 0, $"{blobs.Current.Properties.ETag}");
-            }
         }
     }
 

@@ -17,8 +17,8 @@ internal static partial class LinuxFile
     private static ReadOnlySpan<int> Unsupported => [1, 18, 31, 38, 95];
 
     /// <summary>
-    /// link(2): gives <paramref name="source"/> the name <paramref name="target"/> and fails when the name is taken; the old name may remain. <see cref="File.Move(string, string)"/>
-    /// copies where links are not supported, and a killed copy leaves half a file.
+    /// link(2): gives <paramref name="source"/> the name <paramref name="target"/> and fails when the name is taken; the old name may remain. <see
+    /// cref="File.Move(string, string)"/> copies where links are not supported, and a killed copy leaves half a file.
     /// </summary>
     /// <returns>False when the target exists.</returns>
     /// <exception cref="IOException">Neither a link nor a rename is possible.</exception>
@@ -59,7 +59,9 @@ internal static partial class LinuxFile
         static IOException Failure(int error) => new(Marshal.GetPInvokeErrorMessage(error), error);
     }
 
-    /// <summary>The size of a plain file, links not followed; null for anything else. Opening a pipe may wait for ever, so a source opens plain files only.</summary>
+    /// <summary>
+    /// The size of a plain file, links not followed; null for anything else. Opening a pipe may wait for ever, so a source opens plain files only.
+    /// </summary>
     public static long? PlainSize(string path) => Stat(path) is { } stat && (stat.Mode & 0xF000) == PlainType ? (long)stat.Size : null;
 
     /// <summary>True for a folder that is no link to one.</summary>

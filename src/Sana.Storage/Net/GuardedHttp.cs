@@ -5,9 +5,9 @@ using System.Net.Sockets;
 namespace Sana.Storage.Net;
 
 /// <summary>
-/// The only way to a URL that somebody outside gave. A name is resolved here, its addresses are checked, and one that was checked is the one that is connected:
-/// a name that changes its mind between two look-ups gains nothing. Redirects are followed hop by hop under the same check, proxies of the environment are ignored,
-/// and one deadline and one byte limit hold for the whole exchange.
+/// The only way to read a URL that comes from outside. A name is resolved here, its addresses are checked, and one that was checked is the one that is
+/// connected: a name that resolves to another address at a second look-up gains nothing. Redirects are followed hop by hop under the same check, proxies of the
+/// environment are ignored, and one deadline and one byte limit hold for the whole exchange.
 /// </summary>
 public sealed class GuardedHttp : IDisposable
 {

@@ -41,9 +41,7 @@ public sealed record UrlRules
                 throw new BlockedAddressException("The URL leads to an address that is not public.");
         }
         else if (IsLocalName(host) && Networks.Count == 0)
-        {
             throw new BlockedAddressException("The URL names a host of a private network.");
-        }
 
         return url;
     }
@@ -59,8 +57,8 @@ public sealed record UrlRules
 }
 
 /// <summary>
-/// Which addresses a URL from outside may lead to: global unicast only. An IPv4 address inside an IPv6 one (mapped, NAT64, 6to4) is judged as what it is.
-/// The ranges are those of the IANA special-purpose registries; beside them stands Azure's platform address, which is public by class.
+/// Which addresses a URL from outside may lead to: global unicast only. An IPv4 address inside an IPv6 one (mapped, NAT64, 6to4) is judged as what it is. The
+/// ranges are those of the IANA special-purpose registries; beside them stands Azure's platform address, which is public by class.
 /// </summary>
 internal static class AddressRule
 {

@@ -64,14 +64,17 @@ internal sealed class BlobSource(BlobContainerClient container, string prefix) :
         return new SanaException(AzureFault.From(verb, container.Uri, place, error).Message, error);
     }
 
-    // Hidden files are nobody's images; a folder source leaves them out too.
+    // Hidden files are left out, as a folder source does.
     private static bool IsListed(string name) => IsName(name) && !name.Split('/').Any(part => part.StartsWith('.'));
 
     // An address with dots between slashes is folded on its way and would lead to another blob.
     private static bool IsName(string name) => name.Length > 0 && !name.Split('/').Any(part => part is "" or "." or "..") && !name.Any(char.IsControl);
 }
 
-/// <summary>A blob that is read by ranges. What the service says on the way becomes what a source's reader knows: a blob that changed or went is an error of this file, the rest one of the place.</summary>
+/// <summary>
+/// A blob that is read by ranges. What the service says on the way becomes what a source's reader knows: a blob that changed or went is an error of this file,
+/// the rest one of the place.
+/// </summary>
 internal sealed class BlobReadStream(Stream blob, Func<Exception, SanaException> fault) : Stream
 {
     public override bool CanRead => true;

@@ -3,12 +3,12 @@ using Sana.Storage.Blobs;
 
 namespace Sana.Storage.Sources;
 
-/// <summary>Plain files under a folder; links, pipes and devices left out. Hidden files and folders are nobody's images.</summary>
+/// <summary>Plain files under a folder. Links, pipes, devices, hidden files and hidden folders are left out.</summary>
 internal sealed class FolderSource : ISourceFiles
 {
     private const FileAttributes Skipped = FileAttributes.Hidden | FileAttributes.System | FileAttributes.ReparsePoint;
 
-    // A folder that may not be read is nobody's images, unless it is the source itself.
+    // A folder that may not be read is left out, unless it is the source itself.
     private static readonly EnumerationOptions _top = new() { AttributesToSkip = Skipped, IgnoreInaccessible = false };
     private static readonly EnumerationOptions _below = new() { AttributesToSkip = Skipped };
 

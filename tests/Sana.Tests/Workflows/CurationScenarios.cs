@@ -35,7 +35,7 @@ internal static class CurationScenarios
         new("The next version takes what is new", NextVersion, "v1 success 6, again v1, v2 known 6 success 2 since v1"),
         new("A version stands for its settings", OtherSettings, "Failed: was made with filters.min_side none, not 200; give it another version."),
         new("How a finished run was operated may change", OtherOperation, "Completed, asks 12, again Completed with 0, same config, same tree"),
-        new("A run that is under way takes no other settings", OtherSettingsWhileUnderWay, "selection.tau 0.1, not 0.2 | captioners[0].prompt \"Describe the image.\", not \"Say what it is.\" | captioners Plain and Rich-2, not Rich-2 | ingest.output none, not \"Png\" | operated otherwise: new False, Completed"),
+        new("A run that is under way takes no other settings", OtherSettingsWhileUnderWay, "selection.tau 0.1, not 0.2 | captioners[0].prompt \"Describe the image.\", not \"Say what it is.\" | captioners Plain and Rich-2, not Rich-2 | ingest.output \"Jpeg\", not \"Png\" | operated otherwise: new False, Completed"),
         new("Captions that are kept take the licence of the configuration", OtherLicence, "asks 12, again 0, licence cc0"),
         new("A shard of failures is left, and a retry goes on behind them", TooManyFailures, "Completed, failed 192 filtered 24 rejected 40, then filtered 216 rejected 40"),
         new("An empty source fails", Empty, "Failed: give a folder or container with images, a tar or a manifest.", PassesTime: true),

@@ -5,8 +5,7 @@ namespace Sana.Curation.Captioning.Chat;
 
 /// <summary>
 /// The body of a chat answer as the client library can read it. The library knows OpenAI's finish reasons and roles alone and throws at any other, so a good
-/// caption of a server with words of its own
-/// (<c>eos_token</c>, <c>stop_sequence</c>, an empty text) would be lost.
+/// caption of a server that uses other words (<c>eos_token</c>, <c>stop_sequence</c>, an empty text) would be lost.
 /// </summary>
 internal static class ChatAnswer
 {

@@ -9,7 +9,7 @@ using Sana.Curation.Captioning.Config;
 
 namespace Sana.Curation.Captioning.Chat;
 
-/// <summary>One endpoint of a captioner with its pace, its retries and its circuit.</summary>
+/// <summary>One endpoint of a captioner with its rate limits, its retries and its circuit breaker.</summary>
 internal sealed class ChatEndpoint(IChatClient client, IDisposable connections, CaptionerConfig one, TimeProvider time, bool waitForCircuit) : IDisposable
 {
     private readonly EndpointRateLimit _rateLimit = new(one, time);
@@ -77,10 +77,10 @@ internal sealed class ChatEndpoint(IChatClient client, IDisposable connections, 
     }
 }
 
-/// <summary>How long, how often and when not.</summary>
+/// <summary>Timeouts, retries, concurrency and circuit breaker of an endpoint.</summary>
 internal static class EndpointResilience
 {
-    /// <summary>An endpoint that wants to be asked later than this is not waited for longer; it is asked.</summary>
+    /// <summary>The longest wait before a retry, whatever the endpoint asks for.</summary>
     private static readonly TimeSpan _longestWait = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan _break = TimeSpan.FromSeconds(15);
 
@@ -172,13 +172,12 @@ internal sealed class EndpointRateLimit(CaptionerConfig one, TimeProvider time)
 }
 
 /// <summary>
-/// So much a minute, evenly: whoever takes reserves a stretch of time and waits until it begins. System.Threading.RateLimiting's token bucket does not do
-/// here: it takes nothing back when the estimate of
-/// an ask turns out wrong, cannot go below zero, and keeps its own clock.
+/// Limits an amount a minute, evenly: each caller reserves a stretch of time and waits until it begins. System.Threading.RateLimiting's token bucket does not
+/// fit: it takes nothing back when an estimate turns out wrong, cannot go below zero, and has its own clock.
 /// </summary>
 internal sealed class MinuteRateLimit(double perMinute, TimeProvider time)
 {
-    // A tenth of a minute may be spent at once, so that a wave of asks need not stand in line.
+    // A tenth of a minute may be used at once, so that a burst of requests need not wait.
     private static readonly TimeSpan _burst = TimeSpan.FromSeconds(6);
     private readonly Lock _lock = new();
     private readonly long _start = time.GetTimestamp();

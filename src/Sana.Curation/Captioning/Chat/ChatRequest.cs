@@ -80,7 +80,7 @@ internal sealed class ChatRequest
     }
 }
 
-/// <summary>A normalised image made smaller for those who look at it from afar.</summary>
+/// <summary>Makes a normalised image smaller before it is sent.</summary>
 internal static class ImageShrink
 {
     private const int Quality = 92;

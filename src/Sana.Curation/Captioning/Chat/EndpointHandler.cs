@@ -11,13 +11,12 @@ using Sana.Curation.Captioning.Config;
 namespace Sana.Curation.Captioning.Chat;
 
 /// <summary>
-/// What stands between the client library and an endpoint: lets the key in, lets no answer through that is too big, is no chat answer or is a failure (these
-/// leave as
-/// <see cref="EndpointFault"/>), and mends what servers do to answers that the library refuses to read.
+/// Stands between the client library and an endpoint: adds the key, turns failures, answers that are too big and answers that are no chat answers into an <see
+/// cref="EndpointFault"/>, and normalizes answers that the library cannot read.
 /// </summary>
 internal sealed class EndpointHandler(string? key, string auth, string? apiVersion, TimeProvider time, HttpMessageHandler inner) : DelegatingHandler(inner)
 {
-    /// <summary>A long caption is 10 kB; nothing that a captioner has to say is bigger than this.</summary>
+    /// <summary>A long caption is 10 kB; no real answer is larger than this.</summary>
     internal const int MostBytes = 2_000_000;
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
@@ -121,7 +120,7 @@ internal static class ChatClients
     }
 }
 
-/// <summary>What an endpoint says of a failure, made fit for a row: one line, short, without the key that some servers repeat.</summary>
+/// <summary>The error text of an endpoint for a row: one short line, without the key, which some servers repeat.</summary>
 internal static class EndpointMessage
 {
     private const int Longest = 300;
@@ -162,9 +161,7 @@ internal static class EndpointMessage
     }
 }
 
-/// <summary>
-/// What a request to an endpoint came to instead of an answer. It crosses the client library, so it is an exception; it never leaves the captioner.
-/// </summary>
+/// <summary>A failed request to an endpoint. It is an exception because it passes through the client library; it never leaves the captioner.</summary>
 internal sealed class EndpointFault(string reason, string message, bool retryable, TimeSpan? retryAfter = null) : Exception(message)
 {
     /// <summary>captioner_unavailable, captioner_timeout, captioner_refused or bad_answer.</summary>

@@ -3,9 +3,8 @@ using Sana.Curation.Captioning.Config;
 namespace Sana.Curation.Captioning.Checks;
 
 /// <summary>
-/// Tells a caption from what language models say instead. Pure: the same answer, rules and prompt give the same result. What stands in quotation marks inside
-/// a caption is lettering of the image and
-/// is never held against it.
+/// Tells a usable caption from the other answers of language models. The same answer, rules and prompt give the same result. Text in quotation marks inside a
+/// caption is lettering of the image and is never counted as a fault.
 /// </summary>
 public static class CaptionChecks
 {
@@ -113,8 +112,10 @@ public sealed record CheckedCaption
     /// <value>Codes of what was found and mended, in the order of the checks.</value>
     public IReadOnlyList<string> Flags { get; init; } = [];
 
-    /// <value>caption_empty, caption_refusal, caption_truncated, caption_repetition, caption_leak, caption_reasoning, caption_lang, caption_length or
-    /// caption_encoding; null for a usable text.</value>
+    /// <value>
+    /// caption_empty, caption_refusal, caption_truncated, caption_repetition, caption_leak, caption_reasoning, caption_lang, caption_length or
+    /// caption_encoding; null for a usable text.
+    /// </value>
     public string? Reason { get; init; }
 
     /// <value>One sentence to <see cref="Reason"/>.</value>

@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 namespace Sana.Curation.Captioning.Checks;
 
 /// <summary>
-/// What belongs to the chat and not to the caption: tokens of its template, names of speakers, markup, JSON, a polite word before the answer.
+/// Removes what belongs to the chat and not to the caption: tokens of its template, names of speakers, markup, JSON, a polite phrase before the answer.
 /// </summary>
 internal static partial class CaptionLeak
 {
@@ -120,7 +120,7 @@ internal static partial class CaptionLeak
     private static partial Regex Residue();
 }
 
-/// <summary>What a model thought before it answered.</summary>
+/// <summary>Removes the reasoning that a model wrote before its answer.</summary>
 internal static partial class CaptionReasoning
 {
     /// <summary>The answer without the thoughts; null when they never end, empty when nothing follows them.</summary>
@@ -148,7 +148,7 @@ internal static partial class CaptionReasoning
     private static partial Regex Channel();
 }
 
-/// <summary>Answers that begin with what was asked.</summary>
+/// <summary>Removes the prompt from an answer that repeats it.</summary>
 internal static class PromptEcho
 {
     // Shorter pieces, such as "a photo of", begin captions of their own right.
@@ -184,7 +184,7 @@ internal static class PromptEcho
     }
 }
 
-/// <summary>The words with which language models begin nearly every caption.</summary>
+/// <summary>Removes the phrases with which language models begin nearly every caption.</summary>
 internal static partial class CaptionOpener
 {
     /// <summary>The text without them, its first letter a capital.</summary>

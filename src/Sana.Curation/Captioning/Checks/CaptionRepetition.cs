@@ -5,9 +5,8 @@ using System.Text.RegularExpressions;
 namespace Sana.Curation.Captioning.Checks;
 
 /// <summary>
-/// Texts that turn in a circle. Four signs, each with room for what people write: a run of the same words, the same sentence again, mostly the same four-word
-/// sequences, and bytes that shrink to less
-/// than a quarter. Lettering in quotation marks may repeat itself.
+/// Finds texts that repeat themselves. Four signs, each with room for what people write: a run of the same words, the same sentence again, mostly the same
+/// four-word sequences, and bytes that shrink to less than a quarter. Lettering in quotation marks may repeat itself.
 /// </summary>
 internal static partial class CaptionRepetition
 {
@@ -115,7 +114,7 @@ internal static partial class CaptionRepetition
     private static partial Regex SameLetters();
 }
 
-/// <summary>Texts that end where the endpoint's patience did.</summary>
+/// <summary>Finds texts that were cut before their end.</summary>
 internal static class CaptionCut
 {
     private const int LongText = 20;

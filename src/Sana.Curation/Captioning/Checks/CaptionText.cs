@@ -71,8 +71,8 @@ internal static partial class CaptionText
     }
 
     /// <summary>
-    /// What stands before a place, to its last full sentence if that has enough words, else to the last word that does not wait for another; null when
-    /// neither has enough.
+    /// What stands before a place, to its last full sentence if that has enough words, else to the last word that does not wait for another; null when neither
+    /// has enough.
     /// </summary>
     public static string? Before(string text, int place, int words)
     {
@@ -158,7 +158,7 @@ internal static partial class Mojibake
         }
         catch (ArgumentException)
         {
-            return chunk; // it was meant
+            return chunk; // it is no damage
         }
     }
 

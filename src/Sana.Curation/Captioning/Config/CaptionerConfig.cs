@@ -86,7 +86,8 @@ public sealed record CaptionerConfig
     public CaptionRules Rules { get; init; } = new();
 
     /// <summary>
-    /// Everything that captions depend on. Endpoint, key, price, concurrency, rate limits, deadline and attempts are left out: they only say how a run is operated.
+    /// Everything that captions depend on. Endpoint, key, price, concurrency, rate limits, deadline and attempts are left out: they only say how a run is
+    /// operated.
     /// </summary>
     public JsonObject Identity() => new()
     {
@@ -152,8 +153,10 @@ public sealed record TokenPrice(decimal PerMillionInput, decimal PerMillionOutpu
 /// <summary>What a usable caption must be like.</summary>
 public sealed record CaptionRules
 {
-    /// <value>ISO 639-1 code of the language that captions are in, one of those that <see cref="Checks.CaptionLanguage"/> tells apart; <c>any</c> lets every
-    /// one pass. Default <c>en</c>.</value>
+    /// <value>
+    /// ISO 639-1 code of the language that captions are in, one of those that <see cref="Checks.CaptionLanguage"/> tells apart; <c>any</c> lets every one pass.
+    /// Default <c>en</c>.
+    /// </value>
     public string Language { get; init; } = "en";
 
     /// <value>Words at least, 1…1,000. Default 3. Also what a caption cut at its first repeat or last full sentence must keep, but never less than 8.</value>

@@ -7,8 +7,9 @@ using Sana.Storage.Sources;
 namespace Sana.Curation.Shards.Validation;
 
 /// <summary>
-/// Loads a dataset by the rules of Sana's own loaders (<c>SanaWebDatasetMS</c>, <c>SanaWebDataset</c> and the wids reader below them) and tells what these do without a word:
-/// samples they replace by others, labels and scores they pass over, captions they fall back from. Takes datasets of anyone; nothing in them throws.
+/// Loads a dataset by the rules of Sana's own loaders (<c>SanaWebDatasetMS</c>, <c>SanaWebDataset</c> and the wids reader below them) and tells what these do
+/// without a word: samples they replace by others, labels and scores they pass over, captions they fall back from. Takes datasets of anyone; nothing in them
+/// throws.
 /// </summary>
 public sealed class SanaLoader
 {

@@ -119,8 +119,8 @@ internal static class ParquetGuard
 }
 
 /// <summary>
-/// Walks Thrift's compact form without building anything: what a Parquet file's footer and page headers say of sizes is checked before a library makes room for it.
-/// Every element takes a byte at least, so no list can be longer than what is left.
+/// Walks Thrift's compact form without building anything: what a Parquet file's footer and page headers say of sizes is checked before a library makes room for
+/// it. Every element takes a byte at least, so no list can be longer than what is left.
 /// </summary>
 internal ref struct ThriftReader(ReadOnlySpan<byte> bytes)
 {

@@ -6,8 +6,8 @@ using CsvHelper;
 namespace Sana.Curation.Sources.Manifests;
 
 /// <summary>
-/// Cuts a manifest into records: lines, or with a delimiter the records of CSV, in which a quoted field may hold line ends. A record over the limit is passed over
-/// without being held, up to the next line end, so one quote that never closes costs the limit and not the file.
+/// Cuts a manifest into records: lines, or with a delimiter the records of CSV, in which a quoted field may hold line ends. A record over the limit is passed
+/// over without being held, up to the next line end, so one quote that never closes costs the limit and not the file.
 /// </summary>
 /// <param name="stream">From its beginning.</param>
 /// <param name="maxBytes">The longest record.</param>
@@ -18,7 +18,9 @@ internal sealed class Records(Stream stream, int maxBytes, byte? delimiter)
     private bool _isQuoted;
     private bool _isInside;
 
-    /// <summary>Records without their line ends; null for one that is too long. The memory is valid until the next one is asked for. Empty records are left out.</summary>
+    /// <summary>
+    /// Records without their line ends; null for one that is too long. The memory is valid until the next one is asked for. Empty records are left out.
+    /// </summary>
     public async IAsyncEnumerable<ReadOnlyMemory<byte>?> Read([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var (buffer, record, isTooLong) = (new byte[64 * 1024], new MemoryStream(), false);
@@ -96,7 +98,7 @@ internal static class JsonlRows
     private static readonly JsonDocumentOptions _json = new() { MaxDepth = 64 };
 
     public static async IAsyncEnumerable<ManifestRow> Read(
-        Stream stream, SourceOptions options, CaptionDecoder texts, [EnumeratorCancellation] CancellationToken cancellationToken)
+        Stream stream, SourceOptions options, CaptionTextReader texts, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var number = 0L;
         await foreach (var line in new Records(stream, options.MaxRowBytes, delimiter: null).Read(cancellationToken))
@@ -106,7 +108,7 @@ internal static class JsonlRows
     public static ManifestRow TooLong(long number, SourceOptions options) =>
         ManifestRow.Fault(number, Reasons.BadRow, $"The row has more than {options.MaxRowBytes} bytes.");
 
-    private static ManifestRow Row(long number, ReadOnlySpan<byte> line, CaptionDecoder texts)
+    private static ManifestRow Row(long number, ReadOnlySpan<byte> line, CaptionTextReader texts)
     {
         if (texts.Decode(line, out _) is not { } text)
             return ManifestRow.Fault(number, Reasons.BadRow, "The row is not UTF-8.");
@@ -137,13 +139,15 @@ internal static class JsonlRows
     };
 }
 
-/// <summary>A manifest of values with a header. Fields are taken as bytes and each is decoded on its own: one caption in another encoding spoils no row.</summary>
+/// <summary>
+/// A manifest of values with a header. Fields are taken as bytes and each is decoded on its own: one caption in another encoding spoils no row.
+/// </summary>
 internal static class CsvRows
 {
     private static readonly char[] _separators = [',', '\t', ';', '|'];
 
     public static async IAsyncEnumerable<ManifestRow> Read(
-        Stream stream, SourceOptions options, CaptionDecoder texts, char separator, [EnumeratorCancellation] CancellationToken cancellationToken)
+        Stream stream, SourceOptions options, CaptionTextReader texts, char separator, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var (number, width, places) = (0L, 0, (int[]?)null);
         await foreach (var record in new Records(stream, options.MaxRowBytes, (byte)separator).Read(cancellationToken))
@@ -192,7 +196,7 @@ internal static class CsvRows
         return isBad || reader.Read() ? null : fields;
     }
 
-    private static Cell Value(byte[] field, Column column, CaptionDecoder texts)
+    private static Cell Value(byte[] field, Column column, CaptionTextReader texts)
     {
         if (field.Length == 0)
             return new Cell(true);

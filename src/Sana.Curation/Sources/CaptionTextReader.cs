@@ -8,7 +8,7 @@ namespace Sana.Curation.Sources;
 /// A caption as its bytes give it: byte order mark, else strict UTF-8, else the configured encoding, else nothing. Text is never mended with question marks.
 /// What remains is NFC on one line, without controls, bidi marks and invisible tags, which a trainer would learn and nobody would see.
 /// </summary>
-internal sealed class CaptionDecoder(Encoding? fallback, int maxLength)
+internal sealed class CaptionTextReader(Encoding? fallback, int maxLength)
 {
     private static readonly UTF8Encoding _utf8 = new(false, throwOnInvalidBytes: true);
 
@@ -103,7 +103,10 @@ internal sealed class CaptionDecoder(Encoding? fallback, int maxLength)
 /// <param name="Note">caption_encoding when no encoding fits, caption_length when it was cut; else null.</param>
 internal readonly record struct Caption(string? Text, string? Encoding, string? Note);
 
-/// <summary>What a sidecar says of its image: <c>a.txt</c> is a caption, <c>a.json</c> an object with <c>prompt</c>, <c>caption</c> or <c>text</c>, and <c>licence</c> or <c>license</c>.</summary>
+/// <summary>
+/// What a sidecar says of its image: <c>a.txt</c> is a caption, <c>a.json</c> an object with <c>prompt</c>, <c>caption</c> or <c>text</c>, and <c>licence</c>
+/// or <c>license</c>.
+/// </summary>
 /// <param name="Caption">The caption; without text when there is none.</param>
 /// <param name="Licence">The licence; null when nothing is said.</param>
 internal readonly record struct CaptionSidecar(Caption Caption, string? Licence)
@@ -116,10 +119,10 @@ internal readonly record struct CaptionSidecar(Caption Caption, string? Licence)
 
     /// <summary>Reads one; null when its bytes are not what its name says.</summary>
     /// <remarks>Of a text the whole is taken, its lines joined: a caption of several paragraphs would lose all but one otherwise, and what is too long is seen by the length rules.</remarks>
-    public static CaptionSidecar? Read(string name, byte[] bytes, CaptionDecoder captions) =>
+    public static CaptionSidecar? Read(string name, byte[] bytes, CaptionTextReader captions) =>
         FileNames.Kind(name) == FileKind.CaptionJson ? ReadJson(bytes, captions) : new CaptionSidecar(captions.Read(bytes), null);
 
-    private static CaptionSidecar? ReadJson(byte[] bytes, CaptionDecoder captions)
+    private static CaptionSidecar? ReadJson(byte[] bytes, CaptionTextReader captions)
     {
         if (captions.Decode(bytes, out var encoding) is not { } text)
             return null;

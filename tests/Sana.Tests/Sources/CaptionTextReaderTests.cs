@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Sana.Tests.Sources;
 
-public sealed class CaptionDecoderTests
+public sealed class CaptionTextReaderTests
 {
     [Theory]
     [InlineData("ein Café", "utf-8", null, "ein Café", null)]
@@ -28,7 +28,7 @@ public sealed class CaptionDecoderTests
             _ => CodePagesEncodingProvider.Instance.GetEncoding(encoding) ?? Encoding.GetEncoding(encoding),
         };
         byte[] bytes = [.. encoding == "utf-8" ? [] : writer.GetPreamble(), .. writer.GetBytes(text)];
-        var captions = new CaptionDecoder(new SourceOptions { FallbackEncoding = fallback }.Fallback(), 1000);
+        var captions = new CaptionTextReader(new SourceOptions { FallbackEncoding = fallback }.Fallback(), 1000);
 
         var caption = captions.Read(bytes);
 
@@ -48,12 +48,12 @@ public sealed class CaptionDecoderTests
     [InlineData(" \n ", null)]
     [InlineData("", null)]
     public void Text_is_folded_and_what_nobody_sees_is_taken_out(string text, string? expected) =>
-        Assert.Equal(new Caption(expected, null, null), new CaptionDecoder(null, 1000).Clean(text));
+        Assert.Equal(new Caption(expected, null, null), new CaptionTextReader(null, 1000).Clean(text));
 
     [Fact]
     public void A_caption_over_the_limit_is_cut_and_says_so()
     {
-        var captions = new CaptionDecoder(null, 10);
+        var captions = new CaptionTextReader(null, 10);
 
         Assert.Equal(Reasons.CaptionLength, captions.Clean(new string('x', 11)).Note);
         Assert.InRange(captions.Clean(new string('x', 50_000_000)).Text!.Length, 9, 10);
