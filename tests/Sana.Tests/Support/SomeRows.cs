@@ -3,8 +3,8 @@ using System.Security.Cryptography;
 using System.Text;
 using Sana.Curation;
 using Sana.Curation.Selection;
-using Sana.Storage.Blobs;
 using Sana.Curation.Shards;
+using Sana.Storage.Blobs;
 
 namespace Sana.Tests.Support;
 
