@@ -4,7 +4,6 @@ using System.Text;
 using DurableTask.Sqlite;
 using Sana.Acceptance.Support;
 using Sana.Curation;
-using Sana.Curation.Shards;
 using Sana.Tests.Ingest.Hostile;
 using Sana.Tests.Sources;
 using Sana.Tests.Support;

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Sana.Curation;
-using Sana.Curation.Shards;
 
 namespace Sana.Acceptance.Support;
 
