@@ -1,6 +1,8 @@
 namespace Sana.Curation;
 
-/// <summary>Why an item, a caption or a score is not in the shards: the closed set of codes that rows, reports, metrics and <c>sana retry --reason</c> use.</summary>
+/// <summary>
+/// Why an item, a caption or a score is not in the shards: the closed set of codes that rows, reports, metrics and <c>sana retry --reason</c> use.
+/// </summary>
 public static class Reasons
 {
 #pragma warning disable CS1591 // The name is the code, and the message beside it in each row says what was found.

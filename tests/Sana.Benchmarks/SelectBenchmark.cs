@@ -1,6 +1,8 @@
 using System.Globalization;
+using Sana.Curation;
 using Sana.Curation.Selection;
 using Sana.Curation.Shards;
+using Sana.Storage.Blobs;
 using Sana.Tests.Support;
 
 namespace Sana.Benchmarks;
@@ -29,13 +31,13 @@ internal static class SelectBenchmark
         using var folder = new TempFolder();
         var bytes = Enumerable.Range(0, Shards).Sum(shard => Write(folder.File($"{shard}.parquet"), shard));
         var (selector, reselection) = (new CaptionSelector(Settings.Selection), new Reselection(Settings));
-        var output = new Folder(folder);
+        var output = FileBlobs.Open(folder.Path);
         Memory.ResetPeak();
         var race = Race.Run(rounds,
         [
             () => Each((_, index) => Count(index, row => row).GetAwaiter().GetResult()),
             () => Each((_, index) => Count(index, selector.Choose).GetAwaiter().GetResult()),
-            () => Each((shard, index) => reselection.Run(shard, index, output, default).GetAwaiter().GetResult()),
+            () => Each((shard, index) => reselection.Run(shard, index, output, "", default).GetAwaiter().GetResult()),
         ]);
 
         Markdown.Text(string.Create(CultureInfo.InvariantCulture, $"{Shards * Passes * RowsPerShard:N0} rows, {bytes / 1e6 / Shards:0.0} MB of index a shard; one thread; peak memory {Memory.Peak / 1e6:0} MB."));
@@ -107,15 +109,6 @@ internal static class SelectBenchmark
             var bytes = new byte[count];
             random.NextBytes(bytes);
             return bytes;
-        }
-    }
-
-    private sealed class Folder(TempFolder folder) : IShardOutput
-    {
-        public async Task Write(string name, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken)
-        {
-            await using var stream = File.Create(folder.File(name));
-            await write(stream, cancellationToken);
         }
     }
 }

@@ -50,7 +50,7 @@ internal static class TokensBenchmark
 }
 
 /// <summary>
-/// The blocks of <see cref="GraphBuilder.Models.SanaTransformer"/> with softmax attention over all tokens in place of linear attention, with the heads of the
+/// The blocks of <see cref="GraphBuilder.Models.SanaTransformerGraph"/> with softmax attention over all tokens in place of linear attention, with the heads of the
 /// cross-attention (16 of 72), as is usual at this width.
 /// The caption is an input and there is no time embedding, because their cost does not grow with the tokens.
 /// </summary>

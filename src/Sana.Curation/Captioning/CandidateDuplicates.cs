@@ -1,14 +1,13 @@
 using Sana.Curation.Captioning.Checks;
-using Sana.Curation.Shards;
 
 namespace Sana.Curation.Captioning;
 
-/// <summary>Captions that several captioners gave alike: drawn among, they would weigh double.</summary>
+/// <summary>Finds equal captions of several captioners: if all stayed, that caption would be drawn more often.</summary>
 public static class CandidateDuplicates
 {
     /// <summary>
-    /// The candidates in their order; each usable one with the words of an earlier usable one gets the reason <c>candidate_duplicate</c>. Capitals,
-    /// punctuation and spaces do not count.
+    /// The candidates in their order; each usable one with the words of an earlier usable one gets the reason <c>candidate_duplicate</c>. Capitals, punctuation
+    /// and spaces do not count.
     /// </summary>
     public static IReadOnlyList<Candidate> Mark(IReadOnlyList<Candidate> candidates)
     {

@@ -3,10 +3,15 @@ namespace Sana.Curation.Captioning;
 /// <summary>A vision-language model that says what an image shows.</summary>
 public interface ICaptioner
 {
-    /// <summary>What it is; goes into rows, manifest and the key of the cache.</summary>
+    /// <summary>
+    /// What its captions depend on. It goes into rows, the manifest and the key of the cache, so nothing that only says how a run is operated is in it.
+    /// </summary>
     CaptionerCard Card { get; }
 
-    /// <summary>Asks for one caption. What goes wrong is a reason in the answer, never an exception; retries, rate limits, deadline and fallback are the captioner's own.</summary>
+    /// <summary>
+    /// Asks for one caption. What goes wrong is a reason in the answer, never an exception; retries, rate limits, deadline and fallback are the captioner's
+    /// own.
+    /// </summary>
     /// <param name="ask">The image and how to ask.</param>
     /// <param name="cancellationToken">Stops the run.</param>
     Task<CaptionAnswer> Ask(CaptionAsk ask, CancellationToken cancellationToken);
@@ -18,9 +23,8 @@ public interface ICaptioner
 /// <param name="Revision">Of the model; null when nobody said.</param>
 /// <param name="Licence">Of the model's captions; null when nobody said.</param>
 /// <param name="Prompt">The prompt's template.</param>
-/// <param name="Decoding">Canonical JSON of the decoding parameters.</param>
-/// <param name="Concurrency">Asks in flight at once, 1 or more.</param>
-public sealed record CaptionerCard(string Label, string Model, string? Revision, string? Licence, string Prompt, string Decoding, int Concurrency)
+/// <param name="Decoding">Canonical JSON of everything else that captions depend on: sampling, the image that is sent, the rules for usable captions.</param>
+public sealed record CaptionerCard(string Label, string Model, string? Revision, string? Licence, string Prompt, string Decoding)
 {
     /// <summary>First 16 hexadecimal digits of SHA-256 over prompt and decoding: what a cached caption depends on beside model and image.</summary>
     public string PromptId { get; } = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(Prompt + '\0' + Decoding)))[..16];

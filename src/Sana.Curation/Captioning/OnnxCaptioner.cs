@@ -1,19 +1,32 @@
 using System.Diagnostics;
 using System.IO.Hashing;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
+using Sana.Curation.Captioning.Config;
 using Sana.Curation.Ingest;
 using Sana.Curation.Shards;
 using Sana.Inference;
 using Sana.Inference.Captioning;
 using Sana.Inference.Imaging;
+using Sana.Inference.Runtime;
 
 namespace Sana.Curation.Captioning;
 
-/// <summary>A captioner that runs here, on ONNX Runtime. What is asked while a batch runs makes up the next one, so several images share each pass over the weights.</summary>
+/// <summary>
+/// A captioner that runs here, on ONNX Runtime. What is asked while a batch runs makes up the next one, so several images share each pass over the weights.
+/// </summary>
 public sealed class OnnxCaptioner : ICaptioner, IAsyncDisposable
 {
+    // Bounds the decoded images of a batch; one that takes more is a batch of its own.
+    private const long MostBatchBytes = 256L << 20;
+
+    // A question that is asked again would get the same answer: another draw, and words that were said once are less likely.
+    private const double RepairTemperature = 0.7;
+    private const double RepairTopP = 0.9;
+    private const double RepairRepetitionPenalty = 1.3;
+
     private readonly CaptionNetwork _network;
     private readonly OnnxCaptionerOptions _options;
     private readonly Channel<Question> _questions = Channel.CreateUnbounded<Question>(new UnboundedChannelOptions { SingleReader = true });
@@ -24,9 +37,9 @@ public sealed class OnnxCaptioner : ICaptioner, IAsyncDisposable
     {
         (_network, _options) = (network, options);
         var first = network.Resolve(options.Generation);
-        _ = network.Resolve(Mended(""));
+        _ = network.Resolve(RepairOptions(""));
         Card = new CaptionerCard(
-            CaptionLabel.Check(options.Label), network.Name, network.Fingerprint[..16], options.Licence, Prompt: "", Encoding.UTF8.GetString(CanonicalJson.Bytes(Decoding(first))), options.BatchSize);
+            CaptionLabel.Check(options.Label), network.Name, network.Fingerprint[..16], options.Licence, Prompt: "", Encoding.UTF8.GetString(CanonicalJson.Bytes(Decoding(first))));
         _worker = Task.Run(Work);
     }
 
@@ -58,17 +71,7 @@ public sealed class OnnxCaptioner : ICaptioner, IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(ask);
         var started = Stopwatch.GetTimestamp();
-        Question question;
-        try
-        {
-            var image = await Task.Run(() => ImageIngest.Decode(ask.Image.ToArray()), cancellationToken);
-            question = new Question(image, ask.Repair is null ? _options.Generation : Mended(ask.Repair), cancellationToken);
-        }
-        catch (CurationException error)
-        {
-            return new CaptionAnswer { Reason = Reasons.BadAnswer, Message = error.Message };
-        }
-
+        var question = new Question(ask, ask.Repair is null ? _options.Generation : RepairOptions(ask.Repair), cancellationToken);
         if (!_questions.Writer.TryWrite(question))
             return Unavailable("The captioner has been closed.");
         var answer = await question.Answer.Task.WaitAsync(cancellationToken);
@@ -87,12 +90,11 @@ public sealed class OnnxCaptioner : ICaptioner, IAsyncDisposable
         _stop.Dispose();
     }
 
-    // Asked again the network would say the same: another draw for each reason, and what it said once is less likely.
-    private GenerationOptions Mended(string reason) => _options.Generation with
+    private GenerationOptions RepairOptions(string reason) => _options.Generation with
     {
-        Temperature = _options.RepairTemperature,
-        TopP = _options.RepairTopP,
-        RepetitionPenalty = _options.RepairRepetitionPenalty,
+        Temperature = RepairTemperature,
+        TopP = RepairTopP,
+        RepetitionPenalty = RepairRepetitionPenalty,
         Seed = _options.Generation.Seed ^ XxHash3.HashToUInt64(Encoding.UTF8.GetBytes(reason)),
     };
 
@@ -101,10 +103,14 @@ public sealed class OnnxCaptioner : ICaptioner, IAsyncDisposable
         var batch = new List<Question>(_options.BatchSize);
         while (await _questions.Reader.WaitToReadAsync())
         {
-            while (batch.Count < _options.BatchSize && _questions.Reader.TryRead(out var question))
+            var bytes = 0L;
+            while (batch.Count < _options.BatchSize && _questions.Reader.TryPeek(out var question) && (batch.Count == 0 || bytes + question.DecodedBytes <= MostBatchBytes))
             {
-                if (!question.Cancellation.IsCancellationRequested)
-                    batch.Add(question);
+                _questions.Reader.TryRead(out _);
+                if (question.Cancellation.IsCancellationRequested)
+                    continue;
+                batch.Add(question);
+                bytes += question.DecodedBytes;
             }
 
             foreach (var alike in batch.GroupBy(question => question.Options))
@@ -120,9 +126,12 @@ public sealed class OnnxCaptioner : ICaptioner, IAsyncDisposable
         using var stopped = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, token);
         try
         {
-            var captions = _network.Generate(Array.ConvertAll(questions, question => question.Image), questions[0].Options, stopped.Token);
-            for (var i = 0; i < questions.Length; i++)
-                questions[i].Answer.TrySetResult(Of(captions[i]));
+            var decoded = questions.AsParallel().AsOrdered().Select(question => (question, Image: Decode(question))).Where(one => one.Image is not null).ToArray();
+            if (decoded.Length == 0)
+                return;
+            var captions = _network.Generate(Array.ConvertAll(decoded, one => one.Image!), questions[0].Options, stopped.Token);
+            for (var i = 0; i < decoded.Length; i++)
+                decoded[i].question.Answer.TrySetResult(ToAnswer(captions[i]));
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
@@ -144,28 +153,101 @@ public sealed class OnnxCaptioner : ICaptioner, IAsyncDisposable
         }
     }
 
+    // An image that cannot be decoded is answered here.
+    private static RgbImage? Decode(Question question)
+    {
+        try
+        {
+            return ImageIngest.Decode(question.Ask.Image.ToArray());
+        }
+        catch (CurationException error)
+        {
+            question.Answer.TrySetResult(new CaptionAnswer { Reason = Reasons.BadAnswer, Message = error.Message });
+            return null;
+        }
+    }
+
     private static void Settle(Question[] questions, Action<TaskCompletionSource<CaptionAnswer>> settle) => Array.ForEach(questions, question => settle(question.Answer));
 
-    private static CaptionAnswer Of(GeneratedCaption caption) => caption.Failure is { } failure
+    private static CaptionAnswer ToAnswer(GeneratedCaption caption) => caption.Failure is { } failure
         ? new CaptionAnswer { Reason = Reasons.BadAnswer, Message = failure, OutputTokens = caption.Tokens, Attempts = 1 }
         : new CaptionAnswer { Text = caption.Text, FinishReason = caption.FinishReason, OutputTokens = caption.Tokens, Attempts = 1 };
 
     private static CaptionAnswer Unavailable(string message) => new() { Reason = Reasons.CaptionerUnavailable, Message = message };
 
-    private JsonObject Decoding(GenerationOptions first) => new()
+    private JsonObject Decoding(GenerationOptions first)
     {
-        ["max_tokens"] = first.MaxTokens,
-        ["temperature"] = first.Temperature,
-        ["top_p"] = first.TopP,
-        ["repetition_penalty"] = first.RepetitionPenalty,
-        ["seed"] = first.Seed,
-        ["repair_temperature"] = _options.RepairTemperature,
-        ["repair_top_p"] = _options.RepairTopP,
-        ["repair_repetition_penalty"] = _options.RepairRepetitionPenalty,
-    };
+        var decoding = new JsonObject
+        {
+            ["max_tokens"] = first.MaxTokens,
+            ["temperature"] = first.Temperature,
+            ["top_p"] = first.TopP,
+            ["repetition_penalty"] = first.RepetitionPenalty,
+            ["seed"] = first.Seed,
+            ["repair_temperature"] = RepairTemperature,
+            ["repair_top_p"] = RepairTopP,
+            ["repair_repetition_penalty"] = RepairRepetitionPenalty,
+        };
+        // Captions of the default rules keep the identity that they had before rules were part of it.
+        if (_options.Rules != new CaptionRules())
+            decoding["rules"] = JsonSerializer.SerializeToNode(_options.Rules, ConfigJson.Settings.CaptionRules);
+        return decoding;
+    }
 
-    private sealed record Question(RgbImage Image, GenerationOptions Options, CancellationToken Cancellation)
+    private sealed record Question(CaptionAsk Ask, GenerationOptions Options, CancellationToken Cancellation)
     {
+        public long DecodedBytes => 3L * Ask.Width * Ask.Height;
+
         public TaskCompletionSource<CaptionAnswer> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
+}
+
+/// <summary>How a captioner runs here.</summary>
+public sealed record OnnxCaptionerOptions
+{
+    /// <summary>What a configuration asks for.</summary>
+    /// <param name="config">Of the kind <c>onnx</c>; its decoding holds where it says more than the checkpoint.</param>
+    /// <param name="device">Where the networks run.</param>
+    public static OnnxCaptionerOptions FromConfig(CaptionerConfig config, Device device)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        return new OnnxCaptionerOptions
+        {
+            Label = config.Label,
+            Licence = config.Licence,
+            Rules = config.Rules,
+            Device = device,
+            BatchSize = config.Concurrency,
+            Generation = new GenerationOptions
+            {
+                // What endpoints are given by default says nothing of a network's own limit.
+                MaxTokens = config.Decoding.MaxTokens == new Decoding().MaxTokens ? null : config.Decoding.MaxTokens,
+                Temperature = config.Decoding.Temperature,
+                TopP = config.Decoding.TopP ?? 1,
+                RepetitionPenalty = config.Decoding.RepetitionPenalty ?? 1,
+                Seed = (ulong)(config.Decoding.Seed ?? 0),
+            },
+        };
+    }
+
+    /// <value>Its id in shards and sidecars: ASCII letters, digits, hyphens and underscores, no dots, 1…64.</value>
+    public required string Label { get; init; }
+
+    /// <value>Of the model's captions; null when nobody said.</value>
+    public string? Licence { get; init; }
+
+    /// <value>The rules by which its captions are checked: part of its identity, since they decide what is usable and what is asked again.</value>
+    public CaptionRules Rules { get; init; } = new();
+
+    /// <value>Where the networks run. Default the processor.</value>
+    public Device Device { get; init; } = Device.Cpu;
+
+    /// <value>Threads of one product, 0…1024; 0 takes every core. Default 0.</value>
+    public int Threads { get; init; }
+
+    /// <value>Images that are captioned together, and asks in flight at once, 1…256. Default 16.</value>
+    public int BatchSize { get; init; } = 16;
+
+    /// <value>How tokens are chosen at first. Default: the likeliest each time, as many as the checkpoint says.</value>
+    public GenerationOptions Generation { get; init; } = new();
 }

@@ -1,12 +1,11 @@
 using System.Buffers.Binary;
-using System.Globalization;
+using static System.FormattableString;
 
 namespace Sana.Curation.Ingest;
 
 /// <summary>
 /// Finds what a dataset has twice, row after row; the order of the rows decides which one counts as the first. Takes some 60 bytes of memory a row, and the
-/// key's bytes where a key is not the beginning
-/// of its hash. Not for several threads at once.
+/// key's bytes where a key is not the beginning of its hash. Not for several threads at once.
 /// </summary>
 public sealed class Duplicates
 {
@@ -74,8 +73,6 @@ public sealed class Duplicates
     }
 
     private static string Seen(int times) => Invariant($"The image was seen {times} times so far, more than a picture of something would be.");
-
-    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }
 
 /// <summary>What a row is like.</summary>
@@ -83,3 +80,28 @@ public sealed class Duplicates
 /// <param name="Of">Key of the first row of these.</param>
 /// <param name="Message">One sentence.</param>
 public sealed record DuplicateVerdict(string Reason, string Of, string Message);
+
+/// <summary>What counts as having been seen before.</summary>
+public sealed record DuplicateOptions
+{
+    /// <value>
+    /// Bits in which perceptual hashes of similar images may differ, 0…11; null finds equal bytes only. Default 3: what is saved again or scaled stays within,
+    /// and from 4 on a search takes ten times as long.
+    /// </value>
+    public int? MaxDistance { get; init; } = 3;
+
+    /// <value>
+    /// An image that comes more often than this, equal or similar, is no picture of anything but a placeholder; 1 or more, null never suspects. Default 100.
+    /// </value>
+    public int? PlaceholderAfter { get; init; } = 100;
+
+    /// <summary>Checks every value.</summary>
+    /// <exception cref="CurationException">One is out of range.</exception>
+    public void Check()
+    {
+        if (MaxDistance is < 0 or > 11)
+            throw new CurationException($"{nameof(MaxDistance)} {MaxDistance} is outside 0…11; use 3, or leave it out for equal bytes only.");
+        if (PlaceholderAfter < 1)
+            throw new CurationException($"{nameof(PlaceholderAfter)} {PlaceholderAfter} is below 1; use 100, or leave it out.");
+    }
+}

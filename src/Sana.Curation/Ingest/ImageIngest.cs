@@ -1,14 +1,13 @@
-using System.Globalization;
 using System.Security.Cryptography;
 using NetVips;
 using Sana.Inference.Imaging;
+using static System.FormattableString;
 
 namespace Sana.Curation.Ingest;
 
 /// <summary>
-/// The one place where bytes of strangers are decoded: first bytes, header limits, bounded decode, normal form. Only its normalised files travel on, to
-/// captioners, scorers and shards. Any number of
-/// threads may call it at once.
+/// The only place where untrusted files are decoded: file type, header limits, bounded decode, normal form. Only its normalised files go on to captioners,
+/// scorers and shards. Any number of threads may call it at once.
 /// </summary>
 public sealed class ImageIngest
 {
@@ -62,7 +61,7 @@ public sealed class ImageIngest
             return Rejected(found, Reasons.EmptyFile, "The file has no bytes.");
         if (bytes.Length > _options.MaxBytes)
             return Rejected(found, Reasons.TooManyBytes, Invariant($"The file has {bytes.Length} bytes; the limit is {_options.MaxBytes}."));
-        var kind = FileKind.Of(bytes, name);
+        var kind = FileSignature.Read(bytes, name);
         if (kind.Format is null)
         {
             return kind.IsImage
@@ -71,7 +70,7 @@ public sealed class ImageIngest
         }
 
         found = found with { Format = kind.Format };
-        var shell = FileShell.Of(kind.Format, bytes);
+        var shell = FileStructure.Read(kind.Format, bytes);
         if (TooManyPixels(shell.Width, shell.Height) is { } tooMany)
             return Rejected(found, Reasons.TooManyPixels, tooMany);
         found = found with { Frames = shell.Frames };
@@ -110,7 +109,7 @@ public sealed class ImageIngest
         }
     }
 
-    private IngestedImage Opened(IngestedImage found, Image image, FileShell shell, string name, CancellationToken cancellationToken)
+    private IngestedImage Opened(IngestedImage found, Image image, FileStructure shell, string name, CancellationToken cancellationToken)
     {
         found = found with { OriginalWidth = image.Width, OriginalHeight = image.Height };
         var (size, memory) = (Invariant($"{image.Width}×{image.Height}"), LoadedHeader.Memory(image, found.Format!));
@@ -126,20 +125,20 @@ public sealed class ImageIngest
             return Rejected(found, Reasons.UnsupportedFormat, Invariant($"The {found.Format} has {found.Frames} frames or pages; single images are wanted."));
 
         using var claim = MemoryGate.Process.Enter(memory, _options.MaxMemory, cancellationToken);
-        using var kill = new KillSwitch(_options.Deadline, cancellationToken);
+        using var stop = new DecodeStop(_options.Deadline, cancellationToken);
         try
         {
-            return Decoded(found, image, shell, name, kill);
+            return Decoded(found, image, shell, name, stop);
         }
         catch (VipsException)
         {
             cancellationToken.ThrowIfCancellationRequested();
             var late = Invariant($"The image of {size} pixels was not through after {_options.Deadline.TotalSeconds} s.");
-            return kill.IsThrown ? Rejected(found, Reasons.DecodeTimeout, late) : Undecodable(found);
+            return stop.IsStopped ? Rejected(found, Reasons.DecodeTimeout, late) : Undecodable(found);
         }
     }
 
-    private IngestedImage Decoded(IngestedImage found, Image image, FileShell shell, string name, KillSwitch kill)
+    private IngestedImage Decoded(IngestedImage found, Image image, FileStructure shell, string name, DecodeStop stop)
     {
         var notes = new List<string>();
         if (IsMisnamed(name, found.Format!))
@@ -152,10 +151,10 @@ public sealed class ImageIngest
             notes.Add(IngestNotes.ExifOrientationApplied);
         if (shell.HasProfile && !image.Contains("icc-profile-data"))
             notes.Add(IngestNotes.IccIgnored);
-        using var pipeline = new Normalised(image, _background, notes);
+        using var pipeline = new SrgbPipeline(image, _background, notes);
         if (pipeline.Last is null)
             return Rejected(found, Reasons.UnsupportedFormat, Invariant($"The {found.Format} has {image.Bands} bands of {image.Format}: no colours."));
-        using var pixels = kill.Watch(pipeline.Last, NativePixels.Of);
+        using var pixels = stop.Watch(pipeline.Last, NativePixels.Decode);
         var orientation = Orientation(image);
         pipeline.Dispose();
         image.Dispose(); // the decoder and what it holds: the rest needs the pixels alone
@@ -165,8 +164,8 @@ public sealed class ImageIngest
         {
             Width = upright.Width,
             Height = upright.Height,
-            Phash = PerceptualHash.Of(pixels.Bytes, pixels.Width, pixels.Height, orientation),
-            File = kill.Watch(upright, Encode),
+            Phash = PerceptualHash.Compute(pixels.Bytes, pixels.Width, pixels.Height, orientation),
+            File = stop.Watch(upright, Encode),
             Notes = notes,
         };
     }
@@ -193,6 +192,4 @@ public sealed class ImageIngest
     }
 
     private static IngestedImage Rejected(IngestedImage found, string reason, string message) => found with { Reason = reason, Message = message };
-
-    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

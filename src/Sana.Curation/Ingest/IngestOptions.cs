@@ -21,9 +21,8 @@ public sealed record IngestOptions
     public int MaxFrames { get; init; } = 10_000;
 
     /// <value>
-    /// Bytes that decoding may hold at once over all images of the process, 16 MiB…64 GiB, as estimated from each header. Default 640 MiB: 100 megapixels of
-    /// a photo, 58 of a WebP, which is
-    /// decoded as a whole. An image that needs more by itself is refused; one that needs more than is left waits its turn.
+    /// Bytes that decoding may hold at once over all images of the process, 16 MiB…64 GiB, as estimated from each header. Default 640 MiB: 100 megapixels of a
+    /// photo, 58 of a WebP, which is decoded as a whole. An image that needs more by itself is refused; one that needs more than is left waits its turn.
     /// </value>
     public long MaxMemory { get; init; } = 640L << 20;
 

@@ -4,8 +4,7 @@ namespace Sana.Curation.Ingest;
 
 /// <summary>
 /// The 64-bit DCT hash of Zauner (Implementation and Benchmarking of Perceptual Image Hash Functions, 2010) in the form that the field compares with: 32×32
-/// luma, its 8×8 lowest frequencies, a bit
-/// each for those above their median, first row first, highest bit first.
+/// luma, its 8×8 lowest frequencies, a bit each for those above their median, first row first, highest bit first.
 /// </summary>
 internal static class PerceptualHash
 {
@@ -25,7 +24,7 @@ internal static class PerceptualHash
     /// <param name="width">Pixels in a row.</param>
     /// <param name="height">Rows.</param>
     /// <param name="orientation">How they are stored, 1…8 as EXIF has it.</param>
-    public static ulong Of(ReadOnlySpan<byte> pixels, int width, int height, int orientation)
+    public static ulong Compute(ReadOnlySpan<byte> pixels, int width, int height, int orientation)
     {
         Span<double> rows = stackalloc double[Side * Low]; // [u, y]
         for (var y = 0; y < Side; y++)

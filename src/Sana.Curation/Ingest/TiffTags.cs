@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Text.Unicode;
+using NetVips;
 
 namespace Sana.Curation.Ingest;
 
@@ -63,7 +65,7 @@ internal readonly ref struct TiffTags
     }
 
     /// <summary>Reads the directory that the header names.</summary>
-    public static TiffTags Of(ReadOnlySpan<byte> bytes)
+    public static TiffTags Read(ReadOnlySpan<byte> bytes)
     {
         if (bytes.Length < 8)
             return new(bytes, [], false, isEarly: true);
@@ -135,4 +137,18 @@ internal readonly ref struct TiffTags
 
         public long At(int index, TiffTags tags) => ofOne == 2 ? tags.Read16(_values[(2 * index)..]) : tags.Read32(_values[(4 * index)..]);
     }
+}
+
+/// <summary>Whether EXIF and XMP blocks are intact. Their content is not kept.</summary>
+internal static class Metadata
+{
+    /// <summary>Whether a block of either kind is there and broken.</summary>
+    public static bool IsBroken(Image image) =>
+        (image.Contains("exif-data") && image.Get("exif-data") is byte[] exif && IsBrokenExif(exif))
+        || (image.Contains("xmp-data") && image.Get("xmp-data") is byte[] xmp && !IsXmp(xmp));
+
+    private static bool IsBrokenExif(ReadOnlySpan<byte> exif) => TiffTags.Read(exif.StartsWith("Exif\0\0"u8) ? exif[6..] : exif).IsBroken;
+
+    // A packet may come in UTF-16 by its own standard, and nobody writes it so.
+    private static bool IsXmp(ReadOnlySpan<byte> xmp) => Utf8.IsValid(xmp) && xmp.TrimEnd("\0 \r\n\t"u8).EndsWith(">"u8);
 }

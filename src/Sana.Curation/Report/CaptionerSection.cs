@@ -1,5 +1,6 @@
 using System.Globalization;
 using Sana.Curation.Captioning;
+using static System.FormattableString;
 
 namespace Sana.Curation.Report;
 
@@ -10,7 +11,7 @@ internal static class CaptionerSection
         ? Html.Of($"""<section id="captioners"><h2>Captioners</h2><p class="empty">No image has a caption.</p></section>""")
         : Html.Of($"""<section id="captioners"><h2>Captioners</h2>{Html.Join(view.Captioners.Select(tally => Captioner(view, tally)))}</section>""");
 
-    private static Html Captioner(ReportView view, CaptionerTally tally)
+    private static Html Captioner(ReportView view, CaptionerTotals tally)
     {
         var card = view.Run.Captioners.FirstOrDefault(card => card.Label == tally.Label);
         var scores = tally.Scores;
@@ -19,12 +20,12 @@ internal static class CaptionerSection
             <div class="figures">
             <h3><bdi>{(tally.IsOriginal ? "original" : tally.Label)}</bdi> <small>{(tally.IsOriginal ? "the caption that came with the image" : card is null ? Model(tally.Model, null, tally.Licence) : Model(card))}</small></h3>
             <dl class="grid">
-            {Figure("Usable", Words.Share(tally.Usable, tally.Asked), $"{Words.Number(tally.Usable)} of {Words.Number(tally.Asked)}")}
-            {Figure("Chosen", Words.Share(tally.Chosen, view.Totals.Succeeded), Words.Number(tally.Chosen))}
-            {Figure("Mean score", scores.Mean is { } mean ? Say($"{mean:0.00}") : "–", scores.Count > 0 ? Say($"{scores.Least:0.#} to {scores.Most:0.#}") : "not scored")}
-            {Figure("Mean words", tally.Usable > 0 ? Say($"{(double)tally.Words / tally.Usable:0.0}") : "–", $"{Words.Share(tally.Cut, tally.Usable)} cut by CLIP")}
-            {Figure("Tokens", Words.Tokens(tally.OutputTokens), $"of {Words.Tokens(tally.InputTokens)} asked with", tally.IsOriginal)}
-            {Figure("Cost", $"{Words.Money(tally.Cost)} {view.Run.Currency}", $"{Words.Number(tally.Attempts)} requests", tally.IsOriginal)}
+            {Figure("Usable", Display.Share(tally.Usable, tally.Asked), $"{Display.Number(tally.Usable)} of {Display.Number(tally.Asked)}")}
+            {Figure("Chosen", Display.Share(tally.Chosen, view.Totals.Succeeded), Display.Number(tally.Chosen))}
+            {Figure("Mean score", scores.Mean is { } mean ? Invariant($"{mean:0.00}") : "–", scores.Count > 0 ? Invariant($"{scores.Least:0.#} to {scores.Most:0.#}") : "not scored")}
+            {Figure("Mean words", tally.Usable > 0 ? Invariant($"{(double)tally.Words / tally.Usable:0.0}") : "–", $"{Display.Share(tally.Cut, tally.Usable)} cut by CLIP")}
+            {Figure("Tokens", Display.Tokens(tally.OutputTokens), $"of {Display.Tokens(tally.InputTokens)} asked with", tally.IsOriginal)}
+            {Figure("Cost", $"{Display.Money(tally.Cost)} {view.Run.Currency}", $"{Display.Number(tally.Attempts)} requests", tally.IsOriginal)}
             </dl>
             </div>
             {(scores.Count > 0 ? Histogram.Draw(scores, view.Scale, view.Threshold, tally.Label) : Html.Empty)}
@@ -49,6 +50,47 @@ internal static class CaptionerSection
     private static Html Prompt(CaptionerCard? card) => card is null
         ? Html.Empty
         : Html.Of($"""<details class="wide"><summary>Prompt and decoding</summary><pre>{PlainText.Cut(card.Prompt, 4_000)}</pre><pre>{PlainText.Cut(card.Decoding, 1_000)}</pre></details>""");
+}
 
-    private static string Say(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+/// <summary>Money and tokens by captioner; what the clock said, where the caller gave it.</summary>
+internal static class CostSection
+{
+    public static Html Draw(ReportView view) => Html.Of($"""
+        <div class="pair" id="cost">
+        <section><h2>Cost</h2>{Costs(view)}</section>
+        <section><h2>Throughput</h2>{(view.Timings is { } timings ? Times(timings) : Html.Of($"""<p class="empty">Not recorded.</p>"""))}</section>
+        </div>
+
+        """);
+
+    private static Html Costs(ReportView view)
+    {
+        var captioners = view.Captioners.Where(tally => !tally.IsOriginal).ToList();
+        if (captioners.Count == 0)
+            return Html.Of($"""<p class="empty">No captioner was asked.</p>""");
+        var rows = captioners.Select(tally => Html.Of($"""
+            <tr><td><bdi>{tally.Label}</bdi></td><td class="num roomy">{Display.Number(tally.Attempts)}</td><td class="num">{Display.Tokens(tally.InputTokens)}</td><td class="num">{Display.Tokens(tally.OutputTokens)}</td><td class="num">{Display.Money(tally.Cost)}</td></tr>
+            """));
+        return Html.Of($"""
+            <div class="scroll"><table><thead><tr><th>Captioner</th><th class="num roomy">Requests</th><th class="num">Tokens in</th><th class="num">Tokens out</th><th class="num">{view.Run.Currency}</th></tr></thead>
+            <tbody>{Html.Join(rows)}</tbody>
+            <tfoot><tr><td>Together</td><td class="num roomy">{Display.Number(captioners.Sum(tally => tally.Attempts))}</td><td class="num">{Display.Tokens(captioners.Sum(tally => tally.InputTokens))}</td><td class="num">{Display.Tokens(captioners.Sum(tally => tally.OutputTokens))}</td><td class="num">{Display.Money(view.Totals.Cost)}</td></tr></tfoot></table></div>
+            """);
+    }
+
+    private static Html Times(ReportTimings timings)
+    {
+        var longest = timings.Stages.Count == 0 ? TimeSpan.Zero : timings.Stages.Max(stage => stage.Busy);
+        var rows = timings.Stages.Select(stage => Html.Of($"""
+            <tr><td>{stage.Name}</td><td class="meter roomy"><meter min="0" max="{Math.Max(0.001, longest.TotalSeconds):0.###}" value="{stage.Busy.TotalSeconds:0.###}"></meter></td><td class="num">{Display.Time(stage.Busy)}</td><td class="num">{Display.Number(stage.Items)}</td><td class="num">{Display.Rate(stage.Items, stage.Busy)}/s</td></tr>
+            """));
+        return Html.Of($"""
+            <dl class="grid three">
+            <div><dt>Elapsed</dt><dd>{Display.Time(timings.Elapsed)}</dd><dd class="dim">{(timings.Finished is { } end ? end.UtcDateTime.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture) + " UTC" : "")}</dd></div>
+            <div><dt>Images</dt><dd>{Display.Rate(timings.Images, timings.Elapsed)}/s</dd><dd class="dim">{Display.Number(timings.Images)} in this run</dd></div>
+            <div><dt>Captions</dt><dd>{Display.Rate(timings.Captions, timings.Elapsed)}/s</dd><dd class="dim">{Display.Number(timings.Captions)} in this run</dd></div>
+            </dl>
+            {(timings.Stages.Count == 0 ? Html.Empty : Html.Of($"""<div class="scroll"><table><thead><tr><th>Stage</th><th class="roomy"></th><th class="num">Busy</th><th class="num">Items</th><th class="num">Rate</th></tr></thead><tbody>{Html.Join(rows)}</tbody></table></div>"""))}
+            """);
+    }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace Sana.Curation.Report;
@@ -42,8 +43,69 @@ internal sealed class GallerySection(ReportView view, Pictures pictures, PageWri
         if (offered == 0)
             return "No image has a caption.";
         if (shown == offered)
-            return shown == 1 ? "The one image that has captions." : $"All {Words.Number(shown)} images that have captions.";
-        var why = shown < Math.Min(offered, view.Options.Images) ? $" More do not fit into a page of {Words.Bytes(view.Options.MaxBytes)}." : "";
-        return $"{Words.Number(shown)} of {Words.Number(offered)} images that have captions, spread over the whole dataset.{why}";
+            return shown == 1 ? "The one image that has captions." : $"All {Display.Number(shown)} images that have captions.";
+        var why = shown < Math.Min(offered, view.Options.Images) ? $" More do not fit into a page of {Display.Bytes(view.Options.MaxBytes)}." : "";
+        return $"{Display.Number(shown)} of {Display.Number(offered)} images that have captions, spread over the whole dataset.{why}";
     }
+}
+
+/// <summary>One image of the gallery.</summary>
+internal static class ImageCard
+{
+    /// <summary>Letters that are shown at once; longer texts unfold.</summary>
+    private const int FoldFrom = 420;
+
+    public static Html Draw(IndexRow row, ReportView view, Html picture)
+    {
+        var disagreement = ChoiceText.Disagreement(row);
+        var hasUnusable = row.Candidates.Any(candidate => candidate.Reason is not null);
+        var score = row.CaptionScore is { } value && double.IsFinite(value) ? value.ToString("0.####", CultureInfo.InvariantCulture) : "";
+        return Html.Of($"""
+            <article class="card" data-by="{row.CaptionLabel}" data-score="{score}" data-disagree="{(disagreement is null ? "" : "1")}" data-unusable="{(hasUnusable ? "1" : "")}">
+            <div class="image">{picture}
+            <p class="name"><bdi>{Display.FileName(row)}</bdi></p>
+            <p class="dim"><span>{Display.Pixels(row.Width, row.Height)}</span> <span>shard {row.Shard}</span></p>
+            {(row.Status == "success" ? Html.Empty : Html.Of($"""<p><span class="pill {RunSection.Tone(row.Status)}">{row.Status}: <code>{row.Reason}</code></span></p>"""))}
+            </div>
+            <div class="told">
+            <p class="why">{ChoiceText.Chosen(row, view.Run.Selection)}{Missing(row)}</p>
+            {(disagreement is null ? Html.Empty : Html.Of($"""<p class="flag"><span class="pill warn">scores disagree</span> <span>{disagreement}</span></p>"""))}
+            <div class="captions">{Html.Join(row.Candidates.Select(candidate => Caption(candidate, candidate.Label == row.CaptionLabel && row.CaptionLabel is not null, view)))}</div>
+            </div>
+            </article>
+
+            """);
+    }
+
+    private static Html Caption(Candidate candidate, bool isChosen, ReportView view) => Html.Of($"""
+        <div class="caption{(isChosen ? " chosen" : "")}{(candidate.Reason is null ? "" : " refused")}">
+        <h4><bdi>{(candidate.Label == Candidate.OriginalLabel ? "original" : candidate.Label)}</bdi>{(isChosen ? Html.Of($"""<span class="pill accent">chosen</span>""") : Html.Empty)}</h4>
+        {(candidate.Reason is null ? Scores(candidate, view) : Html.Of($"""<p class="scores"><span class="pill bad"><code>{candidate.Reason}</code></span></p>"""))}
+        {Text(candidate.Reason is null ? candidate.Text : candidate.TextRaw ?? candidate.Text)}
+        {(candidate.Message is { Length: > 0 } message ? Html.Of($"""<p class="dim message" dir="auto">{message}</p>""") : Html.Empty)}
+        {(candidate.Flags.Count == 0 ? Html.Empty : Html.Of($"""<p class="flags">{Html.Join(candidate.Flags.Select(flag => Html.Of($"""<code>{flag}</code> """)))}</p>"""))}
+        </div>
+        """);
+
+    private static Html Scores(Candidate candidate, ReportView view)
+    {
+        var scale = view.Scale;
+        var score = candidate.Score is { } value && double.IsFinite(value) ? value : (double?)null;
+        var whole = candidate.WindowScore is { } window && double.IsFinite(window) && window != score ? Html.Of($"""<p class="dim measures">whole text {window:0.00}</p>""") : Html.Empty;
+        var tokens = candidate.ClipTokens is { } count ? Html.Of($"<span>{count:N0} tokens{(candidate.ClipTruncated == true ? Html.Of($""", <em class="cut" title="CLIP saw the beginning only">cut</em>""") : Html.Empty)}</span>") : Html.Empty;
+        return Html.Of($"""
+            <p class="scores"><b>{(score is { } known ? known.ToString("0.00", CultureInfo.InvariantCulture) : "no score")}</b>{(candidate.Prob is { } prob && double.IsFinite(prob) ? Html.Of($""" <span>p {ChoiceText.Probability(prob)}</span>""") : Html.Empty)}</p>
+            <meter min="{scale.From:0.##}" max="{scale.To:0.##}" value="{score ?? scale.From:0.##}" aria-label="score"></meter>
+            <p class="dim measures">{tokens}<span>{candidate.Words:N0} {(candidate.Words == 1 ? "word" : "words")}</span></p>{whole}
+            """);
+    }
+
+    private static Html Text(string? text) => text is null
+        ? Html.Of($"""<p class="text dim">no text</p>""")
+        : text.Length <= FoldFrom
+            ? Html.Of($"""<p class="text" dir="auto">{text}</p>""")
+            : Html.Of($"""<details class="text"><summary dir="auto"><span>{text}</span></summary></details>""");
+
+    private static string Missing(IndexRow row) =>
+        row.CandidatesExpected > row.CandidatesPresent ? string.Create(CultureInfo.InvariantCulture, $" {row.CandidatesExpected} captions were expected, {row.CandidatesPresent} could be chosen.") : "";
 }

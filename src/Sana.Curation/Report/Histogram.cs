@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Sana.Curation.Report;
 
 /// <summary>
-/// A histogram of scores as inline SVG: bars below the threshold are dim, the threshold is a dashed line, the mean a triangle under the axis.
-/// Places on the x-axis are percents and heights are pixels, so the drawing is as wide as its place and its letters keep their size on a phone.
+/// A histogram of scores as inline SVG: bars below the threshold are dim, the threshold is a dashed line, the mean a triangle under the axis. Places on the
+/// x-axis are percents and heights are pixels, so the drawing is as wide as its place and its letters keep their size on a phone.
 /// </summary>
 internal static class Histogram
 {
@@ -68,4 +68,70 @@ internal static class Histogram
         >= 10_000 => string.Create(CultureInfo.InvariantCulture, $"{count / 1_000.0:0.#}k"),
         _ => count.ToString("N0", CultureInfo.InvariantCulture),
     };
+}
+
+/// <summary>The one x-axis of all histograms of a page: its ends, the width of a bin and of the steps between labels, all in points.</summary>
+internal readonly record struct ScoreScale(double From, double To, double Bin, double Step)
+{
+    private const int MostBins = 60;
+
+    public int Bins => (int)Math.Round((To - From) / Bin);
+
+    /// <summary>Fits every score and the threshold.</summary>
+    public static ScoreScale Fit(IEnumerable<ScoreBins> scores, double? threshold)
+    {
+        var (least, most) = (double.PositiveInfinity, double.NegativeInfinity);
+        foreach (var bins in scores.Where(bins => bins.Count > 0))
+            (least, most) = (Math.Min(least, bins.Least!.Value), Math.Max(most, bins.Most!.Value));
+        if (threshold is { } line && double.IsFinite(line))
+            (least, most) = (Math.Min(least, line), Math.Max(most, line));
+        if (least > most)
+            (least, most) = (0, 40);
+
+        var step = new[] { 1d, 2, 5, 10, 20, 50 }.First(size => (most - least) / size <= 10 || size == 50);
+        var from = Math.Floor(least / step) * step;
+        var to = Math.Max(from + step, Math.Ceiling(most / step) * step);
+        var bin = new[] { 0.25, 0.5, 1, 2, 5 }.First(width => (to - from) / width <= MostBins || width == 5);
+        return new ScoreScale(from, to, bin, step);
+    }
+}
+
+/// <summary>Scores, 100 × cosine, counted in quarters of a point: fine enough to be drawn on any scale that turns out to fit all captioners.</summary>
+internal sealed class ScoreBins
+{
+    /// <summary>Bins in a point.</summary>
+    public const int PerPoint = 4;
+
+    private const int Half = 100 * PerPoint;
+    private readonly long[] _counts = new long[2 * Half];
+    private decimal _sum;
+
+    public long Count { get; private set; }
+
+    public double? Mean => Count == 0 ? null : (double)(_sum / Count);
+
+    /// <summary>Lower end of the lowest bin with a score.</summary>
+    public double? Least => Count == 0 ? null : (Array.FindIndex(_counts, count => count > 0) - Half) / (double)PerPoint;
+
+    /// <summary>Upper end of the highest one.</summary>
+    public double? Most => Count == 0 ? null : (Array.FindLastIndex(_counts, count => count > 0) + 1 - Half) / (double)PerPoint;
+
+    /// <summary>Counts a score of −100…100; what is missing or no number is none.</summary>
+    public void Add(double? score)
+    {
+        if (score is not { } value || !double.IsFinite(value) || value is < -100 or > 100)
+            return;
+        Count++;
+        _sum += (decimal)value;
+        _counts[Math.Min((int)Math.Floor(value * PerPoint) + Half, _counts.Length - 1)]++;
+    }
+
+    /// <summary>Scores from <paramref name="from"/> up to but not with <paramref name="to"/>; both whole quarters.</summary>
+    public long Between(double from, double to)
+    {
+        var sum = 0L;
+        for (var bin = Math.Max(0, (int)(from * PerPoint) + Half); bin < Math.Min(_counts.Length, (int)(to * PerPoint) + Half); bin++)
+            sum += _counts[bin];
+        return sum;
+    }
 }

@@ -1,5 +1,4 @@
 using System.Text;
-using Sana.Curation.Shards;
 
 namespace Sana.Curation.Report;
 
@@ -26,7 +25,7 @@ internal sealed class RemovedSection(ReportView view, Pictures pictures, PageWri
 
             await page.Write(Html.Of($"""
                 <div class="removed" id="{RunSection.Anchor(kind)}">
-                <h3><span class="pill {RunSection.Tone(kind.Status)}">{kind.Status}</span> <code>{kind.Reason}</code> <small>{Words.Number(sample.Offered)} {(sample.Offered == 1 ? "image" : "images")}{(tiles.Count < sample.Offered ? $", {tiles.Count} shown" : "")}</small></h3>
+                <h3><span class="pill {RunSection.Tone(kind.Status)}">{kind.Status}</span> <code>{kind.Reason}</code> <small>{Display.Number(sample.Offered)} {(sample.Offered == 1 ? "image" : "images")}{(tiles.Count < sample.Offered ? $", {tiles.Count} shown" : "")}</small></h3>
                 <div class="tilegrid{(kind.Status == "duplicate" ? " two" : "")}">
                 """), cancellationToken);
             foreach (var (_, _, tile) in tiles.OrderBy(tile => tile.Shard).ThenBy(tile => tile.Row))
@@ -43,7 +42,7 @@ internal sealed class RemovedSection(ReportView view, Pictures pictures, PageWri
         if (row.DuplicateOf is not { } key)
         {
             return Html.Of($"""
-                <figure>{picture}<figcaption><b><bdi>{Words.FileName(row)}</bdi></b><span dir="auto">{row.ErrorMessage}</span>{Candidates(row)}</figcaption></figure>
+                <figure>{picture}<figcaption><b><bdi>{Display.FileName(row)}</bdi></b><span dir="auto">{row.ErrorMessage}</span>{Candidates(row)}</figcaption></figure>
 
                 """);
         }
@@ -52,7 +51,7 @@ internal sealed class RemovedSection(ReportView view, Pictures pictures, PageWri
         var repeated = first is null ? Html.Of($"""<div class="thumb box"><small>{PlainText.Cut(key, 64)}</small></div>""") : await pictures.Draw(first, cancellationToken);
         return Html.Of($"""
             <figure class="twins"><div>{picture}{repeated}</div>
-            <figcaption><b><bdi>{Words.FileName(row)}</bdi></b><b>repeats <bdi>{(first is null ? PlainText.Cut(key, 64) : Words.FileName(first))}</bdi></b><span dir="auto">{row.ErrorMessage}</span></figcaption></figure>
+            <figcaption><b><bdi>{Display.FileName(row)}</bdi></b><b>repeats <bdi>{(first is null ? PlainText.Cut(key, 64) : Display.FileName(first))}</bdi></b><span dir="auto">{row.ErrorMessage}</span></figcaption></figure>
 
             """);
     }

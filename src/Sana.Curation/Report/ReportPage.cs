@@ -1,10 +1,12 @@
 using System.Security.Cryptography;
 using System.Text;
-using Sana.Curation.Shards;
 
 namespace Sana.Curation.Report;
 
-/// <summary>The page from top to bottom. It stands alone: nothing is fetched, nothing but its own style and script is allowed, and without the script all of it can be read.</summary>
+/// <summary>
+/// The page from top to bottom. It stands alone: nothing is fetched, nothing but its own style and script is allowed, and without the script all of it can be
+/// read.
+/// </summary>
 internal sealed class ReportPage(ReportView view, Func<IndexRow, CancellationToken, Task<byte[]?>> openImage, PageWriter page)
 {
     private static readonly string _policy =
@@ -53,4 +55,23 @@ internal sealed class ReportPage(ReportView view, Func<IndexRow, CancellationTok
         """);
 
     private static string Hash(string text) => "sha256-" + Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+}
+
+/// <summary>Writes markup and knows how much room is left.</summary>
+internal sealed class PageWriter(Stream page, long limit)
+{
+    /// <summary>Kept for what comes after everything that may be left out.</summary>
+    private const long Closing = 16_000;
+
+    private long _written;
+
+    /// <summary>Bytes that may still be written.</summary>
+    public long Left => limit - Closing - _written;
+
+    public async Task Write(Html markup, CancellationToken cancellationToken)
+    {
+        var bytes = Encoding.UTF8.GetBytes(markup.Text);
+        _written += bytes.Length;
+        await page.WriteAsync(bytes, cancellationToken);
+    }
 }

@@ -1,6 +1,9 @@
 namespace Sana.Curation.Report;
 
-/// <summary>How the report looks, and the few lines that filter and sort the gallery where scripts run. No rule stands in an attribute, since the page's policy allows this text only.</summary>
+/// <summary>
+/// How the report looks, and the few lines that filter and sort the gallery where scripts run. No rule stands in an attribute, since the page's policy allows
+/// this text only.
+/// </summary>
 internal static class ReportStyle
 {
     public const string Css = """

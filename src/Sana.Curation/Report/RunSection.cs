@@ -1,5 +1,6 @@
 using System.Globalization;
 using Sana.Curation.Selection;
+using static System.FormattableString;
 
 namespace Sana.Curation.Report;
 
@@ -15,11 +16,11 @@ internal static class RunSection
         var asked = view.Captioners.Sum(tally => tally.Asked);
         return Html.Of($"""
             <section class="tiles" aria-label="Summary">
-            <article><h2>Images</h2><strong>{Words.Number(totals.Rows)}</strong><small>{Words.Bytes(totals.Bytes)} of source files</small></article>
-            <article><h2>In the shards</h2><strong>{Words.Number(totals.Succeeded)}</strong><small>{Words.Share(totals.Succeeded, totals.Rows)} of all images</small></article>
-            <article><h2>Usable captions</h2><strong>{Words.Number(usable)}</strong><small>{Words.Share(usable, asked)} of {Words.Number(asked)}</small></article>
+            <article><h2>Images</h2><strong>{Display.Number(totals.Rows)}</strong><small>{Display.Bytes(totals.Bytes)} of source files</small></article>
+            <article><h2>In the shards</h2><strong>{Display.Number(totals.Succeeded)}</strong><small>{Display.Share(totals.Succeeded, totals.Rows)} of all images</small></article>
+            <article><h2>Usable captions</h2><strong>{Display.Number(usable)}</strong><small>{Display.Share(usable, asked)} of {Display.Number(asked)}</small></article>
             <article><h2>Mean score</h2><strong>{(totals.Chosen.Mean is { } mean ? mean.ToString("0.00", CultureInfo.InvariantCulture) : "–")}</strong><small>CLIP, of chosen captions</small></article>
-            <article><h2>Cost</h2><strong>{Words.Money(totals.Cost)}<em> {view.Run.Currency}</em></strong><small>{(totals.Succeeded > 0 ? $"{Words.Money(1000 * totals.Cost / totals.Succeeded)} per 1,000 kept" : "")}</small></article>
+            <article><h2>Cost</h2><strong>{Display.Money(totals.Cost)}<em> {view.Run.Currency}</em></strong><small>{(totals.Succeeded > 0 ? $"{Display.Money(1000 * totals.Cost / totals.Succeeded)} per 1,000 kept" : "")}</small></article>
             </section>
             <div class="pair" id="run">
             <section><h2>Outcome</h2>{Bar(totals)}{Reasons(view)}{Notes(totals)}</section>
@@ -36,7 +37,7 @@ internal static class RunSection
         {
             var wide = 1000.0 * status.Count / Math.Max(1, totals.Rows);
             at += wide;
-            return Html.Of($"""<rect class="{Tone(status.Status)}" x="{at - wide:0.##}" y="0" width="{wide:0.##}" height="12"><title>{status.Status}: {Words.Number(status.Count)}</title></rect>""");
+            return Html.Of($"""<rect class="{Tone(status.Status)}" x="{at - wide:0.##}" y="0" width="{wide:0.##}" height="12"><title>{status.Status}: {Display.Number(status.Count)}</title></rect>""");
         });
         return Html.Of($"""<svg class="stack" viewBox="0 0 1000 12" preserveAspectRatio="none" role="img" aria-label="Share of each status">{Html.Join(parts)}</svg>""");
     }
@@ -44,9 +45,9 @@ internal static class RunSection
     private static Html Reasons(ReportView view)
     {
         var rows = Ordered(view.Totals).Select(status => Html.Of($"""
-            <tr class="status"><td><span class="dot {Tone(status.Status)}"></span>{status.Status}</td><td class="num">{Words.Number(status.Count)}</td><td class="num dim">{Words.Share(status.Count, view.Totals.Rows)}</td></tr>
+            <tr class="status"><td><span class="dot {Tone(status.Status)}"></span>{status.Status}</td><td class="num">{Display.Number(status.Count)}</td><td class="num dim">{Display.Share(status.Count, view.Totals.Rows)}</td></tr>
             {Html.Join(view.Removed.Where(removed => removed.Key.Status == status.Status).OrderByDescending(removed => removed.Value.Offered).Select(removed => Html.Of(
-                $"""<tr><td class="reason"><a href="#{Anchor(removed.Key)}"><code>{removed.Key.Reason}</code></a></td><td class="num">{Words.Number(removed.Value.Offered)}</td><td class="num dim">{Words.Share(removed.Value.Offered, view.Totals.Rows)}</td></tr>""")))}
+                $"""<tr><td class="reason"><a href="#{Anchor(removed.Key)}"><code>{removed.Key.Reason}</code></a></td><td class="num">{Display.Number(removed.Value.Offered)}</td><td class="num dim">{Display.Share(removed.Value.Offered, view.Totals.Rows)}</td></tr>""")))}
             """));
         return Html.Of($"""<table class="counts"><tbody>{Html.Join(rows)}</tbody></table>""");
     }
@@ -65,18 +66,18 @@ internal static class RunSection
         facts.Add(new("Scorer", run.Scorer ?? "none"));
         facts.Add(new("Selection", rule is null ? "none" : Rule(rule)));
         if (view.Threshold is { } threshold)
-            facts.Add(new("Draws from score", Say($"{threshold:0.##}; where none reaches it, the best is taken")));
+            facts.Add(new("Draws from score", Invariant($"{threshold:0.##}; where none reaches it, the best is taken")));
         if (rule is { ImageThreshold: > 0 })
-            facts.Add(new("Drops images below", Say($"{rule.ImageThreshold:0.##}, by the original caption's score, or the best where that has none")));
+            facts.Add(new("Drops images below", Invariant($"{rule.ImageThreshold:0.##}, by the original caption's score, or the best where that has none")));
         var captioners = run.Captioners.Select(card => Html.Of($"""<div><dt>Captioner</dt><dd><bdi>{card.Label}</bdi><small>{CaptionerSection.Model(card)}</small></dd></div>"""));
         return Html.Of($"""<dl class="facts">{Html.Join(facts.Select(Line))}{Html.Join(captioners)}{Html.Join(run.Filters.Select(Line))}{Hash(run.ConfigSha256)}</dl>""");
     }
 
     private static string Rule(SelectionOptions options) => options.Rule switch
     {
-        SelectionRule.Power or SelectionRule.Softmax => Say($"{options.Rule.Name()}, tau {options.Tau:0.####}, seed {options.Seed}"),
-        SelectionRule.TopK => Say($"{options.Rule.Name()}, k {options.K}, seed {options.Seed}"),
-        SelectionRule.Proportion => Say($"{options.Rule.Name()}: {string.Join(", ", options.Proportions.OrderBy(part => part.Key, StringComparer.Ordinal).Select(part => Say($"{part.Key} {part.Value:0.####}")))}, seed {options.Seed}"),
+        SelectionRule.Power or SelectionRule.Softmax => Invariant($"{options.Rule.Name()}, tau {options.Tau:0.####}, seed {options.Seed}"),
+        SelectionRule.TopK => Invariant($"{options.Rule.Name()}, k {options.K}, seed {options.Seed}"),
+        SelectionRule.Proportion => Invariant($"{options.Rule.Name()}: {string.Join(", ", options.Proportions.OrderBy(part => part.Key, StringComparer.Ordinal).Select(part => Invariant($"{part.Key} {part.Value:0.####}")))}, seed {options.Seed}"),
         _ => options.Rule.Name(),
     };
 
@@ -85,7 +86,7 @@ internal static class RunSection
     private static Html Hash(string? hash) => hash is null ? Html.Empty : Html.Of($"""<div><dt>Configuration</dt><dd><code>{PlainText.Cut(hash, 80)}</code></dd></div>""");
 
     public static Html Pills(SortedDictionary<string, long> counts) =>
-        Html.Join(counts.OrderByDescending(count => count.Value).Select(count => Html.Of($"""<span class="pill"><code>{count.Key}</code> {Words.Number(count.Value)}</span>""")));
+        Html.Join(counts.OrderByDescending(count => count.Value).Select(count => Html.Of($"""<span class="pill"><code>{count.Key}</code> {Display.Number(count.Value)}</span>""")));
 
     public static string Anchor((string Status, string Reason) kind) => $"{kind.Status}-{kind.Reason}";
 
@@ -100,6 +101,4 @@ internal static class RunSection
 
     private static IEnumerable<(string Status, long Count)> Ordered(Totals totals) =>
         totals.Statuses.OrderBy(status => (uint)Array.IndexOf(_statuses, status.Key)).Select(status => (status.Key, status.Value));
-
-    private static string Say(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

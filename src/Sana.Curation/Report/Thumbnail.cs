@@ -8,7 +8,9 @@ internal static class Thumbnail
 {
     private const long MaxPixels = 200_000_000;
 
-    /// <summary>The picture; null for anything that is no readable JPEG or PNG, since those are the only formats that ingest writes and no other decoder shall run here.</summary>
+    /// <summary>
+    /// The picture; null for anything that is no readable JPEG or PNG, since those are the only formats that ingest writes and no other decoder shall run here.
+    /// </summary>
     /// <param name="file">A normalised file.</param>
     /// <param name="side">Longest side in pixels; smaller images stay as they are.</param>
     /// <param name="quality">1…100.</param>
@@ -49,3 +51,24 @@ internal static class Thumbnail
 
 /// <summary>A JPEG and its pixels.</summary>
 internal sealed record SmallImage(byte[] Jpeg, int Width, int Height);
+
+/// <summary>Thumbnails as markup, or a drawn box where there is no picture.</summary>
+internal sealed class Pictures(ReportOptions options, Func<IndexRow, CancellationToken, Task<byte[]?>> openImage)
+{
+    public async Task<Html> Draw(IndexRow row, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var small = await openImage(row, cancellationToken) is { } file ? Thumbnail.Make(file, options.ThumbnailSide, options.ThumbnailQuality) : null;
+        return small is null
+            ? Box(row)
+            : Html.Of($"""<img class="thumb" src="data:image/jpeg;base64,{new Html(Convert.ToBase64String(small.Jpeg))}" width="{small.Width}" height="{small.Height}" alt="{Display.FileName(row)}" loading="lazy" decoding="async">""");
+    }
+
+    private static Html Box(IndexRow row)
+    {
+        var pixels = Display.Pixels(row.OriginalWidth ?? row.Width, row.OriginalHeight ?? row.Height);
+        return Html.Of($"""
+            <div class="thumb box"><svg viewBox="0 0 32 32" aria-hidden="true"><path d="M4 6h24v20H4zM4 22l7-7 6 6 4-4 7 6"/><circle cx="21" cy="12" r="2"/><path class="strike" d="M3 29 29 3"/></svg><b>{row.Format?.ToUpperInvariant() ?? "no picture"}</b><small>{pixels}</small><small>{(row.Bytes is { } bytes ? Display.Bytes(bytes) : "")}</small></div>
+            """);
+    }
+}

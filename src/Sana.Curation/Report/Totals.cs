@@ -1,5 +1,3 @@
-using Sana.Curation.Shards;
-
 namespace Sana.Curation.Report;
 
 /// <summary>What is counted over all rows. Sums are decimal, so they are exact and do not depend on the order of the rows.</summary>
@@ -17,7 +15,7 @@ internal sealed class Totals
 
     public SortedDictionary<string, long> Notes { get; } = new(StringComparer.Ordinal);
 
-    public SortedDictionary<string, CaptionerTally> Captioners { get; } = new(StringComparer.Ordinal);
+    public SortedDictionary<string, CaptionerTotals> Captioners { get; } = new(StringComparer.Ordinal);
 
     /// <summary>Scores of the chosen captions.</summary>
     public ScoreBins Chosen { get; } = new();
@@ -33,7 +31,7 @@ internal sealed class Totals
         {
             Cost += candidate.Cost;
             if (!Captioners.TryGetValue(candidate.Label, out var tally))
-                Captioners.Add(candidate.Label, tally = new CaptionerTally(candidate));
+                Captioners.Add(candidate.Label, tally = new CaptionerTotals(candidate));
             tally.Add(candidate, isChosen: row.Status == "success" && candidate.Label == row.CaptionLabel);
         }
 
@@ -44,4 +42,64 @@ internal sealed class Totals
     }
 
     internal static void Count(SortedDictionary<string, long> counts, string code) => counts[code] = counts.GetValueOrDefault(code) + 1;
+}
+
+/// <summary>What is counted for one captioner, or for the captions that came with the images.</summary>
+internal sealed class CaptionerTotals(Candidate first)
+{
+    public string Label { get; } = first.Label;
+
+    public string? Model { get; } = PlainText.Cut(first.Model, ShownRow.LineLimit);
+
+    public string? Licence { get; } = PlainText.Cut(first.Licence, ShownRow.LineLimit);
+
+    public bool IsOriginal => Label == Candidate.OriginalLabel;
+
+    public long Asked { get; private set; }
+
+    public long Usable { get; private set; }
+
+    public long Chosen { get; private set; }
+
+    public long Words { get; private set; }
+
+    public long Cut { get; private set; }
+
+    public long InputTokens { get; private set; }
+
+    public long OutputTokens { get; private set; }
+
+    public long Attempts { get; private set; }
+
+    public decimal Cost { get; private set; }
+
+    /// <summary>Why captions cannot be chosen.</summary>
+    public SortedDictionary<string, long> Reasons { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>What the checks found, also in captions that were mended and kept.</summary>
+    public SortedDictionary<string, long> Flags { get; } = new(StringComparer.Ordinal);
+
+    public ScoreBins Scores { get; } = new();
+
+    public void Add(Candidate candidate, bool isChosen)
+    {
+        Asked++;
+        Chosen += isChosen ? 1 : 0;
+        InputTokens += candidate.InputTokens;
+        OutputTokens += candidate.OutputTokens;
+        Attempts += candidate.Attempts;
+        Cost += candidate.Cost;
+        foreach (var flag in candidate.Flags)
+            Totals.Count(Flags, flag);
+        if (candidate.Reason is { } reason)
+        {
+            Totals.Count(Reasons, reason);
+            return;
+        }
+
+        Usable++;
+        Words += candidate.Words;
+        Cut += candidate.ClipTruncated == true ? 1 : 0;
+        Scores.Add(candidate.Score);
+    }
 }

@@ -1,4 +1,6 @@
-using Sana.Curation.Shards;
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
 
 namespace Sana.Curation.Selection;
 
@@ -88,5 +90,98 @@ public sealed class CaptionSelector
         }
 
         return last;
+    }
+}
+
+/// <summary>A caption that may be chosen.</summary>
+/// <param name="Label">Unique among an image's captions.</param>
+/// <param name="Score">On the 0…100 scale; null when nobody scored it.</param>
+public readonly record struct ScoredCaption(string Label, double? Score);
+
+/// <summary>What the rule made of an image's captions.</summary>
+public sealed record CaptionChoice
+{
+    /// <value>The chosen label; null when there is a <see cref="Reason"/>.</value>
+    public string? Label { get; init; }
+
+    /// <value>Score of the chosen caption; 0 when the rule goes by scores and there is none, as in Sana's code.</value>
+    public double? Score { get; init; }
+
+    /// <value>Probability with which it was drawn.</value>
+    public double Prob { get; init; }
+
+    /// <value>For each caption as given, its probability; null for one that was no candidate.</value>
+    public required IReadOnlyList<double?> Probs { get; init; }
+
+    /// <value>no_caption or image_score; null when one was chosen.</value>
+    public string? Reason { get; init; }
+
+    /// <value>One sentence to <see cref="Reason"/>.</value>
+    public string? Message { get; init; }
+}
+
+/// <summary>Selection on rows of the index.</summary>
+public static class RowSelection
+{
+    /// <summary>
+    /// Fills a row's chosen caption and the probabilities of all its candidates. A row without a usable caption, or below the image threshold, becomes
+    /// <c>filtered</c> with its reason; other rows keep their status. A score that is no number of 0 or more is taken off its candidate, which gets the flag
+    /// <see cref="Reasons.ScoreInvalid"/>.
+    /// </summary>
+    public static IndexRow Choose(this CaptionSelector selector, IndexRow row)
+    {
+        ArgumentNullException.ThrowIfNull(selector);
+        ArgumentNullException.ThrowIfNull(row);
+        var candidates = row.Candidates.Select(WithoutBadScore).ToArray();
+        var usable = Enumerable.Range(0, candidates.Length).Where(i => IsUsable(candidates[i])).ToArray();
+        var choice = selector.Select([.. usable.Select(i => new ScoredCaption(candidates[i].Label, candidates[i].Score))], row.Key);
+        for (var i = 0; i < candidates.Length; i++)
+            candidates[i] = candidates[i] with { Prob = null };
+        for (var i = 0; i < usable.Length; i++)
+            candidates[usable[i]] = candidates[usable[i]] with { Prob = choice.Probs[i] };
+
+        var isChosen = choice.Label is not null;
+        return row with
+        {
+            Status = isChosen ? row.Status : "filtered",
+            Reason = isChosen ? row.Reason : choice.Reason,
+            ErrorMessage = isChosen ? row.ErrorMessage : choice.Message,
+            Caption = isChosen ? Array.Find(candidates, candidate => candidate.Label == choice.Label)!.Text : null,
+            CaptionLabel = choice.Label,
+            CaptionScore = choice.Score,
+            SelectionMethod = selector.Options.Rule.Name(),
+            SelectionProb = isChosen ? choice.Prob : null,
+            CandidatesPresent = usable.Length,
+            Candidates = candidates,
+        };
+    }
+
+    /// <summary>Whether a candidate may be chosen: it has a text and no reason against it.</summary>
+    public static bool IsUsable(this Candidate candidate)
+    {
+        ArgumentNullException.ThrowIfNull(candidate);
+        return candidate is { Reason: null, Text.Length: > 0 };
+    }
+
+    private static Candidate WithoutBadScore(Candidate candidate) => candidate.Score is null || CaptionSelector.IsValid(candidate.Score)
+        ? candidate
+        : candidate with { Score = null, Flags = [.. candidate.Flags, Reasons.ScoreInvalid] };
+}
+
+/// <summary>
+/// A uniform number in [0, 1) as a function of seed and key alone, so a draw does not depend on order, shard, retry or machine: the first 53 bits of SHA-256
+/// over the seed (8 bytes, little endian) and the key in UTF-8, over 2^53. Anyone can recompute it with any language's library.
+/// </summary>
+internal static class KeyedDraw
+{
+    public static double Uniform(ulong seed, string key)
+    {
+        var most = 8 + Encoding.UTF8.GetMaxByteCount(key.Length);
+        var message = most <= 512 ? stackalloc byte[most] : new byte[most];
+        BinaryPrimitives.WriteUInt64LittleEndian(message, seed);
+        var length = 8 + Encoding.UTF8.GetBytes(key, message[8..]);
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(message[..length], hash);
+        return (BinaryPrimitives.ReadUInt64BigEndian(hash) >> 11) * (1.0 / (1UL << 53));
     }
 }

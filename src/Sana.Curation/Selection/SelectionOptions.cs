@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Sana.Curation.Selection;
 
 /// <summary>How the caption to train on is chosen. Scores are on the 0…100 scale (100 × cosine).</summary>
@@ -9,23 +11,32 @@ public sealed record SelectionOptions
     /// <value>Default <see cref="SelectionRule.Power"/>, what Sana trains with.</value>
     public SelectionRule Rule { get; init; } = SelectionRule.Power;
 
-    /// <value>Temperature of power and softmax (<c>clip_thr_temperature</c>), 0…1000: near 0 the best caption nearly always, large all alike. Default 0.1, as Sana's configurations.</value>
+    /// <value>
+    /// Temperature of power and softmax (<c>clip_thr_temperature</c>), 0…1000: near 0 the best caption nearly always, large all alike. Default 0.1, as Sana's
+    /// configurations.
+    /// </value>
     public double Tau { get; init; } = 0.1;
 
-    /// <value>Captions that score less are not drawn (<c>clip_thr</c>), 0…100; when none passes, the best is taken. Default 25, as Sana's configurations.</value>
+    /// <value>
+    /// Captions that score less are not drawn (<c>clip_thr</c>), 0…100; when none passes, the best is taken. Default 25, as Sana's configurations.
+    /// </value>
     public double Threshold { get; init; } = 25;
 
     /// <value>
     /// Images that score less are dropped with <see cref="Reasons.ImageScore"/> (<c>del_img_clip_thr</c>), 0…100. Default 0, none; Sana-1.5 and Sprint use 22.
-    /// As in Sana's batch sampler the image's score is that of its original caption; where that has none it is the best score, and an image without any score stays.
+    /// As in Sana's batch sampler the image's score is that of its original caption; where that has none it is the best score, and an image without any score
+    /// stays.
     /// </value>
     public double ImageThreshold { get; init; }
 
     /// <value>How many of the best <see cref="SelectionRule.TopK"/> draws from, 1…100. Default 3.</value>
     public int K { get; init; } = 3;
 
-    /// <value>Weight of each label for <see cref="SelectionRule.Proportion"/> (<c>caption_proportion</c>), 0 or more; labels that are not named have 0. Default: only <c>prompt</c>.</value>
-    public IReadOnlyDictionary<string, double> Proportions { get; init; } = new Dictionary<string, double> { [Shards.Candidate.OriginalLabel] = 1 };
+    /// <value>
+    /// Weight of each label for <see cref="SelectionRule.Proportion"/> (<c>caption_proportion</c>), 0 or more; labels that are not named have 0. Default: only
+    /// <c>prompt</c>.
+    /// </value>
+    public IReadOnlyDictionary<string, double> Proportions { get; init; } = new Dictionary<string, double> { [Candidate.OriginalLabel] = 1 };
 
     /// <value>Any number; other seeds draw other captions. Default 0.</value>
     public ulong Seed { get; init; }
@@ -52,4 +63,49 @@ public sealed record SelectionOptions
         if (!(value >= least && value <= most))
             throw new CurationException(FormattableString.Invariant($"Selection: {name} {value} is outside {least}…{most}; use {fix}."));
     }
+}
+
+/// <summary>How one caption of several is chosen.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<SelectionRule>))]
+public enum SelectionRule
+{
+    /// <summary>Sana's released code: weight score^(1/τ) among the captions that pass the threshold.</summary>
+    [JsonStringEnumMemberName("power")]
+    Power,
+
+    /// <summary>Sana's paper: weight exp(score/τ). The paper has no threshold; give 0 for its exact form.</summary>
+    [JsonStringEnumMemberName("softmax")]
+    Softmax,
+
+    /// <summary>The best score.</summary>
+    [JsonStringEnumMemberName("max")]
+    Max,
+
+    /// <summary>One of the k best that pass the threshold, each as likely as the other.</summary>
+    [JsonStringEnumMemberName("top-k")]
+    TopK,
+
+    /// <summary>By weights that labels are given, among the captions that are there; scores do not count.</summary>
+    [JsonStringEnumMemberName("proportion")]
+    Proportion,
+}
+
+/// <summary>The rules by the names that rows, configurations and manifests use.</summary>
+public static class SelectionRules
+{
+    /// <summary>power, softmax, max, top-k or proportion.</summary>
+    public static string Name(this SelectionRule rule) => rule switch
+    {
+        SelectionRule.Power => "power",
+        SelectionRule.Softmax => "softmax",
+        SelectionRule.Max => "max",
+        SelectionRule.TopK => "top-k",
+        SelectionRule.Proportion => "proportion",
+        _ => throw new ArgumentOutOfRangeException(nameof(rule), rule, "No such rule."),
+    };
+
+    /// <summary>The rule of a name.</summary>
+    /// <exception cref="CurationException">There is none of that name.</exception>
+    public static SelectionRule Parse(string name) => Enum.GetValues<SelectionRule>().Cast<SelectionRule?>().FirstOrDefault(rule => rule!.Value.Name() == name)
+        ?? throw new CurationException($"Selection rule '{name}' is unknown; use power, softmax, max, top-k or proportion.");
 }

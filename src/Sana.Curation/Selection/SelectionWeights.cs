@@ -1,8 +1,9 @@
-using Sana.Curation.Shards;
-
 namespace Sana.Curation.Selection;
 
-/// <summary>Weights of captions under each rule, the heaviest near 1: computed in log space relative to the best score, so no τ overflows. Scores are finite and 0 or more.</summary>
+/// <summary>
+/// Weights of captions under each rule, the heaviest near 1: computed in log space relative to the best score, so no τ overflows. Scores are finite and 0 or
+/// more.
+/// </summary>
 internal static class SelectionWeights
 {
     /// <summary>score^(1/τ). A score of 0 has no weight unless it is the best there is.</summary>

@@ -4,7 +4,9 @@ using System.Text.Json.Nodes;
 
 namespace Sana.Curation.Shards;
 
-/// <summary>One spelling for equal json: keys in ordinal order, no spaces, letters as they are. So a configuration has one hash and a manifest one content.</summary>
+/// <summary>
+/// One spelling for equal json: keys in ordinal order, no spaces, letters as they are. So a configuration has one hash and a manifest one content.
+/// </summary>
 public static class CanonicalJson
 {
     /// <summary>The value in UTF-8.</summary>

@@ -10,7 +10,9 @@ public static class IndexReader
     // Far above any shard of ours; a damaged file may claim what it likes.
     private const long MostValues = 50_000_000;
 
-    /// <summary>Rows with key, shard, row, source_uri, status, reason, caption_label, and of the candidates label, text, score and reason. All else has its default.</summary>
+    /// <summary>
+    /// Rows with key, shard, row, source_uri, status, reason, caption_label, and of the candidates label, text, score and reason. All else has its default.
+    /// </summary>
     /// <param name="parquet">A shard's <c>.parquet</c>, seekable.</param>
     /// <param name="cancellationToken">Stops between groups.</param>
     /// <exception cref="CurationException">The file is damaged or lacks a column.</exception>
@@ -53,9 +55,9 @@ public static class IndexReader
                 {
                     Key = keyText.ToString(),
                     SourceUri = Take(source)?.ToString() ?? "",
-                    Status = labels.Of(Take(status)) ?? "",
-                    Reason = labels.Of(Take(reason)),
-                    CaptionLabel = labels.Of(Take(chosen)),
+                    Status = labels.Intern(Take(status)) ?? "",
+                    Reason = labels.Intern(Take(reason)),
+                    CaptionLabel = labels.Intern(Take(chosen)),
                     Shard = Take(shard) ?? 0,
                     Row = Take(row) ?? 0,
                     Candidates = Candidates(),
@@ -68,8 +70,8 @@ public static class IndexReader
                 var candidates = new List<Candidate>();
                 do
                 {
-                    if (labels.Of(Take(label)) is { } name)
-                        candidates.Add(new Candidate { Label = name, Text = Take(text)?.ToString(), Score = Take(score), Reason = labels.Of(Take(against)) });
+                    if (labels.Intern(Take(label)) is { } name)
+                        candidates.Add(new Candidate { Label = name, Text = Take(text)?.ToString(), Score = Take(score), Reason = labels.Intern(Take(against)) });
                     else
                         _ = (Take(text), Take(score), Take(against));
                 }
@@ -100,7 +102,7 @@ public static class IndexReader
     {
         private readonly HashSet<string> _known = new(StringComparer.Ordinal);
 
-        public string? Of(ReadOnlyMemory<char>? text)
+        public string? Intern(ReadOnlyMemory<char>? text)
         {
             if (text is not { } letters)
                 return null;
@@ -109,5 +111,51 @@ public static class IndexReader
                 _known.Add(name = letters.ToString());
             return name;
         }
+    }
+}
+
+/// <summary>One leaf column of a group of rows, read front to back.</summary>
+internal sealed class IndexLeafValues<T>
+    where T : struct
+{
+    private readonly T[] _values;
+    private readonly int[]? _definitions;
+    private readonly int[]? _repetitions;
+    private readonly int _defined;
+    private int _place;
+    private int _value;
+
+    private IndexLeafValues(T[] values, int[]? definitions, int[]? repetitions, int defined) =>
+        (_values, _definitions, _repetitions, _defined) = (values, definitions, repetitions, defined);
+
+    /// <summary>Whether the next place belongs to the list of the place before.</summary>
+    public bool Repeats => _repetitions is not null && _place < _repetitions.Length && _repetitions[_place] > 0;
+
+    private int Places => _definitions?.Length ?? _values.Length;
+
+    public static async Task<IndexLeafValues<T>> Read(ParquetRowGroupReader group, DataField field, long most, CancellationToken cancellationToken)
+    {
+        var places = group.GetMetadata(field)?.MetaData?.NumValues ?? 0;
+        if (places < 0 || places > most)
+            throw new CurationException($"The index says {places} values in a group of {field.Path}; {most} may be.");
+        var values = new T[places];
+        var definitions = field.MaxDefinitionLevel > 0 ? new int[places] : null;
+        var repetitions = field.MaxRepetitionLevel > 0 ? new int[places] : null;
+        await group.ReadRawAsync<T>(field, values, definitions?.AsMemory(), repetitions?.AsMemory(), cancellationToken);
+        return new IndexLeafValues<T>(values, definitions, repetitions, field.MaxDefinitionLevel);
+    }
+
+    /// <summary>Goes on by a place; false at the end and where there is no value.</summary>
+    public bool Next(out T value)
+    {
+        value = default;
+        if (_place >= Places)
+            return false;
+        if (_definitions is not null && _definitions[_place++] < _defined)
+            return false;
+        if (_definitions is null)
+            _place++;
+        value = _values[_value++];
+        return true;
     }
 }

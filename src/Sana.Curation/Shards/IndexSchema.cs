@@ -1,8 +1,12 @@
+using Parquet;
+using Parquet.Schema;
 using static Sana.Curation.Shards.IndexColumn;
 
 namespace Sana.Curation.Shards;
 
-/// <summary>The columns of the index: one row an image, kept or not. Names are those that img2dataset, DataComp and CapsFusion use where they have one.</summary>
+/// <summary>
+/// The columns of the index: one row an image, kept or not. Names are those that img2dataset, DataComp and CapsFusion use where they have one.
+/// </summary>
 internal static class IndexSchema
 {
     // No latency: a shard's bytes do not depend on the clock.
@@ -113,4 +117,24 @@ internal static class IndexSchema
     private static bool IsUrl(string uri) => uri.StartsWith("http://", StringComparison.OrdinalIgnoreCase) || uri.StartsWith("https://", StringComparison.OrdinalIgnoreCase);
 
     private static double? Concept(IndexRow row, string name) => row.Concepts.FirstOrDefault(concept => concept.Name == name)?.Score;
+}
+
+/// <summary>Writes rows as parquet. Compression is Snappy, whose bytes depend on no native library.</summary>
+internal static class IndexWriter
+{
+    private const int RowsPerGroup = 10_000;
+
+    public static async Task Write(Stream stream, IReadOnlyList<IndexRow> rows, IReadOnlyList<IndexColumn<IndexRow>> columns, CancellationToken cancellationToken)
+    {
+        var schema = new ParquetSchema(columns.Select(column => column.Field));
+        await using var parquet = await ParquetWriter.CreateAsync(
+            schema, stream, new ParquetOptions { CompressionMethod = CompressionMethod.Snappy }, cancellationToken: cancellationToken);
+        parquet.CustomMetadata = new Dictionary<string, string> { ["schema"] = "sana.index/1" };
+        foreach (var chunk in rows.Chunk(RowsPerGroup))
+        {
+            using var group = parquet.CreateRowGroup();
+            foreach (var leaf in columns.SelectMany(column => column.Leaves))
+                await leaf(group, chunk, cancellationToken);
+        }
+    }
 }

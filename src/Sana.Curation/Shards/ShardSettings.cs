@@ -11,7 +11,9 @@ public sealed record ShardSettings
     /// <value>Labels of the captioners, in the order of the configuration.</value>
     public required IReadOnlyList<string> Labels { get; init; }
 
-    /// <value>Name of the scorer in columns, such as <c>openai-clip-vit-large-patch14</c>: a-z, 0-9, hyphens and underscores, 1…64. Null when nothing is scored.</value>
+    /// <value>
+    /// Name of the scorer in columns, such as <c>openai-clip-vit-large-patch14</c>: a-z, 0-9, hyphens and underscores, 1…64. Null when nothing is scored.
+    /// </value>
     public string? Scorer { get; init; }
 
     /// <value>How captions were chosen.</value>

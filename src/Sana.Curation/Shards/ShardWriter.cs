@@ -1,10 +1,12 @@
+using System.Security.Cryptography;
 using System.Text.Json;
+using Sana.Storage.Blobs;
 
 namespace Sana.Curation.Shards;
 
 /// <summary>
-/// Writes a shard from its final rows: tar, sidecars and scores as Sana's loader reads them, the index as parquet and lines, and last the stats.
-/// Every byte is a function of rows, images and settings, so a shard may be written any number of times. Images pass through one by one and are not held.
+/// Writes a shard from its final rows: tar, sidecars and scores as Sana's loader reads them, the index as parquet and lines, and last the stats. Every byte is
+/// a function of rows, images and settings, so a shard may be written any number of times. Images pass through one by one and are not held.
 /// </summary>
 public sealed class ShardWriter
 {
@@ -22,19 +24,21 @@ public sealed class ShardWriter
     /// <param name="shard">From 0.</param>
     /// <param name="rows">Every row of the shard in order, with captions, scores and selection final.</param>
     /// <param name="image">Gives the normalised file of a row that is in the shard. A few are asked for ahead.</param>
-    /// <param name="output">Where the files go.</param>
+    /// <param name="blobs">Where the files go.</param>
+    /// <param name="prefix">Put before every name: empty, or a path that ends with a slash.</param>
     /// <param name="cancellationToken">Stops the run; what is not whole does not appear.</param>
     /// <returns>What was written, as the stats file states it.</returns>
     public async Task<ShardStats> Write(
         int shard,
         IReadOnlyList<IndexRow> rows,
         Func<IndexRow, CancellationToken, Task<byte[]>> image,
-        IShardOutput output,
+        IBlobs blobs,
+        string prefix,
         CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(rows);
         ArgumentNullException.ThrowIfNull(image);
-        ArgumentNullException.ThrowIfNull(output);
+        ArgumentNullException.ThrowIfNull(blobs);
         var samples = rows.Where(row => row.Status == RowStatus.Success).ToArray();
         CheckSamples(samples);
         var names = new ShardNames(shard);
@@ -67,14 +71,14 @@ public sealed class ShardWriter
         await File(names.Lines, rows.Count, (stream, token) => WriteLines(stream, rows, token));
 
         // 4. The stats: the shard is complete.
-        var stats = ShardStats.Of(shard, rows, files);
-        await output.Write(names.Stats, async (stream, token) => await stream.WriteAsync(stats.Bytes(), token), cancellationToken);
+        var stats = ShardStats.Compute(shard, rows, files);
+        await blobs.Write(prefix + names.Stats, async (stream, token) => await stream.WriteAsync(stats.Bytes(), token), cancellationToken);
         return stats;
 
         async Task File(string name, int count, Func<Stream, CancellationToken, Task> write)
         {
             ShardFile? file = null;
-            await output.Write(name, async (stream, token) =>
+            await blobs.Write(prefix + name, async (stream, token) =>
             {
                 await using var hashing = new HashingStream(stream);
                 await write(hashing, token);
@@ -112,5 +116,110 @@ public sealed class ShardWriter
             if (row is not { Width: > 0, Height: > 0, CaptionLabel: not null } || Sample.Chosen(row).Text is null)
                 throw new ArgumentException($"Sample '{row.Key}' has no size or no chosen caption.", nameof(samples));
         }
+    }
+}
+
+/// <summary>
+/// Passes bytes on and keeps their count and SHA-256, so that a file is hashed without being held or read again. Leaves the inner stream open.
+/// </summary>
+internal sealed class HashingStream(Stream inner) : Stream
+{
+    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private long _length;
+
+    public string Sha256 => Convert.ToHexStringLower(_hash.GetCurrentHash());
+
+    public override bool CanRead => false;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => true;
+
+    public override long Length => _length;
+
+    public override long Position
+    {
+        get => _length;
+        set => throw new NotSupportedException();
+    }
+
+    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
+
+    public override void Write(ReadOnlySpan<byte> buffer)
+    {
+        inner.Write(buffer);
+        Count(buffer);
+    }
+
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        await inner.WriteAsync(buffer, cancellationToken);
+        Count(buffer.Span);
+    }
+
+    public override void Flush() => inner.Flush();
+
+    public override Task FlushAsync(CancellationToken cancellationToken) => inner.FlushAsync(cancellationToken);
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+            _hash.Dispose();
+        base.Dispose(disposing);
+    }
+
+    private void Count(ReadOnlySpan<byte> buffer)
+    {
+        _hash.AppendData(buffer);
+        _length += buffer.Length;
+    }
+}
+
+/// <summary>Opens the next few items while one is written. Memory is bounded by their number.</summary>
+internal sealed class ReadAhead<T> : IAsyncDisposable
+{
+    private const int Ahead = 4;
+
+    private readonly Queue<Task<byte[]>> _reads = new();
+    private readonly IEnumerator<T> _items;
+    private readonly Func<T, CancellationToken, Task<byte[]>> _read;
+    private readonly CancellationTokenSource _stop;
+
+    public ReadAhead(IEnumerable<T> items, Func<T, CancellationToken, Task<byte[]>> read, CancellationToken cancellationToken)
+    {
+        (_items, _read, _stop) = (items.GetEnumerator(), read, CancellationTokenSource.CreateLinkedTokenSource(cancellationToken));
+        for (var i = 0; i < Ahead; i++)
+            Start();
+    }
+
+    public async Task<byte[]> Next()
+    {
+        var bytes = await _reads.Dequeue();
+        Start();
+        return bytes;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        foreach (var read in _reads)
+            await ((Task)read).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _items.Dispose();
+        _stop.Dispose();
+    }
+
+    private void Start()
+    {
+        if (_items.MoveNext())
+            _reads.Enqueue(_read(_items.Current, _stop.Token));
     }
 }

@@ -5,11 +5,12 @@ using Sana.Storage.Sources;
 namespace Sana.Curation.Sources;
 
 /// <summary>
-/// The items of a folder or prefix: every file but sidecars of images, what belongs to a tar, and the lists that trainers keep. Files that share WebDataset's key stand
-/// together in ordinal order, so one key's files are held at a time.
+/// The items of a folder or prefix: every file but sidecars of images, what belongs to a tar, and the lists that trainers keep. Files that share WebDataset's
+/// key stand together in ordinal order, so one key's files are held at a time.
 /// </summary>
-internal sealed class FolderItems(ISourceFiles files, TarItems tars)
+internal sealed class FolderItems(ISourceFiles files)
 {
+    private readonly TarItems _tars = new(files);
     private readonly HashSet<string> _stems = new(StringComparer.Ordinal);
     private readonly HashSet<string> _shards = new(StringComparer.Ordinal);
     private string _folder = "";
@@ -57,13 +58,13 @@ internal sealed class FolderItems(ISourceFiles files, TarItems tars)
             switch (FileNames.Kind(file.Name))
             {
                 case FileKind.Tar:
-                    await foreach (var item in tars.List(file.Name, cancellationToken))
+                    await foreach (var item in _tars.List(file.Name, cancellationToken))
                         yield return item;
                     break;
                 case FileKind.PackedTar:
                     yield return TarItems.Packed(file.Name);
                     break;
-                case FileKind.CaptionText or FileKind.CaptionJson:
+                case FileKind.CaptionTextReader or FileKind.CaptionJson:
                     if (!claimed.Contains(file.Name) && !hasTar && !IsList(file.Name))
                         yield return new SourceItem { Name = file.Name, Reason = Reasons.MissingImage, Message = "A sidecar without an image of the same name." };
                     break;
@@ -88,9 +89,11 @@ internal sealed class FolderItems(ISourceFiles files, TarItems tars)
         _shards.Clear();
     }
 
-    private static bool IsSidecar(string name) => FileNames.Kind(name) is FileKind.CaptionText or FileKind.CaptionJson;
+    private static bool IsSidecar(string name) => FileNames.Kind(name) is FileKind.CaptionTextReader or FileKind.CaptionJson;
 
-    /// <summary>A shard list, the list of Sana's folder form, or <c>{shard}_{label}.json</c> and <c>{image}_{label}.json</c>, which hold captions or scores of models.</summary>
+    /// <summary>
+    /// A shard list, the list of Sana's folder form, or <c>{shard}_{label}.json</c> and <c>{image}_{label}.json</c>, which hold captions or scores of models.
+    /// </summary>
     private bool IsList(string name)
     {
         if (name[_folder.Length..] is "wids-meta.json" or "meta_data.json")

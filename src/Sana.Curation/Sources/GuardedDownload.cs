@@ -4,8 +4,8 @@ using Sana.Storage.Net;
 
 namespace Sana.Curation.Sources;
 
-/// <summary>Images by URL, under the rules of <see cref="GuardedHttp"/> and what their owners say. Whatever goes wrong is a reason.</summary>
-public sealed class GuardedDownload : IDownload
+/// <summary>Downloads images by URL, under the rules of <see cref="GuardedHttp"/> and the owners' <c>X-Robots-Tag</c>. Every failure is a reason.</summary>
+public sealed class GuardedDownload
 {
     private readonly GuardedHttp _http;
     private readonly DownloadOptions _options;
@@ -19,12 +19,14 @@ public sealed class GuardedDownload : IDownload
         (_http, _options) = (http, options);
     }
 
-    /// <inheritdoc/>
+    /// <summary>Reads the content of a URL. What goes wrong is a reason in the answer, never an exception.</summary>
+    /// <param name="url">As the manifest gives it.</param>
+    /// <param name="cancellationToken">Stops the run.</param>
     public async Task<Downloaded> Get(string url, CancellationToken cancellationToken)
     {
         try
         {
-            return new Downloaded(await _http.Get(url, _options.MaxBytes, _options.Deadline, Look, cancellationToken));
+            return new Downloaded(await _http.Get(url, _options.MaxBytes, _options.Deadline, cancellationToken, Look));
         }
         catch (OptOutException)
         {
@@ -61,4 +63,67 @@ public sealed class GuardedDownload : IDownload
     private static Downloaded Not(string reason, string message) => new(null, reason, message);
 
     private sealed class OptOutException : Exception;
+}
+
+/// <summary>Limits for images that a manifest names by URL.</summary>
+public sealed record DownloadOptions
+{
+    /// <value>For everything from the name's look-up to the last byte: 1 ms…1 hour. Default 30 s.</value>
+    public TimeSpan Deadline { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <value>Longest content, in bytes: 1…1 GiB. Default 64 MiB.</value>
+    public int MaxBytes { get; init; } = 64 * 1024 * 1024;
+
+    /// <value>Whether images are taken although their owner's <c>X-Robots-Tag</c> says noai, noimageai, noindex, noimageindex or none. Default false.</value>
+    public bool IgnoreOptOut { get; init; }
+
+    /// <exception cref="SanaException">A value is outside its range.</exception>
+    internal void Check()
+    {
+        if (Deadline < TimeSpan.FromMilliseconds(1) || Deadline > TimeSpan.FromHours(1))
+            throw new SanaException($"A deadline of {Deadline.TotalSeconds} s for a download is outside 0.001…3,600; use 30.");
+        if (MaxBytes is < 1 or > 1 << 30)
+            throw new SanaException($"A limit of {MaxBytes} bytes for a download is outside 1…{1 << 30}; use {64 << 20}.");
+    }
+}
+
+/// <summary>What a download came to: bytes, or a reason of <see cref="Reasons"/> with a sentence.</summary>
+/// <param name="Bytes">The content; null when there is a reason.</param>
+/// <param name="Reason">blocked_address, download_timeout, download_failed, not_found, too_many_bytes or opt_out.</param>
+/// <param name="Message">For people; never what a name resolved to.</param>
+public sealed record Downloaded(byte[]? Bytes, string? Reason = null, string? Message = null);
+
+/// <summary>What the owner of an image says in <c>X-Robots-Tag</c>: directives with commas between, after a name and a colon for one reader alone.</summary>
+internal static class RobotsTag
+{
+    /// <summary>The name we answer to; the first word of our User-Agent.</summary>
+    public const string Reader = "sana";
+
+    private static readonly HashSet<string> _refusals = new(StringComparer.OrdinalIgnoreCase) { "noai", "noimageai", "noindex", "noimageindex", "none" };
+
+    // Directives that have a value of their own after a colon.
+    private static readonly HashSet<string> _valued = new(StringComparer.OrdinalIgnoreCase) { "unavailable_after", "max-snippet", "max-image-preview", "max-video-preview" };
+
+    /// <summary>Whether any of the header's lines refuses this reader.</summary>
+    public static bool Refuses(IEnumerable<string> lines) => lines.Any(Refuses);
+
+    private static bool Refuses(string line)
+    {
+        var isOurs = true;
+        foreach (var part in line.Split(','))
+        {
+            var directive = part.Trim();
+            var colon = directive.IndexOf(':', StringComparison.Ordinal);
+            if (colon > 0 && !_valued.Contains(directive[..colon].TrimEnd()))
+            {
+                isOurs = directive[..colon].Trim() is var reader && (reader == "*" || reader.Equals(Reader, StringComparison.OrdinalIgnoreCase));
+                directive = directive[(colon + 1)..].Trim();
+            }
+
+            if (isOurs && _refusals.Contains(directive))
+                return true;
+        }
+
+        return false;
+    }
 }

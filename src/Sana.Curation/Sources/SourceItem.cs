@@ -1,9 +1,14 @@
 namespace Sana.Curation.Sources;
 
-/// <summary>One item of a source as its listing gives it: where its bytes are, and what the source itself says of it. One line of a shard's item list.</summary>
+/// <summary>
+/// One item of a source as its listing gives it: where its bytes are, and what the source itself says of it. One line of a shard's item list.
+/// </summary>
 public sealed record SourceItem
 {
-    /// <value>Its name in the source, unique there: the file, <c>tar!member</c>, or <c>manifest#row</c>. This is the row's <c>source_uri</c> unless <see cref="Url"/> is set.</value>
+    /// <value>
+    /// Its name in the source, unique there: the file, <c>tar!member</c>, or <c>manifest#row</c>. This is the row's <c>source_uri</c> unless <see cref="Url"/>
+    /// is set.
+    /// </value>
     public required string Name { get; init; }
 
     /// <value>The file that holds its bytes; null when a URL does, or when nothing does.</value>
@@ -76,16 +81,4 @@ public sealed record FetchedItem
 
     /// <value>Codes of what was mended or ignored: <c>bad_sidecar</c>, <c>caption_encoding</c>.</value>
     public IReadOnlyList<string> Notes { get; init; } = [];
-}
-
-/// <summary>Items of any kind of source.</summary>
-public interface ISource
-{
-    /// <summary>Every item in an order that depends on the content of the source alone. Rows and members that cannot be used are items with a reason.</summary>
-    /// <exception cref="CurationException">The source as a whole cannot be read.</exception>
-    IAsyncEnumerable<SourceItem> List(CancellationToken cancellationToken);
-
-    /// <summary>Reads one item. What is wrong with it is a reason in the answer.</summary>
-    /// <exception cref="CurationException">The place itself fails, so trying again later makes sense.</exception>
-    Task<FetchedItem> Fetch(SourceItem item, CancellationToken cancellationToken);
 }

@@ -14,10 +14,14 @@ public sealed record SourceOptions
     /// <value>Longest row of a manifest, in bytes: 1,024…64 MiB. Default 1 MiB. A longer one is <c>bad_row</c> and is never held in memory.</value>
     public int MaxRowBytes { get; init; } = 1024 * 1024;
 
-    /// <value>Longest caption taken from a source, in UTF-16 units: 1…1,000,000. Default 10,000. What is beyond is cut off and noted as <c>caption_length</c>.</value>
+    /// <value>
+    /// Longest caption taken from a source, in UTF-16 units: 1…1,000,000. Default 10,000. What is beyond is cut off and noted as <c>caption_length</c>.
+    /// </value>
     public int MaxCaptionLength { get; init; } = 10_000;
 
-    /// <value>Encoding of captions that are not UTF-8, such as <c>windows-1252</c> or <c>shift_jis</c>. Default none: such a caption is left out and noted.</value>
+    /// <value>
+    /// Encoding of captions that are not UTF-8, such as <c>windows-1252</c> or <c>shift_jis</c>. Default none: such a caption is left out and noted.
+    /// </value>
     public string? FallbackEncoding { get; init; }
 
     /// <summary>Refuses what cannot be used.</summary>

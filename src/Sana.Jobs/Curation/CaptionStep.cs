@@ -29,7 +29,7 @@ internal sealed class CaptionStep(IBlobs blobs, OpenDatasets datasets, Spending 
         var work = rows.Where(row => row.Status == RowStatus.Success).ToArray();
         var lines = new CaptionLine[work.Length];
         var asked = 0;
-        await Parallel.ForEachAsync(Enumerable.Range(0, work.Length), new ParallelOptions { MaxDegreeOfParallelism = captioner.Card.Concurrency, CancellationToken = cancellationToken }, async (i, cancellation) =>
+        await Parallel.ForEachAsync(Enumerable.Range(0, work.Length), new ParallelOptions { MaxDegreeOfParallelism = captioner.Concurrency, CancellationToken = cancellationToken }, async (i, cancellation) =>
         {
             var isAgain = false;
             if (settled.TryGetValue(work[i].Row, out var candidate))
@@ -50,8 +50,8 @@ internal sealed class CaptionStep(IBlobs blobs, OpenDatasets datasets, Spending 
                     await blobs.Put(cached, JsonSerializer.SerializeToUtf8Bytes(candidate, CurationJson.Lines.Candidate), cancellation);
             }
 
-            // The label is the configuration's: the same model may have had another when the answer was kept.
-            lines[i] = new CaptionLine(work[i].Row, candidate with { Label = label });
+            // Label and licence are the configuration's: they may have been others when the answer was kept.
+            lines[i] = new CaptionLine(work[i].Row, candidate with { Label = label, Licence = captioner.Card.Licence });
         });
 
         await blobs.WriteLines(names.Captions(shard, label), lines, CurateJson.Readable.CaptionLine, cancellationToken);

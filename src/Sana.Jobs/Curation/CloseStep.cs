@@ -74,7 +74,7 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
             statuses,
             reasons,
             spent,
-            HashChain.Of([.. shards.Select(shard => shard.Chain)]),
+            HashChain.Combine([.. shards.Select(shard => shard.Chain)]),
             shards,
             files);
         await blobs.PutOrRepair(dataset.Names.Manifest, JsonSerializer.SerializeToUtf8Bytes(manifest, CurateJson.Readable.DatasetManifest), cancellationToken);

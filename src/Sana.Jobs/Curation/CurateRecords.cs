@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Sana.Curation;
 using Sana.Curation.Captioning;
 using Sana.Curation.Ingest;
 using Sana.Curation.Selection;
@@ -21,7 +22,7 @@ internal sealed record TextScore(string Text, double Score, double WindowScore, 
 /// <summary>Seconds of one stage of one shard, apart from what must be the same each time.</summary>
 internal sealed record StageTiming(DateTimeOffset Started, double Seconds, long Items, long Asked);
 
-/// <summary><c>config.json</c>: what a dataset's version stands for. The same version made from other files or in another way is refused. What says nothing of the result, such as endpoints and budgets, is not in it.</summary>
+/// <summary><c>config.json</c>: what a dataset's version stands for. The same version made from other files or in another way is refused. What says nothing of the result, such as endpoints, concurrency, budgets and the share of failures, is not in it.</summary>
 internal sealed record DatasetConfig(
     string Schema,
     string Source,
@@ -37,8 +38,7 @@ internal sealed record DatasetConfig(
     IReadOnlyList<CaptionerCard> Captioners,
     ScorerCard? Scorer,
     IReadOnlyList<Concept> Concepts,
-    SelectionOptions Selection,
-    double MaxFailures);
+    SelectionOptions Selection);
 
 /// <summary>The CLIP checkpoint behind scores.</summary>
 internal sealed record ScorerCard(string Name, string Fingerprint);

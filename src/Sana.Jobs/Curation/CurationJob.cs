@@ -1,7 +1,7 @@
+using Sana.Curation;
 using Sana.Curation.Captioning.Config;
 using Sana.Curation.Ingest;
 using Sana.Curation.Selection;
-using Sana.Curation.Shards;
 using Sana.Curation.Sources;
 
 namespace Sana.Jobs.Curation;

@@ -28,14 +28,17 @@ public static partial class CurationSubmission
     /// <param name="job">What to do.</param>
     /// <param name="pace">Shards at once.</param>
     /// <param name="cancellationToken">Stops before the start.</param>
-    /// <exception cref="SanaException">A name or number is not allowed, the source holds a key, or the blobs cannot be written.</exception>
+    /// <exception cref="SanaException">A name or number is not allowed, the source holds a key, the blobs cannot be written, or the run is under way with other settings.</exception>
     public static async Task<(WorkflowInstance Instance, bool IsNew)> Start(WorkflowClient client, IBlobs blobs, CurationJob job, Pace pace, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(job);
         var name = await Write(blobs, job, cancellationToken);
         var id = InstanceId(job.Dataset, job.Version);
-        var isOther = await client.Get(id) is { IsFinished: true } there && (there.Status != WorkflowStatus.Completed || JobOf(there) != name);
+        var there = await client.Get(id);
+        if (there is { IsFinished: false } && await Difference(blobs, there, job, cancellationToken) is { } difference)
+            throw new UnusableJobException($"Dataset {job.Dataset} {job.Version} is under way with {difference}; give it another version.");
+        var isOther = there is { IsFinished: true } && (there.Status != WorkflowStatus.Completed || JobOf(there) != name);
         return await client.Start(Workflows.Curate, new CurateRequest(name, job.Dataset, job.Version, pace), id, restartFinished: isOther);
     }
 
@@ -47,6 +50,15 @@ public static partial class CurationSubmission
         var name = $"work/jobs/{Convert.ToHexStringLower(SHA256.HashData(json))}.json";
         await blobs.PutOrRepair(name, json, cancellationToken);
         return name;
+    }
+
+    /// <summary>The first setting in which a job would come to other results than the run that is there; null when there is none.</summary>
+    internal static async Task<SettingChange?> Difference(IBlobs blobs, WorkflowInstance there, CurationJob job, CancellationToken cancellationToken)
+    {
+        if (await blobs.Read(JobOf(there), cancellationToken) is not { } json)
+            return null;
+        var begun = JsonSerializer.Deserialize(json, CurateJson.Readable.CurationJob)!;
+        return ResultSettings.Difference(ResultSettings.Of(begun), ResultSettings.Of(job));
     }
 
     /// <summary>The job of an instance.</summary>

@@ -15,7 +15,7 @@ public sealed record CurationTools
     public required Func<string, CancellationToken, Task<ClipScorer>> Scorer { get; init; }
 
     /// <value>Reads URLs of manifests. Default: rows with a URL are rejected.</value>
-    public IDownload? Download { get; init; }
+    public GuardedDownload? Download { get; init; }
 
     /// <value>The clock of seconds in reports. Default the system's.</value>
     public TimeProvider Clock { get; init; } = TimeProvider.System;

@@ -36,7 +36,7 @@ public static class DatasetSelection
         {
             var name = $"{names.Shards}/{new ShardNames(shard).Parquet}";
             await using var index = await blobs.Open(name, cancellation) ?? throw new SanaException($"{blobs.Place} has no {name}; curate the dataset again.");
-            shards[shard] = await reselection.Run(shard, index, new BlobOutput(blobs, names.Shards), cancellation);
+            shards[shard] = await reselection.Run(shard, index, blobs, $"{names.Shards}/", cancellation);
         });
 
         var summary = new SelectionSummary(

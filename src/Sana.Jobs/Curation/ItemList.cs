@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
-using Sana.Curation;
+using Sana.Curation.Shards;
 using Sana.Curation.Sources;
 
 namespace Sana.Jobs.Curation;
@@ -10,7 +10,7 @@ internal static class ItemList
 {
     /// <summary>The item lists of the shards, as bytes; <paramref name="hash"/> takes all of them in.</summary>
     public static async IAsyncEnumerable<(byte[] List, int Items)> Shards(
-        ISource source, CurationSettings settings, IncrementalHash hash, [EnumeratorCancellation] CancellationToken cancellationToken)
+        SourceReader source, CurationSettings settings, IncrementalHash hash, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var shard = new List<SourceItem>();
         await foreach (var item in Of(source, settings.Sample, cancellationToken))
@@ -33,7 +33,7 @@ internal static class ItemList
     }
 
     /// <summary>How many items there are, and the hash of their lists.</summary>
-    public static async Task<(long Items, string Sha256)> Count(ISource source, CurationSettings settings, CancellationToken cancellationToken)
+    public static async Task<(long Items, string Sha256)> Count(SourceReader source, CurationSettings settings, CancellationToken cancellationToken)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var count = 0L;
@@ -43,7 +43,7 @@ internal static class ItemList
     }
 
     /// <summary>For a sample the source is listed twice, which holds no list in memory.</summary>
-    private static async IAsyncEnumerable<SourceItem> Of(ISource source, int? sample, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private static async IAsyncEnumerable<SourceItem> Of(SourceReader source, int? sample, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var (count, place) = (0L, 0L);
         if (sample is not null)

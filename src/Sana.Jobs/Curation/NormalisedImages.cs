@@ -1,4 +1,4 @@
-using Sana.Curation.Shards;
+using Sana.Curation;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Curation;

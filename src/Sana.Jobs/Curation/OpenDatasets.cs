@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Sana.Curation;
 using Sana.Curation.Captioning;
 using Sana.Curation.Captioning.Config;
 using Sana.Curation.Ingest;
@@ -173,7 +174,7 @@ internal sealed class OpenDataset : IDisposable
 
     public required DatasetNames Names { get; init; }
 
-    public required ISource Source { get; init; }
+    public required SourceReader Source { get; init; }
 
     public required ImageIngest Ingest { get; init; }
 
@@ -219,8 +220,7 @@ internal sealed class OpenDataset : IDisposable
         [.. Captioners.Select(captioner => captioner.Card)],
         Scorer is null ? null : new ScorerCard(Scorer.Name, Scorer.Fingerprint),
         Settings.Concepts,
-        Settings.Selection,
-        Settings.MaxFailures);
+        Settings.Selection);
 
     /// <summary>What a report says of it beside its rows.</summary>
     public ReportRun ReportRun(string configSha256) => new()
@@ -253,10 +253,12 @@ internal sealed class OpenDataset : IDisposable
 /// <summary>A captioner with its bound on asks in flight, which holds over all shards.</summary>
 internal sealed class OpenCaptioner(ICaptioner captioner, CaptionerConfig config) : IDisposable
 {
-    private readonly CarefulCaptioner _careful = new(captioner, config);
-    private readonly SemaphoreSlim _slots = new(captioner.Card.Concurrency);
+    private readonly CheckedCaptioner _checked = new(captioner, config);
+    private readonly SemaphoreSlim _slots = new(config.Concurrency);
 
     public CaptionerCard Card => captioner.Card;
+
+    public int Concurrency => config.Concurrency;
 
     public string Currency => config.Price.Currency;
 
@@ -273,7 +275,7 @@ internal sealed class OpenCaptioner(ICaptioner captioner, CaptionerConfig config
         await _slots.WaitAsync(cancellationToken);
         try
         {
-            return await _careful.Caption(ask, cancellationToken);
+            return await _checked.Caption(ask, cancellationToken);
         }
         finally
         {

@@ -40,7 +40,10 @@ internal sealed class PlanStep(IBlobs blobs, OpenDatasets datasets)
         if (json.AsSpan().SequenceEqual(there))
             return;
         var claimed = JsonSerializer.Deserialize(there, CurateJson.Readable.DatasetConfig)!;
-        var how = (claimed.Source, claimed.ItemsSha256) == (config.Source, config.ItemsSha256) ? "with other settings" : "from other files";
-        throw new UnusableJobException($"Dataset {dataset.Job.Dataset} {dataset.Job.Version} in {blobs.Place} was made {how}; give it another version.");
+        var how = ResultSettings.Difference(ResultSettings.Of(claimed), ResultSettings.Of(config)) is { } difference ? $"with {difference}"
+            : (claimed.Source, claimed.ItemsSha256) != (config.Source, config.ItemsSha256) ? "from other files"
+            : null;
+        if (how is not null)
+            throw new UnusableJobException($"Dataset {dataset.Job.Dataset} {dataset.Job.Version} in {blobs.Place} was made {how}; give it another version.");
     }
 }

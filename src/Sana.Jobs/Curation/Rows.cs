@@ -1,5 +1,5 @@
 using System.Globalization;
-using Sana.Curation.Shards;
+using Sana.Curation;
 
 namespace Sana.Jobs.Curation;
 

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
+using Sana.Curation;
 using Sana.Curation.Ingest;
 using Sana.Curation.Selection;
-using Sana.Curation.Shards;
 using Sana.Inference.Clip;
 using Sana.Storage.Blobs;
 
@@ -11,6 +11,9 @@ namespace Sana.Jobs.Curation;
 internal sealed class ScoreStep(IBlobs blobs, OpenDatasets datasets, StageClock clock) : IDisposable
 {
     private const int Batch = 32;
+
+    // Only one batch of the process is decoded at once, so this bounds the decoded images of all runs.
+    private const long MostBatchBytes = 256L << 20;
 
     // Scores are written with four digits, as Sana's are: what lies beyond is rounding of the arithmetic.
     private const int Digits = 4;
@@ -36,7 +39,7 @@ internal sealed class ScoreStep(IBlobs blobs, OpenDatasets datasets, StageClock 
         try
         {
             var concepts = Concepts(scorer, dataset.Settings.Concepts, cancellationToken);
-            foreach (var batch in rows.Chunk(Batch))
+            foreach (var batch in Batches(rows))
                 lines.AddRange(await Score(dataset, scorer, batch, known, embedded, concepts, cancellationToken));
         }
         finally
@@ -53,6 +56,28 @@ internal sealed class ScoreStep(IBlobs blobs, OpenDatasets datasets, StageClock 
     public void Dispose()
     {
         _network.Dispose();
+    }
+
+    /// <summary>Batches of at most 32 images whose pixels take at most 256 MiB together; a larger image is a batch of its own.</summary>
+    internal static IEnumerable<IndexRow[]> Batches(IEnumerable<IndexRow> rows)
+    {
+        var (batch, bytes) = (new List<IndexRow>(Batch), 0L);
+        foreach (var row in rows)
+        {
+            var image = 3L * row.Width!.Value * row.Height!.Value;
+            if (batch.Count == Batch || (batch.Count > 0 && bytes + image > MostBatchBytes))
+            {
+                yield return [.. batch];
+                batch.Clear();
+                bytes = 0;
+            }
+
+            batch.Add(row);
+            bytes += image;
+        }
+
+        if (batch.Count > 0)
+            yield return [.. batch];
     }
 
     private async Task<IEnumerable<ScoreLine>> Score(

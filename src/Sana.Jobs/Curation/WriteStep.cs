@@ -22,7 +22,7 @@ internal sealed class WriteStep(IBlobs blobs, OpenDatasets datasets, StageClock 
         rows = [.. rows.Select(row => row.Status == RowStatus.Success ? Choose(dataset, row, scores.GetValueOrDefault(row.Row)) : row)];
 
         await WriteRemoved(names, shard, rows, cancellationToken);
-        var stats = await new ShardWriter(dataset.ShardSettings).Write(shard, rows, (row, cancellation) => blobs.ReadImage(dataset, row, cancellation), new BlobOutput(blobs, names.Shards), cancellationToken);
+        var stats = await new ShardWriter(dataset.ShardSettings).Write(shard, rows, (row, cancellation) => blobs.ReadImage(dataset, row, cancellation), blobs, $"{names.Shards}/", cancellationToken);
         foreach (var (reason, count) in stats.Reasons)
             SanaTelemetry.Items.Add(count, new("stage", "curate"), new("status", "removed"), new("reason", reason));
         SanaTelemetry.Items.Add(stats.Successes, new("stage", "curate"), new("status", RowStatus.Success), new("reason", "none"));
@@ -61,10 +61,4 @@ internal sealed class WriteStep(IBlobs blobs, OpenDatasets datasets, StageClock 
                 await blobs.Put(names.Removed(cured, shard), ReadOnlyMemory<byte>.Empty, cancellationToken);
         }
     }
-}
-
-/// <summary>Files of shards as blobs below a folder.</summary>
-internal sealed class BlobOutput(IBlobs blobs, string folder) : IShardOutput
-{
-    public Task Write(string name, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) => blobs.Write($"{folder}/{name}", write, cancellationToken);
 }

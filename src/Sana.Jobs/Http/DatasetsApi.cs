@@ -25,8 +25,8 @@ public sealed partial class DatasetsApi(ApiParts parts)
             Check("since", since);
         var job = Checked(new CurationJob(place, name, asked.Version, asked.Since, Settings(asked)));
         var there = await parts.Workflows.Get(CurationSubmission.InstanceId(name, asked.Version));
-        if (there is not null && CurationSubmission.JobOf(there) != await CurationSubmission.Write(parts.Blobs, job, request.HttpContext.RequestAborted))
-            throw ApiFault.Conflict("This version of the dataset was made from another source or with other settings; take a new version.");
+        if (there is not null && await CurationSubmission.Difference(parts.Blobs, there, job, request.HttpContext.RequestAborted) is { } difference)
+            throw ApiFault.Conflict($"This version of the dataset was begun with {(difference.IsPlace ? $"another {difference.Setting}" : difference)}; take a new version.");
         var outcome = await CurationSubmission.Start(parts.Workflows, parts.Blobs, job, CurationSubmission.Pace, request.HttpContext.RequestAborted);
         return Show(request, name, asked.Version, outcome.Instance);
     });

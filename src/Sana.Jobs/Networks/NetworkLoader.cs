@@ -65,7 +65,7 @@ public sealed class NetworkLoader : IDisposable
             () =>
             {
                 CaptionerCheckpoint.Build(folder, new BuildOptions());
-                return OnnxCaptioner.Load(folder, OnnxCaptionerOptions.Of(config, Device));
+                return OnnxCaptioner.Load(folder, OnnxCaptionerOptions.FromConfig(config, Device));
             },
             cancellationToken);
     }

@@ -200,7 +200,7 @@ public sealed class AzureJobQueue : IJobQueue
         }
         catch (Exception error) when (AzureFault.IsFromService(error))
         {
-            throw AzureFault.Of(verb, _queue.Uri, Place, error);
+            throw AzureFault.From(verb, _queue.Uri, Place, error);
         }
     }
 }

@@ -1,4 +1,4 @@
-using Sana.Curation.Shards;
+using Sana.Curation;
 
 namespace Sana.Local.Demo;
 

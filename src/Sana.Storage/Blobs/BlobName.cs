@@ -3,8 +3,8 @@ using System.Buffers;
 namespace Sana.Storage.Blobs;
 
 /// <summary>
-/// The names that every place takes alike: segments of A-Z a-z 0-9 . _ - @ = parted by single slashes. Ours are lower case but for the labels of captioners, which trainers look for as they are spelled;
-/// no segment starts or ends with a dot, so none can climb out of the root or meet the folder's own hidden files.
+/// The names that every place takes alike: segments of A-Z a-z 0-9 . _ - @ = parted by single slashes. Ours are lower case but for the labels of captioners,
+/// which trainers look for as they are spelled; no segment starts or ends with a dot, so none can climb out of the root or meet the folder's own hidden files.
 /// </summary>
 internal static class BlobName
 {
@@ -17,9 +17,7 @@ internal static class BlobName
     public static void Check(string name)
     {
         if (Fault(name) is { } fault)
-        {
             throw new SanaException($"The blob name '{Short(name)}' {fault}.");
-        }
     }
 
     /// <exception cref="SanaException">No allowed name starts like this.</exception>
@@ -27,9 +25,7 @@ internal static class BlobName
     {
         // "runs/a/" and "runs/a-" are starts of names without being names: a letter at the end makes each one.
         if (prefix.Length > 0)
-        {
             Check(prefix + 'x');
-        }
     }
 
     public static bool IsValid(string name) => Fault(name) is null;
@@ -37,27 +33,19 @@ internal static class BlobName
     private static string? Fault(string name)
     {
         if (name.Length is 0 or > MaxLength)
-        {
             return $"has {name.Length} characters; a name has 1…{MaxLength}";
-        }
 
         foreach (var range in name.AsSpan().Split('/'))
         {
             var segment = name.AsSpan(range);
             if (segment.Length is 0 or > MaxSegment)
-            {
                 return $"has a segment of {segment.Length} characters; each has 1…{MaxSegment}";
-            }
 
             if (segment[0] == '.' || segment[^1] == '.')
-            {
                 return "has a segment that starts or ends with a dot";
-            }
 
             if (segment.ContainsAnyExcept(Allowed))
-            {
                 return "has a character other than A-Z, a-z, 0-9 and . _ - @ = /";
-            }
         }
 
         return null;
@@ -68,4 +56,22 @@ internal static class BlobName
         var visible = string.Concat(name.Take(80).Select(letter => char.IsControl(letter) ? '?' : letter));
         return name.Length > 80 ? visible + "…" : visible;
     }
+}
+
+/// <summary>Media types by a name's ending: the folder keeps none, so both places take it from here.</summary>
+internal static class BlobContent
+{
+    public static string Type(string name) => Path.GetExtension(name) switch
+    {
+        ".png" => "image/png",
+        ".jpg" => "image/jpeg",
+        ".webp" => "image/webp",
+        ".json" => "application/json",
+        ".jsonl" => "application/jsonl",
+        ".txt" => "text/plain; charset=utf-8",
+        ".html" => "text/html; charset=utf-8",
+        ".tar" => "application/x-tar",
+        ".parquet" => "application/vnd.apache.parquet",
+        _ => "application/octet-stream",
+    };
 }

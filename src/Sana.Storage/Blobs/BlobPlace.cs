@@ -8,8 +8,9 @@ using Azure.Storage.Blobs;
 namespace Sana.Storage.Blobs;
 
 /// <summary>
-/// Where outputs go, as people write it: <c>folder</c> · <c>azurite[:container[/prefix]]</c> · a connection string, with <c>;Container=name[/prefix]</c> added for another place than
-/// the container <c>sana</c> · <c>https://account.blob.core.windows.net/container[/prefix]</c>, signed in as whoever runs the program, or with the query of a shared access signature.
+/// Where outputs go, as people write it: <c>folder</c> · <c>azurite[:container[/prefix]]</c> · a connection string, with <c>;Container=name[/prefix]</c> added
+/// for another place than the container <c>sana</c> · <c>https://account.blob.core.windows.net/container[/prefix]</c>, signed in as whoever runs the program,
+/// or with the query of a shared access signature.
 /// </summary>
 public sealed partial class BlobPlace
 {
@@ -25,19 +26,13 @@ public sealed partial class BlobPlace
     public static BlobPlace Parse(string text)
     {
         if (string.IsNullOrWhiteSpace(text) || text.Contains('\0', StringComparison.Ordinal))
-        {
             throw new SanaException("The output place is empty; give a folder, azurite, a connection string or a container's https address.");
-        }
 
         if (text == "azurite" || text.StartsWith("azurite:", StringComparison.Ordinal))
-        {
             return Connected("UseDevelopmentStorage=true", text == "azurite" ? DefaultContainer : text["azurite:".Length..]);
-        }
 
         if (ConnectionStringWord().IsMatch(text))
-        {
             return FromConnectionString(text);
-        }
 
         return text.Contains("://", StringComparison.Ordinal)
             ? FromAddress(text)
@@ -96,23 +91,17 @@ public sealed partial class BlobPlace
     private static BlobPlace FromAddress(string text)
     {
         if (!Uri.TryCreate(text, UriKind.Absolute, out var address) || address.Scheme is not ("https" or "http") || address.UserInfo.Length > 0)
-        {
             throw new SanaException("The output address is not https://account.blob.core.windows.net/container[/prefix].");
-        }
 
         var parts = new BlobUriBuilder(address);
         CheckContainer(parts.BlobContainerName);
         var prefix = Prefix(parts.BlobName);
         parts.BlobName = "";
         if (parts.Sas is not null)
-        {
             return Remote(new BlobContainerClient(parts.ToUri(), Options(address)), prefix);
-        }
 
         if (address.Scheme == "http")
-        {
             throw new SanaException("An http address needs a shared access signature; use https, or azurite:<container> for the emulator.");
-        }
 
         return Remote(new BlobContainerClient(parts.ToUri(), new DefaultAzureCredential(), Options(address)), prefix);
     }
@@ -128,7 +117,7 @@ public sealed partial class BlobPlace
     }
 
     // The protocol that released emulators speak, for both; nothing newer is used.
-    // The emulator either answers or is not there; a service far away has bad moments.
+    // The emulator answers at once or is not running; a remote service may fail for a moment.
     internal static BlobClientOptions Options(Uri address) => new(BlobClientOptions.ServiceVersion.V2025_11_05)
     {
         Retry =
@@ -144,9 +133,7 @@ public sealed partial class BlobPlace
     internal static void CheckContainer(string name)
     {
         if (!ContainerName().IsMatch(name))
-        {
             throw new SanaException($"'{name}' is not a container's name: 3…63 of a-z, 0-9 and single hyphens inside.");
-        }
     }
 
     [GeneratedRegex(@"^(?=.{3,63}\z)[a-z0-9]+(-[a-z0-9]+)*\z", RegexOptions.CultureInvariant)]

@@ -6,7 +6,10 @@ using Azure.Storage.Blobs.Specialized;
 
 namespace Sana.Storage.Blobs;
 
-/// <summary>A block blob written front to back in blocks of 8 MB; it appears with <see cref="Commit"/>. Blocks of a writer that was killed are dropped by the service after a week.</summary>
+/// <summary>
+/// A block blob written front to back in blocks of 8 MB; it appears with <see cref="Commit"/>. Blocks of a writer that was killed are dropped by the service
+/// after a week.
+/// </summary>
 internal sealed class BlockStream(BlockBlobClient blob, string contentType, CancellationToken cancellationToken) : Stream
 {
     private const int BlockBytes = 8 * 1024 * 1024;

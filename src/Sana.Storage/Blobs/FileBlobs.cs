@@ -4,8 +4,9 @@ using System.Runtime.CompilerServices;
 namespace Sana.Storage.Blobs;
 
 /// <summary>
-/// Blobs as files under a folder. A blob is written to <c>.incoming/</c> in the same folder, flushed to the disk and then linked to its name, so a kill leaves a stray file there
-/// and never half a blob; strays are removed when the folder is opened. The writer holds its stray open and locked: one that can be opened belongs to nobody alive.
+/// Blobs as files under a folder. A blob is written to <c>.incoming/</c> in the same folder, flushed to the disk and then linked to its name, so a killed
+/// writer leaves a temporary file there and never half a blob; such files are removed when the folder is opened. A writer holds its temporary file open and
+/// locked: one that can be opened has no living writer.
 /// </summary>
 public sealed class FileBlobs : IBlobs
 {
@@ -26,7 +27,7 @@ public sealed class FileBlobs : IBlobs
     /// <inheritdoc/>
     public string Place => $"folder {_root}";
 
-    /// <summary>Opens the folder, makes it if needed and removes what killed writers left.</summary>
+    /// <summary>Opens the folder, makes it if needed and removes the temporary files of killed writers.</summary>
     /// <exception cref="SanaException">The folder cannot be made or written.</exception>
     public static FileBlobs Open(string folder)
     {
@@ -34,12 +35,12 @@ public sealed class FileBlobs : IBlobs
         try
         {
             Directory.CreateDirectory(blobs._root);
-            blobs.RemoveStrays();
+            blobs.RemoveTemporaryFiles();
             return blobs;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw FileFault.Of("open", blobs.Place, error);
+            throw FileFault.From("open", blobs.Place, error);
         }
     }
 
@@ -47,7 +48,7 @@ public sealed class FileBlobs : IBlobs
     public async Task<bool> PutIfAbsent(string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
         var path = Resolve(name);
-        return !Path.Exists(path) && await Write(name, path, Content(bytes), HardLink.TryPublish, cancellationToken);
+        return !Path.Exists(path) && await Write(name, path, Content(bytes), LinuxFile.TryPublish, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -79,7 +80,7 @@ public sealed class FileBlobs : IBlobs
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw FileFault.Of("read", path, error);
+            throw FileFault.From("read", path, error);
         }
     }
 
@@ -97,7 +98,7 @@ public sealed class FileBlobs : IBlobs
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw FileFault.Of("read", path, error);
+            throw FileFault.From("read", path, error);
         }
     }
 
@@ -110,9 +111,7 @@ public sealed class FileBlobs : IBlobs
         BlobName.CheckPrefix(prefix);
         var folder = prefix[..(prefix.LastIndexOf('/') + 1)];
         if (folder.Length > 0)
-        {
             RefuseLinks(folder.TrimEnd('/'));
-        }
 
         await Task.CompletedTask;
         foreach (var entry in Walk(folder, prefix))
@@ -134,9 +133,7 @@ public sealed class FileBlobs : IBlobs
             }
 
             foreach (var entry in Walk(name, prefix))
-            {
                 yield return entry;
-            }
         }
     }
 
@@ -156,7 +153,7 @@ public sealed class FileBlobs : IBlobs
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw FileFault.Of("list", path.FullName, error);
+            throw FileFault.From("list", path.FullName, error);
         }
     }
 
@@ -171,13 +168,13 @@ public sealed class FileBlobs : IBlobs
             Directory.CreateDirectory(_incoming);
             for (var attempt = 1; ; attempt++)
             {
-                var stray = Path.Combine(_incoming, Guid.NewGuid().ToString("N"));
+                var temporary = Path.Combine(_incoming, Guid.NewGuid().ToString("N"));
                 try
                 {
-                    var published = await WriteOnce(stray, path, write, publish, cancellationToken);
+                    var published = await WriteOnce(temporary, path, write, publish, cancellationToken);
                     for (var folder = Path.GetDirectoryName(path)!; published; folder = Path.GetDirectoryName(folder)!)
                     {
-                        HardLink.FlushFolder(folder);
+                        LinuxFile.FlushFolder(folder);
                         if (folder == made)
                             break;
                     }
@@ -186,13 +183,13 @@ public sealed class FileBlobs : IBlobs
                 }
                 catch (IOException error) when (attempt < MaxAttempts && (error is FileNotFoundException || error.HResult is NoEntry or WouldBlock))
                 {
-                    // A process that opened the folder took the new file for a stray in the instant between its creation and its lock.
+                    // A process that opened the folder removed the new file in the instant between its creation and its lock.
                 }
             }
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw FileFault.Of("write", Path.Combine(_root, name), error);
+            throw FileFault.From("write", Path.Combine(_root, name), error);
         }
     }
 
@@ -208,35 +205,33 @@ public sealed class FileBlobs : IBlobs
     }
 
     private static async Task<bool> WriteOnce(
-        string stray, string path, Func<Stream, CancellationToken, Task> write, Func<string, string, bool> publish, CancellationToken cancellationToken)
+        string temporary, string path, Func<Stream, CancellationToken, Task> write, Func<string, string, bool> publish, CancellationToken cancellationToken)
     {
-        await using var file = new FileStream(stray, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0, FileOptions.Asynchronous);
+        await using var file = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0, FileOptions.Asynchronous);
         try
         {
             await write(file, cancellationToken);
             file.Flush(flushToDisk: true);
             cancellationToken.ThrowIfCancellationRequested();
-            return publish(stray, path);
+            return publish(temporary, path);
         }
         finally
         {
-            File.Delete(stray);
+            File.Delete(temporary);
         }
     }
 
-    private void RemoveStrays()
+    private void RemoveTemporaryFiles()
     {
         if (!Directory.Exists(_incoming))
-        {
             return;
-        }
 
-        foreach (var stray in Directory.EnumerateFiles(_incoming))
+        foreach (var temporary in Directory.EnumerateFiles(_incoming))
         {
             try
             {
-                using var free = new FileStream(stray, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
-                File.Delete(stray);
+                using var free = new FileStream(temporary, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+                File.Delete(temporary);
             }
             catch (IOException)
             {
@@ -259,14 +254,10 @@ public sealed class FileBlobs : IBlobs
         {
             var path = Path.Combine(_root, end < 0 ? name : name[..end]);
             if (new FileInfo(path).LinkTarget is not null)
-            {
                 throw new SanaException($"{path} is a symbolic link; blobs are plain files in plain folders, so remove it or choose another folder.");
-            }
 
             if (end < 0)
-            {
                 return;
-            }
         }
     }
 }

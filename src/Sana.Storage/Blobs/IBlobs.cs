@@ -1,8 +1,8 @@
 namespace Sana.Storage.Blobs;
 
 /// <summary>
-/// Where a job's outputs live: a folder or a container, with the same names and the same bytes in both.
-/// A blob is there whole or not at all, also when the writer is killed. Content type follows from the name's ending.
+/// Where a job's outputs live: a folder or a container, with the same names and the same bytes in both. A blob is there whole or not at all, also when the
+/// writer is killed. Content type follows from the name's ending.
 /// </summary>
 public interface IBlobs
 {
@@ -25,7 +25,9 @@ public interface IBlobs
     /// <exception cref="SanaException">The name is not allowed or the place cannot be read.</exception>
     Task<byte[]?> Read(string name, CancellationToken cancellationToken);
 
-    /// <summary>Writes a blob too big for memory, over what may be there; it appears whole when <paramref name="write"/> has returned, and not at all when it throws.</summary>
+    /// <summary>
+    /// Writes a blob too big for memory, over what may be there; it appears whole when <paramref name="write"/> has returned, and not at all when it throws.
+    /// </summary>
     /// <param name="name">As for <see cref="PutIfAbsent"/>.</param>
     /// <param name="write">Writes the content, front to back.</param>
     /// <param name="cancellationToken">Stops before the blob appears.</param>
@@ -50,3 +52,21 @@ public interface IBlobs
 /// <param name="Length">Its size in bytes.</param>
 /// <param name="Version">Another one whenever the blob was written again.</param>
 public readonly record struct BlobEntry(string Name, long Length, string Version);
+
+/// <summary>How a step that may run twice writes its outputs.</summary>
+internal static class BlobRepair
+{
+    /// <summary>
+    /// Writes a blob whose bytes follow from its name. One that is there with the same bytes is left alone; other bytes are damage from outside, or the
+    /// rounding of another machine under a record that was never written, and are replaced.
+    /// </summary>
+    public static async Task PutOrRepair(this IBlobs blobs, string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    {
+        if (await blobs.PutIfAbsent(name, bytes, cancellationToken))
+            return;
+
+        var there = await blobs.Read(name, cancellationToken);
+        if (!bytes.Span.SequenceEqual(there))
+            await blobs.Put(name, bytes, cancellationToken);
+    }
+}

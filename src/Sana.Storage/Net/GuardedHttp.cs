@@ -5,9 +5,9 @@ using System.Net.Sockets;
 namespace Sana.Storage.Net;
 
 /// <summary>
-/// The only way to a URL that somebody outside gave. A name is resolved here, its addresses are checked, and one that was checked is the one that is connected:
-/// a name that changes its mind between two look-ups gains nothing. Redirects are followed hop by hop under the same check, proxies of the environment are ignored,
-/// and one deadline and one byte limit hold for the whole exchange.
+/// The only way to read a URL that comes from outside. A name is resolved here, its addresses are checked, and one that was checked is the one that is
+/// connected: a name that resolves to another address at a second look-up gains nothing. Redirects are followed hop by hop under the same check, proxies of the
+/// environment are ignored, and one deadline and one byte limit hold for the whole exchange.
 /// </summary>
 public sealed class GuardedHttp : IDisposable
 {
@@ -39,24 +39,16 @@ public sealed class GuardedHttp : IDisposable
         _client.DefaultRequestHeaders.UserAgent.ParseAdd("sana");
     }
 
-    /// <summary>Reads what stands at a URL.</summary>
+    /// <summary>Reads the content of a URL unless its headers forbid it.</summary>
     /// <param name="url">As it was given.</param>
     /// <param name="maxBytes">The longest content taken.</param>
     /// <param name="deadline">For everything: names, connections, redirects and the last byte.</param>
     /// <param name="cancellationToken">Stops earlier.</param>
+    /// <param name="look">Sees the headers of the answer before its content is read; an exception from it ends the exchange.</param>
     /// <exception cref="BlockedAddressException">The URL, or one that it redirects to, may not be used.</exception>
     /// <exception cref="HttpRequestException">It cannot be read, is not there or is too long.</exception>
     /// <exception cref="TimeoutException">The deadline passed.</exception>
-    public Task<byte[]> Get(string url, int maxBytes, TimeSpan deadline, CancellationToken cancellationToken) => Get(url, maxBytes, deadline, null, cancellationToken);
-
-    /// <summary>Reads what stands at a URL unless its headers forbid it.</summary>
-    /// <param name="url">As it was given.</param>
-    /// <param name="maxBytes">The longest content taken.</param>
-    /// <param name="deadline">For everything: names, connections, redirects and the last byte.</param>
-    /// <param name="look">Sees the headers of the answer before its content is read; what it throws ends the exchange. Null for nothing.</param>
-    /// <param name="cancellationToken">Stops earlier.</param>
-    /// <inheritdoc cref="Get(string, int, TimeSpan, CancellationToken)" path="/exception" />
-    public Task<byte[]> Get(string url, int maxBytes, TimeSpan deadline, Action<HttpResponseHeaders>? look, CancellationToken cancellationToken) => Within(deadline, async token =>
+    public Task<byte[]> Get(string url, int maxBytes, TimeSpan deadline, CancellationToken cancellationToken, Action<HttpResponseHeaders>? look = null) => Within(deadline, async token =>
     {
         var next = _rules.Check(url);
         for (var hop = 0; hop <= MaxRedirects; hop++)
@@ -78,7 +70,7 @@ public sealed class GuardedHttp : IDisposable
     }, cancellationToken);
 
     /// <summary>Sends a request once and gives the status of its answer, whose content is not read. Redirects are answers like others.</summary>
-    /// <inheritdoc cref="Get(string, int, TimeSpan, CancellationToken)" path="/exception" />
+    /// <inheritdoc cref="Get" path="/exception" />
     public Task<HttpStatusCode> Post(string url, HttpContent content, IEnumerable<KeyValuePair<string, string>> headers, TimeSpan deadline, CancellationToken cancellationToken) =>
         Within(deadline, async token =>
         {

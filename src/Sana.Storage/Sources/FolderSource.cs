@@ -3,12 +3,12 @@ using Sana.Storage.Blobs;
 
 namespace Sana.Storage.Sources;
 
-/// <summary>Plain files under a folder; links, pipes and devices left out. Hidden files and folders are nobody's images.</summary>
+/// <summary>Plain files under a folder. Links, pipes, devices, hidden files and hidden folders are left out.</summary>
 internal sealed class FolderSource : ISourceFiles
 {
     private const FileAttributes Skipped = FileAttributes.Hidden | FileAttributes.System | FileAttributes.ReparsePoint;
 
-    // A folder that may not be read is nobody's images, unless it is the source itself.
+    // A folder that may not be read is left out, unless it is the source itself.
     private static readonly EnumerationOptions _top = new() { AttributesToSkip = Skipped, IgnoreInaccessible = false };
     private static readonly EnumerationOptions _below = new() { AttributesToSkip = Skipped };
 
@@ -43,7 +43,7 @@ internal sealed class FolderSource : ISourceFiles
         try
         {
             // Walking a tar jumps from header to header: a big buffer would be read for nothing.
-            return PlainFile.Size(path) is null ? null : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 4096);
+            return LinuxFile.PlainSize(path) is null ? null : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 4096);
         }
         catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -61,7 +61,7 @@ internal sealed class FolderSource : ISourceFiles
         foreach (var part in parts[..^1])
         {
             folder = Path.Combine(folder, part);
-            if (!PlainFile.IsFolder(folder))
+            if (!LinuxFile.IsFolder(folder))
                 return false;
         }
 
@@ -90,13 +90,13 @@ internal sealed class FolderSource : ISourceFiles
         try
         {
             return [.. path.EnumerateFileSystemInfos("*", folder.Length == 0 ? _top : _below)
-                .Select(item => item is FileInfo ? (Name: folder + item.Name, Bytes: PlainFile.Size(item.FullName)) : (Name: folder + item.Name + '/', Bytes: null))
+                .Select(item => item is FileInfo ? (Name: folder + item.Name, Bytes: LinuxFile.PlainSize(item.FullName)) : (Name: folder + item.Name + '/', Bytes: null))
                 .Where(item => item.Bytes is not null || item.Name.EndsWith('/'))
                 .OrderBy(item => item.Name, StringComparer.Ordinal)];
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new SanaException(FileFault.Of("list", path.FullName, error).Message, error);
+            throw new SanaException(FileFault.From("list", path.FullName, error).Message, error);
         }
     }
 }

@@ -1,6 +1,8 @@
 namespace Sana.Storage.Sources;
 
-/// <summary>Where a source's files lie: a folder or a container. Names are what their owners gave them: they go into records, never into names of ours.</summary>
+/// <summary>
+/// Where a source's files lie: a folder or a container. Names are what their owners gave them: they go into records, never into names of ours.
+/// </summary>
 public interface ISourceFiles
 {
     /// <summary>Every file with its size in bytes, in ordinal order of the names. What is no regular file (links, pipes, devices) is left out.</summary>

@@ -5,8 +5,8 @@ using Sana.Storage.Blobs;
 namespace Sana.Storage.Sources;
 
 /// <summary>
-/// A source as people write it: a folder or a file of this machine, <c>azurite:container[/prefix]</c>, or <c>https://account.blob.core.windows.net/container[/prefix]</c>, without a key.
-/// A prefix may be the whole name of one blob.
+/// A source as people write it: a folder or a file of this machine, <c>azurite:container[/prefix]</c>, or
+/// <c>https://account.blob.core.windows.net/container[/prefix]</c>, without a key. A prefix may be the whole name of one blob.
 /// </summary>
 /// <param name="Files">The folder or container.</param>
 /// <param name="Path">One file of it; null for all.</param>
@@ -62,7 +62,7 @@ internal sealed record SourcePlace(ISourceFiles Files, string? Path)
         var path = System.IO.Path.GetFullPath(text);
         if (Directory.Exists(path))
             return new SourcePlace(FolderSource.Open(path), null);
-        if (PlainFile.Size(path) is null)
+        if (LinuxFile.PlainSize(path) is null)
             throw new UnusableJobException($"There is no source folder or plain file '{text}'; check the path.");
         return new SourcePlace(FolderSource.Open(System.IO.Path.GetDirectoryName(path)!), System.IO.Path.GetFileName(path));
     }

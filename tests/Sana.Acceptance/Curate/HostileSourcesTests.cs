@@ -3,7 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using DurableTask.Sqlite;
 using Sana.Acceptance.Support;
-using Sana.Curation.Shards;
+using Sana.Curation;
 using Sana.Tests.Ingest.Hostile;
 using Sana.Tests.Sources;
 using Sana.Tests.Support;

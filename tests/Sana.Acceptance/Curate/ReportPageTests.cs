@@ -1,6 +1,6 @@
 using Sana.Acceptance.Support;
+using Sana.Curation;
 using Sana.Curation.Report;
-using Sana.Curation.Shards;
 using Sana.Inference.Imaging;
 using Sana.Tests.Support;
 using Xunit;

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Sana.Curation.Shards;
+using Sana.Curation;
 
 namespace Sana.Acceptance.Support;
 

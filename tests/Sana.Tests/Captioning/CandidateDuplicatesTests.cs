@@ -1,6 +1,5 @@
 using Sana.Curation;
 using Sana.Curation.Captioning;
-using Sana.Curation.Shards;
 using Xunit;
 
 namespace Sana.Tests.Captioning;

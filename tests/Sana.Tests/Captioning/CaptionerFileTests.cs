@@ -53,19 +53,44 @@ public sealed class CaptionerFileTests
         Assert.Contains("Alt text: none.", one.Prompt.Fill(ask with { Original = null }, one.Label, one.Model), StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void The_canonical_text_depends_on_settings_alone_and_has_no_key()
+    [Theory]
+    [InlineData("https://vlm.example/v1", "https://other.example/v1")]
+    [InlineData("VLM_KEY", "OTHER_KEY")]
+    [InlineData("/run/secrets/vlm", "/run/secrets/other")]
+    [InlineData("2024-10-21", "2025-01-01")]
+    [InlineData("\"concurrency\": 16", "\"concurrency\": 1")]
+    [InlineData("\"requests_per_minute\": 600, ", "")]
+    [InlineData("100000", "200000")]
+    [InlineData("0.15", "0.3")]
+    [InlineData("\"deadline_seconds\": 30", "\"deadline_seconds\": 60")]
+    [InlineData("\"max_attempts\": 5", "\"max_attempts\": 1")]
+    [InlineData("http://localhost:11434/v1", "http://localhost:11435/v1")]
+    public void What_only_says_how_a_run_is_operated_is_not_part_of_the_identity(string old, string other)
     {
-        var file = CaptionerFile.Parse(Whole);
-        var moved = CaptionerFile.Parse(Whole.Replace("VLM_KEY", "OTHER_KEY", StringComparison.Ordinal).Replace("// two captioners", "", StringComparison.Ordinal));
-        var changed = CaptionerFile.Parse(Whole.Replace("\"seed\": 7", "\"seed\": 8", StringComparison.Ordinal));
+        var (before, after) = (CaptionerFile.Parse(Whole).Captioners[0], CaptionerFile.Parse(Whole.Replace(old, other, StringComparison.Ordinal)).Captioners[0]);
 
-        Assert.Equal((file.Canonical, file.Sha256), (moved.Canonical, moved.Sha256));
-        Assert.NotEqual(file.Sha256, changed.Sha256);
-        Assert.DoesNotContain("VLM_KEY", file.Canonical, StringComparison.Ordinal);
-        Assert.DoesNotContain("secrets", file.Canonical, StringComparison.Ordinal);
-        Assert.Contains("\"top_k\":40", file.Canonical, StringComparison.Ordinal);
-        Assert.Contains("\"prompt\":\"Describe it.", file.Canonical, StringComparison.Ordinal);
+        Assert.NotEqual(before, after);
+        Assert.Equal(before.Identity().ToJsonString(), after.Identity().ToJsonString());
+        Assert.Equal(before.SettingsJson(), after.SettingsJson());
+    }
+
+    [Theory]
+    [InlineData("\"model\": \"OpenGVLab", "\"model\": \"Other")]
+    [InlineData("\"revision\": \"abc\"", "\"revision\": \"abd\"")]
+    [InlineData("Describe it.", "Say what you see.")]
+    [InlineData("Be brief.", "Be long.")]
+    [InlineData("\"seed\": 7", "\"seed\": 8")]
+    [InlineData("\"top_k\": 40", "\"top_k\": 41")]
+    [InlineData("\"licence\": \"mit\"", "\"licence\": \"cc0\"")]
+    [InlineData("\"model\": \"llava\"", "\"model\": \"llava-2\"")]
+    [InlineData("1536", "1024")]
+    [InlineData("\"image_detail\": \"high\"", "\"image_detail\": \"low\"")]
+    [InlineData("\"min_words\": 5", "\"min_words\": 6")]
+    public void What_captions_depend_on_is_part_of_the_identity(string old, string other)
+    {
+        var (before, after) = (CaptionerFile.Parse(Whole).Captioners[0], CaptionerFile.Parse(Whole.Replace(old, other, StringComparison.Ordinal)).Captioners[0]);
+
+        Assert.NotEqual(before.Identity().ToJsonString(), after.Identity().ToJsonString());
     }
 
     [Theory]

@@ -1,5 +1,6 @@
 using Sana.Curation;
 using Sana.Curation.Captioning;
+using Sana.Curation.Captioning.Config;
 using Sana.GraphBuilder;
 using Sana.Inference;
 using Sana.Inference.Captioning;
@@ -51,10 +52,33 @@ public sealed class OnnxCaptionerTests : IDisposable
     {
         await using var captioner = OnnxCaptioner.Load(_tiny.Folder, _options);
 
-        Assert.Equal(("tiny", Path.GetFileName(_tiny.Folder), "CC0-1.0", 4), (captioner.Card.Label, captioner.Card.Model, captioner.Card.Licence, captioner.Card.Concurrency));
+        Assert.Equal(("tiny", Path.GetFileName(_tiny.Folder), "CC0-1.0"), (captioner.Card.Label, captioner.Card.Model, captioner.Card.Licence));
         Assert.Equal(
             """{"max_tokens":29,"repair_repetition_penalty":1.3,"repair_temperature":0.7,"repair_top_p":0.9,"repetition_penalty":1,"seed":0,"temperature":0,"top_p":1}""", captioner.Card.Decoding);
         Assert.Equal(16, captioner.Card.Revision!.Length);
+    }
+
+    [Fact]
+    public async Task The_rules_for_captions_are_part_of_the_identity_and_the_size_of_a_batch_is_not()
+    {
+        await using var plain = OnnxCaptioner.Load(_tiny.Folder, _options);
+        await using var ruled = OnnxCaptioner.Load(_tiny.Folder, _options with { Rules = new CaptionRules { MinWords = 5 } });
+        await using var wide = OnnxCaptioner.Load(_tiny.Folder, _options with { BatchSize = 8 });
+
+        Assert.NotEqual(plain.Card.PromptId, ruled.Card.PromptId);
+        Assert.Contains("\"min_words\":5", ruled.Card.Decoding, StringComparison.Ordinal);
+        Assert.Equal(plain.Card, wide.Card);
+    }
+
+    [Fact]
+    public async Task Images_that_do_not_fit_into_one_batch_together_are_all_captioned()
+    {
+        await using var captioner = OnnxCaptioner.Load(_tiny.Folder, _options);
+        RgbImage[] images = [.. Enumerable.Range(0, 5).Select(seed => TinyCaptioner.Image(seed, 20, 20))];
+
+        var answers = await Task.WhenAll(images.Select(image => captioner.Ask(Ask(image) with { Width = 20_000, Height = 20_000 }, CancellationToken.None)));
+
+        Assert.All(answers, answer => Assert.NotNull(answer.Text));
     }
 
     [Fact]
@@ -114,12 +138,12 @@ public sealed class OnnxCaptionerTests : IDisposable
     }
 
     [Theory]
-    [InlineData("a.b", null)]
-    [InlineData("prompt", null)]
+    [InlineData("a.b", 1.0)]
+    [InlineData("prompt", 1.0)]
     [InlineData("good", 11.0)]
-    public void What_cannot_be_is_refused_when_it_is_loaded(string label, double? temperature)
+    public void What_cannot_be_is_refused_when_it_is_loaded(string label, double temperature)
     {
-        var options = _options with { Label = label, RepairTemperature = temperature ?? 1 };
+        var options = _options with { Label = label, Generation = new GenerationOptions { Temperature = temperature } };
 
         var refusal = Assert.ThrowsAny<Exception>(() => OnnxCaptioner.Load(_tiny.Folder, options));
 

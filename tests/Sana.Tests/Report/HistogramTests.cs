@@ -36,19 +36,19 @@ public sealed class HistogramTests
     [InlineData(-80, 90, 25d, -80, 100, 5, 20)]
     public void One_scale_fits_all(double least, double most, double? threshold, double from, double to, double bin, double step)
     {
-        var scale = ScoreScale.Of([Bins(least), Bins(most), Bins()], threshold);
+        var scale = ScoreScale.Fit([Bins(least), Bins(most), Bins()], threshold);
 
         Assert.Equal(new ScoreScale(from, to, bin, step), scale);
     }
 
     [Fact]
-    public void Without_a_score_there_is_a_scale_all_the_same() => Assert.Equal(new ScoreScale(0, 40, 1, 5), ScoreScale.Of([Bins()], null));
+    public void Without_a_score_there_is_a_scale_all_the_same() => Assert.Equal(new ScoreScale(0, 40, 1, 5), ScoreScale.Fit([Bins()], null));
 
     [Fact]
     public void Bars_hold_all_scores_and_dim_those_below_the_threshold()
     {
         var bins = Bins(20, 20.1, 24.9, 25, 30);
-        var scale = ScoreScale.Of([bins], 25);
+        var scale = ScoreScale.Fit([bins], 25);
 
         var svg = Histogram.Draw(bins, scale, 25, "a<b").Text;
 

@@ -2,7 +2,6 @@ using System.Text;
 using System.Text.RegularExpressions;
 using Sana.Curation;
 using Sana.Curation.Report;
-using Sana.Curation.Shards;
 using Sana.Inference.Imaging;
 using Sana.Tests.Support;
 using Xunit;

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Sana.Curation;
 using Sana.Curation.Shards;
 using Sana.Tests.Support;
 using Xunit;
@@ -11,17 +12,17 @@ public sealed class HashChainTests
     private static readonly ShardFile[] _files = [new("00000.tar", "ab", 1, 5)];
 
     [Fact]
-    public void Equal_content_has_equal_links() => Assert.Equal(HashChain.Of(_rows, _files), HashChain.Of(SomeRows.Of(6), _files));
+    public void Equal_content_has_equal_links() => Assert.Equal(HashChain.Compute(_rows, _files), HashChain.Compute(SomeRows.Of(6), _files));
 
     [Fact]
     public void A_change_breaks_its_own_link_and_those_after_it()
     {
-        var before = HashChain.Of(_rows, _files);
+        var before = HashChain.Compute(_rows, _files);
 
-        Assert.Equal("0000", Same(before, HashChain.Of([_rows[0] with { Sha256 = "ff" }, .. _rows[1..]], _files)));
-        Assert.Equal("1000", Same(before, HashChain.Of([Candidate(candidate => candidate with { Text = "other" }), .. _rows[1..]], _files)));
-        Assert.Equal("1100", Same(before, HashChain.Of([Candidate(candidate => candidate with { Score = 1 }), .. _rows[1..]], _files)));
-        Assert.Equal("1110", Same(before, HashChain.Of(_rows, [_files[0] with { Sha256 = "cd" }])));
+        Assert.Equal("0000", Same(before, HashChain.Compute([_rows[0] with { Sha256 = "ff" }, .. _rows[1..]], _files)));
+        Assert.Equal("1000", Same(before, HashChain.Compute([Candidate(candidate => candidate with { Text = "other" }), .. _rows[1..]], _files)));
+        Assert.Equal("1100", Same(before, HashChain.Compute([Candidate(candidate => candidate with { Score = 1 }), .. _rows[1..]], _files)));
+        Assert.Equal("1110", Same(before, HashChain.Compute(_rows, [_files[0] with { Sha256 = "cd" }])));
     }
 
     [Fact]
@@ -29,16 +30,16 @@ public sealed class HashChainTests
     {
         var rows = new[] { _rows[4] with { Key = "a", SourceUri = "bc" } };
 
-        Assert.NotEqual(HashChain.Of(rows, []).Inputs, HashChain.Of([rows[0] with { Key = "ab", SourceUri = "c" }], []).Inputs);
+        Assert.NotEqual(HashChain.Compute(rows, []).Inputs, HashChain.Compute([rows[0] with { Key = "ab", SourceUri = "c" }], []).Inputs);
     }
 
     [Fact]
     public void The_chain_of_a_dataset_depends_on_every_shard_and_their_order()
     {
-        var (one, two) = (HashChain.Of(_rows, _files), HashChain.Of(_rows[1..], _files));
+        var (one, two) = (HashChain.Compute(_rows, _files), HashChain.Compute(_rows[1..], _files));
 
-        Assert.NotEqual(HashChain.Of([one, two]), HashChain.Of([two, one]));
-        Assert.NotEqual(HashChain.Of([one, two]).Inputs, HashChain.Of([one]).Inputs);
+        Assert.NotEqual(HashChain.Combine([one, two]), HashChain.Combine([two, one]));
+        Assert.NotEqual(HashChain.Combine([one, two]).Inputs, HashChain.Combine([one]).Inputs);
     }
 
     [Fact]

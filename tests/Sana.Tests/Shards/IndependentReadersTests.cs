@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using DuckDB.NET.Data;
-using Sana.Curation.Shards;
+using Sana.Curation;
 using Sana.Tests.Support;
 using Xunit;
 

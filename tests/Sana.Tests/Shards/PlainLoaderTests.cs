@@ -1,5 +1,5 @@
+using Sana.Curation;
 using Sana.Curation.Selection;
-using Sana.Curation.Shards;
 using Sana.Tests.Support;
 using Xunit;
 

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Sana.Curation;
 using Sana.Curation.Selection;
 using Sana.Curation.Shards;
+using Sana.Storage.Blobs;
 using Sana.Tests.Support;
 using Xunit;
 
@@ -17,16 +18,16 @@ public sealed class ShardWriterTests : IDisposable
     [Fact]
     public async Task Every_file_is_written_and_the_stats_come_last()
     {
-        var output = new FolderShards(_folder.Path);
+        var blobs = new RecordingBlobs(FileBlobs.Open(_folder.Path));
 
-        await new ShardWriter(SomeRows.Settings).Write(3, SomeRows.Of(30, 3), SomeRows.Image, output, default);
+        await new ShardWriter(SomeRows.Settings).Write(3, SomeRows.Of(30, 3), SomeRows.Image, blobs, "", default);
 
         Assert.Equal(
             [
                 "00003.tar", "00003_InternVL2-26B.json", "00003_InternVL2-26B_clip_score.json", "00003_VILA1-5-13B.json", "00003_VILA1-5-13B_clip_score.json",
                 "00003_prompt_clip_score.json", "00003.parquet", "00003.jsonl", "00003_stats.json",
             ],
-            output.Names);
+            blobs.Written);
     }
 
     [Fact]
@@ -47,9 +48,9 @@ public sealed class ShardWriterTests : IDisposable
         using var other = new TempFolder();
         await SomeRows.Write(other.Path, 40);
         var images = 0;
-        Task<byte[]> Failing(IndexRow row, CancellationToken token) => ++images > 17 ? throw new IOException("Gone.") : SomeRows.Image(row, token);
+        Task<byte[]> Failing(IndexRow row, CancellationToken token) => ++images > 17 ? throw new InvalidDataException("Gone.") : SomeRows.Image(row, token);
 
-        await Assert.ThrowsAsync<IOException>(() => new ShardWriter(SomeRows.Settings).Write(0, SomeRows.Of(40), Failing, new FolderShards(_folder.Path), default));
+        await Assert.ThrowsAsync<InvalidDataException>(() => new ShardWriter(SomeRows.Settings).Write(0, SomeRows.Of(40), Failing, FileBlobs.Open(_folder.Path), "", default));
         Assert.False(File.Exists(_folder.File("00000_stats.json")));
         await SomeRows.Write(_folder.Path, 40);
 
@@ -92,7 +93,7 @@ public sealed class ShardWriterTests : IDisposable
         var rows = SomeRows.Of(10);
         rows[1] = new CaptionSelector(SomeRows.Settings.Selection).Choose(rows[1] with { Candidates = [rows[1].Candidates[0] with { Score = double.NaN }, .. rows[1].Candidates.Skip(1)] });
 
-        var stats = await new ShardWriter(SomeRows.Settings).Write(0, rows, SomeRows.Image, new FolderShards(_folder.Path), default);
+        var stats = await new ShardWriter(SomeRows.Settings).Write(0, rows, SomeRows.Image, FileBlobs.Open(_folder.Path), "", default);
 
         Assert.DoesNotContain(stats.Files, file => file.Name == "00000_prompt_clip_score.json");
         Assert.Contains(Reasons.ScoreInvalid, rows[1].Candidates[0].Flags);
@@ -103,7 +104,7 @@ public sealed class ShardWriterTests : IDisposable
     {
         var row = new CaptionSelector(SomeRows.Settings.Selection).Choose(SomeRows.Good(0, 0, withOriginal: false));
 
-        await new ShardWriter(SomeRows.Settings).Write(0, [row], SomeRows.Image, new FolderShards(_folder.Path), default);
+        await new ShardWriter(SomeRows.Settings).Write(0, [row], SomeRows.Image, FileBlobs.Open(_folder.Path), "", default);
         var facts = JsonNode.Parse(Sample.Facts(row, "a.jpg"))!;
 
         Assert.False(File.Exists(_folder.File("00000_prompt_clip_score.json")));
@@ -128,7 +129,7 @@ public sealed class ShardWriterTests : IDisposable
         var row = SomeRows.Of(1)[0];
         row = row with { CaptionLabel = "prompt", Candidates = [row.Candidates[0] with { Text = "half a \uD83E fox" }, .. row.Candidates.Skip(1)] };
 
-        await new ShardWriter(SomeRows.Settings).Write(0, [row], SomeRows.Image, new FolderShards(_folder.Path), default);
+        await new ShardWriter(SomeRows.Settings).Write(0, [row], SomeRows.Image, FileBlobs.Open(_folder.Path), "", default);
 
         Assert.Equal("half a \uFFFD fox", (string?)JsonNode.Parse(File.ReadAllText(_folder.File("00000.jsonl")))!["candidates"]![0]!["text"]);
     }
@@ -159,7 +160,7 @@ public sealed class ShardWriterTests : IDisposable
     [Fact]
     public async Task A_shard_of_nothing_is_a_shard()
     {
-        var stats = await new ShardWriter(SomeRows.Settings).Write(0, [SomeRows.Rejected(0, 0)], SomeRows.Image, new FolderShards(_folder.Path), default);
+        var stats = await new ShardWriter(SomeRows.Settings).Write(0, [SomeRows.Rejected(0, 0)], SomeRows.Image, FileBlobs.Open(_folder.Path), "", default);
 
         Assert.Equal((1, 0, 1024L), (stats.Count, stats.Successes, stats.Files[0].Bytes));
     }

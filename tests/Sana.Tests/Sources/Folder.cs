@@ -23,7 +23,7 @@ internal sealed class Folder : IDisposable
 
     public Folder Put(string name, string text) => Put(name, Encoding.UTF8.GetBytes(text));
 
-    public ISource Source(string? path = null, SourceOptions? options = null, IDownload? download = null) =>
+    public SourceReader Source(string? path = null, SourceOptions? options = null, GuardedDownload? download = null) =>
         SourceReader.Open(FolderSource.Open(Path), path, options ?? new SourceOptions(), download);
 
     public async Task<IReadOnlyList<SourceItem>> Items(string? path = null, SourceOptions? options = null) =>
@@ -33,7 +33,7 @@ internal sealed class Folder : IDisposable
     public async Task<string[]> Lines(string? path = null, SourceOptions? options = null) =>
         [.. (await Items(path, options)).Select(item => item.Reason is null ? item.Name : $"{item.Name} {item.Reason}")];
 
-    public async Task<FetchedItem> Fetch(string item, string? path = null, SourceOptions? options = null, IDownload? download = null)
+    public async Task<FetchedItem> Fetch(string item, string? path = null, SourceOptions? options = null, GuardedDownload? download = null)
     {
         var source = Source(path, options, download);
         return await source.Fetch(await source.List(default).SingleAsync(each => each.Name == item), default);

@@ -10,7 +10,7 @@ internal sealed class FakeCaptioner(CaptionerConfig config, Func<CaptionAsk, int
 {
     private readonly ConcurrentDictionary<string, int> _asked = new();
 
-    public CaptionerCard Card { get; } = new(config.Label, config.Model, config.Revision, config.Licence, config.Prompt.Text, "{}", config.Concurrency);
+    public CaptionerCard Card { get; } = new(config.Label, config.Model, config.Revision, config.Licence, config.Prompt.Text, config.Identity()["settings"]!.ToJsonString());
 
     /// <summary>Asks so far, repairs included.</summary>
     public int Asks => _asked.Values.Sum();

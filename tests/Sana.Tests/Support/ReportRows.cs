@@ -1,10 +1,10 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Sana.Curation;
 using Sana.Curation.Captioning;
 using Sana.Curation.Report;
 using Sana.Curation.Selection;
-using Sana.Curation.Shards;
 
 namespace Sana.Tests.Support;
 
@@ -38,7 +38,7 @@ internal static class ReportRows
         Captioners =
         [
             .. _captioners.Select(captioner => new CaptionerCard(captioner.Label, "example/" + captioner.Label, "a1b2c3d", captioner.Label.StartsWith('V') ? "CC-BY-NC-4.0" : "Apache-2.0",
-                "Describe the image in detail.\nThe owner calls it: {{original}}", """{"max_tokens":256,"temperature":0.2}""", 8)),
+                "Describe the image in detail.\nThe owner calls it: {{original}}", """{"max_tokens":256,"temperature":0.2}""")),
         ],
     };
 

@@ -1,8 +1,10 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Sana.Curation;
 using Sana.Curation.Selection;
 using Sana.Curation.Shards;
+using Sana.Storage.Blobs;
 
 namespace Sana.Tests.Support;
 
@@ -83,7 +85,7 @@ internal static class SomeRows
     public static async Task<ShardStats> Write(string folder, int count, int shard = 0, ShardSettings? settings = null)
     {
         settings ??= Settings;
-        return await new ShardWriter(settings).Write(shard, Of(count, shard, settings), Image, new FolderShards(folder), default);
+        return await new ShardWriter(settings).Write(shard, Of(count, shard, settings), Image, FileBlobs.Open(folder), "", default);
     }
 
     private static Candidate Candidate(string label, string? model, string? text, double? score) => new()

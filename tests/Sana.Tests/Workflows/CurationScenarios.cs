@@ -1,6 +1,9 @@
 using System.Globalization;
 using Sana.Curation;
 using Sana.Curation.Captioning;
+using Sana.Curation.Ingest;
+using Sana.Curation.Selection;
+using Sana.Curation.Shards;
 using Sana.Inference.Imaging;
 using Sana.Jobs;
 using Sana.Jobs.Curation;
@@ -30,7 +33,10 @@ internal static class CurationScenarios
         new("A budget stops captions, and a retry under a greater one finishes them", Budgeted, "asks 3, success 3 failed 3, then asks 3 more, success 6, spent 0.06"),
         new("A run of a finished version pays nothing", Twice, "asks 12, again 0, same tree"),
         new("The next version takes what is new", NextVersion, "v1 success 6, again v1, v2 known 6 success 2 since v1"),
-        new("A version stands for its settings", OtherSettings, "Failed: was made with other settings; give it another version."),
+        new("A version stands for its settings", OtherSettings, "Failed: was made with filters.min_side none, not 200; give it another version."),
+        new("How a finished run was operated may change", OtherOperation, "Completed, asks 12, again Completed with 0, same config, same tree"),
+        new("A run that is under way takes no other settings", OtherSettingsWhileUnderWay, "selection.tau 0.1, not 0.2 | captioners[0].prompt \"Describe the image.\", not \"Say what it is.\" | captioners Plain and Rich-2, not Rich-2 | ingest.output \"Jpeg\", not \"Png\" | operated otherwise: new False, Completed"),
+        new("Captions that are kept take the licence of the configuration", OtherLicence, "asks 12, again 0, licence cc0"),
         new("A shard of failures is left, and a retry goes on behind them", TooManyFailures, "Completed, failed 192 filtered 24 rejected 40, then filtered 216 rejected 40"),
         new("An empty source fails", Empty, "Failed: give a folder or container with images, a tar or a manifest.", PassesTime: true),
     ];
@@ -157,7 +163,61 @@ internal static class CurationScenarios
     {
         Pictures(host, 2);
         await Run(host, Job(host, new CurationSettings()));
-        return Sentence(await Run(host, Job(host, new CurationSettings { MaxFailures = 0.5 })));
+        return Sentence(await Run(host, Job(host, new CurationSettings { Filters = FilterRules.DataCompBasic })));
+    }
+
+    private static async Task<string> OtherOperation(JobHost host)
+    {
+        Pictures(host, 6);
+        Honest(host);
+        var first = await Run(host, Job(host, Captioned));
+        var (asks, config, tree) = (Total(host), await host.Blobs.Read("datasets/pets/v1/config.json", default), await Tree.Of(host.Blobs, "datasets/pets/v1/shards/"));
+        var again = await Run(host, Job(host, OperatedOtherwise));
+        Assert.Equal(config, await host.Blobs.Read("datasets/pets/v1/config.json", default));
+        Assert.Equal(tree, await Tree.Of(host.Blobs, "datasets/pets/v1/shards/"));
+        return $"{first.Status}, asks {asks}, again {again.Status} with {Total(host)}, same config, same tree";
+    }
+
+    private static async Task<string> OtherSettingsWhileUnderWay(JobHost host)
+    {
+        Pictures(host, 2);
+        using var gate = new ManualResetEventSlim();
+        host.Answers["Plain"] = host.Answers["Rich-2"] = (ask, _) =>
+        {
+            gate.Wait();
+            return FakeCaptioner.Said(FakeCaptioner.Of(ask));
+        };
+        var started = await CurationSubmission.Start(host.Client, host.Blobs, Job(host, Captioned), CurationSubmission.Pace, default);
+        var refusals = new List<string>();
+        foreach (var settings in (CurationSettings[])
+        [
+            Captioned with { Selection = new SelectionOptions { Tau = 0.2 } },
+            Captioned with { Captioners = TwoCaptioners.Replace("\"plain-1b\", \"prompt\": \"Describe the image.\"", "\"plain-1b\", \"prompt\": \"Say what it is.\"", StringComparison.Ordinal) },
+            Captioned with { Captioners = """{"captioners": [{"label": "Rich-2", "endpoint": "http://127.0.0.1:9/v1", "model": "rich-2b", "prompt": "Describe the image."}]}""" },
+            Captioned with { Ingest = new IngestOptions { Output = ImageFormat.Png } },
+        ])
+        {
+            var error = await Assert.ThrowsAsync<UnusableJobException>(() => CurationSubmission.Start(host.Client, host.Blobs, Job(host, settings), CurationSubmission.Pace, default));
+            Assert.StartsWith("Dataset pets v1 is under way with ", error.Message, StringComparison.Ordinal);
+            Assert.EndsWith("; give it another version.", error.Message, StringComparison.Ordinal);
+            refusals.Add(error.Message["Dataset pets v1 is under way with ".Length..^"; give it another version.".Length]);
+        }
+
+        var (_, isNew) = await CurationSubmission.Start(host.Client, host.Blobs, Job(host, OperatedOtherwise), CurationSubmission.Pace, default);
+        gate.Set();
+        return $"{string.Join(" | ", refusals)} | operated otherwise: new {isNew}, {(await host.Work(started.Instance.Id)).Status}";
+    }
+
+    private static async Task<string> OtherLicence(JobHost host)
+    {
+        Pictures(host, 6, captions: false);
+        Honest(host);
+        var job = Job(host, Captioned);
+        await Run(host, job);
+        var asks = Total(host);
+        await Run(host, job with { Version = "v2", Settings = Captioned with { Captioners = TwoCaptioners.Replace("\"prompt\":", "\"licence\": \"cc0\", \"prompt\":", StringComparison.Ordinal) } });
+        var licences = (await Rows(host, "v2")).SelectMany(row => row.Candidates).Select(candidate => candidate.Licence).Distinct();
+        return $"asks {asks}, again {Total(host)}, licence {string.Join('/', licences)}";
     }
 
     private static async Task<string> Empty(JobHost host)
@@ -167,6 +227,14 @@ internal static class CurationScenarios
     }
 
     private static CurationSettings Captioned => new() { Captioners = TwoCaptioners };
+
+    /// <summary>The same results from another endpoint with another key, price and pace.</summary>
+    private static CurationSettings OperatedOtherwise => new()
+    {
+        Captioners = TwoCaptioners.Replace("\"http://127.0.0.1:9/v1\"", "\"http://127.0.0.1:8/v1\", \"concurrency\": 2, \"requests_per_minute\": 600, \"api_key_env\": \"OTHER_KEY\", \"max_attempts\": 2, \"deadline_seconds\": 9, \"price\": {\"per_million_input\": 1}", StringComparison.Ordinal),
+        Budget = new Budget(100),
+        MaxFailures = 0.5,
+    };
 
     private static CurationJob Job(JobHost host, CurationSettings settings) => new(host.File("source"), "pets", "v1", null, settings);
 
@@ -202,7 +270,7 @@ internal static class CurationScenarios
         return new RgbImage(width, 32, pixels);
     }
 
-    private static async Task<List<Sana.Curation.Shards.IndexRow>> Rows(JobHost host, string version) =>
+    private static async Task<List<IndexRow>> Rows(JobHost host, string version) =>
         await host.Blobs.ReadLines($"datasets/pets/{version}/shards/00000.jsonl", CurationJson.Lines.IndexRow, default);
 
     private static int Total(JobHost host) => host.Captioners.Values.Sum(captioner => captioner.Asks);

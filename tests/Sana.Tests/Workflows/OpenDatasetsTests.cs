@@ -76,7 +76,7 @@ public sealed class OpenDatasetsTests : IDisposable
         {
             if (config.Label == _fails)
                 throw new SanaException("The test wants it so.");
-            _captioners.Add(new ClosableCaptioner(new CaptionerCard(config.Label, config.Model, null, null, config.Prompt.Text, "{}", 1)));
+            _captioners.Add(new ClosableCaptioner(new CaptionerCard(config.Label, config.Model, null, null, config.Prompt.Text, "{}")));
             return Task.FromResult<ICaptioner>(_captioners[^1]);
         },
         Scorer = (_, _) => throw new NotSupportedException(),

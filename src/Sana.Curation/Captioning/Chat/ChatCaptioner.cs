@@ -16,8 +16,8 @@ public sealed class ChatCaptioner : ICaptioner, IDisposable
     private ChatCaptioner(CaptionerConfig one, ChatEndpoint first, ChatEndpoint? fallback, TimeProvider time)
     {
         (_one, _first, _fallback, _time) = (one, first, fallback, time);
-        _places = EndpointPolicy.Places(one);
-        Card = new CaptionerCard(one.Label, one.Model, one.Revision, one.Licence, one.Prompt.Text, AskSettings.Of(one), one.Concurrency);
+        _places = EndpointResilience.Places(one);
+        Card = new CaptionerCard(one.Label, one.Model, one.Revision, one.Licence, one.Prompt.Text, one.SettingsJson());
     }
 
     /// <inheritdoc/>
@@ -59,47 +59,84 @@ public sealed class ChatCaptioner : ICaptioner, IDisposable
 
     private async Task<CaptionAnswer> AskInPlace(CaptionAsk ask, CancellationToken cancellationToken)
     {
-        var tally = new AskTally(_time);
+        var usage = new RequestUsage(_time);
         try
         {
-            var question = new ChatQuestion(_one, ask);
+            var request = new ChatRequest(_one, ask);
             try
             {
-                return Answered(await _first.Ask(question, tally, cancellationToken), tally, endpoint: null);
+                return Answered(await _first.Ask(request, usage, cancellationToken), usage, endpoint: null);
             }
             catch (EndpointFault fault) when (_fallback is not null)
             {
-                return await AskFallback(question, fault, tally, cancellationToken);
+                return await AskFallback(request, fault, usage, cancellationToken);
             }
         }
         catch (EndpointFault fault)
         {
-            return Taken(tally) with { Reason = fault.Reason, Message = fault.Message };
+            return Taken(usage) with { Reason = fault.Reason, Message = fault.Message };
         }
     }
 
-    private async Task<CaptionAnswer> AskFallback(ChatQuestion question, EndpointFault first, AskTally tally, CancellationToken cancellationToken)
+    private async Task<CaptionAnswer> AskFallback(ChatRequest request, EndpointFault first, RequestUsage usage, CancellationToken cancellationToken)
     {
         try
         {
-            return Answered(await _fallback!.Ask(question, tally, cancellationToken), tally, _one.Fallback?.Endpoint.Authority ?? "fallback");
+            return Answered(await _fallback!.Ask(request, usage, cancellationToken), usage, _one.Fallback?.Endpoint.Authority ?? "fallback");
         }
         catch (EndpointFault second)
         {
-            return Taken(tally) with { Reason = second.Reason, Message = $"{first.Message} The fallback: {second.Message}" };
+            return Taken(usage) with { Reason = second.Reason, Message = $"{first.Message} The fallback: {second.Message}" };
         }
     }
 
-    private static CaptionAnswer Answered(ChatResponse response, AskTally tally, string? endpoint) =>
-        Taken(tally) with { Text = response.Text, FinishReason = response.FinishReason?.Value, Endpoint = endpoint };
+    private static CaptionAnswer Answered(ChatResponse response, RequestUsage usage, string? endpoint) =>
+        Taken(usage) with { Text = response.Text, FinishReason = response.FinishReason?.Value, Endpoint = endpoint };
 
-    private static CaptionAnswer Taken(AskTally tally) => new()
+    private static CaptionAnswer Taken(RequestUsage usage) => new()
     {
-        InputTokens = tally.InputTokens,
-        OutputTokens = tally.OutputTokens,
-        Cost = tally.Cost,
-        Attempts = tally.Attempts,
-        LatencyMs = tally.Milliseconds,
-        TokensEstimated = tally.Estimated,
+        InputTokens = usage.InputTokens,
+        OutputTokens = usage.OutputTokens,
+        Cost = usage.Cost,
+        Attempts = usage.Attempts,
+        LatencyMs = usage.Milliseconds,
+        TokensEstimated = usage.Estimated,
     };
+}
+
+/// <summary>What one ask has taken so far, over all its requests. One task owns it.</summary>
+internal sealed class RequestUsage(TimeProvider time)
+{
+    private long? _begin;
+
+    public int Attempts { get; private set; }
+
+    public int InputTokens { get; private set; }
+
+    public int OutputTokens { get; private set; }
+
+    public decimal Cost { get; private set; }
+
+    /// <summary>Whether a number of tokens is ours because the endpoint gave none.</summary>
+    public bool Estimated { get; private set; }
+
+    public double Milliseconds => _begin is { } begin ? time.GetElapsedTime(begin).TotalMilliseconds : 0;
+
+    public void Begin()
+    {
+        _begin ??= time.GetTimestamp();
+        Attempts++;
+    }
+
+    /// <summary>Adds an answer; returns its tokens.</summary>
+    public int Add(ChatRequest request, ChatResponse answer, TokenPrice price)
+    {
+        Estimated |= answer.Usage is null;
+        var input = Math.Min((int?)answer.Usage?.InputTokenCount ?? request.InputEstimate, 100_000_000);
+        var output = Math.Min((int?)answer.Usage?.OutputTokenCount ?? ChatRequest.OutputEstimate(answer.Text), 100_000_000);
+        InputTokens += input;
+        OutputTokens += output;
+        Cost += price.Cost(input, output);
+        return input + output;
+    }
 }

@@ -3,9 +3,8 @@ using Sana.Curation.Captioning.Config;
 namespace Sana.Curation.Captioning.Checks;
 
 /// <summary>
-/// Tells a caption from what language models say instead. Pure: the same answer, rules and prompt give the same result. What stands in quotation marks inside
-/// a caption is lettering of the image and
-/// is never held against it.
+/// Tells a usable caption from the other answers of language models. The same answer, rules and prompt give the same result. Text in quotation marks inside a
+/// caption is lettering of the image and is never counted as a fault.
 /// </summary>
 public static class CaptionChecks
 {
@@ -32,7 +31,7 @@ public static class CaptionChecks
             return found.Refuse(Reasons.CaptionRefusal, "The endpoint's content filter stopped the answer.");
         if (text.Length == 0)
             return found.Refuse(Reasons.CaptionEmpty, "The answer has no letters.");
-        if (!Apply(Mojibake.Mend(text), Reasons.CaptionEncoding, "The text has letters that were lost in a wrong encoding.", found, ref text))
+        if (!Apply(Mojibake.Repair(text), Reasons.CaptionEncoding, "The text has letters that were lost in a wrong encoding.", found, ref text))
             return found.Refused!;
         if (!Apply(CaptionReasoning.Strip(text), Reasons.CaptionReasoning, "The answer is the model's thoughts without a caption after them.", found, ref text))
             return found.Refused!;
@@ -99,4 +98,35 @@ public static class CaptionChecks
 
         public CheckedCaption Refuse(string code, string message) => new() { Raw = raw, Flags = Flags, Reason = code, Message = message };
     }
+}
+
+/// <summary>What the checks made of an answer: a usable text with flags, or a reason.</summary>
+public sealed record CheckedCaption
+{
+    /// <value>As it came.</value>
+    public required string Raw { get; init; }
+
+    /// <value>What may be used; null when there is a reason.</value>
+    public string? Text { get; init; }
+
+    /// <value>Codes of what was found and mended, in the order of the checks.</value>
+    public IReadOnlyList<string> Flags { get; init; } = [];
+
+    /// <value>
+    /// caption_empty, caption_refusal, caption_truncated, caption_repetition, caption_leak, caption_reasoning, caption_lang, caption_length or
+    /// caption_encoding; null for a usable text.
+    /// </value>
+    public string? Reason { get; init; }
+
+    /// <value>One sentence to <see cref="Reason"/>.</value>
+    public string? Message { get; init; }
+
+    /// <value>The full sentences of a cut text, if they are enough: what to use when asking again does not help.</value>
+    public string? Salvage { get; init; }
+
+    /// <value>ISO 639-1 code; null when the text does not tell.</value>
+    public string? Lang { get; init; }
+
+    /// <value>Words of <see cref="Text"/>.</value>
+    public int Words { get; init; }
 }

@@ -1,9 +1,9 @@
 namespace Sana.Curation.Captioning.Checks;
 
 /// <summary>
-/// Which language a caption is in: by its script, and for Latin letters by the commonest words. A page instead of a package, because the one .NET detector
-/// that mirrors have brings 70 MB of models for
-/// 75 languages, and the question here is only whether a captioner of English strayed. In doubt it says nothing.
+/// The language of a caption: by its script, and for Latin letters by the most frequent words. A table instead of a package: the one .NET detector on package
+/// mirrors has 70 MB of models for 75 languages, and the only question here is whether a captioner used another language than the one asked for. In doubt there
+/// is no answer.
 /// </summary>
 public static class CaptionLanguage
 {

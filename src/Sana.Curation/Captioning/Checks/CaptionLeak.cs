@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 namespace Sana.Curation.Captioning.Checks;
 
 /// <summary>
-/// What belongs to the chat and not to the caption: tokens of its template, names of speakers, markup, JSON, a polite word before the answer.
+/// Removes what belongs to the chat and not to the caption: tokens of its template, names of speakers, markup, JSON, a polite phrase before the answer.
 /// </summary>
 internal static partial class CaptionLeak
 {
@@ -118,4 +118,86 @@ internal static partial class CaptionLeak
           |<extra_id_\d+>|<unused\d+>|```
         """, RegexOptions.IgnorePatternWhitespace)]
     private static partial Regex Residue();
+}
+
+/// <summary>Removes the reasoning that a model wrote before its answer.</summary>
+internal static partial class CaptionReasoning
+{
+    /// <summary>The answer without the thoughts; null when they never end, empty when nothing follows them.</summary>
+    public static string? Strip(string text)
+    {
+        var answer = Closed().Replace(text, " ").Trim();
+        // Some chat templates open the thoughts in the prompt, so that only the end comes back.
+        if (Close().Matches(answer).LastOrDefault() is { } close)
+            answer = answer[(close.Index + close.Length)..].Trim();
+        if (Channel().Match(answer) is { Success: true } channel)
+            answer = answer[(channel.Index + channel.Length)..].Trim();
+        return Open().IsMatch(answer) ? null : answer;
+    }
+
+    [GeneratedRegex(@"<(think|thinking|thought|reasoning|analysis)>.*?</\1>|◁think▷.*?◁/think▷|\[THINK\].*?\[/THINK\]", RegexOptions.Singleline | RegexOptions.IgnoreCase)]
+    private static partial Regex Closed();
+
+    [GeneratedRegex(@"</(?:think|thinking|thought|reasoning|analysis)>|◁/think▷|\[/THINK\]", RegexOptions.IgnoreCase)]
+    private static partial Regex Close();
+
+    [GeneratedRegex(@"<(?:think|thinking|thought|reasoning|analysis)>|◁think▷|\[THINK\]|<\|channel\|>analysis", RegexOptions.IgnoreCase)]
+    private static partial Regex Open();
+
+    [GeneratedRegex(@"^.*<\|channel\|>final<\|message\|>", RegexOptions.Singleline)]
+    private static partial Regex Channel();
+}
+
+/// <summary>Removes the prompt from an answer that repeats it.</summary>
+internal static class PromptEcho
+{
+    // Shorter pieces, such as "a photo of", begin captions of their own right.
+    private const int FewestLetters = 16;
+    private const int FewestWords = 4;
+    private const int WordsAnywhere = 8;
+
+    /// <summary>The text without the prompt before it; null when the prompt stands elsewhere in it, empty when there is nothing else.</summary>
+    public static string? Strip(string text, IEnumerable<string> prompt)
+    {
+        var lines = prompt.SelectMany(piece => piece.Split('\n')).Select(CaptionText.Split);
+        var asked = lines.Where(words => words.Count >= FewestWords && words.Sum(word => word.Letters.Length) >= FewestLetters).ToList();
+        if (asked.Count == 0)
+            return text;
+        var rest = text;
+        while (CaptionText.Split(rest) is var words && asked.Find(line => StartsWith(words, 0, line)) is { } echoed)
+            rest = rest[words[echoed.Count - 1].End..].TrimStart(' ', '\n', '\t', '.', ':', '!', '?', '"', '-');
+        var left = CaptionText.Split(CaptionText.WithoutQuotations(rest));
+        return asked.Exists(line => line.Count >= WordsAnywhere && Enumerable.Range(0, left.Count).Any(at => StartsWith(left, at, line))) ? null : rest;
+    }
+
+    private static bool StartsWith(List<Word> words, int at, List<Word> line)
+    {
+        if (words.Count - at < line.Count)
+            return false;
+        for (var i = 0; i < line.Count; i++)
+        {
+            if (words[at + i].Letters != line[i].Letters)
+                return false;
+        }
+
+        return true;
+    }
+}
+
+/// <summary>Removes the phrases with which language models begin nearly every caption.</summary>
+internal static partial class CaptionOpener
+{
+    /// <summary>The text without them, its first letter a capital.</summary>
+    public static string Strip(string text)
+    {
+        var bare = Opener().Replace(text, "");
+        return bare.Length == text.Length || bare.Length == 0 ? text : char.ToUpperInvariant(bare[0]) + bare[1..];
+    }
+
+    [GeneratedRegex("""
+        \A(?:in\ (?:the|this)\ (?:image|picture|photo|photograph|scene),?\ (?:we\ (?:can\ )?see\ |there\ (?:is|are)\ |we\ have\ )?
+        |(?:the|this)\ (?:image|picture|photo|photograph|scene|illustration)\ (?:depicts|shows|features|displays|captures|presents|portrays|showcases
+          |contains|illustrates|is\ of|appears\ to\ (?:show|depict))\ )
+        """, RegexOptions.IgnorePatternWhitespace | RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex Opener();
 }

@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 namespace Sana.Curation.Captioning.Checks;
 
 /// <summary>
-/// A model that declines. Only the beginning tells: a refusal in the middle is a quotation, and cutting there would lose good text. The phrases say what an
-/// "I" cannot do, so that <c>We can't see his face</c> and lettering such as <c>Sorry, we're closed</c> are none.
+/// Finds answers in which a model declines. Only the beginning counts: a refusal in the middle is a quotation, and cutting there would lose good text. The
+/// phrases say what an "I" cannot do, so that <c>We can't see his face</c> and lettering such as <c>Sorry, we're closed</c> are none.
 /// </summary>
 internal static partial class CaptionRefusal
 {

@@ -5,9 +5,8 @@ using System.Text.RegularExpressions;
 namespace Sana.Curation.Captioning.Checks;
 
 /// <summary>
-/// Texts that turn in a circle. Four signs, each with room for what people write: a run of the same words, the same sentence again, mostly the same four-word
-/// sequences, and bytes that shrink to less
-/// than a quarter. Lettering in quotation marks may repeat itself.
+/// Finds texts that repeat themselves. Four signs, each with room for what people write: a run of the same words, the same sentence again, mostly the same
+/// four-word sequences, and bytes that shrink to less than a quarter. Lettering in quotation marks may repeat itself.
 /// </summary>
 internal static partial class CaptionRepetition
 {
@@ -113,4 +112,27 @@ internal static partial class CaptionRepetition
 
     [GeneratedRegex(@"(\S)\1{19}|(\S{2,8}?)\2{7}")]
     private static partial Regex SameLetters();
+}
+
+/// <summary>Finds texts that were cut before their end.</summary>
+internal static class CaptionCut
+{
+    private const int LongText = 20;
+    private const string Ends = ".!?…。！？»”’\"')]」』~";
+
+    /// <summary>
+    /// Whether a text is cut: the endpoint says so, or a long text of full sentences ends in half a one. Lists and short captions go without a stop.
+    /// </summary>
+    public static bool Is(string text, string? finishReason)
+    {
+        if (finishReason == "length")
+            return true;
+        if (text.Length == 0 || Ends.Contains(text[^1], StringComparison.Ordinal) || CaptionText.Words(text) < LongText)
+            return false;
+        var ends = CaptionText.SentenceEnds(text).ToList();
+        return ends.Count > 0 && char.IsLetterOrDigit(text[^1]) | text[^1] is ',' or ';' or ':' or '-' or '–' or '—';
+    }
+
+    /// <summary>Its full sentences; null when they have too few words.</summary>
+    public static string? Salvage(string text, int words) => CaptionText.FullSentences(text, words);
 }

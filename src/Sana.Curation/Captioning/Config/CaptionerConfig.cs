@@ -1,3 +1,6 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 
 namespace Sana.Curation.Captioning.Config;
@@ -81,6 +84,49 @@ public sealed record CaptionerConfig
 
     /// <value>What a usable caption must be like.</value>
     public CaptionRules Rules { get; init; } = new();
+
+    /// <summary>
+    /// Everything that captions depend on. Endpoint, key, price, concurrency, rate limits, deadline and attempts are left out: they only say how a run is
+    /// operated.
+    /// </summary>
+    public JsonObject Identity() => new()
+    {
+        ["label"] = Label,
+        ["kind"] = Kind == CaptionerKind.Chat ? "chat" : "onnx",
+        ["checkpoint"] = Checkpoint,
+        ["model"] = Model,
+        ["revision"] = Revision,
+        ["licence"] = Licence,
+        ["prompt"] = Prompt.Text,
+        ["settings"] = JsonNode.Parse(SettingsJson()),
+    };
+
+    /// <summary>What captions depend on beside model, prompt and image, as JSON.</summary>
+    internal string SettingsJson() => JsonSerializer.Serialize(
+        new CaptionSettings(System, Decoding, ImageMaxSide, ImageDetail, Rules, Fallback is { } fallback && fallback.Model != Model ? fallback.Model : null), ConfigJson.Settings.CaptionSettings);
+}
+
+/// <summary>What a caption depends on beside model, prompt and image.</summary>
+/// <param name="System">System message.</param>
+/// <param name="Decoding">Sampling.</param>
+/// <param name="ImageMaxSide">The longer side of the image that is sent.</param>
+/// <param name="ImageDetail">As OpenAI has it.</param>
+/// <param name="Rules">Which captions are usable.</param>
+/// <param name="FallbackModel">The fallback's model where it is another than the first endpoint's; else null.</param>
+internal sealed record CaptionSettings(string? System, Decoding Decoding, int ImageMaxSide, string? ImageDetail, CaptionRules Rules, string? FallbackModel);
+
+/// <summary>How settings are written for identities and requests: snake_case, and what is null is left out.</summary>
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
+[JsonSerializable(typeof(CaptionSettings))]
+[JsonSerializable(typeof(JsonElement))]
+internal sealed partial class ConfigJson : JsonSerializerContext
+{
+    public static ConfigJson Settings { get; } = new(new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
 }
 
 /// <summary>An endpoint and how one is let in.</summary>
@@ -90,8 +136,7 @@ public sealed record CaptionerConfig
 /// <param name="ApiVersion">Query parameter <c>api-version</c> of older Azure endpoints; null for none.</param>
 public sealed record ChatTarget(Uri Endpoint, string Model, string Auth, string? ApiVersion)
 {
-    /// <value>Where the key is; null for an endpoint without one. Stands in no record: it says something of the machine, not of the captions.</value>
-    [JsonIgnore]
+    /// <value>Where the key is; null for an endpoint without one.</value>
     public KeyReference? Key { get; init; }
 }
 
@@ -102,5 +147,92 @@ public sealed record ChatTarget(Uri Endpoint, string Model, string Auth, string?
 public sealed record TokenPrice(decimal PerMillionInput, decimal PerMillionOutput, string Currency = "USD")
 {
     /// <summary>What so many tokens cost.</summary>
-    public decimal Of(int input, int output) => ((input * PerMillionInput) + (output * PerMillionOutput)) / 1_000_000m;
+    public decimal Cost(int input, int output) => ((input * PerMillionInput) + (output * PerMillionOutput)) / 1_000_000m;
+}
+
+/// <summary>What a usable caption must be like.</summary>
+public sealed record CaptionRules
+{
+    /// <value>
+    /// ISO 639-1 code of the language that captions are in, one of those that <see cref="Checks.CaptionLanguage"/> tells apart; <c>any</c> lets every one pass.
+    /// Default <c>en</c>.
+    /// </value>
+    public string Language { get; init; } = "en";
+
+    /// <value>Words at least, 1…1,000. Default 3. Also what a caption cut at its first repeat or last full sentence must keep, but never less than 8.</value>
+    public int MinWords { get; init; } = 3;
+
+    /// <value>Words at most, 1…10,000. Default 1,000.</value>
+    public int MaxWords { get; init; } = 1000;
+
+    /// <value>How else this model refuses: regular expressions over the beginning of the text, case ignored, at most 32 of 200 characters.</value>
+    public IReadOnlyList<string> RefusalPatterns { get; init; } = [];
+
+    /// <value>Whether openers such as <c>The image depicts</c> are taken off. Default false.</value>
+    public bool StripOpener { get; init; }
+}
+
+/// <summary>How an answer is drawn. What is null is left to the endpoint.</summary>
+public sealed record Decoding
+{
+    /// <value>0…2. Default 0.2.</value>
+    public double Temperature { get; init; } = 0.2;
+
+    /// <value>0…1.</value>
+    public double? TopP { get; init; }
+
+    /// <value>Tokens of the answer, 1…16,384. Default 512.</value>
+    public int MaxTokens { get; init; } = 512;
+
+    /// <value>0…2,147,483,647.</value>
+    public int? Seed { get; init; }
+
+    /// <value>0.5…2; only endpoints that know the field take it (vLLM, SGLang, lmdeploy).</value>
+    public double? RepetitionPenalty { get; init; }
+
+    /// <value>Texts that end an answer, at most 4 of 40 characters.</value>
+    public IReadOnlyList<string> Stop { get; init; } = [];
+
+    /// <value>Further fields of the request, as they stand: at most 32. For what only one server knows.</value>
+    public SortedDictionary<string, JsonElement> Extra { get; init; } = [];
+}
+
+/// <summary>Where a key is found, so that the key itself stands in no configuration.</summary>
+/// <param name="Variable">An environment variable; null when a file has it.</param>
+/// <param name="File">A file whose first line is the key; null when a variable has it.</param>
+public sealed record KeyReference(string? Variable, string? File)
+{
+    private const int Longest = 4096;
+
+    /// <summary>Fetches the key.</summary>
+    /// <param name="label">Of the captioner, for the message.</param>
+    /// <param name="environment">Reads a variable.</param>
+    /// <exception cref="CurationException">There is no such variable or file, or what it holds is no key. The message never has it.</exception>
+    internal string Read(string label, Func<string, string?> environment)
+    {
+        var (key, place) = Variable is not null
+            ? (environment(Variable), $"The environment variable {Variable}")
+            : (FirstLine(), $"The file {File}");
+        key = key?.Trim();
+        if (string.IsNullOrEmpty(key))
+            throw new CurationException($"{place}, which should hold the key of captioner {label}, is missing or empty; set it, or name none.");
+        if (key.Length > Longest || key.Any(letter => letter is < '!' or > '~'))
+            throw new CurationException($"{place} holds no key for captioner {label}: a key has 1 to {Longest} visible ASCII characters.");
+        return key;
+    }
+
+    private string? FirstLine()
+    {
+        try
+        {
+            using var reader = new StreamReader(File!);
+            var line = new char[Longest + 2];
+            var read = reader.ReadBlock(line);
+            return new string(line, 0, read).Split('\n')[0];
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            return null;
+        }
+    }
 }

@@ -1,9 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
-using System.Text.Encodings.Web;
-using System.Text.Json;
-using System.Text.Json.Serialization;
-
 namespace Sana.Curation.Captioning.Config;
 
 /// <summary>
@@ -14,21 +8,10 @@ public sealed class CaptionerFile
     private const int MostBytes = 1_000_000;
     private const int MostCaptioners = 32;
 
-    private CaptionerFile(IReadOnlyList<CaptionerConfig> captioners)
-    {
-        Captioners = captioners;
-        Canonical = JsonSerializer.Serialize(captioners, ConfigJson.Canonical.IReadOnlyListCaptionerConfig);
-        Sha256 = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Canonical)));
-    }
+    private CaptionerFile(IReadOnlyList<CaptionerConfig> captioners) => Captioners = captioners;
 
     /// <value>In the order of the file.</value>
     public IReadOnlyList<CaptionerConfig> Captioners { get; }
-
-    /// <value>Every setting with its default, as one JSON text for the manifest; without keys and where they are.</value>
-    public string Canonical { get; }
-
-    /// <value>SHA-256 of <see cref="Canonical"/>, lower-case hexadecimal.</value>
-    public string Sha256 { get; }
 
     /// <summary>Reads a file.</summary>
     /// <exception cref="CurationException">It cannot be read, or something in it is out of range: the sentence names the place in the file, the value, the limit.</exception>
@@ -80,33 +63,4 @@ public sealed class CaptionerFile
             throw new CurationException($"captioners has prices in {string.Join(" and ", currencies)}; a run adds them up, so give all in one currency.");
         return new CaptionerFile(captioners);
     }
-}
-
-/// <summary>How settings are written for records and hashes.</summary>
-[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
-[JsonSerializable(typeof(IReadOnlyList<CaptionerConfig>))]
-[JsonSerializable(typeof(AskSettings))]
-internal sealed partial class ConfigJson : JsonSerializerContext
-{
-    public static ConfigJson Canonical { get; } = new(new JsonSerializerOptions
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        Converters = { new PromptText(), new JsonStringEnumConverter<CaptionerKind>(JsonNamingPolicy.SnakeCaseLower) },
-    });
-
-    private sealed class PromptText : JsonConverter<PromptTemplate>
-    {
-        public override PromptTemplate Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => Config.PromptTemplate.Parse(reader.GetString()!);
-
-        public override void Write(Utf8JsonWriter writer, PromptTemplate value, JsonSerializerOptions options) => writer.WriteStringValue(value.Text);
-    }
-}
-
-/// <summary>What a caption depends on beside model, prompt and image.</summary>
-internal sealed record AskSettings(string? System, Decoding Decoding, int ImageMaxSide, string? ImageDetail, CaptionRules Rules)
-{
-    public static string Of(CaptionerConfig one) =>
-        JsonSerializer.Serialize(new AskSettings(one.System, one.Decoding, one.ImageMaxSide, one.ImageDetail, one.Rules), ConfigJson.Canonical.AskSettings);
 }

@@ -1,6 +1,5 @@
 using System.Text.RegularExpressions;
 using Sana.Curation.Captioning.Checks;
-using Sana.Curation.Shards;
 
 namespace Sana.Curation.Captioning.Config;
 

@@ -5,8 +5,8 @@ namespace Sana.Curation.Captioning.Config;
 
 /// <summary>
 /// A prompt with variables in braces: <c>{original}</c> (the caption that came with the image, at most 2,000 characters, or "none"), <c>{width}</c> and
-/// <c>{height}</c> (pixels), <c>{aspect}</c>
-/// (width over height, two decimals), <c>{orientation}</c> (landscape, portrait or square), <c>{label}</c> and <c>{model}</c>. A brace itself is written twice.
+/// <c>{height}</c> (pixels), <c>{aspect}</c> (width over height, two decimals), <c>{orientation}</c> (landscape, portrait or square), <c>{label}</c> and
+/// <c>{model}</c>. A brace itself is written twice.
 /// </summary>
 public sealed class PromptTemplate
 {

@@ -1,19 +1,21 @@
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
+using System.Text.Json;
 using Sana.Curation.Sources;
 using Sana.Storage.Sources;
 
 namespace Sana.Curation.Shards.Validation;
 
 /// <summary>
-/// Loads a dataset by the rules of Sana's own loaders (<c>SanaWebDatasetMS</c>, <c>SanaWebDataset</c> and the wids reader below them) and tells what these do without a word:
-/// samples they replace by others, labels and scores they pass over, captions they fall back from. Takes datasets of anyone; nothing in them throws.
+/// Loads a dataset by the rules of Sana's own loaders (<c>SanaWebDatasetMS</c>, <c>SanaWebDataset</c> and the wids reader below them) and tells what these do
+/// without a word: samples they replace by others, labels and scores they pass over, captions they fall back from. Takes datasets of anyone; nothing in them
+/// throws.
 /// </summary>
 public sealed class SanaLoader
 {
     private const string ScoreEnding = "_clip_score";
 
-    private readonly Findings _findings = new();
+    private readonly LoaderFindings _findings = new();
     private readonly LoaderOptions _options;
     private readonly ISourceFiles _files;
 
@@ -118,5 +120,109 @@ public sealed class SanaLoader
                 _findings.Warning("missing_sidecar", shard.Tar, null, $"There is no {name}; the loader goes on without.", suffix);
             return null;
         }
+    }
+}
+
+/// <summary>The suffixes of the json files beside tars: what could stand in the loader's configuration.</summary>
+internal sealed class SidecarNames
+{
+    private const string ScoreEnding = "_clip_score";
+    private const int Most = 100;
+
+    public SidecarNames(IReadOnlyList<string> tars, IEnumerable<string> files)
+    {
+        var stems = tars.Select(FileNames.Stem).ToHashSet(StringComparer.Ordinal);
+        var suffixes = files.Where(file => FileNames.Kind(file) == FileKind.CaptionJson)
+            .Select(file => Suffix(FileNames.Stem(file), stems))
+            .OfType<string>().Where(suffix => suffix != "_stats").Distinct().Order(StringComparer.Ordinal).Take(Most).ToArray();
+        Captions = [.. suffixes.Where(suffix => !suffix.EndsWith(ScoreEnding, StringComparison.Ordinal))];
+        Scores = [.. suffixes.Where(suffix => suffix.EndsWith(ScoreEnding, StringComparison.Ordinal))];
+    }
+
+    public IReadOnlyList<string> Captions { get; }
+
+    public IReadOnlyList<string> Scores { get; }
+
+    /// <summary>What follows the longest stem that a file begins with; null when it begins with none.</summary>
+    private static string? Suffix(string file, HashSet<string> stems)
+    {
+        if (stems.Contains(file))
+            return "";
+        for (var at = file.LastIndexOf('_'); at > 0; at = file.LastIndexOf('_', at - 1))
+        {
+            if (stems.Contains(file[..at]))
+                return file[at..];
+        }
+
+        return null;
+    }
+}
+
+/// <summary>A shard as the loader indexes it.</summary>
+/// <param name="Tar">Its name in the folder.</param>
+/// <param name="Samples">By key: the loader puts all members of a key together, wherever they stand.</param>
+internal sealed record LoadedShard(string Tar, Dictionary<string, LoadedSample> Samples);
+
+/// <summary>A sample of a shard.</summary>
+internal sealed class LoadedSample
+{
+    /// <summary>Members by suffix as it is spelled: the loader knows <c>.jpg</c>, not <c>.JPG</c>.</summary>
+    public Dictionary<string, (long Offset, long Length)> Members { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>What the loader calls <c>info</c>: names of the json's members, then the labels of sidecars.</summary>
+    public HashSet<string> Info { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Whether it has image, json, sizes and prompt.</summary>
+    public bool Loads { get; set; }
+
+    /// <summary>Labels with a score that counts.</summary>
+    public HashSet<string> Scored { get; } = new(StringComparer.Ordinal);
+}
+
+/// <summary>The list of tars that the loader opens.</summary>
+internal static class WidsList
+{
+    /// <summary>Number of samples by tar, as far as the list can be used.</summary>
+    public static async Task<Dictionary<string, long>> Read(ISourceFiles files, IReadOnlyDictionary<string, long> listing, LoaderFindings findings, CancellationToken cancellationToken)
+    {
+        var shards = new Dictionary<string, long>(StringComparer.Ordinal);
+        if (!listing.ContainsKey(ShardNames.WidsMeta))
+        {
+            findings.Error("missing_wids_meta", null, null, $"There is no {ShardNames.WidsMeta}; the loader does not start.");
+            return shards;
+        }
+
+        var (json, fault) = await BoundedJson.File(files, ShardNames.WidsMeta, cancellationToken);
+        using var _ = json;
+        if (json is null || !json.RootElement.TryGetProperty("shardlist", out var list) || list.ValueKind != JsonValueKind.Array)
+        {
+            findings.Error("unreadable_wids_meta", ShardNames.WidsMeta, null, $"{ShardNames.WidsMeta} is not a list of shards{(fault is null ? "" : $": {fault}")}; the loader does not start.");
+            return shards;
+        }
+
+        foreach (var entry in list.EnumerateArray())
+        {
+            if (Url(entry) is not { } url || !entry.TryGetProperty("nsamples", out var count) || !count.TryGetNumber(out var samples))
+                findings.Error("unreadable_wids_meta", ShardNames.WidsMeta, null, "An entry has no url or no nsamples; the loader does not start.", "entry");
+            else if (!shards.TryAdd(url, samples))
+                findings.Warning("listed_twice", url, null, "The tar stands twice in the list; its samples count twice.");
+            else if (!listing.TryGetValue(url, out var length))
+                findings.Error("missing_shard", url, null, "The tar is in the list and not in the folder.");
+            else if (entry.TryGetProperty("filesize", out var size) && size.TryGetNumber(out var bytes) && bytes != length)
+                findings.Warning("wrong_filesize", url, null, $"The list says {bytes} bytes; the tar has {length}.");
+        }
+
+        foreach (var tar in listing.Keys.Where(name => FileNames.Kind(name) is FileKind.Tar && !name.Contains('/', StringComparison.Ordinal) && !shards.ContainsKey(name)))
+            findings.Warning("not_listed", tar, null, $"The tar is not in {ShardNames.WidsMeta}; the loader does not open it.");
+        return shards;
+    }
+
+    private static string? Url(JsonElement entry) =>
+        entry.ValueKind == JsonValueKind.Object && entry.TryGetProperty("url", out var url) && url.ValueKind == JsonValueKind.String ? url.GetString() : null;
+
+    private static bool TryGetNumber(this JsonElement value, out long number)
+    {
+        number = 0;
+        return value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out number) && number >= 0;
     }
 }

@@ -7,7 +7,7 @@ using Sana.Storage.Sources;
 namespace Sana.Curation.Shards.Validation;
 
 /// <summary>Reads a tar as Sana's copy of wids does, and what streaming readers of webdataset would say to it.</summary>
-internal sealed class TarReading(Findings findings)
+internal sealed class TarReading(LoaderFindings findings)
 {
     private const int MostSampleJson = 4 * 1024 * 1024;
     private const int MostSamples = 200_000;

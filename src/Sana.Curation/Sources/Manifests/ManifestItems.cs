@@ -7,19 +7,18 @@ using Sana.Storage.Sources;
 
 namespace Sana.Curation.Sources.Manifests;
 
-/// <summary>The items of a manifest: one a row. What is wrong with the manifest as a whole is one item, so that it ends up where everything else does: in a row with a reason.</summary>
+/// <summary>
+/// The items of a manifest: one a row. What is wrong with the manifest as a whole is one item, so that it ends up where everything else does: in a row with a
+/// reason.
+/// </summary>
 internal sealed class ManifestItems(ISourceFiles files, SourceOptions options)
 {
-    private readonly CaptionText _texts = new(options.Fallback(), options.MaxCaptionLength);
+    private readonly CaptionTextReader _texts = new(options.Fallback(), options.MaxCaptionLength);
 
     /// <summary>Whether a file is a manifest by its name.</summary>
     public static bool Reads(string path) => FileNames.Ending(path).ToLowerInvariant() is "jsonl" or "ndjson" or "csv" or "tsv" or "parquet";
 
-    public async IAsyncEnumerable<SourceItem> List(string path, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        await foreach (var item in Settled.Within(path, Items(path, cancellationToken), cancellationToken))
-            yield return item;
-    }
+    public IAsyncEnumerable<SourceItem> List(string path, CancellationToken cancellationToken) => ListingFault.AsItem(path, Items(path, cancellationToken), cancellationToken);
 
     private async IAsyncEnumerable<SourceItem> Items(string path, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -96,7 +95,7 @@ internal sealed class ManifestItems(ISourceFiles files, SourceOptions options)
             Notes = caption.Note is null ? null : [caption.Note],
             Sha256 = sha256,
             Md5 = sha256 is null ? md5 : null,
-            Licence = Sidecar.Short(row[Column.Licence].Text is { } licence ? _texts.Clean(licence).Text : null),
+            Licence = CaptionSidecar.Short(row[Column.Licence].Text is { } licence ? _texts.Clean(licence).Text : null),
         };
         var place = new[] { Column.Path, Column.Url, Column.Key }.Select(column => (Column: column, row[column].Text)).FirstOrDefault(cell => !string.IsNullOrWhiteSpace(cell.Text));
         return place.Text is null ? Rejected(name, Reasons.MissingImage, "The row names no image.") : Placed(manifest, item, place.Column, place.Text.Trim());

@@ -7,8 +7,8 @@ using Parquet.Schema;
 namespace Sana.Curation.Sources.Manifests;
 
 /// <summary>
-/// A manifest in Parquet, a row group at a time and only its columns that mean something. Values are read where the library unpacked them: one text of a dictionary that a
-/// million rows refer to is held once.
+/// A manifest in Parquet, a row group at a time and only its columns that mean something. Values are read where the library unpacked them: one text of a
+/// dictionary that a million rows refer to is held once.
 /// </summary>
 internal sealed class ParquetRows(Stream stream, int maxValue)
 {

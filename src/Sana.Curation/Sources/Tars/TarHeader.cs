@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace Sana.Curation.Sources.Tars;
@@ -81,5 +82,88 @@ internal readonly record struct TarHeader(string Name, char Type, long Size)
         foreach (var digit in digits)
             value = (value << 3) | (uint)(digit - '0');
         return value;
+    }
+}
+
+/// <summary>A member of a tar, or a fault where one should be.</summary>
+/// <param name="Name">Its path, <c>./</c> taken off; for a fault between members <c>@offset</c>.</param>
+/// <param name="Header">Where its header begins.</param>
+/// <param name="Offset">Where its bytes begin.</param>
+/// <param name="Length">How many there are.</param>
+/// <param name="Reason">Why it cannot be used; null when it can.</param>
+/// <param name="Message">One sentence to that.</param>
+internal readonly record struct TarEntry(string Name, long Header, long Offset, long Length, string? Reason = null, string? Message = null);
+
+/// <summary>What extended headers say of the member after them. The last word counts, as POSIX has it.</summary>
+internal sealed class PaxRecords
+{
+    /// <value>The member's name; null when nothing is said.</value>
+    public string? Path { get; set; }
+
+    /// <value>The member's size; null when nothing is said.</value>
+    public long? Size { get; private set; }
+
+    /// <value>Why the member cannot be trusted; null when it can.</value>
+    public string? Fault { get; set; }
+
+    /// <value>Headers read since the last member.</value>
+    public int Headers { get; set; }
+
+    /// <summary>Takes the records of one header: <c>"%d key=value\n"</c>, the number being the length of the whole record.</summary>
+    public void Add(ReadOnlySpan<byte> data)
+    {
+        while (data.Length > 0)
+        {
+            var blank = data.IndexOf((byte)' ');
+            if (blank is < 1 or > 9 || !int.TryParse(data[..blank], NumberStyles.None, CultureInfo.InvariantCulture, out var length)
+                || length <= blank + 2 || length > data.Length || data[length - 1] != '\n')
+            {
+                // Blocks are filled up with zeros; anything else after the records is a fault.
+                if (data.ContainsAnyExcept((byte)0))
+                    Fault = "its extended header is not a list of records";
+                return;
+            }
+
+            var record = data[(blank + 1)..(length - 1)];
+            var equals = record.IndexOf((byte)'=');
+            if (equals < 1)
+                Fault = "its extended header has a record without a key";
+            else
+                Take(record[..equals], record[(equals + 1)..]);
+            data = data[length..];
+        }
+    }
+
+    private void Take(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
+    {
+        if (key.SequenceEqual("path"u8))
+            Path = TarHeader.Decode(value);
+        else if (key.StartsWith("GNU.sparse."u8))
+            Fault = "it is a sparse file";
+        else if (key.SequenceEqual("size"u8))
+            Size = long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var size) ? size : -1;
+    }
+}
+
+/// <summary>Which names may stand in a tar or a manifest: paths that stay below their root on every system.</summary>
+internal static class MemberName
+{
+    private const int MaxLength = 1024;
+
+    /// <summary>The name without <c>./</c> and double slashes, or what is wrong with it.</summary>
+    public static (string? Name, string? Fault) Check(string name)
+    {
+        if (name.Length is 0 or > MaxLength)
+            return (null, $"its name has {name.Length} characters; a name has 1…{MaxLength}");
+        if (name.Any(char.IsControl))
+            return (null, "its name has a control character");
+        if (name.Contains('\\', StringComparison.Ordinal) || (name.Length > 1 && name[1] == ':'))
+            return (null, "its name has a backslash or a drive");
+        if (name[0] == '/')
+            return (null, "its name is absolute");
+        var parts = name.Split('/', StringSplitOptions.RemoveEmptyEntries).Where(part => part != ".").ToArray();
+        if (parts.Contains(".."))
+            return (null, "its name climbs out of the folder");
+        return parts.Length == 0 ? (null, "its name names nothing") : (string.Join('/', parts), null);
     }
 }

@@ -5,7 +5,9 @@ using Sana.Storage.Sources;
 
 namespace Sana.Curation.Sources.Tars;
 
-/// <summary>The items of WebDataset tars: members that follow each other under one key are one sample, and its images are items with the sample's sidecars.</summary>
+/// <summary>
+/// The items of WebDataset tars: members that follow each other under one key are one sample, and its images are items with the sample's sidecars.
+/// </summary>
 internal sealed class TarItems(ISourceFiles files)
 {
     private const int MaxSample = 256;
@@ -25,12 +27,7 @@ internal sealed class TarItems(ISourceFiles files)
 
     /// <summary>Items of one tar in the order of its members. A tar that is none is one item with the reason.</summary>
     /// <exception cref="CurationException">The place cannot be read.</exception>
-    public async IAsyncEnumerable<SourceItem> List(string file, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        var items = Settled.Within(file, Read(file, cancellationToken), cancellationToken);
-        await foreach (var item in items)
-            yield return item;
-    }
+    public IAsyncEnumerable<SourceItem> List(string file, CancellationToken cancellationToken) => ListingFault.AsItem(file, Read(file, cancellationToken), cancellationToken);
 
     private async IAsyncEnumerable<SourceItem> Read(string file, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Sana.Curation.Sources.Tars;
 
 /// <summary>
-/// Walks the headers of a tar. Libraries give up a whole file for one bad member; here members before a fault stand, the fault is an entry of its own,
-/// and the walk goes on at the next block that is a header by magic and checksum. What the tar says of itself never decides how much memory is taken.
+/// Walks the headers of a tar. Libraries give up a whole file for one bad member; here members before a fault stand, the fault is an entry of its own, and the
+/// walk goes on at the next block that is a header by magic and checksum. What the tar says of itself never decides how much memory is taken.
 /// </summary>
 internal sealed class TarWalk(Stream tar)
 {
