@@ -11,7 +11,7 @@ namespace Sana.Functions;
 /// <summary>
 /// <c>work/model.json</c>: what the orchestrator must know of a checkpoint that only the gpu app has, to plan runs and to fill in defaults, and when a gpu app last showed it.
 /// </summary>
-internal sealed class ModelCard(CheckpointFacts facts, DateTimeOffset? shown) : IRenderer
+internal sealed class ModelCard(CheckpointFacts facts, DateTimeOffset? shown) : IModel
 {
     private const string Name = "work/model.json";
 
@@ -24,12 +24,8 @@ internal sealed class ModelCard(CheckpointFacts facts, DateTimeOffset? shown) : 
 
     public GenerateOptions Resolve(GenerateOptions options) => options.Resolve(facts);
 
-    public IReadOnlyList<GeneratedImage> Generate(
-        IReadOnlyList<ImageRequest> batch, GenerateOptions resolved, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken) =>
-        throw new InvalidOperationException("The orchestrator plans; it has no networks.");
-
     /// <exception cref="SanaException">No gpu app has loaded a checkpoint yet.</exception>
-    public static async Task<IRenderer> Read(IBlobs blobs, CancellationToken cancellationToken) => await Find(blobs, cancellationToken) ?? throw new SanaException(Missing(blobs));
+    public static async Task<IModel> Read(IBlobs blobs, CancellationToken cancellationToken) => await Find(blobs, cancellationToken) ?? throw new SanaException(Missing(blobs));
 
     /// <summary>The card, or null when no gpu app has loaded a checkpoint yet.</summary>
     public static async Task<ModelCard?> Find(IBlobs blobs, CancellationToken cancellationToken)

@@ -46,7 +46,11 @@ public enum GraphPrecision
 /// <param name="Fingerprint">SHA-256 over the configs and the headers, lengths and a sample of the weights, lower-case hex.</param>
 /// <param name="Graphs">The graphs that the checkpoint has now.</param>
 /// <param name="Written">False when they were already there.</param>
-public sealed record BuildReport(string Fingerprint, IReadOnlyList<GraphFile> Graphs, bool Written);
+public sealed record BuildReport(string Fingerprint, IReadOnlyList<GraphFile> Graphs, bool Written)
+{
+    /// <value>What every graph says of its checkpoint: its name, its fingerprint, and the values of its configs.</value>
+    public IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
+}
 
 /// <summary>One graph file.</summary>
 /// <param name="File">Path under the checkpoint's folder, with forward slashes.</param>

@@ -29,12 +29,15 @@ internal sealed record GraphSet
     public BuildReport Write(BuildRecord? record, BuildOptions options)
     {
         if (!options.Force && record is not null && record.Holds(this))
-            return new BuildReport(Fingerprint, record.Graphs, Written: false);
+            return Report(record.Graphs, written: false);
 
         var built = Graphs.Select(graph => Write(graph.File, graph.Build())).ToArray();
         BuildRecord.Write(this, options, built);
-        return new BuildReport(Fingerprint, built, Written: true);
+        return Report(built, written: true);
     }
+
+    private BuildReport Report(IReadOnlyList<GraphFile> graphs, bool written) =>
+        new(Fingerprint, graphs, written) { Metadata = Metadata.ToDictionary(entry => entry.Key, entry => entry.Value) };
 
     private GraphFile Write(string name, Graph graph)
     {

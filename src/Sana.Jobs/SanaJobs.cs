@@ -35,7 +35,7 @@ public sealed record SanaJobsOptions
     public required NetworkLoader Networks { get; init; }
 
     /// <value>What plans are made with: name, fingerprint and defaults of the checkpoint. Default <see cref="Renderer"/>.</value>
-    public Func<CancellationToken, Task<IRenderer>>? Model { get; init; }
+    public Func<CancellationToken, Task<IModel>>? Model { get; init; }
 
     /// <value>How the worker treats its messages.</value>
     public RenderWorkerOptions Worker { get; init; } = new();
@@ -91,7 +91,7 @@ public sealed class SanaJobs : IDisposable
             Download = new GuardedDownload(_downloads, new DownloadOptions()),
             Clock = options.Clock,
         });
-        new GenerateSteps(_blobs, options.Queue, options.Model ?? options.Renderer.Get, options.Clock).AddTo(Tasks);
+        new GenerateSteps(_blobs, options.Queue, options.Model ?? (async cancellation => await options.Renderer.Get(cancellation)), options.Clock).AddTo(Tasks);
         _curate.AddTo(Tasks);
         new JobSteps(_blobs, options.Queue, _webhooks, options.WebhookSecrets, options.Clock).AddTo(Tasks, options.Client);
         new ScheduleSteps(_blobs, options.Sources, _curation, options.Worker.Device).AddTo(Tasks, options.Client);
@@ -135,7 +135,7 @@ public sealed class SanaJobs : IDisposable
             Sources = _options.Sources,
             Curation = _curation,
             Rendering = () => Handler.Current,
-            Renderer = () => _options.Renderer.Loaded,
+            Model = () => _options.Renderer.Loaded,
             Device = _options.Worker.Device,
             Clock = _options.Clock,
         }));

@@ -13,7 +13,7 @@ namespace Sana.Jobs.Generation;
 /// <param name="queue">The road to the worker.</param>
 /// <param name="model">Knows the checkpoint's defaults and name; only the plan asks it.</param>
 /// <param name="clock">Dates the messages.</param>
-public sealed class GenerateSteps(IBlobs blobs, IJobQueue queue, Func<CancellationToken, Task<IRenderer>> model, TimeProvider clock)
+public sealed class GenerateSteps(IBlobs blobs, IJobQueue queue, Func<CancellationToken, Task<IModel>> model, TimeProvider clock)
 {
     /// <summary>Adds the orchestration and its activities to those of a host.</summary>
     public TaskRegistry AddTo(TaskRegistry tasks) => tasks
@@ -28,13 +28,13 @@ public sealed class GenerateSteps(IBlobs blobs, IJobQueue queue, Func<Cancellati
     private async Task<PlanSummary> PlanImages(GenerateRequest request, CancellationToken cancellationToken)
     {
         var job = await Submission.Read(blobs, request.Job, cancellationToken);
-        var renderer = await model(cancellationToken);
-        var identity = RunIdentity.Of(job, renderer);
+        var checkpoint = await model(cancellationToken);
+        var identity = RunIdentity.Of(job, checkpoint);
         var names = new RunNames(identity.RunId);
         await identity.Claim(blobs, names, cancellationToken);
 
         var (chunks, batches, images, rejected) = (0, 0L, 0L, 0L);
-        foreach (var chunk in PlanChunk.Cut(new RenderPlan(job, renderer).Items(), names.RunId, job))
+        foreach (var chunk in PlanChunk.Cut(new RenderPlan(job, checkpoint).Items(), names.RunId, job))
         {
             await blobs.PutOrRepair(names.PlanChunk(chunks++), chunk.ToJson(), cancellationToken);
             var rendered = chunk.Items.Where(item => item.Batch is not null).ToList();

@@ -26,7 +26,7 @@ internal sealed record PlannedImage(long Row, string? Id, ImageRequest Request)
 /// Rows to batches, as a stream: the rows of a window are grouped by equal settings and the groups cut into batches. The same job always gives the same plan,
 /// whatever of it is already done.
 /// </summary>
-internal sealed class RenderPlan(GenerateJob job, IRenderer renderer)
+internal sealed class RenderPlan(GenerateJob job, IModel model)
 {
     // Some batches of each kind fit in, while a window of the longest prompts stays under 100 MB.
     private const int Window = 256;
@@ -121,7 +121,7 @@ internal sealed class RenderPlan(GenerateJob job, IRenderer renderer)
 
         try
         {
-            return _resolved[asked] = (renderer.Resolve(asked), null);
+            return _resolved[asked] = (model.Resolve(asked), null);
         }
         catch (InferenceException error)
         {

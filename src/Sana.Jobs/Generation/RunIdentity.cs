@@ -15,12 +15,12 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
 
     /// <exception cref="SanaException">The name that the job gives its run is not allowed.</exception>
     /// <exception cref="Inference.InferenceException">The job's options do not fit the checkpoint.</exception>
-    public static RunIdentity Of(GenerateJob job, IRenderer renderer)
+    public static RunIdentity Of(GenerateJob job, IModel model)
     {
         var config = new RunConfig(
             "sana.run/1",
-            new ModelRecord(renderer.ModelName, renderer.Fingerprint),
-            Settings(renderer.Resolve(job.Options)),
+            new ModelRecord(model.ModelName, model.Fingerprint),
+            Settings(model.Resolve(job.Options)),
             job.Seed,
             job.Images,
             job.BatchSize,

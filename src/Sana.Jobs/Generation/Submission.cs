@@ -18,10 +18,10 @@ public static class Submission
     /// <exception cref="SanaException">The prompts cannot be read or hold nothing, or the run's name is not allowed.</exception>
     /// <exception cref="Inference.InferenceException">The job's options do not fit the checkpoint.</exception>
     /// <returns>The run's id.</returns>
-    public static string Check(GenerateJob job, IRenderer renderer)
+    public static string Check(GenerateJob job, IModel model)
     {
         ArgumentNullException.ThrowIfNull(job);
-        return job.Prompts.Rows().Any() ? RunIdentity.Of(job, renderer).RunId : throw new SanaException("There are no prompts: every line is blank.");
+        return job.Prompts.Rows().Any() ? RunIdentity.Of(job, model).RunId : throw new SanaException("There are no prompts: every line is blank.");
     }
 
     /// <summary>Starts a run, or finds the one of the same job, checkpoint and place; one that had failed or was canceled starts again and goes on from what it wrote.</summary>

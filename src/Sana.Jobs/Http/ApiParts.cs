@@ -42,7 +42,7 @@ public sealed record ApiParts
     public Func<string?> Rendering { get; init; } = () => null;
 
     /// <value>The loaded checkpoint where it is in this process: options are then checked against it before they are queued. Default none.</value>
-    public Func<IRenderer?> Renderer { get; init; } = () => null;
+    public Func<IModel?> Model { get; init; } = () => null;
 
     /// <value>What the worker runs on, for the records of a run. Default cpu.</value>
     public string Device { get; init; } = "cpu";

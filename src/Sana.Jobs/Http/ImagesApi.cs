@@ -115,7 +115,7 @@ public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
             data,
             new ImagesUsage(0, 0, 0, new ImagesInput(0, 0), data.Count, (result.Timings?.TotalMs ?? 0) / 1000.0),
             new EffectiveParameters(
-                parts.Renderer()?.ModelName, made[0].Width, made[0].Height, input.Steps, input.GuidanceScale, input.NegativePrompt, input.Seeds!, message.JobId, ignored))
+                parts.Model()?.ModelName, made[0].Width, made[0].Height, input.Steps, input.GuidanceScale, input.NegativePrompt, input.Seeds!, message.JobId, ignored))
         {
             Size = string.Create(CultureInfo.InvariantCulture, $"{made[0].Width}x{made[0].Height}"),
             OutputFormat = message.Output.Format ?? "png",

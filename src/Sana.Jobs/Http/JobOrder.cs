@@ -102,7 +102,7 @@ internal sealed class JobOrder(ApiParts parts)
         Side("input.height", input.Height);
         if (input.GuidanceScale is not (null or (>= 0 and <= 100)))
             throw ApiFault.Invalid("input.guidance_scale", "The guidance scale is a number in 0…100; use 4.5.");
-        if (parts.Renderer() is not { } renderer)
+        if (parts.Model() is not { } renderer)
             return Bounded(input);
         try
         {

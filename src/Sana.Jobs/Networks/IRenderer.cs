@@ -2,8 +2,8 @@ using Sana.Inference.Diffusion;
 
 namespace Sana.Jobs.Networks;
 
-/// <summary>What turns requests into pixels: the Sana pipeline, or a stand-in where no network is wanted.</summary>
-public interface IRenderer
+/// <summary>A checkpoint as plans need it: without its networks.</summary>
+public interface IModel
 {
     /// <summary>SHA-256 of what identifies the checkpoint, in hex.</summary>
     string Fingerprint { get; }
@@ -14,8 +14,22 @@ public interface IRenderer
     /// <summary>Fills every default from the checkpoint.</summary>
     /// <exception cref="Inference.InferenceException">An option is out of range for this checkpoint.</exception>
     GenerateOptions Resolve(GenerateOptions options);
+}
 
+/// <summary>What turns requests into pixels: the Sana pipeline, or a stand-in where no network is wanted.</summary>
+public interface IRenderer : IModel
+{
     /// <summary>Renders one batch; the result has one entry per request, in order.</summary>
     IReadOnlyList<GeneratedImage> Generate(
         IReadOnlyList<ImageRequest> batch, GenerateOptions resolved, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken);
+}
+
+/// <summary>What the graphs of a checkpoint say of it.</summary>
+internal sealed record ModelFacts(CheckpointFacts Facts) : IModel
+{
+    public string Fingerprint => Facts.Fingerprint;
+
+    public string ModelName => Facts.Name;
+
+    public GenerateOptions Resolve(GenerateOptions options) => options.Resolve(Facts);
 }

@@ -13,6 +13,8 @@ namespace Sana.Jobs.Networks;
 public sealed class NetworkLoader : IDisposable
 {
     private readonly SemaphoreSlim _oneFetch = new(1);
+    private readonly SemaphoreSlim _oneBuild = new(1);
+    private CheckpointFacts? _facts;
     private SanaPipeline? _pipeline;
 
     /// <value>What the networks run on. Default the processor.</value>
@@ -30,26 +32,42 @@ public sealed class NetworkLoader : IDisposable
     /// <value>The clock of requests to endpoints. Default the system's.</value>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
-    /// <value>Of the checkpoint that was loaded last: what a host without the networks needs to plan with it.</value>
+    /// <value>Of the checkpoint that was built last: what a host without the networks needs to plan with it.</value>
     /// <exception cref="InvalidOperationException">None was.</exception>
-    internal CheckpointFacts Facts => _pipeline?.Facts ?? throw new InvalidOperationException("Nothing was loaded yet.");
+    internal CheckpointFacts Facts => _facts ?? throw new InvalidOperationException("Nothing was loaded yet.");
+
+    /// <summary>What plans need to know of the checkpoint: its graphs are built when they are missing, and no network is loaded.</summary>
+    /// <exception cref="CheckpointException">The folder holds no checkpoint of Sana.</exception>
+    public async Task<IModel> ReadModel(CancellationToken cancellationToken)
+    {
+        var folder = Checkpoint ?? throw new SanaException("This host has no checkpoint: it has nothing to render with.");
+        await _oneBuild.WaitAsync(cancellationToken);
+        try
+        {
+            if (_facts is null)
+            {
+                if (Weights is { } weights)
+                    await Networks.Weights.Fetch(await BlobPlace.Parse(weights).Open(cancellationToken), folder, cancellationToken);
+                var built = await Task.Run(() => SanaCheckpoint.Build(folder, new BuildOptions()), cancellationToken);
+                _facts = CheckpointFacts.From(new GraphMetadata(folder, built.Metadata));
+            }
+
+            return new ModelFacts(_facts);
+        }
+        finally
+        {
+            _oneBuild.Release();
+        }
+    }
 
     /// <summary>The pipeline of the checkpoint; loading again releases the old one.</summary>
     /// <exception cref="CheckpointException">The folder holds no checkpoint of Sana.</exception>
     /// <exception cref="Inference.InferenceException">The device or the weights cannot be used.</exception>
     public async Task<IRenderer> LoadPipeline(CancellationToken cancellationToken)
     {
-        var folder = Checkpoint ?? throw new SanaException("This host has no checkpoint: it has nothing to render with.");
-        if (Weights is { } weights)
-            await Networks.Weights.Fetch(await BlobPlace.Parse(weights).Open(cancellationToken), folder, cancellationToken);
+        await ReadModel(cancellationToken);
         _pipeline?.Dispose();
-        _pipeline = await Task.Run(
-            () =>
-            {
-                SanaCheckpoint.Build(folder, new BuildOptions());
-                return SanaPipeline.Load(folder, new PipelineOptions { Device = Device });
-            },
-            cancellationToken);
+        _pipeline = await Task.Run(() => SanaPipeline.Load(Checkpoint!, new PipelineOptions { Device = Device }), cancellationToken);
         return new PipelineRenderer(_pipeline);
     }
 
@@ -88,6 +106,7 @@ public sealed class NetworkLoader : IDisposable
     {
         _pipeline?.Dispose();
         _oneFetch.Dispose();
+        _oneBuild.Dispose();
     }
 
     private async Task Fetch(string folder, CancellationToken cancellationToken)

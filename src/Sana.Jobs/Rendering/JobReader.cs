@@ -13,11 +13,11 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
 {
     /// <exception cref="JobFaultException">The message asks for what cannot be, or what this worker does not do.</exception>
     /// <exception cref="Inference.InferenceException">Its options do not fit the checkpoint.</exception>
-    public async Task<RenderJob> Read(JobMessage job, IRenderer renderer, CancellationToken cancellationToken)
+    public async Task<RenderJob> Read(JobMessage job, IModel model, CancellationToken cancellationToken)
     {
-        if (job.Model?.Revision is { } revision && revision != $"sha256:{renderer.Fingerprint}" && revision != renderer.Fingerprint)
-            throw Bad($"The job is for model revision '{revision[..Math.Min(revision.Length, 80)]}' and this worker has sha256:{renderer.Fingerprint}.");
-        return job.Input.Batch is { } batch ? await FromPlan(job, batch, cancellationToken) : await FromOutside(job, renderer, cancellationToken);
+        if (job.Model?.Revision is { } revision && revision != $"sha256:{model.Fingerprint}" && revision != model.Fingerprint)
+            throw Bad($"The job is for model revision '{revision[..Math.Min(revision.Length, 80)]}' and this worker has sha256:{model.Fingerprint}.");
+        return job.Input.Batch is { } batch ? await FromPlan(job, batch, cancellationToken) : await FromOutside(job, model, cancellationToken);
     }
 
     /// <summary>The id as part of a name.</summary>
@@ -39,7 +39,7 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
         return new RenderJob(new RunNames(chunk.RunId), planned, chunk.Output, planned.Images.Count);
     }
 
-    private async Task<RenderJob> FromOutside(JobMessage job, IRenderer renderer, CancellationToken cancellationToken)
+    private async Task<RenderJob> FromOutside(JobMessage job, IModel model, CancellationToken cancellationToken)
     {
         var input = await ClaimCheck.Redeem(blobs, job.Input, cancellationToken);
         Refuse(PromptText.Check(input.Prompt ?? ""));
@@ -50,7 +50,7 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
         if (seeds.Count > options.MaxImages)
             throw new JobFaultException(FaultReason.Policy, $"The job asks for {seeds.Count} images; this worker makes up to {options.MaxImages} a job.");
 
-        var resolved = renderer.Resolve(new GenerateOptions
+        var resolved = model.Resolve(new GenerateOptions
         {
             Width = input.Width,
             Height = input.Height,

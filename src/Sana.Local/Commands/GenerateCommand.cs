@@ -32,10 +32,10 @@ internal sealed class GenerateCommand : Command
         var options = _host.ReadWithCheckpoint(parsed);
         var job = WrongUseException.Unless(() => _arguments.Job(parsed, Device.Parse(options.Device)));
         await using var host = await LocalHost.Open(options with { Worker = options.Worker with { WarmsUp = false } }, cancellationToken);
-        var renderer = await host.Renderer(cancellationToken);
-        WrongUseException.Unless(() => Submission.Check(job, renderer));
+        var model = await host.Model(cancellationToken);
+        WrongUseException.Unless(() => Submission.Check(job, model));
         var pace = new Pace(parsed.GetValue(_inFlight) ?? 16, parsed.GetValue(_deadline) ?? 3600);
-        var started = await Submission.Start(host.Client, host.Blobs, renderer.Fingerprint, job, pace, cancellationToken);
+        var started = await Submission.Start(host.Client, host.Blobs, model.Fingerprint, job, pace, cancellationToken);
         var ended = (await ProgressView.ToTheEnd(host, [("images", started.Instance.Id)], linesWhenRedirected: false, cancellationToken))[0];
         return Report(host, ended, clock.Elapsed, parsed.GetValue(_json));
     }

@@ -18,17 +18,19 @@ internal static class ProgressView
     /// <remarks>Throws what stopped the engine or the worker when they cannot go on.</remarks>
     public static Task<WorkflowInstance[]> ToTheEnd(LocalHost host, IReadOnlyList<(string Title, string Id)> jobs, bool linesWhenRedirected, CancellationToken cancellationToken)
     {
-        if (Console.IsErrorRedirected)
-        {
-            return Watch(
-                host, jobs, (i, status, isNew) =>
-                {
-                    if (linesWhenRedirected && isNew)
-                        Console.Error.WriteLine($"{jobs[i].Title}: {status.Stage} {status.Done}/{status.Total}");
-                },
-                cancellationToken);
-        }
+        if (!Console.IsErrorRedirected)
+            return ShowBars(host, jobs, cancellationToken);
+        return Watch(
+            host, jobs, (i, status, isNew) =>
+            {
+                if (linesWhenRedirected && isNew)
+                    Console.Error.WriteLine($"{jobs[i].Title}: {status.Stage} {status.Done}/{status.Total}");
+            },
+            cancellationToken);
+    }
 
+    private static Task<WorkflowInstance[]> ShowBars(LocalHost host, IReadOnlyList<(string Title, string Id)> jobs, CancellationToken cancellationToken)
+    {
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
         return console.Progress()
             .AutoClear(true)

@@ -58,6 +58,12 @@ internal sealed class DurableHost : IAsyncDisposable
             }));
         }
 
+        return await OpenShared(options);
+    }
+
+    // A method of its own: the packages of Azure Storage are loaded where they are used.
+    private static async Task<DurableHost> OpenShared(LocalOptions options)
+    {
         var service = new AzureStorageOrchestrationService(Settings(options));
         try
         {

@@ -16,12 +16,14 @@ public sealed class LocalHost : IAsyncDisposable
     private readonly CancellationTokenSource _drain = new();
     private readonly NetworkLoader _networks;
     private readonly RendererSource _renderer;
+    private readonly Func<CancellationToken, Task<IModel>> _model;
     private ScratchBlobs? _scratch;
+    private Task _preload = Task.CompletedTask;
     private DurableHost _engine = null!;
     private Task _work = Task.CompletedTask;
     private Task _control = Task.CompletedTask;
 
-    private LocalHost(NetworkLoader networks, RendererSource renderer) => (_networks, _renderer) = (networks, renderer);
+    private LocalHost(NetworkLoader networks, RendererSource renderer, Func<CancellationToken, Task<IModel>> model) => (_networks, _renderer, _model) = (networks, renderer, model);
 
     /// <summary>Starts, watches and steers the workflows.</summary>
     public WorkflowClient Client => _engine.Client;
@@ -56,7 +58,8 @@ public sealed class LocalHost : IAsyncDisposable
             throw new SanaException("A journal that several processes share needs a queue that they share: give --queue azurite[:queue] or a storage connection string.");
         var networks = new NetworkLoader { Device = Device.Parse(options.Device), Checkpoint = options.Checkpoint, Clock = options.Clock };
         // Without a checkpoint nothing can be planned here: the step waits for the process to end, and runs again in one that has it.
-        var host = new LocalHost(networks, new RendererSource(load ?? (options.Checkpoint is null ? Forever : networks.LoadPipeline)));
+        var renderer = new RendererSource(load ?? (options.Checkpoint is null ? Forever<IRenderer> : networks.LoadPipeline));
+        var host = new LocalHost(networks, renderer, load is not null ? async cancellation => await renderer.Get(cancellation) : options.Checkpoint is null ? Forever<IModel> : networks.ReadModel);
         try
         {
             await host.Start(options, outputs, cancellationToken);
@@ -69,10 +72,9 @@ public sealed class LocalHost : IAsyncDisposable
         }
     }
 
-    /// <summary>The renderer, once its networks are loaded.</summary>
-    /// <exception cref="Inference.InferenceException">They cannot be loaded.</exception>
+    /// <summary>What plans need to know of the checkpoint; its networks need not be loaded yet.</summary>
     /// <exception cref="GraphBuilder.CheckpointException">The folder holds no checkpoint of Sana.</exception>
-    public Task<IRenderer> Renderer(CancellationToken cancellationToken) => _renderer.Get(cancellationToken);
+    public Task<IModel> Model(CancellationToken cancellationToken) => _model(cancellationToken);
 
     /// <summary>Drains the worker, closes the engine, then queue and networks. What was not done goes on at the next opening.</summary>
     public async ValueTask DisposeAsync()
@@ -80,6 +82,7 @@ public sealed class LocalHost : IAsyncDisposable
         await _drain.CancelAsync();
         await _work.ContinueWith(_ => { }, TaskScheduler.Default);
         await _control;
+        await _preload.ContinueWith(_ => { }, TaskScheduler.Default);
         if (_engine is not null)
             await _engine.DisposeAsync();
         Jobs?.Dispose();
@@ -94,6 +97,9 @@ public sealed class LocalHost : IAsyncDisposable
     {
         var data = options.Data is null ? null : Path.GetFullPath(options.Data);
         var config = ServerFile.Read(data);
+        // Nobody else can own what is in memory: the networks are loaded while the engine opens. Who asks for them next hears why they cannot be.
+        if (data is null && options.Checkpoint is not null)
+            _preload = Task.Run(() => _renderer.Get(_drain.Token), CancellationToken.None);
         var blobs = outputs ?? await BlobPlace.Parse(options.Blobs ?? Path.Combine(data!, "blobs")).Open(cancellationToken);
         if (data is null)
             blobs = _scratch = ScratchBlobs.Open(blobs);
@@ -109,6 +115,7 @@ public sealed class LocalHost : IAsyncDisposable
             Queue = Queue,
             Client = _engine.Client,
             Renderer = _renderer,
+            Model = _model,
             Networks = _networks,
             Worker = options.Worker,
             Curation = config.Curation,
@@ -128,7 +135,7 @@ public sealed class LocalHost : IAsyncDisposable
         Stopped = Task.WhenAny(_engine.Stopped, Failed(_work)).Unwrap();
     }
 
-    private static async Task<IRenderer> Forever(CancellationToken cancellationToken)
+    private static async Task<T> Forever<T>(CancellationToken cancellationToken)
     {
         await Task.Delay(Timeout.Infinite, cancellationToken);
         throw new OperationCanceledException(cancellationToken);

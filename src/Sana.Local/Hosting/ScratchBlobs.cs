@@ -15,7 +15,7 @@ internal sealed class ScratchBlobs : IBlobs, IDisposable
     private readonly FileBlobs _work;
     private readonly string _folder;
 
-    private ScratchBlobs(IBlobs outputs, string folder) => (_outputs, _folder, _work) = (outputs, folder, FileBlobs.Open(folder));
+    private ScratchBlobs(IBlobs outputs, string folder) => (_outputs, _folder, _work) = (outputs, folder, FileBlobs.Open(folder, flushes: false));
 
     public string Place => _outputs.Place;
 

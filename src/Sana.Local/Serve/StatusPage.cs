@@ -18,7 +18,7 @@ internal sealed class StatusPage(ApiParts parts, QueueWatch queue, RecentWork re
     {
         var view = new StatusView
         {
-            Model = parts.Renderer()?.ModelName,
+            Model = parts.Model()?.ModelName,
             Device = parts.Device,
             Place = place,
             Now = parts.Clock.GetUtcNow().UtcDateTime,

@@ -17,10 +17,11 @@ public sealed class FileBlobs : IBlobs
 
     private readonly string _root;
     private readonly string _incoming;
+    private readonly bool _flushes;
 
-    private FileBlobs(string root)
+    private FileBlobs(string root, bool flushes)
     {
-        _root = root;
+        (_root, _flushes) = (root, flushes);
         _incoming = Path.Combine(root, Incoming);
     }
 
@@ -29,9 +30,11 @@ public sealed class FileBlobs : IBlobs
 
     /// <summary>Opens the folder, makes it if needed and removes the temporary files of killed writers.</summary>
     /// <exception cref="SanaException">The folder cannot be made or written.</exception>
-    public static FileBlobs Open(string folder)
+    /// <param name="folder">Its path.</param>
+    /// <param name="flushes">Whether a blob is on the disk when it was written. False only for what may be lost with the machine. Default true.</param>
+    public static FileBlobs Open(string folder, bool flushes = true)
     {
-        var blobs = new FileBlobs(Path.GetFullPath(folder));
+        var blobs = new FileBlobs(Path.GetFullPath(folder), flushes);
         try
         {
             Directory.CreateDirectory(blobs._root);
@@ -172,7 +175,7 @@ public sealed class FileBlobs : IBlobs
                 try
                 {
                     var published = await WriteOnce(temporary, path, write, publish, cancellationToken);
-                    for (var folder = Path.GetDirectoryName(path)!; published; folder = Path.GetDirectoryName(folder)!)
+                    for (var folder = Path.GetDirectoryName(path)!; published && _flushes; folder = Path.GetDirectoryName(folder)!)
                     {
                         LinuxFile.FlushFolder(folder);
                         if (folder == made)
@@ -204,14 +207,14 @@ public sealed class FileBlobs : IBlobs
         return there;
     }
 
-    private static async Task<bool> WriteOnce(
+    private async Task<bool> WriteOnce(
         string temporary, string path, Func<Stream, CancellationToken, Task> write, Func<string, string, bool> publish, CancellationToken cancellationToken)
     {
         await using var file = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0, FileOptions.Asynchronous);
         try
         {
             await write(file, cancellationToken);
-            file.Flush(flushToDisk: true);
+            file.Flush(flushToDisk: _flushes);
             cancellationToken.ThrowIfCancellationRequested();
             return publish(temporary, path);
         }

@@ -15,7 +15,7 @@ public sealed class GuardedHttp : IDisposable
 
     private readonly UrlRules _rules;
     private readonly Func<string, CancellationToken, Task<IPAddress[]>> _resolve;
-    private readonly HttpClient _client;
+    private readonly Lazy<HttpClient> _client;
 
     /// <summary>A client under these rules.</summary>
     /// <param name="rules">What may be reached.</param>
@@ -23,20 +23,7 @@ public sealed class GuardedHttp : IDisposable
     public GuardedHttp(UrlRules rules, Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
     {
         (_rules, _resolve) = (rules, resolve ?? Dns.GetHostAddressesAsync);
-        _client = new HttpClient(new SocketsHttpHandler
-        {
-            ConnectCallback = Connect,
-            AllowAutoRedirect = false,
-            UseProxy = false,
-            UseCookies = false,
-            AutomaticDecompression = DecompressionMethods.None,
-            MaxResponseHeadersLength = 32,
-            PooledConnectionLifetime = TimeSpan.FromMinutes(1),
-        })
-        {
-            Timeout = Timeout.InfiniteTimeSpan,
-        };
-        _client.DefaultRequestHeaders.UserAgent.ParseAdd("sana");
+        _client = new Lazy<HttpClient>(Create);
     }
 
     /// <summary>Reads the content of a URL unless its headers forbid it.</summary>
@@ -82,13 +69,36 @@ public sealed class GuardedHttp : IDisposable
         }, cancellationToken);
 
     /// <summary>Closes its connections.</summary>
-    public void Dispose() => _client.Dispose();
+    public void Dispose()
+    {
+        if (_client.IsValueCreated)
+            _client.Value.Dispose();
+    }
+
+    private HttpClient Create()
+    {
+        var client = new HttpClient(new SocketsHttpHandler
+        {
+            ConnectCallback = Connect,
+            AllowAutoRedirect = false,
+            UseProxy = false,
+            UseCookies = false,
+            AutomaticDecompression = DecompressionMethods.None,
+            MaxResponseHeadersLength = 32,
+            PooledConnectionLifetime = TimeSpan.FromMinutes(1),
+        })
+        {
+            Timeout = Timeout.InfiniteTimeSpan,
+        };
+        client.DefaultRequestHeaders.UserAgent.ParseAdd("sana");
+        return client;
+    }
 
     private async Task<HttpResponseMessage> Send(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         try
         {
-            return await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+            return await _client.Value.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
         }
         catch (HttpRequestException error) when (error.InnerException is BlockedAddressException blocked)
         {

@@ -110,7 +110,7 @@ internal abstract class JobHost : IAsyncDisposable
             Clock = Clock,
         });
         _curation.AddTo(registry);
-        return new GenerateSteps(Blobs, Queue, Source.Get, Clock).AddTo(registry);
+        return new GenerateSteps(Blobs, Queue, async cancellation => await Source.Get(cancellation), Clock).AddTo(registry);
     }
 
     public virtual ValueTask DisposeAsync()
