@@ -1,9 +1,9 @@
-using Sana.Jobs.Networks;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Sana.Inference.Diffusion;
+using Sana.Jobs.Networks;
 using Sana.Storage.Blobs;
 
 namespace Sana.Functions;

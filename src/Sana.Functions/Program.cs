@@ -1,6 +1,6 @@
-using Sana.Functions;
 using Microsoft.Azure.Functions.Worker.Builder;
 using Microsoft.Extensions.Hosting;
+using Sana.Functions;
 
 // Opens nothing and loads nothing: the host gives a worker a minute to start. Storage is opened by the first function that needs it, the networks by the gpu role's warm-up.
 var builder = FunctionsApplication.CreateBuilder(args);

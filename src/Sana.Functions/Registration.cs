@@ -1,5 +1,3 @@
-using Sana.Inference.Runtime;
-using Sana.Jobs.Networks;
 using Azure.Core.Serialization;
 using Azure.Identity;
 using Azure.Monitor.OpenTelemetry.Exporter;
@@ -11,7 +9,9 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
+using Sana.Inference.Runtime;
 using Sana.Jobs.Durable;
+using Sana.Jobs.Networks;
 using Sana.Jobs.Telemetry;
 
 namespace Sana.Functions;

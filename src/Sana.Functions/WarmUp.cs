@@ -1,7 +1,7 @@
-using Sana.Jobs.Networks;
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Sana.Jobs.Networks;
 using Sana.Jobs.Rendering;
 using Sana.Jobs.Telemetry;
 

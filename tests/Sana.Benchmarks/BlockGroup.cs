@@ -1,8 +1,7 @@
-using Sana.GraphBuilder.Models;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
-using Sana.GraphBuilder;
 using Sana.GraphBuilder.Configs;
+using Sana.GraphBuilder.Models;
 using Sana.GraphBuilder.Onnx;
 using Sana.GraphBuilder.Safetensors;
 using Sana.Inference.Diffusion;

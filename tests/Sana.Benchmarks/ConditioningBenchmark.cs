@@ -1,7 +1,6 @@
-using Sana.GraphBuilder.Models;
 using System.Globalization;
 using Microsoft.ML.OnnxRuntime;
-using Sana.GraphBuilder;
+using Sana.GraphBuilder.Models;
 
 namespace Sana.Benchmarks;
 

@@ -1,8 +1,7 @@
-using Sana.GraphBuilder.Models;
 using System.Globalization;
 using Google.Protobuf;
-using Sana.GraphBuilder;
 using Sana.GraphBuilder.Configs;
+using Sana.GraphBuilder.Models;
 using Sana.GraphBuilder.Safetensors;
 using Sana.Inference.Runtime;
 using Sana.Inference.Text;

@@ -1,7 +1,7 @@
-using Sana.Jobs.Networks;
 using System.Text;
 using System.Text.Json;
 using Sana.Jobs.Durable;
+using Sana.Jobs.Networks;
 using Sana.Jobs.Orchestrations;
 using Sana.Jobs.Queue;
 using Sana.Storage.Blobs;

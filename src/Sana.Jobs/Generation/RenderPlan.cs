@@ -1,6 +1,6 @@
-using Sana.Jobs.Networks;
 using Sana.Inference;
 using Sana.Inference.Diffusion;
+using Sana.Jobs.Networks;
 
 namespace Sana.Jobs.Generation;
 

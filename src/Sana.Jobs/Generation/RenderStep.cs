@@ -1,8 +1,8 @@
-using Sana.Jobs.Networks;
 using System.Diagnostics;
 using System.Text.Json;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
+using Sana.Jobs.Networks;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Generation;

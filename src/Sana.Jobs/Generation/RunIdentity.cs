@@ -1,8 +1,8 @@
-using Sana.Jobs.Networks;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
+using Sana.Jobs.Networks;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Generation;

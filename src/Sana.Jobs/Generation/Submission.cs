@@ -1,10 +1,10 @@
-using Sana.Jobs.Networks;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Jobs.Durable;
+using Sana.Jobs.Networks;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Generation;

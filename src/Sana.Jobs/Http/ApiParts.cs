@@ -1,6 +1,6 @@
-using Sana.Jobs.Networks;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
+using Sana.Jobs.Networks;
 using Sana.Jobs.Queue;
 using Sana.Jobs.Rendering;
 using Sana.Storage.Blobs;

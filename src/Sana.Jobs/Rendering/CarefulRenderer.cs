@@ -1,5 +1,5 @@
-using Sana.Jobs.Networks;
 using Sana.Inference.Diffusion;
+using Sana.Jobs.Networks;
 using Sana.Jobs.Queue;
 
 namespace Sana.Jobs.Rendering;

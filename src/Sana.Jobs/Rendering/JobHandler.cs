@@ -1,9 +1,9 @@
-using Sana.Jobs.Networks;
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using Sana.Inference.Diffusion;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
+using Sana.Jobs.Networks;
 using Sana.Jobs.Queue;
 using Sana.Jobs.Telemetry;
 using Sana.Storage.Blobs;

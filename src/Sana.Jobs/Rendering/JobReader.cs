@@ -1,8 +1,8 @@
-using Sana.Jobs.Networks;
 using System.Text.RegularExpressions;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Jobs.Generation;
+using Sana.Jobs.Networks;
 using Sana.Jobs.Queue;
 using Sana.Storage.Blobs;
 

@@ -1,6 +1,6 @@
-using Sana.Jobs.Networks;
 using Microsoft.Extensions.Logging;
 using Sana.Inference.Diffusion;
+using Sana.Jobs.Networks;
 using Sana.Jobs.Queue;
 
 namespace Sana.Jobs.Rendering;

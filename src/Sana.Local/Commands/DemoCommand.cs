@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Diagnostics;
 using Sana.Jobs;
-using Sana.Jobs.Durable;
 using Sana.Jobs.Curation;
+using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
 using Sana.Local.Demo;
 using Sana.Local.Hosting;

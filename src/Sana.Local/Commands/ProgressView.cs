@@ -1,5 +1,5 @@
-using Sana.Jobs.Durable;
 using Sana.Jobs;
+using Sana.Jobs.Durable;
 using Sana.Local.Hosting;
 using Spectre.Console;
 

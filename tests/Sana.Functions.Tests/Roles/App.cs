@@ -1,9 +1,7 @@
-using Sana.Jobs.Networks;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Logging.Abstractions;
-using Sana.Jobs.Generation;
-using Sana.Jobs.Rendering;
+using Sana.Jobs.Networks;
 using Sana.Tests.Support;
 
 namespace Sana.Functions.Tests.Roles;

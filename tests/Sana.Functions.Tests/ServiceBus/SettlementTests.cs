@@ -1,4 +1,3 @@
-using Sana.Jobs.Networks;
 using System.Text;
 using System.Text.Json;
 using Amqp.Types;
@@ -8,10 +7,8 @@ using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Sana.Inference.Diffusion;
-using Sana.Jobs.Generation;
+using Sana.Jobs.Networks;
 using Sana.Jobs.Queue;
-using Sana.Jobs.Rendering;
-using Sana.Storage.Net;
 using Sana.Tests.Support;
 using Xunit;
 

@@ -1,9 +1,9 @@
-using Sana.Jobs.Networks;
 using System.Diagnostics;
 using DurableTask.Core;
 using DurableTask.Sqlite;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
+using Sana.Jobs.Networks;
 using Sana.Jobs.Queue;
 using Sana.Jobs.Rendering;
 using Sana.Local.Hosting;

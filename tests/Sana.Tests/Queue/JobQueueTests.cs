@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Azure.Storage.Queues;
 using Microsoft.Extensions.Time.Testing;
 using Sana.Jobs.Queue;
-using Sana.Local.Hosting;
 using Sana.Local.Queue;
 using Sana.Storage.Blobs;
 using Sana.Tests.Support;

@@ -1,8 +1,7 @@
-using Sana.Jobs.Networks;
 using Sana.Inference;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
-using Sana.Jobs.Generation;
+using Sana.Jobs.Networks;
 
 namespace Sana.Tests.Support;
 

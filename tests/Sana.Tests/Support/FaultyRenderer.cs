@@ -1,6 +1,5 @@
-using Sana.Jobs.Networks;
 using Sana.Inference.Diffusion;
-using Sana.Jobs.Generation;
+using Sana.Jobs.Networks;
 
 namespace Sana.Tests.Support;
 

@@ -1,4 +1,3 @@
-using Sana.Jobs.Networks;
 using System.Collections.Concurrent;
 using DurableTask.Sqlite;
 using Microsoft.DurableTask.Testing.Sidecar;
@@ -12,6 +11,7 @@ using Sana.Inference.Clip;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
+using Sana.Jobs.Networks;
 using Sana.Jobs.Rendering;
 using Sana.Local.Hosting;
 using Sana.Local.Queue;
