@@ -1,8 +1,9 @@
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.DurableTask.Client;
 using Microsoft.Extensions.DependencyInjection;
-using Sana.Jobs;
+using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
+using Sana.Jobs.Generation;
 using Sana.Jobs.Requests;
 using Sana.Jobs.Schedules;
 
@@ -16,43 +17,43 @@ namespace Sana.Functions;
 public sealed class ActivityFunctions(IServiceProvider services)
 {
     [Function(nameof(PlanImages))]
-    public Task<PlanSummary> PlanImages([ActivityTrigger] GenerateRequest input, FunctionContext context) => Run(Activities.PlanImages, input, context);
+    public Task<PlanSummary> PlanImages([ActivityTrigger] GenerateRequest input, FunctionContext context) => Run(GenerateActivities.PlanImages, input, context);
 
     [Function(nameof(OpenBatches))]
-    public Task<IReadOnlyList<string>> OpenBatches([ActivityTrigger] ChunkQuery input, FunctionContext context) => Run(Activities.OpenBatches, input, context);
+    public Task<IReadOnlyList<string>> OpenBatches([ActivityTrigger] ChunkQuery input, FunctionContext context) => Run(GenerateActivities.OpenBatches, input, context);
 
     [Function(nameof(SendBatch))]
-    public Task<bool> SendBatch([ActivityTrigger] BatchTicket input, FunctionContext context) => Run(Activities.SendBatch, input, context);
+    public Task<bool> SendBatch([ActivityTrigger] BatchTicket input, FunctionContext context) => Run(GenerateActivities.SendBatch, input, context);
 
     [Function(nameof(GiveUpBatch))]
-    public Task<bool> GiveUpBatch([ActivityTrigger] BatchLost input, FunctionContext context) => Run(Activities.GiveUpBatch, input, context);
+    public Task<bool> GiveUpBatch([ActivityTrigger] BatchLost input, FunctionContext context) => Run(GenerateActivities.GiveUpBatch, input, context);
 
     [Function(nameof(ReportChunk))]
-    public Task<ItemCounts> ReportChunk([ActivityTrigger] ChunkReport input, FunctionContext context) => Run(Activities.ReportChunk, input, context);
+    public Task<ItemCounts> ReportChunk([ActivityTrigger] ChunkReport input, FunctionContext context) => Run(GenerateActivities.ReportChunk, input, context);
 
     [Function(nameof(CloseRun))]
-    public Task<GenerateSummary> CloseRun([ActivityTrigger] CloseRun input, FunctionContext context) => Run(Activities.CloseRun, input, context);
+    public Task<GenerateSummary> CloseRun([ActivityTrigger] CloseRun input, FunctionContext context) => Run(GenerateActivities.CloseRun, input, context);
 
     [Function(nameof(PlanShards))]
-    public Task<DatasetPlan> PlanShards([ActivityTrigger] CurateRequest input, FunctionContext context) => Run(Activities.PlanShards, input, context);
+    public Task<DatasetPlan> PlanShards([ActivityTrigger] CurateRequest input, FunctionContext context) => Run(CurateActivities.PlanShards, input, context);
 
     [Function(nameof(IngestShard))]
-    public Task<ItemCounts> IngestShard([ActivityTrigger] ShardTicket input, FunctionContext context) => Run(Activities.IngestShard, input, context);
+    public Task<ItemCounts> IngestShard([ActivityTrigger] ShardTicket input, FunctionContext context) => Run(CurateActivities.IngestShard, input, context);
 
     [Function(nameof(LinkDuplicates))]
-    public Task<ItemCounts> LinkDuplicates([ActivityTrigger] DatasetTicket input, FunctionContext context) => Run(Activities.LinkDuplicates, input, context);
+    public Task<ItemCounts> LinkDuplicates([ActivityTrigger] DatasetTicket input, FunctionContext context) => Run(CurateActivities.LinkDuplicates, input, context);
 
     [Function(nameof(CaptionShard))]
-    public Task<ItemCounts> CaptionShard([ActivityTrigger] CaptionTicket input, FunctionContext context) => Run(Activities.CaptionShard, input, context);
+    public Task<ItemCounts> CaptionShard([ActivityTrigger] CaptionTicket input, FunctionContext context) => Run(CurateActivities.CaptionShard, input, context);
 
     [Function(nameof(ScoreShard))]
-    public Task<ItemCounts> ScoreShard([ActivityTrigger] ShardTicket input, FunctionContext context) => Run(Activities.ScoreShard, input, context);
+    public Task<ItemCounts> ScoreShard([ActivityTrigger] ShardTicket input, FunctionContext context) => Run(CurateActivities.ScoreShard, input, context);
 
     [Function(nameof(WriteShard))]
-    public Task<ItemCounts> WriteShard([ActivityTrigger] ShardTicket input, FunctionContext context) => Run(Activities.WriteShard, input, context);
+    public Task<ItemCounts> WriteShard([ActivityTrigger] ShardTicket input, FunctionContext context) => Run(CurateActivities.WriteShard, input, context);
 
     [Function(nameof(CloseDataset))]
-    public Task<CurateSummary> CloseDataset([ActivityTrigger] DatasetTicket input, FunctionContext context) => Run(Activities.CloseDataset, input, context);
+    public Task<CurateSummary> CloseDataset([ActivityTrigger] DatasetTicket input, FunctionContext context) => Run(CurateActivities.CloseDataset, input, context);
 
     [Function(nameof(SendJob))]
     public Task<bool> SendJob([ActivityTrigger] JobSend input, FunctionContext context) => Run(RequestedJobs.SendJob, input, context);
@@ -71,11 +72,11 @@ public sealed class ActivityFunctions(IServiceProvider services)
     public Task<bool> PostWebhook([ActivityTrigger] WebhookMessage input, FunctionContext context) => Run(RequestedJobs.PostWebhook, input, context);
 
     [Function(nameof(NextTick))]
-    public Task<DateTime?> NextTick([ActivityTrigger] NextTick input, FunctionContext context) => Run(ScheduleTasks.NextTick, input, context);
+    public Task<DateTime?> NextTick([ActivityTrigger] NextTick input, FunctionContext context) => Run(ScheduleActivities.NextTick, input, context);
 
     [Function(nameof(StartScheduledRun))]
     public Task<string?> StartScheduledRun([ActivityTrigger] Tick input, [DurableClient] DurableTaskClient durable, FunctionContext context) =>
-        Run(ScheduleTasks.StartScheduledRun, input, context, durable);
+        Run(ScheduleActivities.StartScheduledRun, input, context, durable);
 
     private async Task<TOut> Run<TIn, TOut>(Activity<TIn, TOut> activity, TIn input, FunctionContext context, DurableTaskClient? durable = null)
     {

@@ -8,7 +8,7 @@ using Sana.Jobs.Durable;
 using Sana.Jobs.Http;
 using Sana.Jobs.Networks;
 using Sana.Jobs.Queue;
-using Sana.Jobs.Rendering;
+using Sana.Jobs.Worker;
 using Sana.Storage.Blobs;
 
 namespace Sana.Functions;

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Azure.Functions.Worker;
-using Sana.Jobs.Rendering;
+using Sana.Jobs.Worker;
 
 namespace Sana.Functions;
 

@@ -14,7 +14,7 @@ internal sealed class ApiRequests(AppJobs jobs, DurableClientHolder durableClien
         if (settings.Hostname is { } name)
             (request.Scheme, request.Host) = (name.StartsWith("localhost", StringComparison.Ordinal) ? "http" : "https", new HostString(name));
         // Storage that does not answer, or a configuration that cannot be used, is told. The next request tries again.
-        return await Answer.To(request, async () => await handle((await jobs.Get(request.HttpContext.RequestAborted)).Api));
+        return await ApiResponse.Handle(request, async () => await handle((await jobs.Get(request.HttpContext.RequestAborted)).Api));
     }
 }
 
@@ -104,5 +104,5 @@ internal sealed class BlobFunctions(ApiRequests requests)
     public Task<IResult> GetBlob([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/blobs/{*name}")] HttpRequest request, string name, [DurableClient] DurableTaskClient durable) =>
         requests.Handle(request, durable, api => api.Parts.Links.Opens(name, request.Query["exp"], request.Query["sig"])
             ? api.Blobs.Get(request, name)
-            : Task.FromResult(Answer.For(request, 401)));
+            : Task.FromResult(ApiResponse.ForStatus(request, 401)));
 }

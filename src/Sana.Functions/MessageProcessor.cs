@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Sana.Jobs.Queue;
-using Sana.Jobs.Rendering;
+using Sana.Jobs.Worker;
 
 namespace Sana.Functions;
 
@@ -25,7 +25,7 @@ internal sealed class MessageProcessor(
     /// <param name="message">As it came. A return is never at once, so that a replica without a GPU does not spin, but when the process stops.</param>
     /// <param name="carry">Completes, returns or buries it. Its token is canceled when the process stops.</param>
     /// <param name="stop">The host wants the invocation to end.</param>
-    public async Task Serve(QueuedJob message, Func<Verdict, CancellationToken, Task> carry, CancellationToken stop)
+    public async Task Serve(QueuedJob message, Func<Settlement, CancellationToken, Task> carry, CancellationToken stop)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, lifetime.ApplicationStopping);
         await _gpu.WaitAsync(CancellationToken.None);
@@ -34,7 +34,7 @@ internal sealed class MessageProcessor(
             var verdict = await Carefully(message, either.Token);
             if (verdict.Reason is not null)
                 log.MessageEnded(message.Id, verdict.Kind, verdict.Reason, verdict.Message);
-            else if (verdict.Kind == VerdictKind.Abandon)
+            else if (verdict.Kind == SettlementKind.Abandon)
                 log.GoesBack(message.Id);
             await carry(verdict, either.Token);
         }
@@ -73,7 +73,7 @@ internal sealed class MessageProcessor(
     /// <summary>Keeps the process until the message in hand was returned.</summary>
     Task IHostedService.StopAsync(CancellationToken cancellationToken) => _gpu.WaitAsync(cancellationToken);
 
-    private async Task<Verdict> Carefully(QueuedJob message, CancellationToken stop)
+    private async Task<Settlement> Carefully(QueuedJob message, CancellationToken stop)
     {
         try
         {
@@ -81,22 +81,22 @@ internal sealed class MessageProcessor(
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            return new Verdict(VerdictKind.Abandon);
+            return new Settlement(SettlementKind.Abandon);
         }
         catch (Exception error)
         {
             // Not even the failure could be written down: blobs, queue or engine are gone for now.
-            return new Verdict(VerdictKind.Abandon, _options.DelayAfter(Math.Min(message.Deliveries, 20)), FaultReason.TransientIo, error.Message);
+            return new Settlement(SettlementKind.Abandon, _options.DelayAfter(Math.Min(message.Deliveries, 20)), FaultReason.TransientIo, error.Message);
         }
     }
 
-    private async Task<Verdict> Decide(QueuedJob message, CancellationToken stop)
+    private async Task<Settlement> Decide(QueuedJob message, CancellationToken stop)
     {
         if (stop.IsCancellationRequested)
-            return new Verdict(VerdictKind.Abandon);
+            return new Settlement(SettlementKind.Abandon);
         // What is no job needs no networks to be buried.
         if (warm.State != WorkerState.Warm && ReturnedJobs.Read(message.Body) is not null)
-            return new Verdict(VerdictKind.Abandon, _whileCold, FaultReason.TransientIo, warm.Fault ?? "The networks are being loaded.");
+            return new Settlement(SettlementKind.Abandon, _whileCold, FaultReason.TransientIo, warm.Fault ?? "The networks are being loaded.");
         var parts = await jobs.Get(CancellationToken.None);
         // Rendering holds its thread for minutes; the host's own must stay free to renew the lock.
         return await Task.Run(() => parts.Jobs.Handler.Handle(message, progress: null, stop), CancellationToken.None);

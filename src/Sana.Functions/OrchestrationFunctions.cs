@@ -1,7 +1,7 @@
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.DurableTask;
-using Sana.Jobs;
-using Sana.Jobs.Orchestrations;
+using Sana.Jobs.Curation;
+using Sana.Jobs.Generation;
 using Sana.Jobs.Requests;
 using Sana.Jobs.Schedules;
 

@@ -2,7 +2,7 @@ using Azure.Messaging.ServiceBus;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.DurableTask.Client;
 using Sana.Jobs.Queue;
-using Sana.Jobs.Rendering;
+using Sana.Jobs.Worker;
 
 namespace Sana.Functions;
 
@@ -27,14 +27,14 @@ internal sealed class RenderFromServiceBus(MessageProcessor processor, DurableCl
         await processor.Serve(job, (verdict, stopping) => Carry(message, job, verdict, actions, stopping), stop);
     }
 
-    private async Task Carry(ServiceBusReceivedMessage message, QueuedJob job, Verdict verdict, ServiceBusMessageActions actions, CancellationToken stop)
+    private async Task Carry(ServiceBusReceivedMessage message, QueuedJob job, Settlement verdict, ServiceBusMessageActions actions, CancellationToken stop)
     {
-        if (verdict.Kind == VerdictKind.Bury)
+        if (verdict.Kind == SettlementKind.DeadLetter)
         {
             var (reason, sentence) = (ServiceBusJobQueue.Short(verdict.Reason!), ServiceBusJobQueue.Short(verdict.Message!));
             await actions.DeadLetterMessageAsync(message, deadLetterReason: reason, deadLetterErrorDescription: sentence, cancellationToken: CancellationToken.None);
         }
-        else if (verdict.Kind == VerdictKind.Complete || (verdict.Delay > TimeSpan.Zero && await processor.SendLater(job, verdict.Delay, CancellationToken.None)))
+        else if (verdict.Kind == SettlementKind.Complete || (verdict.Delay > TimeSpan.Zero && await processor.SendLater(job, verdict.Delay, CancellationToken.None)))
         {
             await actions.CompleteMessageAsync(message, CancellationToken.None);
         }

@@ -2,7 +2,7 @@ using Azure.Storage.Queues.Models;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.DurableTask.Client;
 using Sana.Jobs.Queue;
-using Sana.Jobs.Rendering;
+using Sana.Jobs.Worker;
 
 namespace Sana.Functions;
 
@@ -19,11 +19,11 @@ internal sealed class RenderFromStorageQueue(MessageProcessor processor, AppJobs
         await processor.Serve(job, (verdict, _) => Carry(job, verdict), context.CancellationToken);
     }
 
-    private async Task Carry(QueuedJob job, Verdict verdict)
+    private async Task Carry(QueuedJob job, Settlement verdict)
     {
-        if (verdict.Kind == VerdictKind.Bury)
-            await (await jobs.Get(CancellationToken.None)).Queue.Bury(job, verdict.Reason!, verdict.Message!, CancellationToken.None);
-        else if (verdict.Kind == VerdictKind.Abandon && !await processor.SendLater(job, verdict.Delay, CancellationToken.None))
+        if (verdict.Kind == SettlementKind.DeadLetter)
+            await (await jobs.Get(CancellationToken.None)).Queue.DeadLetter(job, verdict.Reason!, verdict.Message!, CancellationToken.None);
+        else if (verdict.Kind == SettlementKind.Abandon && !await processor.SendLater(job, verdict.Delay, CancellationToken.None))
             throw new InvalidOperationException($"Message {job.Id} goes back: {verdict.Message}");
     }
 }

@@ -8,7 +8,6 @@ using Azure.Identity;
 using Azure.Messaging.ServiceBus;
 using Sana.Jobs.Generation;
 using Sana.Jobs.Queue;
-using Sana.Jobs.Rendering;
 using Sana.Storage.Blobs;
 
 namespace Sana.Functions;
@@ -79,7 +78,7 @@ internal sealed class ServiceBusJobQueue(ServiceBusClient client, string name, I
         return await Complete(job, cancellationToken);
     }
 
-    public Task<bool> Bury(QueuedJob job, string reason, string message, CancellationToken cancellationToken = default) =>
+    public Task<bool> DeadLetter(QueuedJob job, string reason, string message, CancellationToken cancellationToken = default) =>
         Held(job, held => _receiver.DeadLetterMessageAsync(held, Short(reason), Short(message), cancellationToken));
 
     public Task<QueueCounts> Count(CancellationToken cancellationToken = default) => depth.Count(cancellationToken);
@@ -161,7 +160,7 @@ internal sealed class ServiceBusJobQueue(ServiceBusClient client, string name, I
     private static ServiceBusMessage Revive(ServiceBusReceivedMessage message)
     {
         var (body, revived) = (Text(message), new ServiceBusMessage(message));
-        if (DeadMark.Revive(body) is var alive && alive != body)
+        if (DeadLetterNote.Requeued(body) is var alive && alive != body)
             revived.Body = new BinaryData(alive);
         revived.MessageId = ReturnedJobs.Read(alive) is { } job ? MessageId(job) : $"revived.{IdOf(message)}";
         return revived;

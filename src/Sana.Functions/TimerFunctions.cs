@@ -19,7 +19,7 @@ internal sealed class CurateOnSchedule(AppJobs jobs, DurableClientHolder durable
         // The host remembers when the tick was due; the first one ever has only now.
         var due = timer.ScheduleStatus is { Last.Year: > 2000 } status ? status.Last.ToUniversalTime() : clock.GetUtcNow().UtcDateTime;
         var run = new ScheduledRun(new Schedule { Name = Schedule, Cron = settings.CurationCron }, Curate: new ScheduledCuration(Schedule, settings.CurationDataset));
-        await host.Tasks.Find(ScheduleTasks.StartScheduledRun)(new Tick(run, due, running is [var before] ? before.Id : null), context.CancellationToken);
+        await host.Tasks.Find(ScheduleActivities.StartScheduledRun)(new Tick(run, due, running is [var before] ? before.Id : null), context.CancellationToken);
     }
 }
 

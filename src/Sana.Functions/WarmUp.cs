@@ -2,8 +2,8 @@ using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Sana.Jobs.Networks;
-using Sana.Jobs.Rendering;
 using Sana.Jobs.Telemetry;
+using Sana.Jobs.Worker;
 
 namespace Sana.Functions;
 
@@ -77,7 +77,7 @@ internal static partial class RenderLogs
     public static partial void GoesBack(this ILogger logger, string id);
 
     [LoggerMessage(402, LogLevel.Information, "Message {Id}: {Verdict}, {Reason}: {Sentence}")]
-    public static partial void MessageEnded(this ILogger logger, string id, Sana.Jobs.Rendering.VerdictKind verdict, string reason, string? sentence);
+    public static partial void MessageEnded(this ILogger logger, string id, Sana.Jobs.Worker.SettlementKind verdict, string reason, string? sentence);
 
     [LoggerMessage(406, LogLevel.Warning, "The card of the model cannot be written: {Sentence}")]
     public static partial void CardNotShown(this ILogger logger, string sentence);

@@ -5,12 +5,11 @@ using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
 using Sana.Jobs.Http;
 using Sana.Jobs.Networks;
-using Sana.Jobs.Orchestrations;
 using Sana.Jobs.Queue;
-using Sana.Jobs.Rendering;
 using Sana.Jobs.Requests;
 using Sana.Jobs.Schedules;
 using Sana.Jobs.Telemetry;
+using Sana.Jobs.Worker;
 using Sana.Storage.Blobs;
 using Sana.Storage.Net;
 

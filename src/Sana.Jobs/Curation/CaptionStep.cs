@@ -3,6 +3,7 @@ using Sana.Curation;
 using Sana.Curation.Captioning;
 using Sana.Curation.Shards;
 using Sana.Inference.Imaging;
+using Sana.Jobs.Durable;
 using Sana.Jobs.Telemetry;
 using Sana.Storage.Blobs;
 

@@ -1,5 +1,4 @@
 using Sana.Jobs.Durable;
-using Sana.Jobs.Orchestrations;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Curation;
@@ -39,13 +38,13 @@ public sealed class CurateSteps : IDisposable
         ArgumentNullException.ThrowIfNull(tasks);
         return tasks
             .AddOrchestrator<CurateDataset>()
-            .Add(Activities.PlanShards, _plan.Run)
-            .Add(Activities.IngestShard, _ingest.Run)
-            .Add(Activities.LinkDuplicates, _link.Run)
-            .Add(Activities.CaptionShard, _caption.Run)
-            .Add(Activities.ScoreShard, _score.Run)
-            .Add(Activities.WriteShard, _write.Run)
-            .Add(Activities.CloseDataset, _close.Run);
+            .Add(CurateActivities.PlanShards, _plan.Run)
+            .Add(CurateActivities.IngestShard, _ingest.Run)
+            .Add(CurateActivities.LinkDuplicates, _link.Run)
+            .Add(CurateActivities.CaptionShard, _caption.Run)
+            .Add(CurateActivities.ScoreShard, _score.Run)
+            .Add(CurateActivities.WriteShard, _write.Run)
+            .Add(CurateActivities.CloseDataset, _close.Run);
     }
 
     /// <summary>Closes captioners and networks.</summary>

@@ -39,7 +39,7 @@ public static partial class CurationSubmission
         if (there is { IsFinished: false } && await Difference(blobs, there, job, cancellationToken) is { } difference)
             throw new UnusableJobException($"Dataset {job.Dataset} {job.Version} is under way with {difference}; give it another version.");
         var isOther = there is { IsFinished: true } && (there.Status != WorkflowStatus.Completed || JobOf(there) != name);
-        return await client.Start(Workflows.Curate, new CurateRequest(name, job.Dataset, job.Version, pace), id, restartFinished: isOther);
+        return await client.Start(CurateDataset.Workflow, new CurateRequest(name, job.Dataset, job.Version, pace), id, restartFinished: isOther);
     }
 
     /// <summary>Writes what a job says under a name that follows from it.</summary>
@@ -69,11 +69,11 @@ public static partial class CurationSubmission
     public static async Task<bool> Retry(WorkflowClient client, string id, IReadOnlyList<string> reasons)
     {
         ArgumentNullException.ThrowIfNull(client);
-        if (await client.Get(id) is not { IsFinished: true } run || run.Workflow != Workflows.Curate.Name)
+        if (await client.Get(id) is not { IsFinished: true } run || run.Workflow != CurateDataset.Workflow.Name)
             return false;
         var request = WorkflowJson.Read<CurateRequest>(run.Input);
         var retry = new RetryOrder(reasons, (request.Retry?.Round ?? 0) + 1);
-        return (await client.Start(Workflows.Curate, request with { Retry = retry, Cursor = null }, id, restartFinished: true)).IsNew;
+        return (await client.Start(CurateDataset.Workflow, request with { Retry = retry, Cursor = null }, id, restartFinished: true)).IsNew;
     }
 
     /// <summary>The version that a run without one makes: the one that is under way, or the next, which adds what is new since the last finished one.</summary>

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Sana.Curation;
 using Sana.Curation.Shards;
 using Sana.Curation.Sources;
+using Sana.Jobs.Durable;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Curation;

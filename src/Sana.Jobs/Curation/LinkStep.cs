@@ -2,6 +2,7 @@ using System.Globalization;
 using Sana.Curation;
 using Sana.Curation.Ingest;
 using Sana.Curation.Shards;
+using Sana.Jobs.Durable;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Curation;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Sana.Curation;
+using Sana.Jobs.Durable;
 
 namespace Sana.Jobs.Curation;
 

@@ -3,6 +3,7 @@ using Sana.Curation;
 using Sana.Curation.Ingest;
 using Sana.Curation.Selection;
 using Sana.Inference.Clip;
+using Sana.Jobs.Durable;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Curation;

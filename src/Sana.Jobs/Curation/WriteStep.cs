@@ -1,6 +1,7 @@
 using Sana.Curation;
 using Sana.Curation.Selection;
 using Sana.Curation.Shards;
+using Sana.Jobs.Durable;
 using Sana.Jobs.Telemetry;
 using Sana.Storage.Blobs;
 

@@ -2,7 +2,6 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
-using Sana.Jobs.Orchestrations;
 
 namespace Sana.Jobs.Durable;
 
@@ -11,6 +10,12 @@ namespace Sana.Jobs.Durable;
 /// <param name="isNewestFirst">The storage lists instances newest first, so that a page needs no look at all of them.</param>
 public sealed class WorkflowClient(Func<DurableTaskClient> client, bool isNewestFirst = false)
 {
+    /// <summary>The event that cancels an instance of <see cref="CancelsByEvent"/>; its payload is the reason.</summary>
+    public const string CancelEvent = "cancel";
+
+    /// <summary>The orchestration that writes a result when it is canceled: it is told by an event, the others are terminated.</summary>
+    public const string CancelsByEvent = "RunJob";
+
     private static readonly OrchestrationRuntimeStatus[] Unfinished = [OrchestrationRuntimeStatus.Running, OrchestrationRuntimeStatus.Pending, OrchestrationRuntimeStatus.Suspended];
 
     private static readonly OrchestrationRuntimeStatus[] Finished = [OrchestrationRuntimeStatus.Completed, OrchestrationRuntimeStatus.Failed, OrchestrationRuntimeStatus.Terminated];
@@ -99,7 +104,7 @@ public sealed class WorkflowClient(Func<DurableTaskClient> client, bool isNewest
     {
         if (await Look(id) is not { IsFinished: false } instance)
             return false;
-        if (instance.Workflow != nameof(RunJob) || instance.Status == WorkflowStatus.Refused)
+        if (instance.Workflow != CancelsByEvent || instance.Status == WorkflowStatus.Refused)
         {
             await client().TerminateInstanceAsync(id, new TerminateInstanceOptions(reason, Recursive: true));
             return true;
@@ -107,7 +112,7 @@ public sealed class WorkflowClient(Func<DurableTaskClient> client, bool isNewest
 
         if (instance.Status == WorkflowStatus.Suspended)
             await client().ResumeInstanceAsync(id, reason);
-        await client().RaiseEventAsync(id, RunJob.CancelEvent, reason);
+        await client().RaiseEventAsync(id, CancelEvent, reason);
         return true;
     }
 

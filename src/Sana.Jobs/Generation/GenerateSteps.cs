@@ -2,7 +2,6 @@ using System.Text;
 using System.Text.Json;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Networks;
-using Sana.Jobs.Orchestrations;
 using Sana.Jobs.Queue;
 using Sana.Storage.Blobs;
 
@@ -18,16 +17,16 @@ public sealed class GenerateSteps(IBlobs blobs, IJobQueue queue, Func<Cancellati
     /// <summary>Adds the orchestration and its activities to those of a host.</summary>
     public TaskRegistry AddTo(TaskRegistry tasks) => tasks
         .AddOrchestrator<GenerateImages>()
-        .Add(Activities.PlanImages, PlanImages)
-        .Add(Activities.OpenBatches, OpenBatches)
-        .Add(Activities.SendBatch, SendBatch)
-        .Add(Activities.GiveUpBatch, GiveUpBatch)
-        .Add(Activities.ReportChunk, ReportChunk)
-        .Add(Activities.CloseRun, CloseRun);
+        .Add(GenerateActivities.PlanImages, PlanImages)
+        .Add(GenerateActivities.OpenBatches, OpenBatches)
+        .Add(GenerateActivities.SendBatch, SendBatch)
+        .Add(GenerateActivities.GiveUpBatch, GiveUpBatch)
+        .Add(GenerateActivities.ReportChunk, ReportChunk)
+        .Add(GenerateActivities.CloseRun, CloseRun);
 
     private async Task<PlanSummary> PlanImages(GenerateRequest request, CancellationToken cancellationToken)
     {
-        var job = await Submission.Read(blobs, request.Job, cancellationToken);
+        var job = await GenerateSubmission.Read(blobs, request.Job, cancellationToken);
         var checkpoint = await model(cancellationToken);
         var identity = RunIdentity.Of(job, checkpoint);
         var names = new RunNames(identity.RunId);
@@ -49,7 +48,7 @@ public sealed class GenerateSteps(IBlobs blobs, IJobQueue queue, Func<Cancellati
     private async Task<IReadOnlyList<string>> OpenBatches(ChunkQuery query, CancellationToken cancellationToken)
     {
         var names = new RunNames(query.RunId);
-        var settled = new SettledImages(blobs, names);
+        var settled = new FinishedImages(blobs, names);
         var chunk = await PlanChunk.Read(blobs, names.PlanChunk(query.Chunk), cancellationToken);
         var open = new List<string>();
         foreach (var batch in chunk.Batches())
@@ -63,7 +62,7 @@ public sealed class GenerateSteps(IBlobs blobs, IJobQueue queue, Func<Cancellati
     }
 
     /// <summary>A retry leaves alone what failed for reasons that it was not asked to cure.</summary>
-    private async Task<bool> IsWanted(RunNames names, RenderBatch batch, RetryOrder? retry, SettledImages settled, CancellationToken cancellationToken)
+    private async Task<bool> IsWanted(RunNames names, RenderBatch batch, RetryOrder? retry, FinishedImages settled, CancellationToken cancellationToken)
     {
         if (retry is null || await Failure(names, batch.Id, cancellationToken) is not { } failure || retry.Reasons.Contains(failure.Reason))
             return true;
@@ -93,7 +92,7 @@ public sealed class GenerateSteps(IBlobs blobs, IJobQueue queue, Func<Cancellati
     private async Task<ItemCounts> ReportChunk(ChunkReport report, CancellationToken cancellationToken)
     {
         var names = new RunNames(report.RunId);
-        var settled = new SettledImages(blobs, names);
+        var settled = new FinishedImages(blobs, names);
         var chunk = await PlanChunk.Read(blobs, names.PlanChunk(report.Chunk), cancellationToken);
         var (lines, counts) = (new MemoryStream(), ItemCounts.None);
         foreach (var item in chunk.Plan())
@@ -115,7 +114,7 @@ public sealed class GenerateSteps(IBlobs blobs, IJobQueue queue, Func<Cancellati
         return counts;
     }
 
-    private async Task<IEnumerable<OutcomeRecord>> Outcomes(RunNames names, SettledImages settled, RenderBatch batch, CancellationToken cancellationToken)
+    private async Task<IEnumerable<OutcomeRecord>> Outcomes(RunNames names, FinishedImages settled, RenderBatch batch, CancellationToken cancellationToken)
     {
         var records = await settled.Of(batch, redo: null, cancellationToken);
         var failure = records.All(record => record is not null) ? null : await Failure(names, batch.Id, cancellationToken);

@@ -47,10 +47,10 @@ internal sealed record PlanChunk(string Schema, string RunId, ImageFormat Format
     public static async Task<PlanChunk> Read(IBlobs blobs, string name, CancellationToken cancellationToken)
     {
         var json = await blobs.Read(name, cancellationToken) ?? throw new SanaException($"{blobs.Place} has no {name}; start the run again.");
-        return JsonSerializer.Deserialize(json, SubmissionJson.Default.PlanChunk)!;
+        return JsonSerializer.Deserialize(json, GenerateJson.Default.PlanChunk)!;
     }
 
-    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, SubmissionJson.Default.PlanChunk);
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, GenerateJson.Default.PlanChunk);
 
     public IEnumerable<PlanItem> Plan() => Items.Select(item => item.ToItem());
 

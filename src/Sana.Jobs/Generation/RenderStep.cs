@@ -14,7 +14,7 @@ namespace Sana.Jobs.Generation;
 internal sealed class RenderStep(IRenderer renderer, IBlobs blobs, RunNames names, ImageOutput output)
 {
     private readonly ModelRecord _model = new(renderer.ModelName, renderer.Fingerprint);
-    private readonly SettledImages _settled = new(blobs, names);
+    private readonly FinishedImages _settled = new(blobs, names);
 
     /// <summary>The records of the batch's images in order, and how many of them were there before.</summary>
     public async Task<(IReadOnlyList<ImageRecord> Records, int Found)> Run(RenderBatch batch, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)

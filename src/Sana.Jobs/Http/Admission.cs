@@ -1,4 +1,4 @@
-using Sana.Jobs.Rendering;
+using Sana.Jobs.Worker;
 
 namespace Sana.Jobs.Http;
 
@@ -14,7 +14,7 @@ internal sealed class Admission(ApiParts parts)
     /// <summary>Reserves room for one job.</summary>
     /// <param name="needsWorker">The client waits for the image: without a warm worker that is 503 and not a place in the queue.</param>
     /// <param name="cancellationToken">Stops counting.</param>
-    /// <exception cref="ApiFault">429 or 503, with the time after which to ask again.</exception>
+    /// <exception cref="ApiException">429 or 503, with the time after which to ask again.</exception>
     public async Task Enter(bool needsWorker, CancellationToken cancellationToken)
     {
         switch (parts.Worker?.Invoke())
@@ -29,7 +29,7 @@ internal sealed class Admission(ApiParts parts)
 
         if (await Waiting(cancellationToken) >= parts.MaxQueued)
         {
-            throw new ApiFault(429, "queue_full", $"{parts.MaxQueued} jobs wait already; ask again later.") { RetryAfter = TimeSpan.FromSeconds(Math.Clamp(parts.MaxQueued / 50, 1, 60)) };
+            throw new ApiException(429, "queue_full", $"{parts.MaxQueued} jobs wait already; ask again later.") { RetryAfter = TimeSpan.FromSeconds(Math.Clamp(parts.MaxQueued / 50, 1, 60)) };
         }
     }
 
@@ -52,5 +52,5 @@ internal sealed class Admission(ApiParts parts)
         }
     }
 
-    private static ApiFault NotReady(string message, int seconds) => new(503, "not_ready", message) { RetryAfter = TimeSpan.FromSeconds(seconds) };
+    private static ApiException NotReady(string message, int seconds) => new(503, "not_ready", message) { RetryAfter = TimeSpan.FromSeconds(seconds) };
 }

@@ -23,29 +23,29 @@ internal static class ApiJson
     };
 
     /// <summary>Reads a JSON body of at most <paramref name="limit"/> bytes.</summary>
-    /// <exception cref="ApiFault">415, 413, 400 for what is no JSON, 422 for a field that is unknown, missing or of another type.</exception>
+    /// <exception cref="ApiException">415, 413, 400 for what is no JSON, 422 for a field that is unknown, missing or of another type.</exception>
     public static async Task<T> Read<T>(HttpRequest request, int limit)
         where T : class
     {
         // Only what a page of another origin cannot send without being asked: a form or plain text could come from anywhere.
         if (!request.HasJsonContentType())
-            throw new ApiFault(415, "unsupported_media_type", "The body is not declared as JSON; send Content-Type: application/json.");
+            throw new ApiException(415, "unsupported_media_type", "The body is not declared as JSON; send Content-Type: application/json.");
         var body = await Bytes(request, limit);
         CheckSyntax(body.Span);
         try
         {
-            return JsonSerializer.Deserialize<T>(body.Span, Options) ?? throw ApiFault.BadRequest(null, "The body is null; send an object.");
+            return JsonSerializer.Deserialize<T>(body.Span, Options) ?? throw ApiException.BadRequest(null, "The body is null; send an object.");
         }
         catch (JsonException error)
         {
             var field = error.Path is { Length: > 2 } path ? path[2..] : null;
-            throw ApiFault.Invalid(field, field is null
+            throw ApiException.Invalid(field, field is null
                 ? $"The body is not the object that is wanted here: {FirstSentence(error.Message)}"
                 : $"The field '{Shown(field)}' is unknown, missing, given twice or of another type or range.");
         }
         catch (InvalidOperationException)
         {
-            throw ApiFault.BadRequest(null, "The body has a text that is not whole Unicode.");
+            throw ApiException.BadRequest(null, "The body has a text that is not whole Unicode.");
         }
     }
 
@@ -54,13 +54,13 @@ internal static class ApiJson
     private static async Task<ReadOnlyMemory<byte>> Bytes(HttpRequest request, int limit)
     {
         if (request.ContentLength > limit)
-            throw ApiFault.TooLarge(limit);
+            throw ApiException.TooLarge(limit);
         using var kept = new MemoryStream((int)(request.ContentLength ?? 0));
         var buffer = new byte[16 * 1024];
         while (await request.Body.ReadAsync(buffer, request.HttpContext.RequestAborted) is > 0 and var read)
         {
             if (kept.Length + read > limit)
-                throw ApiFault.TooLarge(limit);
+                throw ApiException.TooLarge(limit);
             kept.Write(buffer, 0, read);
         }
 
@@ -78,7 +78,7 @@ internal static class ApiJson
         }
         catch (JsonException error)
         {
-            throw ApiFault.BadRequest(null, $"The body is not JSON: line {error.LineNumber + 1}, byte {error.BytePositionInLine + 1}.");
+            throw ApiException.BadRequest(null, $"The body is not JSON: line {error.LineNumber + 1}, byte {error.BytePositionInLine + 1}.");
         }
     }
 

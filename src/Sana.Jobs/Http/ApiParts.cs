@@ -2,7 +2,7 @@ using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Networks;
 using Sana.Jobs.Queue;
-using Sana.Jobs.Rendering;
+using Sana.Jobs.Worker;
 using Sana.Storage.Blobs;
 using Sana.Storage.Net;
 

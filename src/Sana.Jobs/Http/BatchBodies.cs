@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Sana.Jobs.Durable;
 
 namespace Sana.Jobs.Http;
 

@@ -14,59 +14,59 @@ public sealed class BatchesApi(ApiParts parts)
     private readonly Admission _admission = new(parts);
 
     /// <summary><c>POST /v1/batches</c>: 202. An <c>Idempotency-Key</c> makes a repeat find the first.</summary>
-    public Task<IResult> Post(HttpRequest request) => Answer.To(request, async () =>
+    public Task<IResult> Post(HttpRequest request) => ApiResponse.Handle(request, async () =>
     {
         var key = RequestHeaders.IdempotencyKey(request.Headers["Idempotency-Key"]);
-        return await Ask(request, key is null ? JobOrder.NewId() : JobOrder.IdOf(key), await ApiJson.Read<BatchRequest>(request, BodyLimit));
+        return await Ask(request, key is null ? JobRequestValidator.NewId() : JobRequestValidator.IdOf(key), await ApiJson.Read<BatchRequest>(request, BodyLimit));
     });
 
     /// <summary><c>PUT /v1/batches/{id}</c>: the same, under the client's own id.</summary>
-    public Task<IResult> Put(HttpRequest request, string id) => Answer.To(request, async () =>
-        await Ask(request, BatchOrder.CheckId(id), await ApiJson.Read<BatchRequest>(request, BodyLimit)));
+    public Task<IResult> Put(HttpRequest request, string id) => ApiResponse.Handle(request, async () =>
+        await Ask(request, BatchRequestValidator.CheckId(id), await ApiJson.Read<BatchRequest>(request, BodyLimit)));
 
     /// <summary><c>GET /v1/batches</c>: newest first.</summary>
-    public Task<IResult> List(HttpRequest request) => Answer.To(request, async () =>
+    public Task<IResult> List(HttpRequest request) => ApiResponse.Handle(request, async () =>
     {
         var found = await parts.Workflows.List("generate-", JobsApi.Number(request, "limit", 100, 1, 1000), JobsApi.Number(request, "skip", 0, 0, 1_000_000));
         return ApiJson.Result(new BatchPage([.. found.Select(batch => View(request, batch))]));
     });
 
     /// <summary><c>GET /v1/batches/{id}</c>.</summary>
-    public Task<IResult> Get(HttpRequest request, string id) => Answer.To(request, async () => Show(request, await Find(id)));
+    public Task<IResult> Get(HttpRequest request, string id) => ApiResponse.Handle(request, async () => Show(request, await Find(id)));
 
     /// <summary><c>DELETE /v1/batches/{id}</c>: asks a batch to stop; what it made stays. 202, or 409 when it has ended.</summary>
-    public Task<IResult> Delete(HttpRequest request, string id) => Answer.To(request, async () =>
+    public Task<IResult> Delete(HttpRequest request, string id) => ApiResponse.Handle(request, async () =>
     {
         var instance = await Find(id);
         return await parts.Workflows.Cancel(instance.Id, "canceled by request")
             ? Show(request, await Find(id))
-            : throw ApiFault.Conflict($"The batch is {RunViews.StatusOf(instance)} and cannot be canceled.", id);
+            : throw ApiException.Conflict($"The batch is {RunViews.StatusOf(instance)} and cannot be canceled.", id);
     });
 
     /// <summary><c>POST /v1/batches/{id}/retry?reason=oom</c>: makes the images again that failed for these reasons, and no others. 202, or 409 while it runs.</summary>
-    public Task<IResult> Retry(HttpRequest request, string id) => Answer.To(request, async () =>
+    public Task<IResult> Retry(HttpRequest request, string id) => ApiResponse.Handle(request, async () =>
     {
         var reasons = request.Query["reason"].SelectMany(value => (value ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)).Distinct().ToArray();
         if (reasons.Length is 0 or > 32 || reasons.Any(reason => reason.Length > 40 || reason.Any(letter => letter is not ((>= 'a' and <= 'z') or (>= '0' and <= '9') or '_'))))
-            throw ApiFault.BadRequest("reason", "Name the reasons that are tried again, such as ?reason=oom,timeout; the report lists which there are.");
+            throw ApiException.BadRequest("reason", "Name the reasons that are tried again, such as ?reason=oom,timeout; the report lists which there are.");
         var instance = await Find(id);
         if (!instance.IsFinished)
-            throw ApiFault.Conflict("The batch still runs; try again when it has ended.", id);
+            throw ApiException.Conflict("The batch still runs; try again when it has ended.", id);
         await _admission.Enter(needsWorker: false, request.HttpContext.RequestAborted);
-        if (!await Submission.Retry(parts.Workflows, instance.Id, reasons))
-            throw ApiFault.Conflict("The batch is being tried again already.", id);
+        if (!await GenerateSubmission.Retry(parts.Workflows, instance.Id, reasons))
+            throw ApiException.Conflict("The batch is being tried again already.", id);
         return Show(request, await Find(id));
     });
 
     /// <summary><c>GET /v1/batches/{id}/report</c>: the manifest and the items that did not come out; <c>?status=</c> for others, <c>?limit=</c> and <c>?skip=</c>. 409 while it runs.</summary>
-    public Task<IResult> Report(HttpRequest request, string id) => Answer.To(request, async () =>
+    public Task<IResult> Report(HttpRequest request, string id) => ApiResponse.Handle(request, async () =>
     {
         var instance = await Find(id);
         var cancellation = request.HttpContext.RequestAborted;
         var (limit, skip) = (JobsApi.Number(request, "limit", 100, 1, MaxReport), JobsApi.Number(request, "skip", 0, 0, int.MaxValue));
         var status = (string?)request.Query["status"];
         if (instance.Status != WorkflowStatus.Completed || await parts.Blobs.Read(instance.ReadOutput<GenerateSummary>().Manifest, cancellation) is not { } bytes)
-            throw ApiFault.Conflict($"The batch is {RunViews.StatusOf(instance)}: it has no report yet.", id);
+            throw ApiException.Conflict($"The batch is {RunViews.StatusOf(instance)}: it has no report yet.", id);
         using var manifest = JsonDocument.Parse(bytes);
         var items = new List<JsonElement>();
         await foreach (var row in Rows(manifest.RootElement, cancellation))
@@ -87,16 +87,16 @@ public sealed class BatchesApi(ApiParts parts)
     private async Task<IResult> Ask(HttpRequest request, string id, BatchRequest asked)
     {
         var cancellation = request.HttpContext.RequestAborted;
-        var job = BatchOrder.Job(asked, id, parts.Device);
+        var job = BatchRequestValidator.Job(asked, id, parts.Device);
         var instance = await parts.Workflows.Get(Instance(id));
         if (instance is null)
             await _admission.Enter(needsWorker: false, cancellation);
-        var document = await Submission.Write(parts.Blobs, job, cancellation);
+        var document = await GenerateSubmission.Write(parts.Blobs, job, cancellation);
         // An id that was asked for before is that batch, also when it was canceled: a new try is a retry or a new id.
-        instance ??= (await parts.Workflows.Start(Workflows.Generate, new GenerateRequest(document, new Pace()), Instance(id))).Instance;
+        instance ??= (await parts.Workflows.Start(GenerateImages.Workflow, new GenerateRequest(document, new Pace()), Instance(id))).Instance;
         return WorkflowJson.Read<GenerateRequest>(instance.Input).Job == document
             ? Show(request, instance)
-            : throw ApiFault.Conflict("Another batch was asked for under this id or key; take a new one.", id);
+            : throw ApiException.Conflict("Another batch was asked for under this id or key; take a new one.", id);
     }
 
     private async IAsyncEnumerable<JsonElement> Rows(JsonElement manifest, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
@@ -119,7 +119,7 @@ public sealed class BatchesApi(ApiParts parts)
         }
     }
 
-    private async Task<WorkflowInstance> Find(string id) => await parts.Workflows.Get(Instance(BatchOrder.CheckId(id))) ?? throw ApiFault.NotFound($"There is no batch {id}.");
+    private async Task<WorkflowInstance> Find(string id) => await parts.Workflows.Get(Instance(BatchRequestValidator.CheckId(id))) ?? throw ApiException.NotFound($"There is no batch {id}.");
 
     private static IResult Show(HttpRequest request, WorkflowInstance instance)
     {

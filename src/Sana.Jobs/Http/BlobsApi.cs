@@ -16,10 +16,10 @@ public sealed class BlobsApi(ApiParts parts)
     private const string Policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox";
 
     /// <summary><c>GET /v1/blobs/{name}</c>.</summary>
-    public Task<IResult> Get(HttpRequest request, string name) => Answer.To(request, async () =>
+    public Task<IResult> Get(HttpRequest request, string name) => ApiResponse.Handle(request, async () =>
     {
         if (!BlobName.IsValid(name) || !Array.Exists(Open, prefix => name.StartsWith(prefix, StringComparison.Ordinal)))
-            throw ApiFault.NotFound("There is no blob of this name.");
+            throw ApiException.NotFound("There is no blob of this name.");
         var (bytes, cancellation) = (0L, request.HttpContext.RequestAborted);
         await foreach (var entry in parts.Blobs.List(name, cancellation))
         {
@@ -28,8 +28,8 @@ public sealed class BlobsApi(ApiParts parts)
         }
 
         if (bytes > MaxBytes)
-            throw new ApiFault(413, "blob_too_large", $"The blob has {bytes} bytes; read it from where it is stored.");
-        var content = await parts.Blobs.Read(name, cancellation) ?? throw ApiFault.NotFound("There is no blob of this name.");
+            throw new ApiException(413, "blob_too_large", $"The blob has {bytes} bytes; read it from where it is stored.");
+        var content = await parts.Blobs.Read(name, cancellation) ?? throw ApiException.NotFound("There is no blob of this name.");
         var headers = request.HttpContext.Response.Headers;
         headers.XContentTypeOptions = "nosniff";
         headers.ContentSecurityPolicy = Policy;

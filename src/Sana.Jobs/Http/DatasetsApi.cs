@@ -12,33 +12,33 @@ public sealed partial class DatasetsApi(ApiParts parts)
     private const int BodyLimit = 1 << 16;
 
     /// <summary><c>POST /v1/datasets/{name}/runs</c>: 202. The same name and version is the same run.</summary>
-    public Task<IResult> Post(HttpRequest request, string name) => Answer.To(request, async () =>
+    public Task<IResult> Post(HttpRequest request, string name) => ApiResponse.Handle(request, async () =>
     {
         var asked = await ApiJson.Read<CurationRequest>(request, BodyLimit);
         Check("name", name);
         Check("version", asked.Version);
         if (!parts.Sources.TryGetValue(asked.Source, out var place))
-            throw ApiFault.Invalid("source", $"The server has no source of this name; it has {Listed()}.");
+            throw ApiException.Invalid("source", $"The server has no source of this name; it has {Listed()}.");
         if (asked.ItemsPerShard is < 1 or > 10_000)
-            throw ApiFault.Invalid("items_per_shard", $"items_per_shard {asked.ItemsPerShard} is not in 1…10000.");
+            throw ApiException.Invalid("items_per_shard", $"items_per_shard {asked.ItemsPerShard} is not in 1…10000.");
         if (asked.Since is { } since)
             Check("since", since);
         var job = Checked(new CurationJob(place, name, asked.Version, asked.Since, Settings(asked)));
         var there = await parts.Workflows.Get(CurationSubmission.InstanceId(name, asked.Version));
         if (there is not null && await CurationSubmission.Difference(parts.Blobs, there, job, request.HttpContext.RequestAborted) is { } difference)
-            throw ApiFault.Conflict($"This version of the dataset was begun with {(difference.IsPlace ? $"another {difference.Setting}" : difference)}; take a new version.");
+            throw ApiException.Conflict($"This version of the dataset was begun with {(difference.IsPlace ? $"another {difference.Setting}" : difference)}; take a new version.");
         var outcome = await CurationSubmission.Start(parts.Workflows, parts.Blobs, job, CurationSubmission.Pace, request.HttpContext.RequestAborted);
         return Show(request, name, asked.Version, outcome.Instance);
     });
 
     /// <summary><c>GET /v1/datasets/{name}/runs/{version}</c>.</summary>
-    public Task<IResult> Get(HttpRequest request, string name, string version) => Answer.To(request, async () => Show(request, name, version, await Find(name, version)));
+    public Task<IResult> Get(HttpRequest request, string name, string version) => ApiResponse.Handle(request, async () => Show(request, name, version, await Find(name, version)));
 
     /// <summary><c>DELETE /v1/datasets/{name}/runs/{version}</c>: asks a run to stop; what it wrote stays.</summary>
-    public Task<IResult> Delete(HttpRequest request, string name, string version) => Answer.To(request, async () =>
+    public Task<IResult> Delete(HttpRequest request, string name, string version) => ApiResponse.Handle(request, async () =>
         await parts.Workflows.Cancel((await Find(name, version)).Id, "canceled by request")
             ? Show(request, name, version, await Find(name, version))
-            : throw ApiFault.Conflict("The run has ended and cannot be canceled."));
+            : throw ApiException.Conflict("The run has ended and cannot be canceled."));
 
     private static CurationJob Checked(CurationJob job)
     {
@@ -49,7 +49,7 @@ public sealed partial class DatasetsApi(ApiParts parts)
         }
         catch (Exception error) when (error is SanaException or CurationException)
         {
-            throw ApiFault.Invalid("settings", error.Message);
+            throw ApiException.Invalid("settings", error.Message);
         }
     }
 
@@ -69,7 +69,7 @@ public sealed partial class DatasetsApi(ApiParts parts)
     {
         Check("name", name);
         Check("version", version);
-        return await parts.Workflows.Get(CurationSubmission.InstanceId(name, version)) ?? throw ApiFault.NotFound($"There is no run {version} of dataset {name}.");
+        return await parts.Workflows.Get(CurationSubmission.InstanceId(name, version)) ?? throw ApiException.NotFound($"There is no run {version} of dataset {name}.");
     }
 
     private static IResult Show(HttpRequest request, string name, string version, WorkflowInstance instance)
@@ -89,7 +89,7 @@ public sealed partial class DatasetsApi(ApiParts parts)
     private static void Check(string field, string text)
     {
         if (!Word().IsMatch(text))
-            throw ApiFault.BadRequest(field, $"The {field} takes a-z, 0-9 and single hyphens or dots inside, 1…64 characters.");
+            throw ApiException.BadRequest(field, $"The {field} takes a-z, 0-9 and single hyphens or dots inside, 1…64 characters.");
     }
 
     [GeneratedRegex(@"^(?=.{1,64}\z)[a-z0-9]+([.-][a-z0-9]+)*\z", RegexOptions.CultureInvariant)]

@@ -12,11 +12,11 @@ public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
     private const int MaxImages = 10;
 
     /// <summary><c>POST /v1/images/generations</c>.</summary>
-    public Task<IResult> Generate(HttpRequest request) => Answer.To(request, async () =>
+    public Task<IResult> Generate(HttpRequest request) => ApiResponse.Handle(request, async () =>
     {
         var key = RequestHeaders.IdempotencyKey(request.Headers["Idempotency-Key"]);
         var asked = await ApiJson.Read<ImagesRequest>(request, BodyLimit);
-        var id = key is null ? JobOrder.NewId() : JobOrder.IdOf(key);
+        var id = key is null ? JobRequestValidator.NewId() : JobRequestValidator.IdOf(key);
         var job = Job(asked, id);
         var (instance, message) = await jobs.Start(id, job, needsWorker: true, request.HttpContext.RequestAborted);
         try
@@ -31,25 +31,25 @@ public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
         }
 
         if (!instance.IsFinished)
-            throw new ApiFault(503, "timeout", $"The images were not made within {parts.ImagesTimeout.TotalSeconds:0} s. The job goes on: ask GET /v1/jobs/{id}.") { RetryAfter = TimeSpan.FromSeconds(10), JobId = id };
-        var result = await jobs.Result(id, request.HttpContext.RequestAborted) ?? throw new ApiFault(500, "failed", instance.Error ?? "The job has no result.");
+            throw new ApiException(503, "timeout", $"The images were not made within {parts.ImagesTimeout.TotalSeconds:0} s. The job goes on: ask GET /v1/jobs/{id}.") { RetryAfter = TimeSpan.FromSeconds(10), JobId = id };
+        var result = await jobs.Result(id, request.HttpContext.RequestAborted) ?? throw new ApiException(500, "failed", instance.Error ?? "The job has no result.");
         return result.Status == JobStatus.Succeeded
             ? ApiJson.Result(await Response(request, asked, message, result))
-            : throw new ApiFault(result.Error?.Code is FaultReason.BadInput or FaultReason.Policy ? 400 : 500, result.Error?.Code ?? "image_invalid", result.Error?.Message ?? "No usable image came out.");
+            : throw new ApiException(result.Error?.Code is FaultReason.BadInput or FaultReason.Policy ? 400 : 500, result.Error?.Code ?? "image_invalid", result.Error?.Message ?? "No usable image came out.");
     });
 
     private static JobRequest Job(ImagesRequest asked, string id)
     {
         if (asked.Stream == true)
-            throw ApiFault.BadRequest("stream", "Images are not streamed; leave stream out.");
+            throw ApiException.BadRequest("stream", "Images are not streamed; leave stream out.");
         if (asked.N is < 1 or > MaxImages)
-            throw ApiFault.BadRequest("n", $"n {asked.N} is not in 1…{MaxImages}.");
+            throw ApiException.BadRequest("n", $"n {asked.N} is not in 1…{MaxImages}.");
         if (asked.ResponseFormat is not (null or "b64_json" or "url"))
-            throw ApiFault.BadRequest("response_format", "response_format is b64_json or url.");
+            throw ApiException.BadRequest("response_format", "response_format is b64_json or url.");
         if (asked.OutputFormat is not (null or "png" or "jpeg" or "webp"))
-            throw ApiFault.BadRequest("output_format", "output_format is png, jpeg or webp.");
+            throw ApiException.BadRequest("output_format", "output_format is png, jpeg or webp.");
         if (asked.OutputCompression is < 0 or > 100)
-            throw ApiFault.BadRequest("output_compression", "output_compression is in 0…100.");
+            throw ApiException.BadRequest("output_compression", "output_compression is in 0…100.");
         var (width, height) = Size(asked.Size);
         return new JobRequest(new JobInput
         {
@@ -77,7 +77,7 @@ public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
         if (asked.Seeds is { } seeds)
         {
             if (seeds.Count is 0 or > MaxImages || asked.Seed is not null || (asked.N is { } n && n != seeds.Count))
-                throw ApiFault.BadRequest("seeds", $"seeds takes 1…{MaxImages} numbers, without seed, and n as many.");
+                throw ApiException.BadRequest("seeds", $"seeds takes 1…{MaxImages} numbers, without seed, and n as many.");
             return seeds;
         }
 
@@ -94,7 +94,7 @@ public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
             && int.TryParse(sides[0], NumberStyles.None, CultureInfo.InvariantCulture, out var width)
             && int.TryParse(sides[1], NumberStyles.None, CultureInfo.InvariantCulture, out var height)
                 ? (width, height)
-                : throw ApiFault.BadRequest("size", "size is auto or WxH in pixels, such as 1024x1024.");
+                : throw ApiException.BadRequest("size", "size is auto or WxH in pixels, such as 1024x1024.");
     }
 
     private async Task<ImagesResponse> Response(HttpRequest request, ImagesRequest asked, JobMessage message, JobResult result)
@@ -104,7 +104,7 @@ public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
         foreach (var image in made)
         {
             var base64 = asked.ResponseFormat == "url" ? null
-                : Convert.ToBase64String(await parts.Blobs.Read(image.Blob!, request.HttpContext.RequestAborted) ?? throw new ApiFault(500, "failed", "An image is not there any more."));
+                : Convert.ToBase64String(await parts.Blobs.Read(image.Blob!, request.HttpContext.RequestAborted) ?? throw new ApiException(500, "failed", "An image is not there any more."));
             data.Add(new ImageData(base64, base64 is null ? BlobsApi.Url(request, image.Blob!, parts.Links) : null, message.Input.Prompt!, image.Seed));
         }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Sana.Jobs.Durable;
@@ -13,23 +14,23 @@ public sealed class JobsApi(ApiParts parts)
 {
     private const int BodyLimit = 1 << 20;
 
-    private readonly JobOrder _order = new(parts);
+    private readonly JobRequestValidator _order = new(parts);
     private readonly Admission _admission = new(parts);
 
     /// <summary><c>POST /v1/jobs</c>: 202, or 200 when the client waits and the job ends in time. An <c>Idempotency-Key</c> makes a repeat find the first.</summary>
-    public Task<IResult> Post(HttpRequest request) => Answer.To(request, async () =>
+    public Task<IResult> Post(HttpRequest request) => ApiResponse.Handle(request, async () =>
     {
         var key = RequestHeaders.IdempotencyKey(request.Headers["Idempotency-Key"]);
         var asked = await ApiJson.Read<JobRequest>(request, BodyLimit);
-        return await Ask(request, key is null ? JobOrder.NewId() : JobOrder.IdOf(key), asked);
+        return await Ask(request, key is null ? JobRequestValidator.NewId() : JobRequestValidator.IdOf(key), asked);
     });
 
     /// <summary><c>PUT /v1/jobs/{id}</c>: the same, under the client's own id.</summary>
-    public Task<IResult> Put(HttpRequest request, string id) => Answer.To(request, async () =>
-        await Ask(request, JobOrder.CheckId(id), await ApiJson.Read<JobRequest>(request, BodyLimit)));
+    public Task<IResult> Put(HttpRequest request, string id) => ApiResponse.Handle(request, async () =>
+        await Ask(request, JobRequestValidator.CheckId(id), await ApiJson.Read<JobRequest>(request, BodyLimit)));
 
     /// <summary><c>GET /v1/jobs/{id}</c>.</summary>
-    public Task<IResult> Get(HttpRequest request, string id) => Answer.To(request, async () =>
+    public Task<IResult> Get(HttpRequest request, string id) => ApiResponse.Handle(request, async () =>
     {
         var instance = await Find(id);
         var wait = RequestHeaders.Wait(request.Headers["Prefer"]);
@@ -37,16 +38,16 @@ public sealed class JobsApi(ApiParts parts)
     });
 
     /// <summary><c>DELETE /v1/jobs/{id}</c>: asks a job to stop. 202, or 409 when it has ended.</summary>
-    public Task<IResult> Delete(HttpRequest request, string id) => Answer.To(request, async () =>
+    public Task<IResult> Delete(HttpRequest request, string id) => ApiResponse.Handle(request, async () =>
     {
         var instance = await Find(id);
         if (!await parts.Workflows.Cancel(instance.Id, "canceled by request"))
-            throw ApiFault.Conflict($"The job is {StatusOf(instance)} and cannot be canceled.", id);
+            throw ApiException.Conflict($"The job is {StatusOf(instance)} and cannot be canceled.", id);
         return await Show(request, await WaitFor(instance, TimeSpan.FromSeconds(2), request.HttpContext.RequestAborted), statusWhenOpen: 202);
     });
 
     /// <summary><c>GET /v1/jobs</c>: newest first, <c>?limit=</c> 1…1000 and <c>?skip=</c>.</summary>
-    public Task<IResult> List(HttpRequest request) => Answer.To(request, async () =>
+    public Task<IResult> List(HttpRequest request) => ApiResponse.Handle(request, async () =>
     {
         var found = await parts.Workflows.List(RequestedJobs.Instance(""), Number(request, "limit", 100, 1, 1000), Number(request, "skip", 0, 0, 1_000_000));
         return ApiJson.Result(new JobPage([.. found.Select(job => new JobLine(IdOf(job), StatusOf(job), job.Created, job.Updated, Url(request, IdOf(job))))]));
@@ -56,13 +57,13 @@ public sealed class JobsApi(ApiParts parts)
     internal async Task<(WorkflowInstance Instance, JobMessage Message)> Start(string id, JobRequest asked, bool needsWorker, CancellationToken cancellationToken)
     {
         // A repeat finds its job before anything is judged: what was good then may be too late by now.
-        if (await parts.Workflows.Get(RequestedJobs.Instance(id)) is { } known && Same(known, JobOrder.Fingerprint(asked)) is var same)
-            return (same, await Asked(same, cancellationToken) ?? throw ApiFault.NotFound($"The request of job {id} is not there any more."));
+        if (await parts.Workflows.Get(RequestedJobs.Instance(id)) is { } known && Same(known, JobRequestValidator.Fingerprint(asked)) is var same)
+            return (same, await Asked(same, cancellationToken) ?? throw ApiException.NotFound($"The request of job {id} is not there any more."));
         var message = _order.Message(id, asked, Activity.Current?.Id);
-        var ticket = JobOrder.Ticket(message, asked);
+        var ticket = JobRequestValidator.Ticket(message, asked);
         await _admission.Enter(needsWorker, cancellationToken);
         await parts.Blobs.PutIfAbsent(ticket.Message, JsonSerializer.SerializeToUtf8Bytes(message, ApiJson.Options), cancellationToken);
-        var outcome = await parts.Workflows.Start(RequestedJobs.Run, ticket, RequestedJobs.Instance(id));
+        var outcome = await parts.Workflows.Start(RunJob.Workflow, ticket, RequestedJobs.Instance(id));
         return (outcome.IsNew ? outcome.Instance : Same(outcome.Instance, ticket.Sha256), message);
     }
 
@@ -85,7 +86,7 @@ public sealed class JobsApi(ApiParts parts)
 
     /// <summary>The result document of a job, or null.</summary>
     internal async Task<JobResult?> Result(string id, CancellationToken cancellationToken) =>
-        await parts.Blobs.Read(RequestedJobs.Result(id), cancellationToken) is { } bytes ? JsonSerializer.Deserialize<JobResult>(bytes, StoredJson.Options) : null;
+        await parts.Blobs.Read(RequestedJobs.Result(id), cancellationToken) is { } bytes ? JobResult.Parse(bytes) : null;
 
     private async Task<IResult> Ask(HttpRequest request, string id, JobRequest asked)
     {
@@ -96,13 +97,13 @@ public sealed class JobsApi(ApiParts parts)
         return await Show(request, await WaitFor(instance, wait, request.HttpContext.RequestAborted), statusWhenOpen: 202);
     }
 
-    private async Task<WorkflowInstance> Find(string id) => await parts.Workflows.Get(RequestedJobs.Instance(JobOrder.CheckId(id)))
-        ?? throw ApiFault.NotFound($"There is no job {id}.");
+    private async Task<WorkflowInstance> Find(string id) => await parts.Workflows.Get(RequestedJobs.Instance(JobRequestValidator.CheckId(id)))
+        ?? throw ApiException.NotFound($"There is no job {id}.");
 
     private async Task<IResult> Show(HttpRequest request, WorkflowInstance instance, int statusWhenOpen)
     {
         var (id, cancellation) = (IdOf(instance), request.HttpContext.RequestAborted);
-        var message = await Asked(instance, cancellation) ?? throw ApiFault.NotFound($"The request of job {id} is not there any more.");
+        var message = await Asked(instance, cancellation) ?? throw ApiException.NotFound($"The request of job {id} is not there any more.");
         var result = instance.IsFinished ? await Result(id, cancellation) : null;
         var headers = request.HttpContext.Response.Headers;
         headers.CacheControl = "no-store";
@@ -134,12 +135,12 @@ public sealed class JobsApi(ApiParts parts)
 
     private async Task<JobMessage?> Asked(WorkflowInstance instance, CancellationToken cancellationToken) =>
         await parts.Blobs.Read(WorkflowJson.Read<JobTicket>(instance.Input).Message, cancellationToken) is { } bytes
-            ? JsonSerializer.Deserialize<JobMessage>(bytes, StoredJson.Options)
+            ? JobMessage.Parse(Encoding.UTF8.GetString(bytes))
             : null;
 
     private static WorkflowInstance Same(WorkflowInstance known, string sha256) => WorkflowJson.Read<JobTicket>(known.Input).Sha256 == sha256
         ? known
-        : throw ApiFault.Conflict("Another job was asked for under this id or key; take a new one.", IdOf(known));
+        : throw ApiException.Conflict("Another job was asked for under this id or key; take a new one.", IdOf(known));
 
     private static string IdOf(WorkflowInstance instance) => instance.Id["job-".Length..];
 
@@ -160,6 +161,6 @@ public sealed class JobsApi(ApiParts parts)
             return byDefault;
         return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most
             ? number
-            : throw ApiFault.BadRequest(name, $"{name} is a whole number in {least}…{most}.");
+            : throw ApiException.BadRequest(name, $"{name} is a whole number in {least}…{most}.");
     }
 }

@@ -22,7 +22,7 @@ internal static class RequestHeaders
     }
 
     /// <summary>The key of an <c>Idempotency-Key</c> header, which is a quoted string by the draft and a bare one in practice; null for none.</summary>
-    /// <exception cref="ApiFault">It is longer than 255 characters or not visible ASCII.</exception>
+    /// <exception cref="ApiException">It is longer than 255 characters or not visible ASCII.</exception>
     public static string? IdempotencyKey(string? header)
     {
         if (header is null)
@@ -30,6 +30,6 @@ internal static class RequestHeaders
         var key = header.Length >= 2 && header[0] == '"' && header[^1] == '"' ? header[1..^1] : header;
         return key.Length is > 0 and <= 255 && !key.AsSpan().ContainsAnyExceptInRange(' ', '~')
             ? key
-            : throw ApiFault.BadRequest("Idempotency-Key", "The Idempotency-Key takes 1…255 visible ASCII characters.");
+            : throw ApiException.BadRequest("Idempotency-Key", "The Idempotency-Key takes 1…255 visible ASCII characters.");
     }
 }

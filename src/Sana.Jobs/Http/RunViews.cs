@@ -1,4 +1,6 @@
+using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
+using Sana.Jobs.Generation;
 using Sana.Jobs.Queue;
 
 namespace Sana.Jobs.Http;
@@ -21,7 +23,7 @@ public static class RunViews
         };
         if (instance.Status != WorkflowStatus.Completed)
             return view;
-        if (instance.Workflow == Workflows.Generate.Name)
+        if (instance.Workflow == GenerateImages.Workflow.Name)
         {
             var made = instance.ReadOutput<GenerateSummary>();
             return view with { Succeeded = made.Succeeded, Failed = made.Failed, Rejected = made.Rejected, Reasons = made.Reasons, Manifest = made.Manifest };

@@ -91,7 +91,7 @@ public sealed class AzureJobQueue : IJobQueue
     public Task<bool> Abandon(QueuedJob job, TimeSpan delay, CancellationToken cancellationToken = default) => Renew(job, delay, cancellationToken);
 
     /// <inheritdoc/>
-    public async Task<bool> Bury(QueuedJob job, string reason, string message, CancellationToken cancellationToken = default)
+    public async Task<bool> DeadLetter(QueuedJob job, string reason, string message, CancellationToken cancellationToken = default)
     {
         // Twice is better than never: a death between the two leaves a copy that comes back and is buried again.
         await Ask("write", () => _poison.SendMessageAsync(Encode(Marked(job.Body, reason, message)), TimeSpan.Zero, Never, cancellationToken));
@@ -123,7 +123,7 @@ public sealed class AzureJobQueue : IJobQueue
         return [.. messages.Select(message =>
         {
             var body = Decode(message.MessageText);
-            var mark = DeadMark.Read(body);
+            var mark = DeadLetterNote.Read(body);
             return new DeadJob(message.MessageId, body, mark?.Reason, mark?.Message, message.InsertedOn ?? default);
         })];
     }
@@ -144,7 +144,7 @@ public sealed class AzureJobQueue : IJobQueue
                     continue;
                 }
 
-                await Ask("write", () => _queue.SendMessageAsync(Encode(DeadMark.Revive(Decode(message.MessageText))), TimeSpan.Zero, Never, cancellationToken));
+                await Ask("write", () => _queue.SendMessageAsync(Encode(DeadLetterNote.Requeued(Decode(message.MessageText))), TimeSpan.Zero, Never, cancellationToken));
                 await Ask("remove", () => _poison.DeleteMessageAsync(message.MessageId, message.PopReceipt, cancellationToken));
                 count++;
             }
@@ -160,7 +160,7 @@ public sealed class AzureJobQueue : IJobQueue
 
     private static string Marked(string body, string reason, string message)
     {
-        var marked = DeadMark.Write(body, reason, message);
+        var marked = DeadLetterNote.Write(body, reason, message);
         return Encoding.UTF8.GetByteCount(marked) <= MaxBodyBytes ? marked : body;
     }
 

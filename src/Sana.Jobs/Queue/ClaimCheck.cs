@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using Sana.Jobs.Rendering;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Queue;

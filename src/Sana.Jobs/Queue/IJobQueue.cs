@@ -32,7 +32,7 @@ public interface IJobQueue
 
     /// <summary>Moves a message to the dead letters.</summary>
     /// <returns>False when the hold was lost.</returns>
-    Task<bool> Bury(QueuedJob job, string reason, string message, CancellationToken cancellationToken = default);
+    Task<bool> DeadLetter(QueuedJob job, string reason, string message, CancellationToken cancellationToken = default);
 
     /// <summary>How many messages wait, are held, and are dead. Azure counts held ones as waiting.</summary>
     Task<QueueCounts> Count(CancellationToken cancellationToken = default);

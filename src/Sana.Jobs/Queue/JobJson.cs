@@ -1,7 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Sana.Jobs.Rendering;
 
 namespace Sana.Jobs.Queue;
 
@@ -9,8 +8,6 @@ namespace Sana.Jobs.Queue;
 [JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(JobMessage))]
 [JsonSerializable(typeof(JobResult))]
-[JsonSerializable(typeof(DeadLetter))]
-[JsonSerializable(typeof(AttemptLedger.Entries))]
 internal sealed partial class JobJson : JsonSerializerContext
 {
     public static JobJson Readable { get; } = new(new JsonSerializerOptions

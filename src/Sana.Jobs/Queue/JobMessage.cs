@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Sana.Jobs.Rendering;
 
 namespace Sana.Jobs.Queue;
 
@@ -183,5 +182,5 @@ public sealed record JobLimits(int MaxAttempts = 5, int TimeoutS = 600)
 
 /// <summary>Who waits for the end of a job inside the workflows.</summary>
 /// <param name="Instance">The instance's id.</param>
-/// <param name="Event">The event it waits for; its payload is a <see cref="BatchDone"/>.</param>
+/// <param name="Event">The event it waits for; its payload is the batch that ended and how.</param>
 public sealed record JobReply(string Instance, string Event);

@@ -1,9 +1,9 @@
+using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Sana.Jobs.Durable;
-using Sana.Jobs.Http;
-using Sana.Jobs.Orchestrations;
 using Sana.Jobs.Queue;
-using Sana.Jobs.Webhooks;
 using Sana.Storage.Blobs;
 using Sana.Storage.Net;
 
@@ -17,6 +17,8 @@ namespace Sana.Jobs.Requests;
 /// <param name="clock">Time stamps of results and webhooks.</param>
 public sealed class JobSteps(IBlobs blobs, IJobQueue queue, GuardedHttp http, IReadOnlyDictionary<string, byte[]> secrets, TimeProvider clock)
 {
+    private static readonly JsonSerializerOptions _readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     private static readonly TimeSpan WebhookDeadline = TimeSpan.FromSeconds(15);
 
     /// <summary>Adds the two orchestrations and their activities.</summary>
@@ -31,7 +33,7 @@ public sealed class JobSteps(IBlobs blobs, IJobQueue queue, GuardedHttp http, IR
             .Add(RequestedJobs.SendJob, Send)
             .Add(RequestedJobs.ReadJobEnd, async (id, cancellation) => await Result(id, cancellation) is { } result ? new JobEnd(id, result.Status) : null)
             .Add(RequestedJobs.GiveUpJob, GiveUp)
-            .Add(RequestedJobs.StartDelivery, async (message, _) => (await client.Start(RequestedJobs.Deliver, message, $"webhook-{message.JobId}")).IsNew)
+            .Add(RequestedJobs.StartDelivery, async (message, _) => (await client.Start(DeliverWebhook.Workflow, message, $"webhook-{message.JobId}")).IsNew)
             .Add(RequestedJobs.PostWebhook, PostOnce);
     }
 
@@ -41,7 +43,7 @@ public sealed class JobSteps(IBlobs blobs, IJobQueue queue, GuardedHttp http, IR
         if (await Result(send.JobId, cancellationToken) is not null)
             return false;
         var bytes = await blobs.Read(send.Message, cancellationToken) ?? throw new SanaException($"The message {send.Message} is not there any more.");
-        var message = JsonSerializer.Deserialize<JobMessage>(bytes, StoredJson.Options)!;
+        var message = JobMessage.Parse(Encoding.UTF8.GetString(bytes));
         // The webhook is this side's: a worker that knows of it would tell twice.
         await queue.Send(message with { Callback = null, Reply = new JobReply(send.ReplyTo, RequestedJobs.Ended) }, cancellationToken: cancellationToken);
         return true;
@@ -57,7 +59,7 @@ public sealed class JobSteps(IBlobs blobs, IJobQueue queue, GuardedHttp http, IR
             Error = new JobError(given.Code, given.Reason, given.Code == FaultReason.Timeout, 0),
             CompletedAt = clock.GetUtcNow(),
         };
-        await blobs.PutIfAbsent(RequestedJobs.Result(given.JobId), JsonSerializer.SerializeToUtf8Bytes(result, StoredJson.Options), cancellationToken);
+        await blobs.PutIfAbsent(RequestedJobs.Result(given.JobId), result.ToJson(), cancellationToken);
         return new JobEnd(given.JobId, (await Result(given.JobId, cancellationToken))!.Status);
     }
 
@@ -66,7 +68,7 @@ public sealed class JobSteps(IBlobs blobs, IJobQueue queue, GuardedHttp http, IR
         var result = await Result(message.JobId, cancellationToken) ?? throw new SanaException($"Job {message.JobId} has no result to tell of.");
         var key = secrets.GetValueOrDefault(message.Target.Secret)
             ?? throw new SanaException($"The webhook secret '{message.Target.Secret}' is not configured any more; put it back into sana.json.");
-        var body = JsonSerializer.SerializeToUtf8Bytes(new WebhookBody(message.Type, result.CompletedAt, result), StoredJson.Options);
+        var body = Body(message.Type, result);
         using var content = new ReadOnlyMemoryContent(body);
         content.Headers.ContentType = new("application/json");
         var status = await http.Post(
@@ -76,7 +78,8 @@ public sealed class JobSteps(IBlobs blobs, IJobQueue queue, GuardedHttp http, IR
     }
 
     private async Task<JobResult?> Result(string id, CancellationToken cancellationToken) =>
-        await blobs.Read(RequestedJobs.Result(id), cancellationToken) is { } bytes ? JsonSerializer.Deserialize<JobResult>(bytes, StoredJson.Options) : null;
+        await blobs.Read(RequestedJobs.Result(id), cancellationToken) is { } bytes ? JobResult.Parse(bytes) : null;
 
-    private sealed record WebhookBody(string Type, DateTimeOffset Timestamp, JobResult Data);
+    private static byte[] Body(string type, JobResult result) => Encoding.UTF8.GetBytes(
+        new JsonObject { ["type"] = type, ["timestamp"] = result.CompletedAt, ["data"] = JsonNode.Parse(result.ToJson()) }.ToJsonString(_readable));
 }

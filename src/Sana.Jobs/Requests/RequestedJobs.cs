@@ -1,5 +1,4 @@
 using Sana.Jobs.Durable;
-using Sana.Jobs.Orchestrations;
 
 namespace Sana.Jobs.Requests;
 
@@ -43,12 +42,6 @@ public sealed record WebhookMessage(string Id, WebhookTarget Target, string Type
 /// <summary>Names of the orchestrations and activities of requested jobs.</summary>
 public static class RequestedJobs
 {
-    /// <summary>Follows one job to its end.</summary>
-    public static readonly Orchestration<JobTicket, JobEnd> Run = new(nameof(RunJob));
-
-    /// <summary>Delivers one webhook, however long its receiver is down.</summary>
-    public static readonly Orchestration<WebhookMessage, bool> Deliver = new(nameof(DeliverWebhook));
-
     /// <summary>Puts a job on the queue; false when it has its result already.</summary>
     public static readonly Activity<JobSend, bool> SendJob = new(nameof(SendJob));
 

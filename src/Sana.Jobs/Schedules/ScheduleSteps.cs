@@ -3,7 +3,6 @@ using Sana.Inference.Diffusion;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
-using Sana.Jobs.Orchestrations;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Schedules;
@@ -23,8 +22,8 @@ public sealed class ScheduleSteps(IBlobs blobs, IReadOnlyDictionary<string, stri
         ArgumentNullException.ThrowIfNull(tasks);
         tasks
             .AddOrchestrator<RunSchedule>()
-            .Add(ScheduleTasks.NextTick, (asked, _) => Task.FromResult(asked.Schedule.Next(asked.After)))
-            .Add(ScheduleTasks.StartScheduledRun, (tick, cancellation) => Begin(client, tick, cancellation));
+            .Add(ScheduleActivities.NextTick, (asked, _) => Task.FromResult(asked.Schedule.Next(asked.After)))
+            .Add(ScheduleActivities.StartScheduledRun, (tick, cancellation) => Begin(client, tick, cancellation));
     }
 
     /// <summary>Keeps the schedules of the configuration, changed ones from now on, and ends those that it has no more.</summary>
@@ -32,7 +31,7 @@ public sealed class ScheduleSteps(IBlobs blobs, IReadOnlyDictionary<string, stri
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(wanted);
-        foreach (var old in await client.List(ScheduleTasks.Instance(""), limit: 10_000, isFinished: false))
+        foreach (var old in await client.List(ScheduleActivities.Instance(""), limit: 10_000, isFinished: false))
         {
             if (wanted.Contains(WorkflowJson.Read<ScheduleState>(old.Input).Run))
                 continue;
@@ -41,7 +40,7 @@ public sealed class ScheduleSteps(IBlobs blobs, IReadOnlyDictionary<string, stri
         }
 
         foreach (var run in wanted)
-            await client.Start(ScheduleTasks.Run, new ScheduleState(run), ScheduleTasks.Instance(run.Schedule.Name), restartFinished: true);
+            await client.Start(RunSchedule.Workflow, new ScheduleState(run), ScheduleActivities.Instance(run.Schedule.Name), restartFinished: true);
     }
 
     private async Task<string?> Begin(WorkflowClient client, Tick tick, CancellationToken cancellationToken)
@@ -68,7 +67,7 @@ public sealed class ScheduleSteps(IBlobs blobs, IReadOnlyDictionary<string, stri
             Device = device,
             Options = new GenerateOptions { Steps = asked.Steps, Width = asked.Width, Height = asked.Height },
         };
-        var document = await Submission.Write(blobs, job, cancellationToken);
-        return (await client.Start(Workflows.Generate, new GenerateRequest(document, new Pace()), id)).Instance.Id;
+        var document = await GenerateSubmission.Write(blobs, job, cancellationToken);
+        return (await client.Start(GenerateImages.Workflow, new GenerateRequest(document, new Pace()), id)).Instance.Id;
     }
 }

@@ -1,5 +1,4 @@
 using Sana.Jobs.Durable;
-using Sana.Jobs.Orchestrations;
 
 namespace Sana.Jobs.Schedules;
 
@@ -53,11 +52,8 @@ public sealed record ScheduleState(ScheduledRun Run, string? Before = null);
 public sealed record NextTick(Schedule Schedule, DateTime After);
 
 /// <summary>Names of the orchestration and activities of schedules.</summary>
-public static class ScheduleTasks
+public static class ScheduleActivities
 {
-    /// <summary>Runs one schedule, without an end.</summary>
-    public static readonly Orchestration<ScheduleState, bool> Run = new(nameof(RunSchedule));
-
     /// <summary>The first tick after a time; null when there is none any more. An activity, because the machine's time zones may change.</summary>
     public static readonly Activity<NextTick, DateTime?> NextTick = new(nameof(NextTick));
 

@@ -7,6 +7,8 @@ namespace Sana.Jobs.Telemetry;
 /// <summary>Blobs whose new images and results are seen as they are written: the gallery, the throughput and the outcomes come from here, whatever wrote them.</summary>
 public sealed class WatchedBlobs(IBlobs inner, TimeProvider clock) : IBlobs
 {
+    private static readonly JsonSerializerOptions _json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
     /// <summary>What was written lately.</summary>
     public RecentWork Recent { get; } = new(clock);
 
@@ -51,7 +53,7 @@ public sealed class WatchedBlobs(IBlobs inner, TimeProvider clock) : IBlobs
         try
         {
             if (name.StartsWith("results/", StringComparison.Ordinal))
-                See(JsonSerializer.Deserialize<JobResult>(bytes, Http.StoredJson.Options)!);
+                See(JobResult.Parse(bytes));
             else if (name.StartsWith("runs/", StringComparison.Ordinal) || name.StartsWith("jobs/", StringComparison.Ordinal))
                 SeeRecord(bytes);
         }
@@ -63,7 +65,7 @@ public sealed class WatchedBlobs(IBlobs inner, TimeProvider clock) : IBlobs
 
     private void SeeRecord(ReadOnlySpan<byte> bytes)
     {
-        var record = JsonSerializer.Deserialize<Record>(bytes, Http.StoredJson.Options)!;
+        var record = JsonSerializer.Deserialize<Record>(bytes, _json)!;
         if (record.Schema != "sana.image/1")
             return;
         Recent.Settle(record.RunId ?? "");

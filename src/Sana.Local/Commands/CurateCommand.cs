@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Sana.Jobs;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
 using Sana.Local.Hosting;

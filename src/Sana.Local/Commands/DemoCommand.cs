@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Diagnostics;
-using Sana.Jobs;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
@@ -37,7 +36,7 @@ internal sealed class DemoCommand : Command
 
         await using var host = await LocalHost.Open(new LocalOptions { Data = folder, Checkpoint = models.Sana }, cancellationToken);
         var curate = await CurationSubmission.Start(host.Client, host.Blobs, DemoJobs.Curate(dataset, models), CurationSubmission.Pace, cancellationToken);
-        var generate = await Submission.Start(host.Client, host.Blobs, (await host.Model(cancellationToken)).Fingerprint, DemoJobs.Generate(), pace: null, cancellationToken);
+        var generate = await GenerateSubmission.Start(host.Client, host.Blobs, (await host.Model(cancellationToken)).Fingerprint, DemoJobs.Generate(), pace: null, cancellationToken);
         var ended = await ProgressView.ToTheEnd(host, [("curate", curate.Instance.Id), ("generate", generate.Instance.Id)], linesWhenRedirected: true, cancellationToken);
         if (ended.FirstOrDefault(one => one.Status != WorkflowStatus.Completed) is { } broken)
             throw new SanaException($"{broken.Id} was {broken.Status}: {broken.Error}");

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Sana.Jobs;
 using Sana.Jobs.Curation;
 using Sana.Local.Hosting;
 

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
 using Sana.Inference.Runtime;
-using Sana.Jobs;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
 using Sana.Local.Hosting;
@@ -33,9 +32,9 @@ internal sealed class GenerateCommand : Command
         var job = WrongUseException.Unless(() => _arguments.Job(parsed, Device.Parse(options.Device)));
         await using var host = await LocalHost.Open(options with { Worker = options.Worker with { WarmsUp = false } }, cancellationToken);
         var model = await host.Model(cancellationToken);
-        WrongUseException.Unless(() => Submission.Check(job, model));
+        WrongUseException.Unless(() => GenerateSubmission.Check(job, model));
         var pace = new Pace(parsed.GetValue(_inFlight) ?? 16, parsed.GetValue(_deadline) ?? 3600);
-        var started = await Submission.Start(host.Client, host.Blobs, model.Fingerprint, job, pace, cancellationToken);
+        var started = await GenerateSubmission.Start(host.Client, host.Blobs, model.Fingerprint, job, pace, cancellationToken);
         var ended = (await ProgressView.ToTheEnd(host, [("images", started.Instance.Id)], linesWhenRedirected: false, cancellationToken))[0];
         return Report(host, ended, clock.Elapsed, parsed.GetValue(_json));
     }

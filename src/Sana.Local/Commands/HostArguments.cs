@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Sana.Inference.Runtime;
-using Sana.Jobs.Rendering;
+using Sana.Jobs.Worker;
 using Sana.Local.Hosting;
 using Sana.Storage.Blobs;
 

@@ -1,4 +1,3 @@
-using Sana.Jobs;
 using Sana.Jobs.Durable;
 using Sana.Local.Hosting;
 using Spectre.Console;

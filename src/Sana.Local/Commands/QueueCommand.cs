@@ -69,7 +69,7 @@ internal sealed class QueueCommand : Command
         {
             return JobMessage.Parse(body).JobId;
         }
-        catch (Jobs.Rendering.JobFaultException)
+        catch (JobFaultException)
         {
             return "(not a job)";
         }

@@ -1,6 +1,7 @@
 using System.CommandLine;
-using Sana.Jobs;
+using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
+using Sana.Jobs.Generation;
 using Sana.Jobs.Schedules;
 using Sana.Local.Hosting;
 
@@ -34,7 +35,7 @@ internal sealed class ResumeCommand : Command
             throw new WrongUseException($"{id} has ended and has its result; only generation and curation runs are begun again.");
         // A schedule has no end: it goes on with the next sana serve, or as long as a command owns the folder.
         var json = parsed.GetValue(_json);
-        return instance.Workflow == ScheduleTasks.Run.Name
+        return instance.Workflow == RunSchedule.Workflow.Name
             ? RunOutput.Print((await host.Client.Get(id))!, json)
             : RunOutput.Print((await ProgressView.ToTheEnd(host, [(id, id)], linesWhenRedirected: false, cancellationToken))[0], json);
     }
@@ -42,10 +43,10 @@ internal sealed class ResumeCommand : Command
     // What it wrote is found again, so starting over is going on.
     private static async Task<bool> Restart(WorkflowClient client, WorkflowInstance instance)
     {
-        if (instance.Workflow == Workflows.Generate.Name)
-            await client.Start(Workflows.Generate, WorkflowJson.Read<GenerateRequest>(instance.Input) with { Cursor = null }, instance.Id, restartFinished: true);
-        else if (instance.Workflow == Workflows.Curate.Name)
-            await client.Start(Workflows.Curate, WorkflowJson.Read<CurateRequest>(instance.Input) with { Cursor = null }, instance.Id, restartFinished: true);
+        if (instance.Workflow == GenerateImages.Workflow.Name)
+            await client.Start(GenerateImages.Workflow, WorkflowJson.Read<GenerateRequest>(instance.Input) with { Cursor = null }, instance.Id, restartFinished: true);
+        else if (instance.Workflow == CurateDataset.Workflow.Name)
+            await client.Start(CurateDataset.Workflow, WorkflowJson.Read<CurateRequest>(instance.Input) with { Cursor = null }, instance.Id, restartFinished: true);
         else
             return false;
         return true;

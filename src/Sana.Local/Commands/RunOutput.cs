@@ -1,5 +1,6 @@
-using Sana.Jobs;
+using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
+using Sana.Jobs.Generation;
 
 namespace Sana.Local.Commands;
 
@@ -26,13 +27,13 @@ internal static class RunOutput
     {
         if (instance.Status != WorkflowStatus.Completed)
             return Fail(ExitCode.Failed, instance.Error ?? $"{instance.Id} was ended before its time; sana resume goes on.");
-        if (instance.Workflow == Workflows.Generate.Name)
+        if (instance.Workflow == GenerateImages.Workflow.Name)
         {
             var run = instance.ReadOutput<GenerateSummary>();
             return End(run.Succeeded, run.Failed, run.Rejected, run.Reasons, $"runs/{run.RunId}/outcomes/");
         }
 
-        if (instance.Workflow != Workflows.Curate.Name)
+        if (instance.Workflow != CurateDataset.Workflow.Name)
             return ExitCode.Done;
         // What a rule left out, or an earlier version has, is not lost.
         var made = instance.ReadOutput<CurateSummary>();
@@ -41,7 +42,7 @@ internal static class RunOutput
 
     /// <summary>Where a generation or curation run stands; null of other instances.</summary>
     public static RunStatus? StatusOf(WorkflowInstance instance) =>
-        instance.CustomStatus is { } status && (instance.Workflow == Workflows.Generate.Name || instance.Workflow == Workflows.Curate.Name) ? WorkflowJson.Read<RunStatus>(status) : null;
+        instance.CustomStatus is { } status && (instance.Workflow == GenerateImages.Workflow.Name || instance.Workflow == CurateDataset.Workflow.Name) ? WorkflowJson.Read<RunStatus>(status) : null;
 
     private static int End(long good, long failed, long rejected, IReadOnlyDictionary<string, long> reasons, string place) => failed + rejected == 0
         ? ExitCode.Done

@@ -1,6 +1,7 @@
 using Sana.Curation;
 using Sana.Curation.Report;
-using Sana.Jobs;
+using Sana.Jobs.Curation;
+using Sana.Jobs.Generation;
 
 namespace Sana.Local.Demo;
 

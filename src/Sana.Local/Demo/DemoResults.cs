@@ -1,7 +1,8 @@
 using System.Text.Json;
 using Sana.Curation;
 using Sana.Curation.Shards;
-using Sana.Jobs;
+using Sana.Jobs.Curation;
+using Sana.Jobs.Generation;
 using Sana.StillLife;
 using Sana.StillLife.Captions;
 using Sana.Storage.Blobs;

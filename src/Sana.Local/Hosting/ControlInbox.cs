@@ -130,7 +130,7 @@ internal static partial class ControlInbox
         "cancel" => await Cancel(client, request.Id, request.Reasons is [var reason, ..] ? reason : "sana cancel"),
         "suspend" => await client.Suspend(request.Id),
         "resume" => await client.Resume(request.Id),
-        "retry" => await Submission.Retry(client, request.Id, request.Reasons) || await CurationSubmission.Retry(client, request.Id, request.Reasons),
+        "retry" => await GenerateSubmission.Retry(client, request.Id, request.Reasons) || await CurationSubmission.Retry(client, request.Id, request.Reasons),
         _ => throw new SanaException($"'{request.Verb}' is none of cancel, suspend, resume and retry."),
     };
 

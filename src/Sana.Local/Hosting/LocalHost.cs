@@ -4,7 +4,7 @@ using Sana.Jobs;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Networks;
 using Sana.Jobs.Queue;
-using Sana.Jobs.Rendering;
+using Sana.Jobs.Worker;
 using Sana.Local.Queue;
 using Sana.Storage.Blobs;
 

@@ -1,7 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
-using Sana.Jobs.Rendering;
+using Sana.Jobs.Worker;
 
 namespace Sana.Local.Hosting;
 

@@ -2,8 +2,8 @@ using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Sana.Jobs.Curation;
+using Sana.Jobs.Requests;
 using Sana.Jobs.Schedules;
-using Sana.Jobs.Webhooks;
 using Sana.Storage.Net;
 
 namespace Sana.Local.Hosting;

@@ -120,7 +120,7 @@ public sealed class SqliteJobQueue : IJobQueue, IDisposable
         Do(now => _abandon.Run(now + Milliseconds(delay), job.Id, job.Receipt) > 0, cancellationToken);
 
     /// <inheritdoc/>
-    public Task<bool> Bury(QueuedJob job, string reason, string message, CancellationToken cancellationToken = default) =>
+    public Task<bool> DeadLetter(QueuedJob job, string reason, string message, CancellationToken cancellationToken = default) =>
         Do(now => _bury.Run(job.Id, job.Receipt, reason, message, now) > 0 && _complete.Run(job.Id, job.Receipt) > 0, cancellationToken);
 
     /// <inheritdoc/>
@@ -144,7 +144,7 @@ public sealed class SqliteJobQueue : IJobQueue, IDisposable
             using var remove = new Statement(_connection, "DELETE FROM dead WHERE key=$1", 1);
             foreach (var letter in letters)
             {
-                _send.Run(letter.Job, DeadMark.Revive(letter.Body), letter.Priority, now, now);
+                _send.Run(letter.Job, DeadLetterNote.Requeued(letter.Body), letter.Priority, now, now);
                 remove.Run(letter.Key);
             }
 

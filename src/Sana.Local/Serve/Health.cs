@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Routing;
 using Sana.Jobs.Http;
-using Sana.Jobs.Rendering;
+using Sana.Jobs.Worker;
 
 namespace Sana.Local.Serve;
 

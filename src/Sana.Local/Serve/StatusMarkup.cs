@@ -2,10 +2,10 @@ using System.Globalization;
 using Sana.Curation.Report;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Http;
-using Sana.Jobs.Rendering;
 using Sana.Jobs.Requests;
 using Sana.Jobs.Schedules;
 using Sana.Jobs.Telemetry;
+using Sana.Jobs.Worker;
 
 namespace Sana.Local.Serve;
 
@@ -84,7 +84,7 @@ internal static class StatusMarkup
     private static Html Row(WorkflowInstance run, StatusView view)
     {
         var now = view.Now;
-        if (run.Workflow == RequestedJobs.Run.Name)
+        if (run.Workflow == RunJob.Workflow.Name)
             return JobRow(run, now);
         var shown = RunViews.Of(run, run.Id, "");
         if (shown.Progress is { } reported)
@@ -123,7 +123,7 @@ internal static class StatusMarkup
 
     private static Html Failures(StatusView view)
     {
-        var reasons = view.Runs.Where(run => run.Status == WorkflowStatus.Completed && run.Workflow != RequestedJobs.Run.Name)
+        var reasons = view.Runs.Where(run => run.Status == WorkflowStatus.Completed && run.Workflow != RunJob.Workflow.Name)
             .SelectMany(run => RunViews.Of(run, "", "").Reasons ?? new Dictionary<string, long>())
             .Concat(view.Failures).GroupBy(reason => reason.Key, reason => reason.Value).Select(group => (Code: group.Key, Count: group.Sum()))
             .OrderByDescending(reason => reason.Count).Take(10).ToList();

@@ -2,10 +2,10 @@ using System.Security.Cryptography;
 using Microsoft.AspNetCore.Http;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Http;
-using Sana.Jobs.Rendering;
 using Sana.Jobs.Requests;
 using Sana.Jobs.Schedules;
 using Sana.Jobs.Telemetry;
+using Sana.Jobs.Worker;
 
 namespace Sana.Local.Serve;
 
@@ -31,7 +31,7 @@ internal sealed class StatusPage(ApiParts parts, QueueWatch queue, RecentWork re
             Images = recent.Images,
             Runs = await Runs(),
             Settled = recent.Settled,
-            Schedules = [.. await parts.Workflows.List(ScheduleTasks.Instance(""), 50, isFinished: false)],
+            Schedules = [.. await parts.Workflows.List(ScheduleActivities.Instance(""), 50, isFinished: false)],
             Failures = recent.Failures,
         };
         var nonce = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));

@@ -1,8 +1,8 @@
 using Sana.Inference.Diffusion;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Queue;
-using Sana.Jobs.Rendering;
 using Sana.Jobs.Telemetry;
+using Sana.Jobs.Worker;
 
 namespace Sana.Local.Serve;
 

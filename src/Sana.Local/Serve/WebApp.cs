@@ -38,12 +38,12 @@ internal static class WebApp
         app.UseExceptionHandler(new ExceptionHandlerOptions
         {
             SuppressDiagnosticsCallback = failed => failed.Exception is OperationCanceledException,
-            ExceptionHandler = context => Answer.For(context.Request, 500).ExecuteAsync(context),
+            ExceptionHandler = context => ApiResponse.ForStatus(context.Request, 500).ExecuteAsync(context),
         });
         app.UseHostFiltering();
-        var gate = new Gate(settings, api.Parts.Links);
+        var gate = new ApiAuthorization(settings, api.Parts.Links);
         app.Use(next => context => gate.Pass(context, next));
-        app.UseStatusCodePages(pages => Answer.For(pages.HttpContext.Request, pages.HttpContext.Response.StatusCode).ExecuteAsync(pages.HttpContext));
+        app.UseStatusCodePages(pages => ApiResponse.ForStatus(pages.HttpContext.Request, pages.HttpContext.Response.StatusCode).ExecuteAsync(pages.HttpContext));
         app.UseRouting();
         app.UseRateLimiter();
         app.MapApi(api);

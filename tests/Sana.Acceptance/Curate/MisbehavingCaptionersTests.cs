@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using Sana.Acceptance.Support;
+using Sana.Jobs.Curation;
 using Sana.Tests.Support;
 using Xunit;
 

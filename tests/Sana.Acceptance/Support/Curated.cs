@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Sana.Curation;
+using Sana.Jobs.Curation;
 
 namespace Sana.Acceptance.Support;
 

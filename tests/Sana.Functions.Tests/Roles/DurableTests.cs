@@ -3,7 +3,6 @@ using Sana.Functions.Tests.Host.Wire;
 using Sana.Inference;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
-using Sana.Jobs;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
@@ -21,7 +20,7 @@ public sealed class DurableTests(BothApps apps)
     [Fact]
     public async Task What_another_attempt_cannot_cure_is_not_tried_again()
     {
-        var job = await Submission.Write(apps.Blobs, Job() with { Options = new GenerateOptions { Width = 63 } }, default);
+        var job = await GenerateSubmission.Write(apps.Blobs, Job() with { Options = new GenerateOptions { Width = 63 } }, default);
 
         var run = await Run(new GenerateRequest(job, new Pace()), "generate-odd");
 
@@ -34,7 +33,7 @@ public sealed class DurableTests(BothApps apps)
     [Fact]
     public async Task What_another_attempt_can_cure_is_tried_again()
     {
-        var job = await Submission.Write(apps.Blobs, Job(), default);
+        var job = await GenerateSubmission.Write(apps.Blobs, Job(), default);
         var late = "work/jobs/late.json";
 
         var running = Run(new GenerateRequest(late, new Pace()), "generate-late");
@@ -96,7 +95,7 @@ public sealed class DurableTests(BothApps apps)
 
     private async Task<WorkflowInstance> Run(GenerateRequest request, string id, bool untilItEnds = true)
     {
-        var (instance, _) = await Client.Start(Workflows.Generate, request, id);
+        var (instance, _) = await Client.Start(GenerateImages.Workflow, request, id);
         return untilItEnds ? await Client.Wait(id) : instance;
     }
 }

@@ -85,7 +85,7 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
             "complete" => await _queue.Complete(lost),
             "abandon" => await _queue.Abandon(lost, TimeSpan.Zero),
             "abandon for later" => await _queue.Abandon(lost, TimeSpan.FromSeconds(5)),
-            _ => await _queue.Bury(lost, "nan", "No numbers."),
+            _ => await _queue.DeadLetter(lost, "nan", "No numbers."),
         };
 
         Assert.False(isHeld);
@@ -121,7 +121,7 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
 
         Assert.True(await _queue.Renew(first, _hold));
         Assert.True(await _queue.Complete(first));
-        Assert.True(await _queue.Bury(second, "nan", "No numbers."));
+        Assert.True(await _queue.DeadLetter(second, "nan", "No numbers."));
         Assert.True(await _queue.Abandon(third, TimeSpan.Zero));
         Assert.Equal((1, 1), (_bus.Queue.Count, _bus.Dead.Count));
     }
@@ -195,8 +195,8 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
     {
         await _queue.Send(Job("a") with { Returned = 150 });
         await _queue.Send(Job("b"));
-        Assert.True(await _queue.Bury((await _queue.Receive(_hold))!, FaultReason.BadInput, "It cannot be."));
-        Assert.True(await _queue.Bury((await _queue.Receive(_hold))!, FaultReason.Timeout, "It took too long."));
+        Assert.True(await _queue.DeadLetter((await _queue.Receive(_hold))!, FaultReason.BadInput, "It cannot be."));
+        Assert.True(await _queue.DeadLetter((await _queue.Receive(_hold))!, FaultReason.Timeout, "It took too long."));
 
         var dead = await _queue.Dead(10);
         var revived = await _queue.Requeue(dead[0].Id);
@@ -216,7 +216,7 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
         await _queue.Send(Job(new string('j', 128)));
         for (var round = 1; round <= 5; round++)
         {
-            Assert.True(await _queue.Bury((await _queue.Receive(_hold))!, "nan", "No numbers."));
+            Assert.True(await _queue.DeadLetter((await _queue.Receive(_hold))!, "nan", "No numbers."));
             Assert.Equal(1, await _queue.Requeue(null));
         }
 
@@ -227,7 +227,7 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
     public async Task What_the_sender_gave_a_letter_stays_with_it()
     {
         await SendRaw(new ServiceBusMessage("hello") { MessageId = "theirs", Subject = "greeting", CorrelationId = "c1", ApplicationProperties = { ["tenant"] = "t1" } });
-        Assert.True(await _queue.Bury((await _queue.Receive(_hold))!, "bad_input", "No job."));
+        Assert.True(await _queue.DeadLetter((await _queue.Receive(_hold))!, "bad_input", "No job."));
 
         Assert.Equal(1, await _queue.Requeue(null));
         var back = await _client.CreateReceiver(BusListener.Name).ReceiveMessageAsync();
@@ -240,7 +240,7 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
     public async Task Putting_all_letters_back_ends_while_a_worker_buries_them_again()
     {
         await _queue.Send(Job("a") with { Input = new JobInput { Width = 63 } });
-        Assert.True(await _queue.Bury((await _queue.Receive(_hold))!, "bad_input", "It cannot be."));
+        Assert.True(await _queue.DeadLetter((await _queue.Receive(_hold))!, "bad_input", "It cannot be."));
         await using var client = new ServiceBusClient(_bus.Connection);
         await using var worker = client.CreateProcessor(BusListener.Name);
         worker.ProcessMessageAsync += message => message.DeadLetterMessageAsync(message.Message, "bad_input", "Still.");
@@ -259,7 +259,7 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
     {
         await _queue.Send(Job("a"));
 
-        Assert.True(await _queue.Bury((await _queue.Receive(_hold))!, "engine_dead", new string('x', 5000)));
+        Assert.True(await _queue.DeadLetter((await _queue.Receive(_hold))!, "engine_dead", new string('x', 5000)));
 
         Assert.Equal(new string('x', 4095) + "…", (await _queue.Dead(1)).Single().Message);
     }
@@ -268,7 +268,7 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
     public async Task What_waits_or_is_dead_can_be_looked_at_again_and_again()
     {
         await _queue.Send(Job("a"));
-        Assert.True(await _queue.Bury((await _queue.Receive(_hold))!, "nan", "No numbers."));
+        Assert.True(await _queue.DeadLetter((await _queue.Receive(_hold))!, "nan", "No numbers."));
         await _queue.Send(Job("b"));
         await _queue.Send(Job("c"), TimeSpan.FromMinutes(1));
 
@@ -359,7 +359,7 @@ public sealed class ServiceBusJobQueueTests : IAsyncLifetime
         Assert.Equal(expected, (await _queue.Peek(1)).Single().Body);
         var taken = (await _queue.Receive(_hold))!;
         Assert.Equal(expected, taken.Body);
-        Assert.True(await _queue.Bury(taken, "bad_input", "No."));
+        Assert.True(await _queue.DeadLetter(taken, "bad_input", "No."));
         Assert.Equal(expected, (await _queue.Dead(1)).Single().Body);
         Assert.Equal(1, await _queue.Requeue(null));
     }

@@ -168,11 +168,11 @@ public sealed class GenerateRunTests : IDisposable
             job with { Prompts = PromptFile.Of(["other"]) },
         ];
 
-        string[] ids = [.. jobs.Select(j => Submission.Check(j, new FakeRenderer())), Submission.Check(job, new FakeRenderer { Fingerprint = "g" })];
+        string[] ids = [.. jobs.Select(j => GenerateSubmission.Check(j, new FakeRenderer())), GenerateSubmission.Check(job, new FakeRenderer { Fingerprint = "g" })];
 
         Assert.Equal(ids.Length, ids.Distinct().Count());
-        Assert.Equal(ids[0], Submission.Check(Job(2), new FakeRenderer()));
-        Assert.Equal(ids[0], Submission.Check(job with { Options = job.Options with { Width = 64 }, Quality = 80 }, new FakeRenderer()));
+        Assert.Equal(ids[0], GenerateSubmission.Check(Job(2), new FakeRenderer()));
+        Assert.Equal(ids[0], GenerateSubmission.Check(job with { Options = job.Options with { Width = 64 }, Quality = 80 }, new FakeRenderer()));
     }
 
     [Fact]
@@ -194,11 +194,11 @@ public sealed class GenerateRunTests : IDisposable
     [InlineData("a/b")]
     [InlineData("-a")]
     public void A_name_that_is_no_name_is_refused(string name) =>
-        Assert.Throws<UnusableJobException>(() => Submission.Check(Job(1) with { Run = name }, new FakeRenderer()));
+        Assert.Throws<UnusableJobException>(() => GenerateSubmission.Check(Job(1) with { Run = name }, new FakeRenderer()));
 
     [Fact]
     public void Options_that_do_not_fit_are_refused_before_anything_is_written() =>
-        Assert.Throws<InferenceException>(() => Submission.Check(Job(1) with { Options = new GenerateOptions { Width = 33 } }, new FakeRenderer()));
+        Assert.Throws<InferenceException>(() => GenerateSubmission.Check(Job(1) with { Options = new GenerateOptions { Width = 33 } }, new FakeRenderer()));
 
     [Fact]
     public async Task A_place_that_cannot_be_written_ends_the_run_and_says_why()
@@ -214,7 +214,7 @@ public sealed class GenerateRunTests : IDisposable
         await Run("whole");
         await using (var host = await MemoryHost.Open(FileBlobs.Open(_folder.File("out")), new FakeRenderer { Pause = TimeSpan.FromMilliseconds(50) }))
         {
-            await Submission.Start(host.Client, host.Blobs, "f", Job(2), pace: null, None);
+            await GenerateSubmission.Start(host.Client, host.Blobs, "f", Job(2), pace: null, None);
             while (host.Worker.Handled < 2)
                 await Task.Delay(5);
         }
@@ -237,7 +237,7 @@ public sealed class GenerateRunTests : IDisposable
     {
         var blobs = new CrashingBlobs(FileBlobs.Open(_folder.File(place)), deadline, afterwards);
         await using var host = await MemoryHost.Open(blobs, new FakeRenderer());
-        var started = await Submission.Start(host.Client, host.Blobs, "f", Job(batchSize), pace: null, None);
+        var started = await GenerateSubmission.Start(host.Client, host.Blobs, "f", Job(batchSize), pace: null, None);
         return await Task.WhenAny(blobs.Crash, host.Client.Wait(started.Instance.Id)) == blobs.Crash;
     }
 

@@ -5,7 +5,7 @@ using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
 using Sana.Jobs.Networks;
 using Sana.Jobs.Queue;
-using Sana.Jobs.Rendering;
+using Sana.Jobs.Worker;
 using Sana.Local.Hosting;
 using Sana.Local.Queue;
 using Sana.Storage.Blobs;
@@ -80,7 +80,7 @@ public sealed class LocalHostTests(AzuriteFixture azurite) : IDisposable
         await using var host = await Open();
         await Eventually(() => Task.FromResult(host.Worker.State == WorkerState.Warm ? host : null));
         _renderer.Hangs = true;
-        var id = (await Submission.Start(host.Client, host.Blobs, "fake", JobScenarios.Job(), null, default)).Instance.Id;
+        var id = (await GenerateSubmission.Start(host.Client, host.Blobs, "fake", JobScenarios.Job(), null, default)).Instance.Id;
 
         Assert.True(await ControlInbox.Send(_folder.File("data"), null, new ControlRequest("suspend", id, []), default));
         Assert.Equal(WorkflowStatus.Suspended, (await host.Client.Get(id))!.Status);
@@ -113,8 +113,8 @@ public sealed class LocalHostTests(AzuriteFixture azurite) : IDisposable
         var blobs = FileBlobs.Open(_folder.File("data/blobs"));
         await using (var engine = await DurableHost.Open(options))
         {
-            asked = (await Submission.Start(engine.Client, blobs, "fake", JobScenarios.Job("asked"), null, default)).Instance.Id;
-            other = (await Submission.Start(engine.Client, blobs, "fake", JobScenarios.Job("other"), null, default)).Instance.Id;
+            asked = (await GenerateSubmission.Start(engine.Client, blobs, "fake", JobScenarios.Job("asked"), null, default)).Instance.Id;
+            other = (await GenerateSubmission.Start(engine.Client, blobs, "fake", JobScenarios.Job("other"), null, default)).Instance.Id;
         }
 
         Assert.True(await ControlInbox.Send(_folder.File("data"), null, new ControlRequest("suspend", other, []), default));

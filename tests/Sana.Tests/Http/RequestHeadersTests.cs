@@ -31,8 +31,8 @@ public sealed class RequestHeadersTests
     [InlineData("\"\"")]
     [InlineData("a\tb")]
     [InlineData("schlüssel")]
-    public void A_key_that_no_header_should_carry_is_refused(string header) => Assert.Throws<ApiFault>(() => RequestHeaders.IdempotencyKey(header));
+    public void A_key_that_no_header_should_carry_is_refused(string header) => Assert.Throws<ApiException>(() => RequestHeaders.IdempotencyKey(header));
 
     [Fact]
-    public void A_key_of_256_characters_is_too_long() => Assert.Throws<ApiFault>(() => RequestHeaders.IdempotencyKey(new string('k', 256)));
+    public void A_key_of_256_characters_is_too_long() => Assert.Throws<ApiException>(() => RequestHeaders.IdempotencyKey(new string('k', 256)));
 }

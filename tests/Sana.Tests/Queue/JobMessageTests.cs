@@ -1,5 +1,4 @@
 using Sana.Jobs.Queue;
-using Sana.Jobs.Rendering;
 using Xunit;
 
 namespace Sana.Tests.Queue;

@@ -96,8 +96,8 @@ public abstract class JobQueueTests : IAsyncDisposable
         var queue = await Open();
         await queue.Send(Job("a"));
         await queue.Send(Job("b"));
-        await queue.Bury((await queue.Receive(Hold))!, FaultReason.BadInput, "It cannot be.");
-        await queue.Bury((await queue.Receive(Hold))!, FaultReason.Timeout, "It took too long.");
+        await queue.DeadLetter((await queue.Receive(Hold))!, FaultReason.BadInput, "It cannot be.");
+        await queue.DeadLetter((await queue.Receive(Hold))!, FaultReason.Timeout, "It took too long.");
 
         var dead = await queue.Dead(10);
         var revived = await queue.Requeue(dead[0].Id);
@@ -258,7 +258,7 @@ public sealed class AzureJobQueueTests(AzuriteFixture azurite) : JobQueueTests
     {
         var queue = await Open();
         await queue.Send(Job("a"));
-        await queue.Bury((await queue.Receive(Hold))!, FaultReason.Nan, "No numbers.");
+        await queue.DeadLetter((await queue.Receive(Hold))!, FaultReason.Nan, "No numbers.");
 
         var poison = new QueueClient(azurite.Connection, _name + "-poison", new QueueClientOptions { MessageEncoding = QueueMessageEncoding.Base64 });
         var message = (await poison.PeekMessageAsync()).Value.Body.ToString();

@@ -1,6 +1,6 @@
 using Sana.Inference;
 using Sana.Jobs.Queue;
-using Sana.Jobs.Rendering;
+using Sana.Jobs.Worker;
 using Sana.Storage.Blobs;
 using Sana.Tests.Support;
 using Sana.Tests.Workflows;
@@ -23,7 +23,7 @@ public sealed class JobHandlerTests : IAsyncDisposable
     {
         await Send(Job("01JABC") with { BatchId = "01J-B", Traceparent = "00-1" });
 
-        Assert.Equal(VerdictKind.Complete, (await _host.Turn())!.Kind);
+        Assert.Equal(SettlementKind.Complete, (await _host.Turn())!.Kind);
         var result = (await Result("01JABC"))!;
 
         Assert.Equal((JobStatus.Succeeded, "01JABC", "00-1", 1), (result.Status, result.JobId, result.Traceparent, result.Attempts));
@@ -41,7 +41,7 @@ public sealed class JobHandlerTests : IAsyncDisposable
         var before = await Tree.Of(_host.Blobs, "");
         await Send(Job("a"));
 
-        Assert.Equal(VerdictKind.Complete, (await _host.Turn())!.Kind);
+        Assert.Equal(SettlementKind.Complete, (await _host.Turn())!.Kind);
 
         Assert.Single(_renderer.Sizes);
         Assert.Equal(before, await Tree.Of(_host.Blobs, ""));
@@ -71,7 +71,7 @@ public sealed class JobHandlerTests : IAsyncDisposable
 
         var verdict = await _host.Turn();
 
-        Assert.Equal((VerdictKind.Bury, FaultReason.BadInput), (verdict!.Kind, verdict.Reason));
+        Assert.Equal((SettlementKind.DeadLetter, FaultReason.BadInput), (verdict!.Kind, verdict.Reason));
         Assert.Equal("a", (await Result("a"))!.JobId);
     }
 
@@ -105,7 +105,7 @@ public sealed class JobHandlerTests : IAsyncDisposable
 
         var verdict = await _host.Handler.Handle(message, null, default);
 
-        Assert.Equal((VerdictKind.Bury, FaultReason.BadInput), (verdict.Kind, verdict.Reason));
+        Assert.Equal((SettlementKind.DeadLetter, FaultReason.BadInput), (verdict.Kind, verdict.Reason));
         Assert.Contains(why, verdict.Message, StringComparison.Ordinal);
         Assert.Contains($"deadletter/jobs/{_host.Clock.GetUtcNow():yyyy'/'MM'/'dd}/", await Tree.Of(_host.Blobs, "deadletter/"), StringComparison.Ordinal);
         Assert.Empty(_renderer.Sizes);
@@ -117,7 +117,7 @@ public sealed class JobHandlerTests : IAsyncDisposable
         var body = """{"schema":"sana.job/1.4","job_id":"a","new":1,"input":{"prompt":"x","newer":{}},"output":null,"limits":null,"priority":3}""";
         var message = new QueuedJob { Id = "1", Receipt = "r", Body = body, Deliveries = 1, Sent = _host.Clock.GetUtcNow() };
 
-        Assert.Equal(VerdictKind.Complete, (await _host.Handler.Handle(message, null, default)).Kind);
+        Assert.Equal(SettlementKind.Complete, (await _host.Handler.Handle(message, null, default)).Kind);
     }
 
     [Fact]
@@ -170,9 +170,9 @@ public sealed class JobHandlerTests : IAsyncDisposable
         _renderer.Faults.Enqueue(Fault(fault));
         await Send(Job("a"));
 
-        Assert.Equal((VerdictKind.Abandon, fault), ((await _host.Turn())! is var first ? first.Kind : default, first!.Reason));
+        Assert.Equal((SettlementKind.Abandon, fault), ((await _host.Turn())! is var first ? first.Kind : default, first!.Reason));
         _host.Clock.Advance(TimeSpan.FromMinutes(1));
-        Assert.Equal(VerdictKind.Complete, (await _host.Turn())!.Kind);
+        Assert.Equal(SettlementKind.Complete, (await _host.Turn())!.Kind);
 
         Assert.Equal((JobStatus.Succeeded, 2), ((await Result("a"))!.Status, (await Result("a"))!.Attempts));
     }
@@ -189,7 +189,7 @@ public sealed class JobHandlerTests : IAsyncDisposable
             var deferred = await process.Handle(message, null, default);
             if (death > 0)
             {
-                Assert.Equal((VerdictKind.Abandon, TimeSpan.FromSeconds(death)), (deferred.Kind, deferred.Delay));
+                Assert.Equal((SettlementKind.Abandon, TimeSpan.FromSeconds(death)), (deferred.Kind, deferred.Delay));
                 await process.Handle(message, null, default);
             }
 
@@ -198,7 +198,7 @@ public sealed class JobHandlerTests : IAsyncDisposable
 
         var verdict = await _host.Turn();
 
-        Assert.Equal((VerdictKind.Bury, FaultReason.EngineDead), (verdict!.Kind, verdict.Reason));
+        Assert.Equal((SettlementKind.DeadLetter, FaultReason.EngineDead), (verdict!.Kind, verdict.Reason));
         Assert.Equal(FaultReason.EngineDead, (await Result("a"))!.Error!.Code);
     }
 
@@ -215,7 +215,7 @@ public sealed class JobHandlerTests : IAsyncDisposable
         _host.Clock.Advance(TimeSpan.FromSeconds(1));
         var third = (await _host.Turn())!;
 
-        Assert.Equal((VerdictKind.Abandon, VerdictKind.Complete, VerdictKind.Complete), (first.Kind, second.Kind, third.Kind));
+        Assert.Equal((SettlementKind.Abandon, SettlementKind.Complete, SettlementKind.Complete), (first.Kind, second.Kind, third.Kind));
         Assert.Equal((1, 2), ((await Result("b"))!.Attempts, (await Result("a"))!.Attempts));
     }
 
@@ -234,8 +234,8 @@ public sealed class JobHandlerTests : IAsyncDisposable
         await _host.Queue.Abandon(message, verdict.Delay);
         _renderer.Hangs = false;
 
-        Assert.Equal((VerdictKind.Abandon, TimeSpan.Zero), (verdict.Kind, verdict.Delay));
-        Assert.Equal(VerdictKind.Complete, (await _host.Turn())!.Kind);
+        Assert.Equal((SettlementKind.Abandon, TimeSpan.Zero), (verdict.Kind, verdict.Delay));
+        Assert.Equal(SettlementKind.Complete, (await _host.Turn())!.Kind);
         Assert.Equal(1, (await Result("a"))!.Attempts);
     }
 
@@ -247,7 +247,7 @@ public sealed class JobHandlerTests : IAsyncDisposable
         await _host.Turn();
 
         Assert.Equal(1, await _host.Queue.Requeue(null));
-        Assert.Equal(VerdictKind.Complete, (await _host.Turn())!.Kind);
+        Assert.Equal(SettlementKind.Complete, (await _host.Turn())!.Kind);
 
         Assert.Equal((JobStatus.Succeeded, 1, 1), ((await Result("a"))!.Status, (await Result("a"))!.Round, (await Result("a"))!.Attempts));
     }
@@ -259,7 +259,7 @@ public sealed class JobHandlerTests : IAsyncDisposable
 
         Assert.Equal(FaultReason.Nan, (await _host.Turn())!.Reason);
         _host.Clock.Advance(TimeSpan.FromMinutes(1));
-        Assert.Equal(VerdictKind.Complete, (await _host.Turn())!.Kind);
+        Assert.Equal(SettlementKind.Complete, (await _host.Turn())!.Kind);
 
         Assert.Equal((JobStatus.Failed, "nan"), ((await Result("a"))!.Status, (await Result("a"))!.Images[0].Reason));
     }
@@ -290,11 +290,11 @@ public sealed class JobHandlerTests : IAsyncDisposable
 
     private Task<bool> Send(JobMessage job) => _host.Queue.Send(job);
 
-    private async Task<Verdict> WorkUntilBuried()
+    private async Task<Settlement> WorkUntilBuried()
     {
         for (var turn = 0; turn < 30; turn++)
         {
-            if (await _host.Turn() is { Kind: VerdictKind.Bury } last)
+            if (await _host.Turn() is { Kind: SettlementKind.DeadLetter } last)
                 return last;
             _host.Clock.Advance(TimeSpan.FromMinutes(10));
         }

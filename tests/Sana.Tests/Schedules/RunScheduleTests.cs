@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Time.Testing;
 using Sana.Jobs.Durable;
-using Sana.Jobs.Orchestrations;
 using Sana.Jobs.Schedules;
 using Sana.Local.Hosting;
 using Sana.Tests.Support;
@@ -20,12 +19,12 @@ public sealed class RunScheduleTests
         var asked = System.Threading.Channels.Channel.CreateUnbounded<DateTime>();
         var tasks = new TaskRegistry()
             .AddOrchestrator<RunSchedule>()
-            .Add(ScheduleTasks.NextTick, (next, _) =>
+            .Add(ScheduleActivities.NextTick, (next, _) =>
             {
                 asked.Writer.TryWrite(next.After);
                 return Task.FromResult(next.Schedule.Next(next.After));
             })
-            .Add(ScheduleTasks.StartScheduledRun, (tick, _) =>
+            .Add(ScheduleActivities.StartScheduledRun, (tick, _) =>
             {
                 ticks.Writer.TryWrite(tick.Due);
                 return Task.FromResult<string?>("run");
@@ -33,7 +32,7 @@ public sealed class RunScheduleTests
         using var folder = new TempFolder();
         await using var engine = await DurableHost.Open(new LocalOptions { Data = folder.Path, Clock = clock });
         await engine.Start(tasks);
-        await engine.Client.Start(ScheduleTasks.Run, new ScheduleState(_hourly), "schedule-hourly");
+        await engine.Client.Start(RunSchedule.Workflow, new ScheduleState(_hourly), "schedule-hourly");
         await asked.Reader.ReadAsync();
 
         // Five hours pass at once, as they do for a machine that was off.

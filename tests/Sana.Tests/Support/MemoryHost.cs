@@ -1,8 +1,7 @@
-using Sana.Jobs;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
 using Sana.Jobs.Networks;
-using Sana.Jobs.Rendering;
+using Sana.Jobs.Worker;
 using Sana.Local.Hosting;
 using Sana.Storage.Blobs;
 
@@ -26,7 +25,7 @@ internal static class MemoryHost
     public static async Task<RunSummary> Run(IBlobs outputs, IRenderer renderer, GenerateJob job)
     {
         await using var host = await Open(outputs, renderer);
-        var started = await Submission.Start(host.Client, host.Blobs, renderer.Fingerprint, job, pace: null, CancellationToken.None);
+        var started = await GenerateSubmission.Start(host.Client, host.Blobs, renderer.Fingerprint, job, pace: null, CancellationToken.None);
         var end = host.Client.Wait(started.Instance.Id);
         if (await Task.WhenAny(end, host.Stopped) == host.Stopped)
             await host.Stopped;

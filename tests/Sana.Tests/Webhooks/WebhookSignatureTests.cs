@@ -1,5 +1,5 @@
 using System.Text;
-using Sana.Jobs.Webhooks;
+using Sana.Jobs.Requests;
 using Xunit;
 
 namespace Sana.Tests.Webhooks;

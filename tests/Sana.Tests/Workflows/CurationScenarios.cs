@@ -5,7 +5,6 @@ using Sana.Curation.Ingest;
 using Sana.Curation.Selection;
 using Sana.Curation.Shards;
 using Sana.Inference.Imaging;
-using Sana.Jobs;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
 using Sana.Tests.Support;

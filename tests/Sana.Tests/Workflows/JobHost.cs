@@ -12,7 +12,7 @@ using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
 using Sana.Jobs.Networks;
-using Sana.Jobs.Rendering;
+using Sana.Jobs.Worker;
 using Sana.Local.Hosting;
 using Sana.Local.Queue;
 using Sana.Storage.Blobs;
@@ -69,16 +69,16 @@ internal abstract class JobHost : IAsyncDisposable
     public JobHandler Handler => _handler ??= new JobHandler(Blobs, Client, Source, Queue.Name, Options, Clock);
 
     /// <summary>Takes one message and does with it what the handler says; null when there is none.</summary>
-    public async Task<Verdict?> Turn()
+    public async Task<Settlement?> Turn()
     {
         if (await Queue.Receive(Options.Visibility) is not { } message)
             return null;
         var verdict = await Handler.Handle(message, progress: null, CancellationToken.None);
         Assert.True(verdict.Kind switch
         {
-            VerdictKind.Complete => await Queue.Complete(message),
-            VerdictKind.Abandon => await Queue.Abandon(message, verdict.Delay),
-            _ => await Queue.Bury(message, verdict.Reason!, verdict.Message!),
+            SettlementKind.Complete => await Queue.Complete(message),
+            SettlementKind.Abandon => await Queue.Abandon(message, verdict.Delay),
+            _ => await Queue.DeadLetter(message, verdict.Reason!, verdict.Message!),
         });
         return verdict;
     }

@@ -1,6 +1,6 @@
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
-using Sana.Jobs;
+using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
 using Sana.Jobs.Queue;
 using Sana.Storage.Blobs;
@@ -47,7 +47,7 @@ internal static class JobScenarios
 
     private static async Task<string> SameTree(JobHost host)
     {
-        await Submission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, Job(), null, default);
+        await GenerateSubmission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, Job(), null, default);
         var end = await host.Work(await Id(host));
         return $"{end.Status}, {await Compare(host, Job())}";
     }
@@ -55,17 +55,17 @@ internal static class JobScenarios
     private static async Task<string> ManyChunks(JobHost host)
     {
         var job = Job(string.Join('\n', Enumerable.Range(0, 135).Select(i => $"prompt {i}")), batch: 1) with { Images = 1, Format = ImageFormat.Webp };
-        await Submission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, job, new Pace(InFlight: 40), default);
+        await GenerateSubmission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, job, new Pace(InFlight: 40), default);
         var end = await host.Work(await Id(host));
         return $"{end.Status}, {await Compare(host, job)}";
     }
 
     private static async Task<string> StartedTwice(JobHost host)
     {
-        var first = await Submission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, Job(), null, default);
+        var first = await GenerateSubmission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, Job(), null, default);
         var end = await host.Work(first.Instance.Id);
         var batches = ((FakeRenderer)host.Renderer).Batches.Count;
-        var again = await Submission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, Job(), null, default);
+        var again = await GenerateSubmission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, Job(), null, default);
         Assert.True(end.IsFinished && batches > 0);
         return $"new {first.IsNew}, again {again.IsNew}, {((FakeRenderer)host.Renderer).Batches.Count - batches} more images";
     }
@@ -73,11 +73,11 @@ internal static class JobScenarios
     private static async Task<string> OtherCheckpoint(JobHost host)
     {
         var job = Job("one", batch: 1) with { Images = 1 };
-        await host.Work((await Submission.Start(host.Client, host.Blobs, "one", job, null, default)).Instance.Id);
-        await Submission.Start(host.Client, host.Blobs, "another", job, null, default);
+        await host.Work((await GenerateSubmission.Start(host.Client, host.Blobs, "one", job, null, default)).Instance.Id);
+        await GenerateSubmission.Start(host.Client, host.Blobs, "another", job, null, default);
         var runs = (await host.Client.List("generate-")).Count;
-        await Submission.Start(host.Client, host.Blobs, "one", job with { Run = "mine" }, null, default);
-        var refused = await Assert.ThrowsAsync<SanaException>(() => Submission.Start(host.Client, host.Blobs, "another", job with { Run = "mine" }, null, default));
+        await GenerateSubmission.Start(host.Client, host.Blobs, "one", job with { Run = "mine" }, null, default);
+        var refused = await Assert.ThrowsAsync<SanaException>(() => GenerateSubmission.Start(host.Client, host.Blobs, "another", job with { Run = "mine" }, null, default));
         return $"{runs} runs, then refused: {refused.Message[refused.Message.IndexOf("is under", StringComparison.Ordinal)..refused.Message.IndexOf(',', StringComparison.Ordinal)]}";
     }
 
@@ -86,14 +86,14 @@ internal static class JobScenarios
         var small = new FaultyRenderer { MemoryFor = 1 };
         host.Renderer = small;
         var job = Job("one\ntwo\nthree\nfour", batch: 4) with { Images = 1 };
-        await Submission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, job, null, default);
+        await GenerateSubmission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, job, null, default);
         return $"{Tell(await host.Work(await Id(host)))}, batches {string.Join(' ', small.Sizes)}";
     }
 
     private static async Task<string> Deadly(JobHost host)
     {
         host.Renderer = new FaultyRenderer { Deadly = "two" };
-        await Submission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, Job("one\ntwo", batch: 2), null, default);
+        await GenerateSubmission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, Job("one\ntwo", batch: 2), null, default);
         return Tell(await host.Work(await Id(host)));
     }
 
@@ -101,21 +101,21 @@ internal static class JobScenarios
     {
         host.Renderer = new FaultyRenderer { Deadly = "two" };
         var job = Job("one\ntwo", batch: 2);
-        await Submission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, job, null, default);
+        await GenerateSubmission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, job, null, default);
         var id = await Id(host);
         var first = Tell(await host.Work(id), reasons: false);
         host.Renderer = new FakeRenderer();
         host.Source.Reset();
-        Assert.True(await Submission.Retry(host.Client, id, ["nan"]));
+        Assert.True(await GenerateSubmission.Retry(host.Client, id, ["nan"]));
         var second = Tell(await host.Work(id), reasons: false);
-        Assert.True(await Submission.Retry(host.Client, id, ["engine_dead"]));
+        Assert.True(await GenerateSubmission.Retry(host.Client, id, ["engine_dead"]));
         var third = Tell(await host.Work(id), reasons: false);
         return $"{first}, retried nan: {second["Completed ".Length..]}, retried engine_dead: {third["Completed ".Length..]}, {await Compare(host, job)}";
     }
 
     private static async Task<string> Silence(JobHost host)
     {
-        await Submission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, Job("one", batch: 1) with { Images = 1 }, new Pace(DeadlineSeconds: 60, MaxSends: 2), default);
+        await GenerateSubmission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, Job("one", batch: 1) with { Images = 1 }, new Pace(DeadlineSeconds: 60, MaxSends: 2), default);
         var end = host.Client.Wait(await Id(host));
         var lost = 0;
         while (!end.IsCompleted)
@@ -132,7 +132,7 @@ internal static class JobScenarios
 
     private static async Task<string> LongBatch(JobHost host)
     {
-        await Submission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, Job("one", batch: 1), new Pace(DeadlineSeconds: 7200), default);
+        await GenerateSubmission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, Job("one", batch: 1), new Pace(DeadlineSeconds: 7200), default);
         QueuedJob? sent;
         while ((sent = await host.Queue.Peek(1) is [var first, ..] ? first : null) is null)
             await Task.Yield();
@@ -141,7 +141,7 @@ internal static class JobScenarios
 
     private static async Task<string> Canceled(JobHost host)
     {
-        await Submission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, Job("one", batch: 1) with { Images = 1 }, null, default);
+        await GenerateSubmission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, Job("one", batch: 1) with { Images = 1 }, null, default);
         var id = await Id(host);
         while ((await host.Queue.Count()).Waiting == 0)
             await Task.Yield();
@@ -152,7 +152,7 @@ internal static class JobScenarios
 
     private static async Task<string> Empty(JobHost host)
     {
-        await Submission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, Job("\n\n"), null, default);
+        await GenerateSubmission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, Job("\n\n"), null, default);
         var end = await host.Work(await Id(host));
         return $"{end.Status} {end.Error}";
     }

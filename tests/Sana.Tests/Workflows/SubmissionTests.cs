@@ -20,7 +20,7 @@ public sealed class SubmissionTests : IDisposable
         var blobs = FileBlobs.Open(_folder.File("blobs"));
         var job = new GenerateJob { Prompts = PromptFile.Open(path), Seed = ulong.MaxValue, Device = "cuda:1", Run = "mine" };
 
-        var back = await Submission.Read(blobs, await Submission.Write(blobs, job, default), default);
+        var back = await GenerateSubmission.Read(blobs, await GenerateSubmission.Write(blobs, job, default), default);
 
         Assert.True(new FileInfo(path).Length > 4 * 1024 * 1024);
         Assert.Equal(job.Prompts.Sha256(), back.Prompts.Sha256());
@@ -33,8 +33,8 @@ public sealed class SubmissionTests : IDisposable
     {
         var blobs = FileBlobs.Open(_folder.File("blobs"));
 
-        Assert.Equal(await Submission.Write(blobs, JobScenarios.Job(), default), await Submission.Write(blobs, JobScenarios.Job(), default));
-        Assert.NotEqual(await Submission.Write(blobs, JobScenarios.Job(), default), await Submission.Write(blobs, JobScenarios.Job() with { Seed = 1 }, default));
+        Assert.Equal(await GenerateSubmission.Write(blobs, JobScenarios.Job(), default), await GenerateSubmission.Write(blobs, JobScenarios.Job(), default));
+        Assert.NotEqual(await GenerateSubmission.Write(blobs, JobScenarios.Job(), default), await GenerateSubmission.Write(blobs, JobScenarios.Job() with { Seed = 1 }, default));
     }
 
     [Theory]

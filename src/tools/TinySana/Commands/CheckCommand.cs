@@ -1,8 +1,8 @@
-using Sana.GraphBuilder.Models;
 using System.Globalization;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 using Sana.GraphBuilder;
+using Sana.GraphBuilder.Models;
 using Sana.GraphBuilder.Onnx;
 using Sana.GraphBuilder.Safetensors;
 using Sana.Inference.Captioning;

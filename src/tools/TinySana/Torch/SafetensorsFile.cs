@@ -1,7 +1,7 @@
-using Sana.GraphBuilder.Configs;
 using System.Buffers.Binary;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Sana.GraphBuilder.Configs;
 using static TorchSharp.torch;
 
 namespace TinySana.Torch;

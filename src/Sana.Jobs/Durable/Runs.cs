@@ -1,0 +1,20 @@
+namespace Sana.Jobs.Durable;
+
+/// <summary>How the work is spread: batches or shards in flight, how long one may take from being queued to being done, and how often it is queued.</summary>
+public sealed record Pace(int InFlight = 16, int DeadlineSeconds = 3600, int MaxSends = 3);
+
+/// <summary>Makes again what failed for these reasons; <paramref name="Round"/> counts the retries of a run, from 1.</summary>
+public sealed record RetryOrder(IReadOnlyList<string> Reasons, int Round);
+
+/// <summary>Counts of a chunk or of all: images or files that came out, failed, or were never tried.</summary>
+public sealed record ItemCounts(long Succeeded, long Failed, long Rejected)
+{
+    /// <summary>Nothing yet.</summary>
+    public static ItemCounts None { get; } = new(0, 0, 0);
+
+    /// <summary>Both together.</summary>
+    public ItemCounts Plus(ItemCounts other) => new(Succeeded + other.Succeeded, Failed + other.Failed, Rejected + other.Rejected);
+}
+
+/// <summary>What a running instance shows: items done of all, and when it was started, UTC.</summary>
+public sealed record RunStatus(string RunId, string Stage, long Done, long Total, long Failed, DateTime Started);

@@ -1,0 +1,105 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Sana.Inference.Diffusion;
+using Sana.Inference.Imaging;
+using Sana.Jobs.Durable;
+using Sana.Jobs.Networks;
+using Sana.Storage.Blobs;
+
+namespace Sana.Jobs.Generation;
+
+/// <summary>How a generation job becomes an instance: what it says goes into blobs, and the instance gets their name.</summary>
+public static class GenerateSubmission
+{
+    private const string Schema = "sana.generate/1";
+
+    /// <summary>Checks the job and reads its prompts once; nothing is written.</summary>
+    /// <exception cref="SanaException">The prompts cannot be read or hold nothing, or the run's name is not allowed.</exception>
+    /// <exception cref="Inference.InferenceException">The job's options do not fit the checkpoint.</exception>
+    /// <returns>The run's id.</returns>
+    public static string Check(GenerateJob job, IModel model)
+    {
+        ArgumentNullException.ThrowIfNull(job);
+        return job.Prompts.Rows().Any() ? RunIdentity.Of(job, model).RunId : throw new SanaException("There are no prompts: every line is blank.");
+    }
+
+    /// <summary>Starts a run, or finds the one of the same job, checkpoint and place; one that had failed or was canceled starts again and goes on from what it wrote.</summary>
+    /// <param name="client">The engine.</param>
+    /// <param name="blobs">Where the run's outputs go too.</param>
+    /// <param name="fingerprint">Of the checkpoint that makes it.</param>
+    /// <param name="job">What to make.</param>
+    /// <param name="pace">Default <see cref="Pace"/>'s own defaults.</param>
+    /// <param name="cancellationToken">Stops before the start.</param>
+    /// <exception cref="SanaException">The blobs cannot be written, or another run of this name is under way.</exception>
+    public static async Task<(WorkflowInstance Instance, bool IsNew)> Start(WorkflowClient client, IBlobs blobs, string fingerprint, GenerateJob job, Pace? pace, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        ArgumentNullException.ThrowIfNull(blobs);
+        var name = await Write(blobs, job, cancellationToken);
+        var target = RunJson.Sha256(Encoding.UTF8.GetBytes($"{name}\n{fingerprint}\n{blobs.Place}"))[..32];
+        var id = $"generate-{job.Run ?? target}";
+        var there = await client.Get(id);
+        var isOther = there is not null && there.Workflow == GenerateImages.Workflow.Name && WorkflowJson.Read<GenerateRequest>(there.Input).Target != target;
+        if (isOther && !there!.IsFinished)
+            throw new SanaException($"{id} is under way with another checkpoint, other options, other prompts or another place; let it end, cancel it, or give --run another name.");
+        var isUndone = there is { IsFinished: true, Status: not WorkflowStatus.Completed };
+        return await client.Start(GenerateImages.Workflow, new GenerateRequest(name, pace ?? new Pace(), Target: target), id, restartFinished: isUndone || isOther);
+    }
+
+    /// <summary>Makes again the images of a finished run that failed for one of these reasons, and writes its report anew.</summary>
+    /// <returns>False when no finished generation run has this id.</returns>
+    public static async Task<bool> Retry(WorkflowClient client, string id, IReadOnlyList<string> reasons)
+    {
+        if (await client.Get(id) is not { IsFinished: true } run || run.Workflow != GenerateImages.Workflow.Name)
+        {
+            return false;
+        }
+
+        var request = WorkflowJson.Read<GenerateRequest>(run.Input);
+        var retry = new RetryOrder(reasons, (request.Retry?.Round ?? 0) + 1);
+        return (await client.Start(GenerateImages.Workflow, request with { Retry = retry, Cursor = null }, id, restartFinished: true)).IsNew;
+    }
+
+    /// <summary>Writes what a job says under a name that follows from it.</summary>
+    internal static async Task<string> Write(IBlobs blobs, GenerateJob job, CancellationToken cancellationToken)
+    {
+        var prompts = await PromptBlobs.Write(blobs, job.Prompts, cancellationToken);
+        var document = new JobDocument(Schema, prompts, job.Options, job.Seed, job.Images, job.BatchSize, job.Format, job.Quality, job.Device, job.Run);
+        var json = JsonSerializer.SerializeToUtf8Bytes(document, GenerateJson.Default.JobDocument);
+        var name = $"work/jobs/{RunJson.Sha256(json)}.json";
+        await blobs.PutOrRepair(name, json, cancellationToken);
+        return name;
+    }
+
+    /// <exception cref="SanaException">There is no such job.</exception>
+    internal static async Task<GenerateJob> Read(IBlobs blobs, string name, CancellationToken cancellationToken)
+    {
+        var json = await blobs.Read(name, cancellationToken) ?? throw new SanaException($"{blobs.Place} has no {name}; submit the job again.");
+        var document = JsonSerializer.Deserialize(json, GenerateJson.Default.JobDocument)!;
+        return new GenerateJob
+        {
+            Prompts = PromptBlobs.Open(blobs, document.Prompts),
+            Options = document.Options,
+            Seed = document.Seed,
+            Images = document.Images,
+            BatchSize = document.BatchSize,
+            Format = document.Format,
+            Quality = document.Quality,
+            Device = document.Device,
+            Run = document.Run,
+        };
+    }
+}
+
+/// <summary><c>work/jobs/{sha256}.json</c>: a <see cref="GenerateJob"/> whose prompts are in blobs.</summary>
+internal sealed record JobDocument(
+    string Schema, PromptsRef Prompts, GenerateOptions Options, ulong Seed, int Images, int BatchSize, ImageFormat Format, int Quality, string Device, string? Run);
+
+/// <summary>A prompts file in blobs: its pieces are <c>{Folder}000000</c>, <c>{Folder}000001</c> …, its ending says how it is read.</summary>
+internal sealed record PromptsRef(string Folder, string Ending, int Pieces);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UseStringEnumConverter = true)]
+[JsonSerializable(typeof(JobDocument))]
+[JsonSerializable(typeof(PlanChunk))]
+internal sealed partial class GenerateJson : JsonSerializerContext;

@@ -1,0 +1,106 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Sana.Inference.Diffusion;
+using Sana.Inference.Imaging;
+using Sana.Jobs.Generation;
+
+namespace Sana.Jobs.Http;
+
+/// <summary>From what a batch asks for to a prompts file and settings. A bad row becomes an outcome of the run; only what spoils every row is refused here.</summary>
+internal static class BatchRequestValidator
+{
+    private const int MaxPrompts = 100_000;
+    private const int MaxSeeds = 1000;
+
+    private static readonly SearchValues<char> Letters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-");
+
+    /// <exception cref="ApiException">Not an id: it is the run's name too.</exception>
+    public static string CheckId(string id) =>
+        id.Length is > 0 and <= 64 && !id.AsSpan().ContainsAnyExcept(Letters) && id[0] != '-' && id[^1] != '-' && !id.Contains("--", StringComparison.Ordinal)
+            ? id
+            : throw ApiException.BadRequest("id", "The id takes a-z, 0-9 and single hyphens inside, 1…64 characters.");
+
+    /// <summary>The job that a batch is.</summary>
+    /// <exception cref="ApiException">Something in it cannot be used; the field is named.</exception>
+    public static GenerateJob Job(BatchRequest asked, string run, string device)
+    {
+        var lines = Lines(asked);
+        return Settings(asked, new PromptFile(() => new MemoryStream(lines, writable: false), ".jsonl")) with { Run = run, Device = device };
+    }
+
+    private static byte[] Lines(BatchRequest asked)
+    {
+        if (asked.Prompts.Count is 0 or > MaxPrompts)
+            throw ApiException.Invalid("prompts", $"prompts takes 1…{MaxPrompts} entries; {asked.Prompts.Count} were given.");
+        if (asked.Seeds is { } seeds && (seeds.Count is 0 or > MaxSeeds || (!IsZip(asked) && seeds.Distinct().Count() != seeds.Count)))
+            throw ApiException.Invalid("seeds", $"seeds takes 1…{MaxSeeds} distinct numbers.");
+        if (asked.Combine is not (null or "zip" or "product"))
+            throw ApiException.Invalid("combine", "combine is zip or product.");
+        if (IsZip(asked) && asked.Seeds?.Count != asked.Prompts.Count)
+            throw ApiException.Invalid("seeds", $"zip pairs each prompt with a seed: {asked.Prompts.Count} prompts and {asked.Seeds?.Count ?? 0} seeds were given.");
+
+        using var lines = new MemoryStream();
+        for (var i = 0; i < asked.Prompts.Count; i++)
+        {
+            lines.Write(Encoding.UTF8.GetBytes(Row(asked, i).ToJsonString()));
+            lines.WriteByte((byte)'\n');
+        }
+
+        return lines.ToArray();
+    }
+
+    private static GenerateJob Settings(BatchRequest asked, PromptFile prompts)
+    {
+        var settings = asked.Settings ?? new BatchSettings();
+        if (settings.Format is not (null or "png" or "jpeg" or "webp"))
+            throw ApiException.Invalid("settings.format", "The format is png, jpeg or webp.");
+        Range("settings.images", settings.Images, 10_000);
+        Range("settings.batch_size", settings.BatchSize, 64);
+        Range("settings.quality", settings.Quality, 100);
+        Range("settings.steps", settings.Steps, 1000);
+        Range("settings.width", settings.Width, 8192);
+        Range("settings.height", settings.Height, 8192);
+        if (settings.GuidanceScale is not (null or (>= 0 and <= 100)))
+            throw ApiException.Invalid("settings.guidance_scale", "The guidance scale is a number in 0…100; use 4.5.");
+        var options = new GenerateOptions();
+        return new GenerateJob
+        {
+            Prompts = prompts,
+            Options = options with
+            {
+                Width = settings.Width,
+                Height = settings.Height,
+                Steps = settings.Steps,
+                Guidance = settings.GuidanceScale ?? options.Guidance,
+                NegativePrompt = settings.NegativePrompt ?? "",
+            },
+            Images = settings.Images ?? 1,
+            BatchSize = settings.BatchSize ?? 1,
+            Format = Enum.Parse<ImageFormat>(settings.Format ?? "png", ignoreCase: true),
+            Quality = settings.Quality ?? 90,
+        };
+    }
+
+    private static JsonObject Row(BatchRequest asked, int index)
+    {
+        var row = asked.Prompts[index] switch
+        {
+            { ValueKind: JsonValueKind.String } text => new JsonObject { ["prompt"] = text.GetString() },
+            { ValueKind: JsonValueKind.Object } given => JsonObject.Create(given)!,
+            _ => throw ApiException.Invalid($"prompts[{index}]", "A prompt is a text or an object with the field prompt."),
+        };
+        if (asked.Seeds is { } seeds && !row.ContainsKey("seed") && !row.ContainsKey("seeds"))
+            row["seeds"] = IsZip(asked) ? new JsonArray(seeds[index]) : new JsonArray([.. seeds.Select(seed => (JsonNode)seed)]);
+        return row;
+    }
+
+    private static bool IsZip(BatchRequest asked) => asked.Combine == "zip";
+
+    private static void Range(string field, int? value, int most)
+    {
+        if (value is < 1 || value > most)
+            throw ApiException.Invalid(field, $"{field} {value} is not in 1…{most}.");
+    }
+}

@@ -1,0 +1,169 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Sana.Inference;
+using Sana.Inference.Diffusion;
+using Sana.Jobs.Generation;
+using Sana.Jobs.Queue;
+using Sana.Jobs.Requests;
+using Sana.Storage.Net;
+
+namespace Sana.Jobs.Http;
+
+/// <summary>From what a request asks for to a queue message that a worker can take: everything is checked here, before anything is queued.</summary>
+internal sealed class JobRequestValidator(ApiParts parts)
+{
+    private const int MaxImages = 64;
+    private const int DefaultDeadline = 24 * 3600;
+
+    private static readonly SearchValues<char> IdLetters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-_");
+    private static readonly string[] Events = ["completed", "succeeded", "failed", "canceled"];
+    private static readonly string[] Schedulers = ["flow-dpm++2m", "flow-dpm", "flow-euler", "scm"];
+
+    /// <summary>An id nobody has: sortable by time.</summary>
+    public static string NewId() => Guid.CreateVersion7().ToString("n");
+
+    /// <summary>The id that a client's own key stands for.</summary>
+    public static string IdOf(string idempotencyKey) => "k" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(idempotencyKey)))[..40];
+
+    /// <exception cref="ApiException">Not an id: lower case only, because the id is part of blob names.</exception>
+    public static string CheckId(string id) => id.Length is > 0 and <= 64 && !id.AsSpan().ContainsAnyExcept(IdLetters) && id[0] is not ('-' or '_') && !IsOfRuns(id)
+        ? id
+        : throw ApiException.BadRequest("id", "An id takes a-z, 0-9, hyphens and underscores, 1…64 characters, begins with a letter or digit and is not b or j and nine digits.");
+
+    /// <summary>The checked message of a request.</summary>
+    /// <exception cref="ApiException">Something in it cannot be used; the field is named.</exception>
+    public JobMessage Message(string id, JobRequest request, string? traceparent)
+    {
+        var input = Checked(request.Input);
+        var output = request.Output ?? new JobOutput();
+        if (output is { Container: not null } or { Prefix: not null })
+            throw ApiException.Invalid("output", "A job writes to jobs/{id}/; leave container and prefix out.");
+        if (output.Format is not (null or "png" or "jpeg" or "webp"))
+            throw ApiException.Invalid("output.format", "The format is png, jpeg or webp.");
+        Range("output.quality", output.Quality, 1, 100);
+        Range("priority", request.Priority, 0, 9);
+        var limits = request.Limits ?? new JobLimits();
+        Range("limits.max_attempts", limits.MaxAttempts, 1, 20);
+        Range("limits.timeout_s", limits.TimeoutS, 1, 86_400);
+        var now = parts.Clock.GetUtcNow();
+        if (request.NotAfter <= now)
+            throw ApiException.Invalid("not_after", "not_after has passed.");
+        return new JobMessage
+        {
+            JobId = id,
+            Priority = request.Priority,
+            CreatedAt = now,
+            NotAfter = request.NotAfter,
+            Traceparent = traceparent,
+            Input = input,
+            Output = output,
+            Callback = Checked(request.Callback),
+            Limits = limits,
+        };
+    }
+
+    /// <summary>What follows the message to its end.</summary>
+    public static JobTicket Ticket(JobMessage message, JobRequest asked)
+    {
+        var deadline = message.NotAfter is { } last ? (int)Math.Min((last - message.CreatedAt!.Value).TotalSeconds + message.Limits.TimeoutS, 30 * 86_400) : DefaultDeadline;
+        var webhook = message.Callback is { } callback ? new WebhookTarget(callback.Url, callback.SecretRef!, callback.Events) : null;
+        var sha256 = Fingerprint(asked);
+        return new JobTicket(message.JobId, RequestedJobs.Message(message.JobId, sha256), sha256, message.Input.Seeds!.Count, deadline, webhook);
+    }
+
+    /// <summary>The hash of what was asked for: equal requests are equal hashes.</summary>
+    public static string Fingerprint<T>(T asked) => Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(asked, ApiJson.Options)));
+
+    // Workers refuse these: a run's batches and jobs have such names.
+    private static bool IsOfRuns(string id) => id.Length == 10 && id[0] is ('b' or 'j') && !id.AsSpan(1).ContainsAnyExceptInRange('0', '9');
+
+    private JobInput Checked(JobInput input)
+    {
+        if (input is { PromptRef: not null } or { Batch: not null } or { Redo: not null })
+            throw ApiException.Invalid("input", "prompt_ref, batch and redo are the workers' own; give the prompt itself.");
+        if (input.Prompt is null)
+            throw ApiException.Invalid("input.prompt", "The prompt is missing.", RejectReason.BadPrompt);
+        if ((PromptText.Check(input.Prompt) ?? PromptText.Check(input.NegativePrompt ?? "", "Negative prompt", mayBeEmpty: true)) is { } rejection)
+            throw ApiException.Invalid("input.prompt", rejection.Message, rejection.Reason);
+        if (input.Scheduler is { } scheduler && !Schedulers.Contains(scheduler))
+            throw ApiException.Invalid("input.scheduler", "The scheduler is flow-dpm, flow-euler or scm.");
+        var seeds = input.Seeds is { Count: > 0 } ? input.Seeds : [0UL];
+        if (seeds.Count > MaxImages || seeds.Distinct().Count() != seeds.Count)
+            throw ApiException.Invalid("input.seeds", $"seeds takes 1…{MaxImages} distinct numbers, one an image.");
+        return Resolved(input with { Seeds = seeds });
+    }
+
+    private JobInput Resolved(JobInput input)
+    {
+        Range("input.steps", input.Steps, 1, 1000);
+        Side("input.width", input.Width);
+        Side("input.height", input.Height);
+        if (input.GuidanceScale is not (null or (>= 0 and <= 100)))
+            throw ApiException.Invalid("input.guidance_scale", "The guidance scale is a number in 0…100; use 4.5.");
+        if (parts.Model() is not { } renderer)
+            return Bounded(input);
+        try
+        {
+            var options = renderer.Resolve(new GenerateOptions
+            {
+                Width = input.Width,
+                Height = input.Height,
+                Steps = input.Steps,
+                Guidance = input.GuidanceScale ?? new GenerateOptions().Guidance,
+                NegativePrompt = input.NegativePrompt ?? "",
+                Solver = input.Scheduler switch
+                {
+                    "flow-dpm" or "flow-dpm++2m" => SolverKind.FlowDpm,
+                    "flow-euler" => SolverKind.FlowEuler,
+                    "scm" => SolverKind.Scm,
+                    _ => null,
+                },
+                UseInstruction = input.Chi ?? true,
+            });
+            return Bounded(input with { Width = options.Width, Height = options.Height, Steps = options.Steps, GuidanceScale = options.Guidance });
+        }
+        catch (InferenceException error)
+        {
+            throw ApiException.Invalid("input", error.Message);
+        }
+    }
+
+    private JobInput Bounded(JobInput input) => (long)(input.Width ?? 1024) * (input.Height ?? 1024) * input.Seeds!.Count <= parts.MaxPixels
+        ? input
+        : throw ApiException.Invalid("input", $"The job has more than {parts.MaxPixels} pixels over all its images; ask for fewer or smaller ones.");
+
+    private JobCallback? Checked(JobCallback? callback)
+    {
+        if (callback is null)
+            return null;
+        var secret = callback.SecretRef ?? "default";
+        if (!parts.WebhookSecrets.Contains(secret))
+            throw ApiException.Invalid("callback.secret_ref", $"The server has no webhook secret '{new string([.. secret.Take(64).Where(letter => !char.IsControl(letter))])}'.");
+        if (callback.Events is { } events && (events.Count is 0 or > 4 || events.Except(Events).Any()))
+            throw ApiException.Invalid("callback.events", "events takes completed, succeeded, failed and canceled; leave it out for all.");
+        try
+        {
+            return callback with { Url = parts.Urls.Check(callback.Url).AbsoluteUri, SecretRef = secret };
+        }
+        catch (BlockedAddressException error)
+        {
+            throw ApiException.Invalid("callback.url", error.Message, "blocked_address");
+        }
+    }
+
+    private static void Side(string field, int? pixels)
+    {
+        if (pixels is not (null or (>= 32 and <= 8192)))
+            throw ApiException.Invalid(field, $"{field} {pixels} is not in 32…8192 pixels.");
+        if (pixels % 32 is not (null or 0))
+            throw ApiException.Invalid(field, $"{field} {pixels} is not a multiple of 32; use {pixels / 32 * 32} or {(pixels / 32 * 32) + 32}.");
+    }
+
+    private static void Range(string field, int? value, int least, int most)
+    {
+        if (value is { } number && (number < least || number > most))
+            throw ApiException.Invalid(field, $"{field} {number} is not in {least}…{most}.");
+    }
+}

@@ -1,0 +1,58 @@
+using System.Text.Json;
+using Sana.Jobs.Queue;
+using Sana.Storage.Blobs;
+
+namespace Sana.Jobs.Worker;
+
+/// <summary>
+/// What was tried with a job: written before rendering begins, because a process that dies of it cannot say so afterwards. An attempt that has no end when
+/// somebody else takes the message was the death of whoever began it.
+/// </summary>
+internal sealed class AttemptLog(IBlobs blobs, string queue)
+{
+    public async Task<Entries> Read(string key, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var json = await blobs.Read(Name(key), cancellationToken);
+            return json is null ? new Entries([], null) : JsonSerializer.Deserialize(json, WorkerJson.Readable.Entries)!;
+        }
+        catch (JsonException)
+        {
+            // Damaged by somebody else: counting starts anew.
+            return new Entries([], null);
+        }
+    }
+
+    public Task Write(string key, Entries entries, CancellationToken cancellationToken) =>
+        blobs.Put(Name(key), JsonSerializer.SerializeToUtf8Bytes(entries, WorkerJson.Readable.Entries), cancellationToken);
+
+    private string Name(string key) => $"work/attempts/{queue}/{key}.json";
+
+    /// <summary>The attempts so far, and how many images may be rendered together since memory ran out; null for all.</summary>
+    internal sealed record Entries(IReadOnlyList<Attempt> Attempts, int? MaxBatch)
+    {
+        /// <summary>Attempts that nobody ended: their process died.</summary>
+        public int ProcessDeaths => Attempts.Count(attempt => attempt.Ended is null);
+
+        /// <summary>Attempts under which a process or the runtime died.</summary>
+        public int Deaths => Count(FaultReason.EngineDead) + ProcessDeaths;
+
+        /// <summary>Attempts that count: one that was called back does not.</summary>
+        public int Spent => Attempts.Count(attempt => attempt.Ended != Attempt.Returned);
+
+        public int Count(string reason) => Attempts.Count(attempt => attempt.Ended == reason);
+
+        public Entries Begin(DateTimeOffset now) => this with { Attempts = [.. Attempts, new Attempt(now, null, null)] };
+
+        public Entries End(string how, string? message) => this with { Attempts = [.. Attempts.SkipLast(1), Attempts[^1] with { Ended = how, Message = message }] };
+    }
+
+    /// <param name="Begun">When it began.</param>
+    /// <param name="Ended">A reason of <see cref="FaultReason"/>, <see cref="Returned"/>, or null while it runs.</param>
+    /// <param name="Message">One sentence.</param>
+    internal sealed record Attempt(DateTimeOffset Begun, string? Ended, string? Message)
+    {
+        public const string Returned = "returned";
+    }
+}

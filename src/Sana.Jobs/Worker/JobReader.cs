@@ -1,0 +1,123 @@
+using System.Text.RegularExpressions;
+using Sana.Inference.Diffusion;
+using Sana.Inference.Imaging;
+using Sana.Jobs.Generation;
+using Sana.Jobs.Networks;
+using Sana.Jobs.Queue;
+using Sana.Storage.Blobs;
+
+namespace Sana.Jobs.Worker;
+
+/// <summary>What a message asks for, checked: nothing after this looks at the message again. Names that a caller gives can reach his own folder only.</summary>
+internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions options)
+{
+    /// <exception cref="JobFaultException">The message asks for what cannot be, or what this worker does not do.</exception>
+    /// <exception cref="Inference.InferenceException">Its options do not fit the checkpoint.</exception>
+    public async Task<RenderJob> Read(JobMessage job, IModel model, CancellationToken cancellationToken)
+    {
+        if (job.Model?.Revision is { } revision && revision != $"sha256:{model.Fingerprint}" && revision != model.Fingerprint)
+            throw Bad($"The job is for model revision '{revision[..Math.Min(revision.Length, 80)]}' and this worker has sha256:{model.Fingerprint}.");
+        return job.Input.Batch is { } batch ? await FromPlan(job, batch, cancellationToken) : await FromOutside(job, model, cancellationToken);
+    }
+
+    /// <summary>The id as part of a name.</summary>
+    /// <exception cref="JobFaultException">It cannot be.</exception>
+    public static string NameOf(string jobId) => JobId().IsMatch(jobId) && !OwnName().IsMatch(jobId)
+        ? jobId.ToLowerInvariant()
+        : throw Bad("job_id is not 1…128 letters, digits, hyphens and underscores, or is one of the names that runs use (b or j and nine digits).");
+
+    private async Task<RenderJob> FromPlan(JobMessage job, string batch, CancellationToken cancellationToken)
+    {
+        if (job.Reply is null || job.Input.PromptRef is not { } name || PlanName().Match(name) is not { Success: true } match)
+            throw Bad("input.batch is for messages of a workflow: they have reply, and prompt_ref is a chunk of a plan.");
+        if (!await blobs.Exists(name, cancellationToken))
+            throw Bad($"There is no plan {name} in {blobs.Place}.");
+        var chunk = await PlanChunk.Read(blobs, name, cancellationToken);
+        var planned = chunk.Batches().FirstOrDefault(each => each.Id == batch);
+        if (planned is null || chunk.RunId != match.Groups[1].Value)
+            throw Bad($"The plan {name} has no such batch.");
+        return new RenderJob(new RunNames(chunk.RunId), planned, chunk.Output, planned.Images.Count);
+    }
+
+    private async Task<RenderJob> FromOutside(JobMessage job, IModel model, CancellationToken cancellationToken)
+    {
+        var input = await ClaimCheck.Redeem(blobs, job.Input, cancellationToken);
+        Refuse(PromptText.Check(input.Prompt ?? ""));
+        Refuse(PromptText.Check(input.NegativePrompt ?? "", "Negative prompt", mayBeEmpty: true));
+        var seeds = input.Seeds ?? [0];
+        if (seeds.Count == 0 || seeds.Distinct().Count() != seeds.Count)
+            throw Bad($"seeds has {seeds.Count} entries; it should have different ones, at least one.");
+        if (seeds.Count > options.MaxImages)
+            throw new JobFaultException(FaultReason.Policy, $"The job asks for {seeds.Count} images; this worker makes up to {options.MaxImages} a job.");
+
+        var resolved = model.Resolve(new GenerateOptions
+        {
+            Width = input.Width,
+            Height = input.Height,
+            Steps = input.Steps,
+            Guidance = input.GuidanceScale ?? new GenerateOptions().Guidance,
+            NegativePrompt = input.NegativePrompt ?? "",
+            Solver = Solver(input.Scheduler),
+            UseInstruction = input.Chi ?? true,
+        });
+        if ((long)resolved.Width!.Value * resolved.Height!.Value is var pixels && pixels > options.MaxPixels)
+            throw new JobFaultException(FaultReason.Policy, $"The job asks for {pixels} pixels an image; this worker makes up to {options.MaxPixels}.");
+
+        var id = NameOf(job.JobId);
+        var images = seeds.Select(seed => new PlannedImage(1, null, new ImageRequest(input.Prompt!, seed)) { Job = id });
+        var batch = new RenderBatch(id, resolved, [.. images]) { Folder = job.BatchId is null ? id : NameOf(job.BatchId) };
+        return new RenderJob(Names(job, id), batch, new ImageOutput(Format(job.Output.Format), Quality(job.Output.Quality), options.Device), options.BatchSize);
+    }
+
+    private static RunNames Names(JobMessage job, string id)
+    {
+        if (job.Output.Prefix is not { } prefix)
+            return new RunNames(id, $"jobs/{id}");
+        return Prefix().Match(prefix) is { Success: true } match
+            ? new RunNames(match.Groups[1].Value, prefix.TrimEnd('/'))
+            : throw Bad("output.prefix is not runs/<name>/ or jobs/<name>/ with a name of a-z, 0-9 and hyphens, 1…64 characters.");
+    }
+
+    private static SolverKind? Solver(string? word) => word switch
+    {
+        null => null,
+        "flow-dpm++2m" or "flow-dpm" => SolverKind.FlowDpm,
+        "flow-euler" => SolverKind.FlowEuler,
+        "scm" => SolverKind.Scm,
+        _ => throw Bad("scheduler is none of flow-dpm++2m, flow-dpm, flow-euler, scm."),
+    };
+
+    private static ImageFormat Format(string? word) => word switch
+    {
+        null or "png" => ImageFormat.Png,
+        "jpeg" or "jpg" => ImageFormat.Jpeg,
+        "webp" => ImageFormat.Webp,
+        _ => throw Bad("output.format is none of png, jpeg, webp."),
+    };
+
+    private static int Quality(int? quality) => quality is null or (>= 1 and <= 100) ? quality ?? 90 : throw Bad($"output.quality {quality} is outside 1…100.");
+
+    private static void Refuse(Rejection? rejection)
+    {
+        if (rejection is not null)
+            throw Bad(rejection.Message);
+    }
+
+    private static JobFaultException Bad(string message) => new(FaultReason.BadInput, message);
+
+    [GeneratedRegex(@"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}\z", RegexOptions.CultureInvariant)]
+    private static partial Regex JobId();
+
+    // A job from outside that took one of these could write where a run's batch does.
+    [GeneratedRegex(@"^[bjBJ][0-9]{9}\z", RegexOptions.CultureInvariant)]
+    private static partial Regex OwnName();
+
+    [GeneratedRegex(@"^work/([a-z0-9-]{1,64})/plan/[0-9]{6,9}\.json\z", RegexOptions.CultureInvariant)]
+    private static partial Regex PlanName();
+
+    [GeneratedRegex(@"^(?:runs|jobs)/([a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?)/?\z", RegexOptions.CultureInvariant)]
+    private static partial Regex Prefix();
+}
+
+/// <summary>A batch to render, where its images go, how they are written, and how many are rendered together.</summary>
+internal sealed record RenderJob(RunNames Names, RenderBatch Batch, ImageOutput Output, int MaxBatch);

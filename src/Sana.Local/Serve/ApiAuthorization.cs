@@ -1,0 +1,58 @@
+using System.Text;
+using Microsoft.AspNetCore.Http;
+using Sana.Jobs.Http;
+
+namespace Sana.Local.Serve;
+
+/// <summary>Who may pass. A browser is a guest of every page it shows: what another site's page sends is refused, with a key or without.</summary>
+internal sealed class ApiAuthorization(ServeSettings settings, SignedLinks links)
+{
+    private const string Blobs = "/v1/blobs/";
+
+    public async Task Pass(HttpContext context, RequestDelegate next)
+    {
+        var (request, headers) = (context.Request, context.Response.Headers);
+        headers.XContentTypeOptions = "nosniff";
+        headers["Referrer-Policy"] = "no-referrer";
+        headers["Cross-Origin-Resource-Policy"] = "same-origin";
+        var status = IsOfAnotherSite(request) ? 403 : IsKnown(request) ? 0 : 401;
+        if (status == 0)
+            await next(context);
+        else
+            await ApiResponse.ForStatus(request, status).ExecuteAsync(context);
+    }
+
+    private bool IsKnown(HttpRequest request) =>
+        settings.Keys.IsOpen
+        || request.Path.Value is "/healthz" or "/readyz"
+        || settings.Keys.Accepts(Bearer(request), request.Headers["api-key"])
+        || (IsRead(request) && request.Path.Value is { } path && path.StartsWith(Blobs, StringComparison.Ordinal)
+            && links.Opens(path[Blobs.Length..], request.Query["exp"], request.Query["sig"]));
+
+    /// <summary>A person's browser asks for a password: any name will do, and the key. It sends it along with everything afterwards, so it opens pages only.</summary>
+    private static string? Bearer(HttpRequest request)
+    {
+        var header = (string?)request.Headers.Authorization;
+        const string basic = "Basic ";
+        if (header?.StartsWith(basic, StringComparison.OrdinalIgnoreCase) != true)
+            return header;
+        if (!IsRead(request))
+            return null;
+        var bytes = new byte[header.Length];
+        return Convert.TryFromBase64String(header[basic.Length..].Trim(), bytes, out var length)
+            && Encoding.UTF8.GetString(bytes, 0, length).Split(':', 2) is [_, var key]
+                ? $"Bearer {key}"
+                : null;
+    }
+
+    private static bool IsOfAnotherSite(HttpRequest request)
+    {
+        if (IsRead(request))
+            return false;
+        if (request.Headers["Sec-Fetch-Site"] is [{ } site])
+            return site is not ("same-origin" or "none");
+        return request.Headers.Origin is [{ } origin] && !string.Equals(origin, $"{request.Scheme}://{request.Host}", StringComparison.OrdinalIgnoreCase);
+    }
+
+    private static bool IsRead(HttpRequest request) => HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method);
+}
