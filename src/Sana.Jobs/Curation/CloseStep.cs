@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Sana.Curation;
@@ -130,5 +131,65 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
         foreach (var (name, count) in shards.SelectMany(shard => shard))
             sum[name] = sum.GetValueOrDefault(name) + count;
         return sum;
+    }
+}
+
+/// <summary>The rules of a run in words, for its report.</summary>
+internal static class FilterFacts
+{
+    public static IReadOnlyList<ReportFact> Of(CurationSettings settings)
+    {
+        var (rules, facts) = (settings.Filters, new List<ReportFact>());
+        Add(rules.MinSide, "shortest side", "at least {0} px");
+        Add(rules.MaxAspect, "aspect", "at most {0} to 1");
+        Add(rules.MinArea, "area", "at least {0} px");
+        Add(rules.MaxArea, "area", "at most {0} px");
+        Add(rules.MinWords, "caption", "at least {0} words");
+        Add(rules.MinCharacters, "caption", "at least {0} characters");
+        Add(rules.MaxCharacters, "caption", "at most {0} characters");
+        Add(settings.Duplicates.MaxDistance, "duplicates", "equal bytes, or perceptual hashes that differ in at most {0} bits");
+        foreach (var concept in settings.Concepts)
+            Add(concept.Threshold, concept.Name, "left out from a CLIP score of {0}");
+        return facts;
+
+        void Add(IFormattable? value, string name, string words)
+        {
+            if (value is not null)
+                facts.Add(new ReportFact(name, string.Format(CultureInfo.InvariantCulture, words, value)));
+        }
+    }
+}
+
+/// <summary>What the clock said of a dataset's stages, summed over its shards.</summary>
+internal sealed class DatasetTimings(IBlobs blobs, TimeProvider time)
+{
+    public async Task<ReportTimings> Of(DatasetNames names, int shards, IReadOnlyList<string> labels, CancellationToken cancellationToken)
+    {
+        var (stages, asked, first, last) = (new List<StageTime>(), 0L, DateTimeOffset.MaxValue, DateTimeOffset.MinValue);
+        foreach (var stage in (string[])["ingest", .. labels.Select(label => $"caption-{label}"), "score", "write"])
+        {
+            var (seconds, items) = (0.0, 0L);
+            for (var shard = 0; shard < shards; shard++)
+            {
+                if (await blobs.Read(names.Timing(stage, shard), cancellationToken) is not { } bytes)
+                    continue;
+                var timing = JsonSerializer.Deserialize(bytes, CurateJson.Readable.StageTiming)!;
+                (seconds, items, asked) = (seconds + timing.Seconds, items + timing.Items, asked + timing.Asked);
+                var ended = timing.Started.AddSeconds(timing.Seconds);
+                (first, last) = (timing.Started < first ? timing.Started : first, ended > last ? ended : last);
+            }
+
+            if (items > 0)
+                stages.Add(new StageTime(stage, TimeSpan.FromSeconds(seconds), items));
+        }
+
+        return new ReportTimings
+        {
+            Finished = time.GetUtcNow(),
+            Elapsed = stages.Count == 0 ? TimeSpan.Zero : last - first,
+            Images = stages.Count == 0 ? 0 : stages[0].Items,
+            Captions = asked,
+            Stages = stages,
+        };
     }
 }

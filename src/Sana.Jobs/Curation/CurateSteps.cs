@@ -1,3 +1,8 @@
+using System.Text.Json;
+using Sana.Curation.Captioning;
+using Sana.Curation.Captioning.Config;
+using Sana.Curation.Sources;
+using Sana.Inference.Clip;
 using Sana.Jobs.Durable;
 using Sana.Storage.Blobs;
 
@@ -54,4 +59,29 @@ public sealed class CurateSteps : IDisposable
         _score.Dispose();
         _datasets.Dispose();
     }
+}
+
+/// <summary>What a host lends to curation: networks, keys and the road to the outside. Each is asked for once and kept.</summary>
+public sealed record CurationTools
+{
+    /// <value>Makes a captioner from its configuration.</value>
+    public required Func<CaptionerConfig, CancellationToken, Task<ICaptioner>> Captioner { get; init; }
+
+    /// <value>Loads a CLIP checkpoint from its folder.</value>
+    public required Func<string, CancellationToken, Task<ClipScorer>> Scorer { get; init; }
+
+    /// <value>Reads URLs of manifests. Default: rows with a URL are rejected.</value>
+    public GuardedDownload? Download { get; init; }
+
+    /// <value>The clock of seconds in reports. Default the system's.</value>
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
+}
+
+/// <summary>Seconds of stages, kept under <c>timings/</c>: apart from everything that must come out the same each time.</summary>
+internal sealed class StageClock(IBlobs blobs, TimeProvider time)
+{
+    public DateTimeOffset Start() => time.GetUtcNow();
+
+    public Task Record(DateTimeOffset start, string name, long items, long asked, CancellationToken cancellationToken) =>
+        blobs.Put(name, JsonSerializer.SerializeToUtf8Bytes(new StageTiming(start, (time.GetUtcNow() - start).TotalSeconds, items, asked), CurateJson.Readable.StageTiming), cancellationToken);
 }

@@ -136,3 +136,126 @@ public sealed class PromptFile
 
     private static FileStream OpenRead(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.Read, BufferBytes, FileOptions.SequentialScan);
 }
+
+/// <summary>Lines of a stream of bytes, with or without a byte order mark, ended by LF or CRLF. Memory is bounded whatever the stream holds.</summary>
+internal static class PromptLines
+{
+    /// <summary>
+    /// Room for a prompt and a negative prompt at their limits with every letter as a JSON escape of six bytes.
+    /// </summary>
+    public const int MaxBytes = 2 * 1024 * 1024;
+
+    private const int FirstBuffer = 64 * 1024;
+
+    /// <summary>The lines in order. The bytes of one are valid until the next is asked for; they are empty where <c>TooLong</c> is set.</summary>
+    public static IEnumerable<(long Number, ReadOnlyMemory<byte> Bytes, bool TooLong)> Read(Stream stream)
+    {
+        var buffer = new byte[FirstBuffer];
+        var (start, end, number) = (0, 0, 0L);
+        var (skipping, ended) = (false, false);
+        while (!ended || start < end)
+        {
+            var length = buffer.AsSpan(start, end - start).IndexOf((byte)'\n');
+            if (length >= 0 || (ended && end > start))
+            {
+                var next = length >= 0 ? start + length + 1 : end;
+                var line = buffer.AsMemory(start, length >= 0 ? length : end - start);
+                number++;
+                yield return skipping || line.Length > MaxBytes ? (number, default, true) : (number, Trim(line, first: number == 1), false);
+                (start, skipping) = (next, false);
+                continue;
+            }
+
+            if (end - start > MaxBytes)
+            {
+                (skipping, start, end) = (true, 0, 0);
+            }
+
+            buffer.AsSpan(start, end - start).CopyTo(buffer);
+            (start, end) = (0, end - start);
+            if (end == buffer.Length)
+            {
+                Array.Resize(ref buffer, buffer.Length * 2);
+            }
+
+            var read = stream.Read(buffer, end, buffer.Length - end);
+            end += read;
+            ended = read == 0;
+            if (ended && end == 0 && skipping)
+            {
+                yield return (number + 1, default, true);
+            }
+        }
+    }
+
+    private static ReadOnlyMemory<byte> Trim(ReadOnlyMemory<byte> line, bool first)
+    {
+        if (first && line.Span.StartsWith("\uFEFF"u8))
+        {
+            line = line[3..];
+        }
+
+        return line.Span.EndsWith("\r"u8) ? line[..^1] : line;
+    }
+}
+
+/// <summary>One line of a prompt file: what to draw, or why it cannot be used.</summary>
+/// <param name="Row">The line's number in the file, from 1.</param>
+/// <param name="Prompt">What to draw; null when <paramref name="Rejection"/> says why not.</param>
+/// <param name="Rejection">Why the line is left out.</param>
+public sealed record PromptRow(long Row, PromptSpec? Prompt, Rejection? Rejection);
+
+/// <summary>A prompt and what its line overrides; what is null comes from the command.</summary>
+public sealed record PromptSpec(string Text)
+{
+    /// <value>The user's own name of the row, unique in the file; null for none. It goes into records, never into blob names.</value>
+    public string? Id { get; init; }
+
+    /// <value>What the image should not show.</value>
+    public string? NegativePrompt { get; init; }
+
+    /// <value>Distinct seeds; each gets <see cref="Images"/> images.</value>
+    public IReadOnlyList<ulong>? Seeds { get; init; }
+
+    /// <value>Images per seed, 1…10,000.</value>
+    public int? Images { get; init; }
+
+    /// <value>Pixels.</value>
+    public int? Width { get; init; }
+
+    /// <value>Pixels.</value>
+    public int? Height { get; init; }
+
+    /// <value>Model evaluations per image.</value>
+    public int? Steps { get; init; }
+
+    /// <value>Guidance scale.</value>
+    public float? GuidanceScale { get; init; }
+}
+
+/// <summary>Why a row is left out.</summary>
+/// <param name="Reason">One of <see cref="RejectReason"/>.</param>
+/// <param name="Message">One sentence for people.</param>
+public sealed record Rejection(string Reason, string Message);
+
+/// <summary>The reason codes of rejected rows.</summary>
+public static class RejectReason
+{
+    /// <summary>Not a JSON object with a prompt, or longer than a line may be.</summary>
+    public const string BadRow = "bad_row";
+
+    /// <summary>Not UTF-8.</summary>
+    public const string BadEncoding = "bad_encoding";
+
+    /// <summary>A field has another JSON type than it should.</summary>
+    public const string WrongType = "wrong_type";
+
+    /// <summary>The prompt or negative prompt is empty, too long, or has control characters or half a surrogate pair.</summary>
+    public const string BadPrompt = "bad_prompt";
+
+    /// <summary>An earlier row has the same id.</summary>
+    public const string DuplicateId = "duplicate_id";
+
+    /// <summary>A size, count, seed or scale is out of range.</summary>
+    public const string BadRequest = "bad_request";
+}

@@ -105,3 +105,31 @@ internal sealed record OpenAIError(OpenAIErrorBody Error);
 
 /// <inheritdoc cref="OpenAIError" />
 internal sealed record OpenAIErrorBody(string Message, string Type, string? Param, string? Code);
+
+/// <summary>A request that is answered with an error: the status, a code for programs and one sentence for people.</summary>
+internal sealed class ApiException(int status, string code, string message) : Exception(message)
+{
+    public int Status { get; } = status;
+
+    /// <summary>One word of a closed set, such as <c>bad_request</c>.</summary>
+    public string Code { get; } = code;
+
+    /// <summary>The field or header at fault; null when it is not one.</summary>
+    public string? Field { get; init; }
+
+    /// <summary>When to ask again; null where that would not help.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>The job that the error is about.</summary>
+    public string? JobId { get; init; }
+
+    public static ApiException BadRequest(string? field, string message) => new(400, "bad_request", message) { Field = field };
+
+    public static ApiException Invalid(string? field, string message, string code = "bad_request") => new(422, code, message) { Field = field };
+
+    public static ApiException NotFound(string what) => new(404, "not_found", what);
+
+    public static ApiException Conflict(string message, string? jobId = null) => new(409, "conflict", message) { JobId = jobId };
+
+    public static ApiException TooLarge(long limit) => new(413, "body_too_large", $"The body is longer than {limit} bytes; send a file of prompts in parts.");
+}

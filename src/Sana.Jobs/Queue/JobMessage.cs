@@ -1,4 +1,6 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Sana.Jobs.Queue;
 
@@ -184,3 +186,18 @@ public sealed record JobLimits(int MaxAttempts = 5, int TimeoutS = 600)
 /// <param name="Instance">The instance's id.</param>
 /// <param name="Event">The event it waits for; its payload is the batch that ended and how.</param>
 public sealed record JobReply(string Instance, string Event);
+
+/// <summary>Messages and results as text: snake_case, unknown fields ignored, nulls left out.</summary>
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
+[JsonSerializable(typeof(JobMessage))]
+[JsonSerializable(typeof(JobResult))]
+internal sealed partial class JobJson : JsonSerializerContext
+{
+    public static JobJson Readable { get; } = new(new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        MaxDepth = 32,
+    });
+}

@@ -113,3 +113,14 @@ public static class FaultReason
     /// <summary>A blob, the disk or the network failed. Tried again.</summary>
     public const string TransientIo = "transient_io";
 }
+
+/// <summary>A job cannot be done, or not now. <see cref="Reason"/> decides what becomes of its message.</summary>
+public sealed class JobFaultException : Exception
+{
+    /// <summary>Creates the exception with one of <see cref="Queue.FaultReason"/> and a sentence.</summary>
+    public JobFaultException(string reason, string message, Exception? innerException = null)
+        : base(message, innerException) => Reason = reason;
+
+    /// <summary>One of <see cref="Queue.FaultReason"/>.</summary>
+    public string Reason { get; }
+}

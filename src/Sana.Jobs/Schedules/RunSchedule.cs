@@ -1,4 +1,5 @@
 using Microsoft.DurableTask;
+using Microsoft.Extensions.Logging;
 using Sana.Jobs.Durable;
 
 namespace Sana.Jobs.Schedules;
@@ -37,4 +38,11 @@ public sealed class RunSchedule : TaskOrchestrator<ScheduleState, bool>
         context.ContinueAsNew(input with { Before = started });
         return true;
     }
+}
+
+/// <summary>What schedules have to say.</summary>
+internal static partial class ScheduleLogs
+{
+    [LoggerMessage(301, LogLevel.Error, "Schedule {Name} could not start its run: {Sentence}")]
+    public static partial void TickFailed(this ILogger logger, string name, string sentence);
 }

@@ -1,3 +1,8 @@
+using System.Text.Json;
+using Microsoft.ML.OnnxRuntime;
+using Sana.Inference;
+using Sana.Jobs.Queue;
+
 namespace Sana.Jobs.Worker;
 
 /// <summary>What is to be done with a message that was looked at.</summary>
@@ -18,4 +23,32 @@ public enum SettlementKind
 
     /// <summary>Never.</summary>
     DeadLetter,
+}
+
+/// <summary>What went wrong with an attempt, in one of the seven words that decide what is done about it.</summary>
+internal sealed record JobFault(string Reason, string Message)
+{
+    /// <summary>Another attempt may end otherwise.</summary>
+    public bool IsRetryable => Reason is not (FaultReason.BadInput or FaultReason.Policy);
+
+    public static JobFault FromException(Exception error) => error switch
+    {
+        JobFaultException fault => new JobFault(fault.Reason, fault.Message),
+        InferenceException or JsonException => new JobFault(FaultReason.BadInput, error.Message),
+        OutOfMemoryException => new JobFault(FaultReason.OutOfMemory, "The process ran out of memory."),
+        OnnxRuntimeException when IsOutOfMemory(error.Message) => new JobFault(FaultReason.OutOfMemory, Line(error)),
+        SanaException or IOException or UnauthorizedAccessException or HttpRequestException => new JobFault(FaultReason.TransientIo, Line(error)),
+        AggregateException { InnerExceptions: [var first, ..] } => FromException(first),
+        // The runtime, a driver, or a mistake of ours: whoever rendered this is not to be trusted with the next.
+        _ => new JobFault(FaultReason.EngineDead, $"{error.GetType().Name}: {Line(error)}"),
+    };
+
+    // What ONNX Runtime's arenas, CUDA and the C++ library say.
+    private static bool IsOutOfMemory(string message) =>
+        message.Contains("Failed to allocate memory", StringComparison.OrdinalIgnoreCase)
+        || message.Contains("out of memory", StringComparison.OrdinalIgnoreCase)
+        || message.Contains("bad_alloc", StringComparison.OrdinalIgnoreCase)
+        || message.Contains("CUDA_ERROR_OUT_OF_MEMORY", StringComparison.OrdinalIgnoreCase);
+
+    private static string Line(Exception error) => error.Message.ReplaceLineEndings(" ");
 }

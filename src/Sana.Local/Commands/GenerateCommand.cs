@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
+using Sana.Inference.Diffusion;
+using Sana.Inference.Imaging;
 using Sana.Inference.Runtime;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
@@ -59,5 +61,91 @@ internal sealed class GenerateCommand : Command
         }
 
         return exitCode;
+    }
+}
+
+/// <summary>What is to be drawn: the options of <c>sana generate</c> beside those of the host.</summary>
+internal sealed class GenerateArguments
+{
+    private readonly Option<string[]> _prompt = new("--prompt", "-p") { Description = "What to draw, at most 100,000 characters. May be given many times.", HelpName = "text" };
+    private readonly Option<string?> _prompts = new("--prompts")
+    {
+        Description = "File of prompts: .txt with one a line, or .jsonl with {prompt, negative_prompt, id, seed or seeds, images, width, height, steps, guidance_scale} a line.",
+        HelpName = "file",
+    };
+
+    private readonly Option<int?> _width = CommonOptions.Number<int>("--width", "Pixels, a multiple of 32, 32…8192. Default: the checkpoint's native size.");
+    private readonly Option<int?> _height = CommonOptions.Number<int>("--height", "Pixels, a multiple of 32, 32…8192. Default: the checkpoint's native size.");
+    private readonly Option<int?> _steps = CommonOptions.Number<int>("--steps", "Model evaluations per image, 1…1000. Default: 20, or 2 for Sprint checkpoints.");
+    private readonly Option<float?> _guidance = CommonOptions.Number<float>("--guidance", "Guidance scale, 0…100; 1 or less runs the prompt alone. Default: 4.5.");
+    private readonly Option<string?> _negative = new("--negative") { Description = "What the image should not show, at most 100,000 characters. Default: empty.", HelpName = "text" };
+    private readonly Option<ulong?> _seed = CommonOptions.Number("--seed", "0…18446744073709551615; the same seed makes the same image. Default: 0.", ulong.MinValue, ulong.MaxValue);
+    private readonly Option<int?> _images = CommonOptions.Number("--images", "Images for each prompt, 1…10000. Default: 1.", 1, 10_000);
+    private readonly Option<int?> _batch = CommonOptions.Number("--batch", "Images rendered together, 1…64; more takes more memory. Default: 1.", 1, 64);
+    private readonly Option<string?> _solver = new("--solver") { Description = "flow-dpm, flow-euler or scm. Default: what the checkpoint is made for." };
+    private readonly Option<string?> _format = new("--format") { Description = "png, jpeg or webp. Default: png, the only exact one." };
+    private readonly Option<int?> _quality = CommonOptions.Number("--quality", "Of jpeg and webp, 1…100. Default: 90.", 1, 100);
+    private readonly Option<bool> _noInstruction = new("--no-instruction") { Description = "Leave out the checkpoint's instruction before the prompt. Default: off." };
+    private readonly Option<bool> _noBinning = new("--no-binning") { Description = "Render at the size itself and not at the nearest trained one. Default: off." };
+    private readonly Option<string?> _run = new("--run") { Description = "Name of the run, a-z, 0-9 and hyphens, 1…64 characters. Default: derived from everything that decides its images." };
+
+    public GenerateArguments()
+    {
+        _solver.AcceptOnlyFromAmong("flow-dpm", "flow-euler", "scm");
+        _format.AcceptOnlyFromAmong("png", "jpeg", "webp");
+    }
+
+    public IEnumerable<Option> All =>
+    [
+        _prompt, _prompts, _width, _height, _steps, _guidance, _negative, _seed, _images, _batch, _solver, _format, _quality, _noInstruction, _noBinning, _run,
+    ];
+
+    /// <exception cref="WrongUseException">The prompts are missing or bad.</exception>
+    public GenerateJob Job(ParseResult parsed, Device device) => new()
+    {
+        Prompts = Prompts(parsed.GetValue(_prompt) ?? [], parsed.GetValue(_prompts)),
+        Options = new GenerateOptions
+        {
+            Width = parsed.GetValue(_width),
+            Height = parsed.GetValue(_height),
+            Steps = parsed.GetValue(_steps),
+            Guidance = parsed.GetValue(_guidance) ?? new GenerateOptions().Guidance,
+            NegativePrompt = parsed.GetValue(_negative) ?? "",
+            Solver = parsed.GetValue(_solver) switch
+            {
+                "flow-dpm" => SolverKind.FlowDpm,
+                "flow-euler" => SolverKind.FlowEuler,
+                "scm" => SolverKind.Scm,
+                _ => null,
+            },
+            UseInstruction = !parsed.GetValue(_noInstruction),
+            UseResolutionBinning = !parsed.GetValue(_noBinning),
+        },
+        Seed = parsed.GetValue(_seed) ?? 0,
+        Images = parsed.GetValue(_images) ?? 1,
+        BatchSize = parsed.GetValue(_batch) ?? 1,
+        Format = Enum.Parse<ImageFormat>(parsed.GetValue(_format) ?? "png", ignoreCase: true),
+        Quality = parsed.GetValue(_quality) ?? 90,
+        Device = device.ToString(),
+        Run = parsed.GetValue(_run),
+    };
+
+    private static PromptFile Prompts(string[] texts, string? file)
+    {
+        if (texts.Length > 0 == file is not null)
+        {
+            throw new WrongUseException("Give either --prompt or --prompts.");
+        }
+
+        if (file is not null)
+        {
+            return PromptFile.Open(file);
+        }
+
+        // A bad row of a file is an outcome among others; a bad prompt that was just typed is a mistake to say at once.
+        var prompts = PromptFile.Of(texts);
+        return prompts.Rows().FirstOrDefault(row => row.Rejection is not null)?.Rejection is { } rejection
+            ? throw new WrongUseException(rejection.Message)
+            : prompts;
     }
 }

@@ -79,3 +79,30 @@ internal static class Invocation
         return exitCode;
     }
 }
+
+/// <summary>What the program returns to the shell. Stopped by a signal it is 128 and the signal's number: 130 for Ctrl+C, 143 for SIGTERM.</summary>
+internal static class ExitCode
+{
+    public const int Done = 0;
+    public const int Failed = 1;
+    public const int WrongUse = 2;
+    public const int SomeFailed = 3;
+    public const int Signal = 128;
+}
+
+/// <summary>The command line asks for something that cannot be: exit code 2. The message names the fix.</summary>
+internal sealed class WrongUseException(string message, Exception? innerException = null) : Exception(message, innerException)
+{
+    /// <summary>Runs what only looks at what was asked for: whatever is refused there is wrong use, and not a failure.</summary>
+    public static T Unless<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception error) when (error is SanaException or CurationException or InferenceException)
+        {
+            throw new WrongUseException(error.Message, error);
+        }
+    }
+}

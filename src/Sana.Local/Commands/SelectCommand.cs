@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Sana.Curation.Selection;
 using Sana.Jobs.Curation;
 using Sana.Local.Hosting;
 using Sana.Storage.Blobs;
@@ -43,5 +44,51 @@ internal sealed class SelectCommand : Command
         var labels = string.Join(", ", summary.Labels.Select(label => string.Create(CultureInfo.InvariantCulture, $"{label.Key} {label.Value}")));
         Console.WriteLine($"{summary.Dataset} {summary.Version}: {summary.Selected} of {summary.Rows} rows have a caption ({labels}); {summary.Changed} changed, {summary.Dropped} dropped.");
         return ExitCode.Done;
+    }
+}
+
+/// <summary>Which caption is chosen: the options that <c>sana curate</c> and <c>sana select</c> share.</summary>
+internal sealed class SelectionArguments
+{
+    private readonly Option<string?> _rule = new("--rule")
+    {
+        Description = "power (Sana's code: score^(1/tau) above the threshold), softmax (the paper), max, top-k or proportion. Default: power.",
+    };
+
+    private readonly Option<double?> _tau = CommonOptions.Number("--tau", "Temperature of power and softmax, 0…1000. Default: 0.1.", 0.0, 1000.0);
+    private readonly Option<double?> _threshold = CommonOptions.Number("--threshold", "Captions that score less are not drawn, 0…100 (100 × cosine). Default: 25.", 0.0, 100.0);
+    private readonly Option<double?> _imageThreshold = CommonOptions.Number("--image-threshold", "Images that score less are dropped, 0…100; Sana-1.5 and Sprint use 22. Default: 0.", 0.0, 100.0);
+    private readonly Option<int?> _k = CommonOptions.Number("--k", "How many of the best top-k draws from, 1…100. Default: 3.", 1, 100);
+    private readonly Option<string?> _proportions = new("--proportions") { Description = "Weights of labels for proportion, such as prompt=1,vila=3. Default: prompt=1.", HelpName = "weights" };
+    private readonly Option<ulong?> _seed = CommonOptions.Number("--selection-seed", "0…18446744073709551615; another seed draws other captions. Default: 0.", ulong.MinValue, ulong.MaxValue);
+
+    public SelectionArguments() => _rule.AcceptOnlyFromAmong("power", "softmax", "max", "top-k", "proportion");
+
+    public IEnumerable<Option> All => [_rule, _tau, _threshold, _imageThreshold, _k, _proportions, _seed];
+
+    /// <summary>The given options with what was asked for.</summary>
+    /// <exception cref="WrongUseException">A value cannot be used.</exception>
+    public SelectionOptions Read(ParseResult parsed, SelectionOptions before) => WrongUseException.Unless(() => (before with
+    {
+        Rule = parsed.GetValue(_rule) is { } rule ? SelectionRules.Parse(rule) : before.Rule,
+        Tau = parsed.GetValue(_tau) ?? before.Tau,
+        Threshold = parsed.GetValue(_threshold) ?? before.Threshold,
+        ImageThreshold = parsed.GetValue(_imageThreshold) ?? before.ImageThreshold,
+        K = parsed.GetValue(_k) ?? before.K,
+        Proportions = parsed.GetValue(_proportions) is { } weights ? Weights(weights) : before.Proportions,
+        Seed = parsed.GetValue(_seed) ?? before.Seed,
+    }).Check());
+
+    private static Dictionary<string, double> Weights(string text)
+    {
+        var weights = new Dictionary<string, double>(StringComparer.Ordinal);
+        foreach (var part in text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (part.Split('=') is not [var label, var weight] || !double.TryParse(weight, NumberStyles.Float, CultureInfo.InvariantCulture, out var number))
+                throw new WrongUseException($"'{part}' is not a label with its weight, such as prompt=1.");
+            weights[label] = number;
+        }
+
+        return weights;
     }
 }

@@ -39,3 +39,35 @@ internal static class DemoJobs
         ["captioners"] = new JsonArray([.. models.Captioners.Select(one => new JsonObject { ["label"] = one.Label, ["kind"] = "onnx", ["checkpoint"] = one.Checkpoint, ["min_words"] = 2 })]),
     }.ToJsonString(new JsonSerializerOptions { WriteIndented = true });
 }
+
+/// <summary>What the gallery shows. Many of these combinations were never trained on.</summary>
+internal static class DemoPrompts
+{
+    public static IReadOnlyList<string> All { get; } =
+    [
+        "a large red heart in the middle on a pale pink dotted background",
+        "a blue star to the left of a yellow moon",
+        "three purple rings",
+        "a green triangle above an orange square",
+        "four teal hearts on a cream striped background",
+        "a small black cross at the top left on a pale green shaded background",
+        "a still life of a pink circle to the right of a brown star",
+        "two yellow triangles",
+        "a sign that says \"tea\" above a red circle",
+        "a large teal moon in the middle on a plain grey background",
+        "an orange star, a blue circle and a green heart in a row",
+        "a purple square below a yellow star",
+        "four black rings on a pale blue checked background",
+        "a large pink star on the right on a plain cream background",
+        "a red triangle to the left of a green ring",
+        "two blue crosses on a pale pink striped background",
+        "a brown heart above a teal circle",
+        "a medium orange moon at the bottom right",
+        "three red squares on a pale blue dotted background",
+        "a yellow circle and a purple triangle",
+        "a sign that says \"sun\" above a yellow star",
+        "a large blue ring to the left of a small orange heart on a pale green plain background",
+        "four green stars",
+        "a black moon to the right of a pink cross",
+    ];
+}

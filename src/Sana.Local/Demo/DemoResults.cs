@@ -1,9 +1,11 @@
 using System.Text.Json;
 using Sana.Curation;
+using Sana.Curation.Ingest;
 using Sana.Curation.Shards;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Generation;
 using Sana.StillLife;
+using Sana.StillLife.Analysis;
 using Sana.StillLife.Captions;
 using Sana.Storage.Blobs;
 
@@ -64,5 +66,56 @@ internal static class DemoResults
         }
 
         return [.. rows.OrderBy(row => row.Row.Row)];
+    }
+}
+
+/// <summary>How often the captions of one source are there and wholly true.</summary>
+/// <param name="Title">Whose captions.</param>
+/// <param name="Share">0 to 1 of all images.</param>
+/// <param name="IsChosen">Whether these are the selected ones.</param>
+internal sealed record CaptionTruth(string Title, double Share, bool IsChosen)
+{
+    /// <summary>Each source in turn, the selection last.</summary>
+    public static IReadOnlyList<CaptionTruth> Of(IReadOnlyList<DemoCaptions> rows)
+    {
+        var labels = rows.SelectMany(row => row.Row.Candidates).Select(one => one.Label).Distinct().Order(StringComparer.Ordinal);
+        return
+        [
+            .. labels.Select(label => new CaptionTruth(TitleOf(label), ShareOf(rows, row => row.Row.Candidates.FirstOrDefault(one => one.Label == label)?.Text), IsChosen: false)),
+            new CaptionTruth("chosen by CLIP score", ShareOf(rows, row => row.Row.Caption), IsChosen: true),
+        ];
+    }
+
+    public static string TitleOf(string label) => label == Candidate.OriginalLabel ? "came with the image" : $"captioner \"{label}\"";
+
+    private static double ShareOf(IReadOnlyList<DemoCaptions> rows, Func<DemoCaptions, string?> caption) => rows.Count == 0 ? 0 : (double)rows.Count(row => row.IsTrue(caption(row))) / rows.Count;
+}
+
+/// <summary>What the analyser sees in a painted image, held against its prompt.</summary>
+/// <param name="Follows">Whether all that was asked for is there and nothing else. Backgrounds are not judged.</param>
+/// <param name="Seen">What is there, in words.</param>
+internal sealed record PromptCheck(bool Follows, string Seen)
+{
+    public static PromptCheck Of(string prompt, byte[] png)
+    {
+        var image = ImageIngest.Decode(png);
+        var seen = SceneAnalyser.Read(image.Pixels, image.Width);
+        var asked = CaptionClaims.Parse(prompt) with { Tone = null, Texture = null };
+        var isAll = seen.Objects.Count == asked.Objects.Sum(one => one.Count ?? 1) && seen.Word == asked.Word;
+        return new PromptCheck(isAll && asked.Judge(AsScene(seen)).IsTrue, InWords(seen));
+    }
+
+    private static Scene AsScene(SeenScene seen) => new(
+        seen.Objects.Count == 1 ? Arrangement.Alone : Arrangement.Group,
+        [.. seen.Objects.Select(one => new SceneObject(one.Shape, one.Colour, one.Size, one.X, one.Y, one.Radius))],
+        new Background(Tone.Cream, Texture.Plain),
+        seen.Word);
+
+    private static string InWords(SeenScene seen)
+    {
+        var kinds = seen.Objects.GroupBy(one => (one.Colour, one.Shape)).Select(group =>
+            group.Count() == 1 ? $"{SceneWords.Of(group.Key.Colour)} {SceneWords.Of(group.Key.Shape)}" : $"{group.Count()} {SceneWords.Of(group.Key.Colour)} {SceneWords.Plural(group.Key.Shape)}");
+        string[] all = [.. kinds, .. seen.Word is { } word ? [$"\"{word}\""] : Array.Empty<string>()];
+        return all.Length == 0 ? "seen: nothing" : "seen: " + string.Join(", ", all);
     }
 }

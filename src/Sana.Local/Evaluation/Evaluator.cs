@@ -1,7 +1,10 @@
 using Sana.Inference.Clip;
 using Sana.Inference.Diffusion;
+using Sana.Inference.Imaging;
 using Sana.Local.Evaluation.Report;
+using Sana.StillLife.Analysis;
 using Sana.StillLife.Evaluation;
+using Sana.StillLife.Rendering;
 
 namespace Sana.Local.Evaluation;
 
@@ -58,4 +61,100 @@ internal sealed class Evaluator(SanaPipeline pipeline, ClipScorer? scorer, EvalO
     private static Setting Of(GenerateOptions setting) => new(SolverName.Of(setting.Solver!.Value), setting.Steps!.Value, Math.Round(setting.Guidance, 4));
 
     private static string Name(GenerateOptions setting) => FormattableString.Invariant($"{SolverName.Of(setting.Solver!.Value)}, {setting.Steps} steps, guidance {setting.Guidance}");
+}
+
+/// <summary>What CLIP says of drawn images: how well each fits its prompt, and how far all of them are from rendered scenes.</summary>
+internal sealed class ClipMeasure(ClipScorer scorer, CancellationToken cancellationToken)
+{
+    private EmbeddingMoments? _rendered;
+
+    /// <summary>Takes the rendered scenes of prompts as what images should look like.</summary>
+    public void SetReference(IReadOnlyList<EvaluationPrompt> prompts, int side) =>
+        _rendered = Moments(scorer.EmbedImages([.. prompts.Select(prompt => new RgbImage(side, side, SceneRenderer.Render(prompt.Scene, side)))], cancellationToken));
+
+    /// <summary>100 × cosine of each image and its prompt; not a number where there is no image.</summary>
+    public (double[] Scores, double? Frechet) Of(IReadOnlyList<Drawn> drawn)
+    {
+        RgbImage[] images = [.. drawn.Select(one => one.Image).OfType<RgbImage>()];
+        var embeddings = scorer.EmbedImages(images, cancellationToken);
+        var moments = Moments(embeddings);
+        var scores = new Queue<ClipTextScore[]>(scorer.ScoreTexts(embeddings, [.. drawn.Where(one => one.Image is not null).Select(one => (string[])[one.Prompt.Text])], cancellationToken));
+        double? frechet = _rendered is { Count: > 1 } && moments is { Count: > 1 } ? FrechetDistance.Between(moments, _rendered) : null;
+        return ([.. drawn.Select(one => one.Image is null ? double.NaN : scores.Dequeue()[0].Score)], frechet);
+    }
+
+    private static EmbeddingMoments? Moments(float[][] embeddings)
+    {
+        if (embeddings.Length == 0)
+            return null;
+        var moments = new EmbeddingMoments(embeddings[0].Length);
+        foreach (var embedding in embeddings)
+            moments.Add(embedding);
+        return moments;
+    }
+}
+
+/// <summary>One image of a prompt, with whether it shows what was asked for.</summary>
+/// <param name="Prompt">What was asked for.</param>
+/// <param name="Image">The pixels; null where the network gave none that can be used.</param>
+/// <param name="Seen">What the analyser finds in it; null without an image.</param>
+internal sealed record Drawn(EvaluationPrompt Prompt, RgbImage? Image, SeenScene? Seen)
+{
+    /// <summary>Whether the image shows it.</summary>
+    public bool IsMet { get; } = Seen is not null && Prompt.IsMetBy(Seen);
+}
+
+/// <summary>Draws images in batches of a fixed composition.</summary>
+internal sealed class Drawing(SanaPipeline pipeline, int batchSize, ulong seed, CancellationToken cancellationToken)
+{
+    /// <summary>Images of prompts, those of one prompt together. Each has noise of its own, the same under all options.</summary>
+    public IReadOnlyList<Drawn> Draw(IReadOnlyList<EvaluationPrompt> prompts, int images, GenerateOptions options)
+    {
+        var requests = prompts.SelectMany((prompt, i) => Enumerable.Range(0, images).Select(k => (Prompt: prompt, Request: new ImageRequest(prompt.Text, seed, (i * images) + k))));
+        return [.. requests.Chunk(batchSize).SelectMany(batch => Images([.. batch.Select(one => one.Request)], options).Zip(batch, (image, one) => Judge(one.Prompt, image)))];
+    }
+
+    /// <summary>One image for each request, null where the network gave none that can be used.</summary>
+    public IReadOnlyList<RgbImage?> Images(IReadOnlyList<ImageRequest> requests, GenerateOptions options) =>
+        [.. pipeline.Generate(requests, options, cancellationToken: cancellationToken).Select(made => made.Image)];
+
+    private static Drawn Judge(EvaluationPrompt prompt, RgbImage? image) =>
+        new(prompt, image, image is null ? null : SceneAnalyser.Read(image.Pixels, image.Width));
+}
+
+/// <summary>What <c>sana eval</c> draws and measures.</summary>
+internal sealed record EvalOptions
+{
+    /// <value>Prompts of each of the six categories, 1…1000. Default 25.</value>
+    public int PromptsPerCategory { get; init; } = 25;
+
+    /// <value>Images of each prompt, 1…64. Default 8, the most that best-of-N chooses from.</value>
+    public int Images { get; init; } = 8;
+
+    /// <value>Prompts of each category in the sweeps, with one image each, 1…1000. Default 8.</value>
+    public int SweepPrompts { get; init; } = 8;
+
+    /// <value>Steps of all but the sweep of steps. Default 20, or the checkpoint's own for Sprint.</value>
+    public int? MainSteps { get; init; }
+
+    /// <value>Guidance of all but the sweep of guidance. Default 4.5.</value>
+    public float MainGuidance { get; init; } = 4.5f;
+
+    /// <value>Steps of the sweep; empty for none. Default: those of the paper's Figure 8.</value>
+    public IReadOnlyList<int> Steps { get; init; } = [4, 8, 14, 20, 28, 50];
+
+    /// <value>Solvers of the sweep of steps; empty takes both flow solvers, or a Sprint checkpoint's only one.</value>
+    public IReadOnlyList<SolverKind> Solvers { get; init; } = [];
+
+    /// <value>Guidance scales of the sweep; empty for none.</value>
+    public IReadOnlyList<float> Guidance { get; init; } = [1, 2, 3, 4.5f, 6, 8];
+
+    /// <value>Decides prompts and noise. Default 0.</value>
+    public ulong Seed { get; init; }
+
+    /// <value>Pixels of an image's side, a multiple of 32, 32…1024. Default: the checkpoint's native size.</value>
+    public int? Side { get; init; }
+
+    /// <value>Images drawn together, 1…64. Default 8.</value>
+    public int BatchSize { get; init; } = 8;
 }

@@ -1,4 +1,9 @@
+using System.Net;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+using Sana.Jobs.Http;
 using Sana.Jobs.Schedules;
 using Sana.Local.Hosting;
 
@@ -63,4 +68,46 @@ internal sealed class Server : IAsyncDisposable
             throw new SanaException($"Cannot listen: {error.Message.TrimEnd('.')}; stop the other program or take another port with --urls.", error);
         }
     }
+}
+
+/// <summary>One line an event, on stderr: stdout belongs to what programs read.</summary>
+internal static class ServeLogs
+{
+    public static ILoggerFactory Factory(LogLevel level) => LoggerFactory.Create(logging =>
+    {
+        logging.SetMinimumLevel(level).AddFilter("Microsoft", LogLevel.Warning)
+            .AddSimpleConsole(line => (line.SingleLine, line.TimestampFormat, line.UseUtcTimestamp) = (true, "yyyy-MM-ddTHH:mm:ssZ ", true));
+        logging.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+    });
+}
+
+/// <summary>Where the API listens and who may talk to it.</summary>
+internal sealed record ServeSettings(IReadOnlyList<Uri> Urls, ApiKeys Keys, IReadOnlyList<string> Hosts)
+{
+    private static readonly string[] LoopbackNames = ["localhost", "127.0.0.1", "[::1]"];
+
+    /// <summary>Names under which a request may ask for this server: a page that points its own name at this machine gets nothing.</summary>
+    public IReadOnlyList<string> AllowedHosts => Hosts.Count > 0 ? [.. Hosts, .. LoopbackNames] : Urls.All(IsLoopback) ? LoopbackNames : ["*"];
+
+    /// <exception cref="SanaException">An address cannot be listened on, or is open to others without a key.</exception>
+    public static ServeSettings Create(string urls, ApiKeys keys, IReadOnlyList<string> hosts)
+    {
+        var list = urls.Split([';', ','], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(Parse).ToList();
+        if (list.Count == 0)
+            throw new SanaException("There is no address to listen on; use http://127.0.0.1:8080.");
+        if (keys.IsOpen && list.Find(url => !IsLoopback(url)) is { } open)
+            throw new SanaException($"{open.Scheme}://{open.Authority} can be reached from other machines: give a key with SANA_API_KEY or --api-key, or listen on 127.0.0.1.");
+        return new ServeSettings(list, keys, hosts);
+    }
+
+    private static Uri Parse(string text)
+    {
+        // Kestrel's own words for "every address".
+        var spelled = text.Replace("://*", "://0.0.0.0", StringComparison.Ordinal).Replace("://+", "://0.0.0.0", StringComparison.Ordinal);
+        return Uri.TryCreate(spelled, UriKind.Absolute, out var url) && url is { Scheme: "http", PathAndQuery: "/", UserInfo: "" }
+            ? url
+            : throw new SanaException($"'{text}' is not an address such as http://127.0.0.1:8080; for https put a proxy with the certificate before it.");
+    }
+
+    private static bool IsLoopback(Uri url) => url.Host == "localhost" || (IPAddress.TryParse(url.Host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
 }
