@@ -9,7 +9,7 @@ namespace DurableTask.Sqlite;
 internal sealed class JournalWriter : IDisposable
 {
     // How long a write that nobody waits for may wait for others, in milliseconds.
-    private const long Patience = 2;
+    private const long MaxWaitMs = 2;
 
     private readonly object _gate = new();
     private readonly SqliteConnection _connection;
@@ -169,7 +169,7 @@ internal sealed class JournalWriter : IDisposable
             {
                 if (_waiting.Count == 0)
                     Monitor.Wait(_gate);
-                else if (_oldest + Patience - Environment.TickCount64 is var rest and > 0)
+                else if (_oldest + MaxWaitMs - Environment.TickCount64 is var rest and > 0)
                     Monitor.Wait(_gate, (int)rest);
                 else
                     break;

@@ -5,7 +5,7 @@ using Sana.Jobs.Worker;
 
 namespace Sana.Functions;
 
-/// <summary>For whoever decides whether to restart this app and whether it may be trusted with work. Both roles answer.</summary>
+/// <summary>Liveness and readiness of the app. Both roles answer.</summary>
 internal sealed class HealthFunctions(FunctionsSettings settings, AppJobs jobs, TimeProvider clock, IServiceProvider services)
 {
     // A gpu app shows its card every five minutes. One that was scaled to zero shows none, and that is no fault while no job waits.

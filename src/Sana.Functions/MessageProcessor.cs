@@ -7,7 +7,7 @@ using Sana.Jobs.Worker;
 namespace Sana.Functions;
 
 /// <summary>
-/// One message of either road to its verdict. A GPU holds one image at a time: who comes while another is at it waits. When the process is told to stop, the render is called back, and
+/// Handles one message of either queue. A GPU renders one message at a time; the others wait. When the process is told to stop, the render is called back, and
 /// the process stays until its message was returned.
 /// </summary>
 [SuppressMessage("Reliability", "CA1001", Justification = "A message that comes while the process stops must still find the semaphore; it holds nothing but memory.")]
@@ -23,7 +23,7 @@ internal sealed class MessageProcessor(
 
     /// <summary>Judges a message and carries its verdict out, which a stop does not end.</summary>
     /// <param name="message">As it came. A return is never at once, so that a replica without a GPU does not spin, but when the process stops.</param>
-    /// <param name="carry">Completes, returns or buries it. Its token is canceled when the process stops.</param>
+    /// <param name="carry">Settles the message. Its token is canceled when the process stops.</param>
     /// <param name="stop">The host wants the invocation to end.</param>
     public async Task Serve(QueuedJob message, Func<Settlement, CancellationToken, Task> carry, CancellationToken stop)
     {
@@ -31,7 +31,7 @@ internal sealed class MessageProcessor(
         await _gpu.WaitAsync(CancellationToken.None);
         try
         {
-            var verdict = await Carefully(message, either.Token);
+            var verdict = await SettleSafely(message, either.Token);
             if (verdict.Reason is not null)
                 log.MessageEnded(message.Id, verdict.Kind, verdict.Reason, verdict.Message);
             else if (verdict.Kind == SettlementKind.Abandon)
@@ -73,7 +73,7 @@ internal sealed class MessageProcessor(
     /// <summary>Keeps the process until the message in hand was returned.</summary>
     Task IHostedService.StopAsync(CancellationToken cancellationToken) => _gpu.WaitAsync(cancellationToken);
 
-    private async Task<Settlement> Carefully(QueuedJob message, CancellationToken stop)
+    private async Task<Settlement> SettleSafely(QueuedJob message, CancellationToken stop)
     {
         try
         {
@@ -94,7 +94,7 @@ internal sealed class MessageProcessor(
     {
         if (stop.IsCancellationRequested)
             return new Settlement(SettlementKind.Abandon);
-        // What is no job needs no networks to be buried.
+        // A message that is no job becomes a dead letter without the networks.
         if (warm.State != WorkerState.Warm && ReturnedJobs.Read(message.Body) is not null)
             return new Settlement(SettlementKind.Abandon, _whileCold, FaultReason.TransientIo, warm.Fault ?? "The networks are being loaded.");
         var parts = await jobs.Get(CancellationToken.None);

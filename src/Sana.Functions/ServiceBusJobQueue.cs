@@ -13,7 +13,7 @@ using Sana.Storage.Blobs;
 namespace Sana.Functions;
 
 /// <summary>
-/// Jobs on Service Bus. Its lock is the hold, its dead-letter queue takes the buried, and a message's id makes a message that is sent twice within ten minutes one.
+/// Jobs on Service Bus. Its lock is the hold, its dead-letter queue holds the dead letters, and a message's id makes a message that is sent twice within ten minutes one.
 /// The gpu role takes its messages by trigger; the rest of this class is what a person's verbs need.
 /// </summary>
 internal sealed class ServiceBusJobQueue(ServiceBusClient client, string name, IBlobs blobs, QueueDepth depth, TimeProvider clock) : IJobQueue, IAsyncDisposable
@@ -93,7 +93,7 @@ internal sealed class ServiceBusJobQueue(ServiceBusClient client, string name, I
 
     public Task<int> Requeue(string? id, CancellationToken cancellationToken = default) => Ask("read", async () =>
     {
-        // Those that are dead now: what a worker buries again meanwhile would go round without end.
+        // Those that are dead now: what becomes a dead letter again meanwhile would be sent without end.
         var wanted = await Letters(id, cancellationToken);
         var (count, misses, others) = (0, 0, new List<ServiceBusReceivedMessage>());
         while (wanted.Count > 0 && misses < MaxMisses)
@@ -156,7 +156,7 @@ internal sealed class ServiceBusJobQueue(ServiceBusClient client, string name, I
         return body.TryGetValue(out var value) ? value switch { byte[] bytes => Encoding.UTF8.GetString(bytes), _ => $"{value}" } : "";
     }
 
-    /// <summary>A dead letter for another life, with all that its sender gave it. Its id is a new one, or the service would drop it as a duplicate.</summary>
+    /// <summary>The message that is sent again for a dead letter, with all that its sender gave it. Its id is a new one, or the service would drop it as a duplicate.</summary>
     private static ServiceBusMessage Revive(ServiceBusReceivedMessage message)
     {
         var (body, revived) = (Text(message), new ServiceBusMessage(message));

@@ -25,7 +25,7 @@ internal sealed class CaptionStep(IBlobs blobs, OpenDatasets datasets, Spending 
 
         var timing = clock.Start();
         var captioner = dataset.Captioners.Single(one => one.Card.Label == label);
-        var purse = await spending.Of(names, dataset.Settings.Budget, ticket.Shard.Shards, dataset.Labels, cancellationToken);
+        var account = await spending.Of(names, dataset.Settings.Budget, ticket.Shard.Shards, dataset.Labels, cancellationToken);
         var settled = before?.ToDictionary(line => line.Row, line => line.Candidate) ?? [];
         var work = rows.Where(row => row.Status == RowStatus.Success).ToArray();
         var lines = new CaptionLine[work.Length];
@@ -39,13 +39,13 @@ internal sealed class CaptionStep(IBlobs blobs, OpenDatasets datasets, Spending 
             if (candidate is null && await Cached(cached, cancellation) is { } kept && !(isAgain = retry.Wants(kept.Reason)))
             {
                 candidate = kept;
-                purse.Pay(UsageOf(kept));
+                account.Pay(UsageOf(kept));
             }
 
             if (candidate is null || isAgain)
             {
-                candidate = purse.IsOpen ? await Ask(dataset, captioner, work[i], cancellation) : OverBudget(captioner.Card);
-                purse.Pay(UsageOf(candidate));
+                candidate = account.IsOpen ? await Ask(dataset, captioner, work[i], cancellation) : OverBudget(captioner.Card);
+                account.Pay(UsageOf(candidate));
                 Interlocked.Add(ref asked, candidate.Attempts > 0 ? 1 : 0);
                 if (IsSettled(candidate))
                     await blobs.Put(cached, JsonSerializer.SerializeToUtf8Bytes(candidate, CurationJson.Lines.Candidate), cancellation);

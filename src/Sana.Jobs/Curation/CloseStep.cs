@@ -20,7 +20,7 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
         for (var shard = 0; shard < ticket.Shards; shard++)
             shards.Add(ShardStats.Parse(await Existing($"{names.Shards}/{new ShardNames(shard).Stats}", cancellationToken)));
         spending.Forget(names, dataset.Settings.Budget);
-        var purse = await spending.Of(names, dataset.Settings.Budget, ticket.Shards, dataset.Labels, cancellationToken);
+        var account = await spending.Of(names, dataset.Settings.Budget, ticket.Shards, dataset.Labels, cancellationToken);
         spending.Forget(names, dataset.Settings.Budget);
 
         // 1. What a loader opens, and what the next version leaves out.
@@ -39,7 +39,7 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
 
         // 3. The manifest, last.
         var (statuses, reasons) = (Sum(shards.Select(shard => shard.Status)), Sum(shards.Select(shard => shard.Reasons)));
-        await WriteManifest(dataset, shards, files, statuses, reasons, purse.Spent, cancellationToken);
+        await WriteManifest(dataset, shards, files, statuses, reasons, account.Spent, cancellationToken);
         return new CurateSummary(
             dataset.Job.Dataset,
             dataset.Job.Version,
@@ -50,7 +50,7 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
             statuses.GetValueOrDefault(RowStatus.Rejected),
             statuses,
             reasons,
-            purse.Spent);
+            account.Spent);
     }
 
     private async Task WriteManifest(

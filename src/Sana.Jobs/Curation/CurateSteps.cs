@@ -22,7 +22,7 @@ public sealed class CurateSteps : IDisposable
 
     /// <summary>The steps of one host.</summary>
     /// <param name="blobs">Where everything goes.</param>
-    /// <param name="tools">What the host lends.</param>
+    /// <param name="tools">Networks and downloads of the host.</param>
     public CurateSteps(IBlobs blobs, CurationTools tools)
     {
         ArgumentNullException.ThrowIfNull(tools);
@@ -61,7 +61,7 @@ public sealed class CurateSteps : IDisposable
     }
 }
 
-/// <summary>What a host lends to curation: networks, keys and the road to the outside. Each is asked for once and kept.</summary>
+/// <summary>What curation needs of its host: captioners, CLIP and downloads. Each is opened once and kept.</summary>
 public sealed record CurationTools
 {
     /// <value>Makes a captioner from its configuration.</value>

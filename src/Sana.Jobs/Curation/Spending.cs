@@ -29,16 +29,16 @@ public sealed record Usage(long Asked, long Tokens, decimal Cost)
 /// </summary>
 internal sealed class Spending(IBlobs blobs)
 {
-    private readonly ConcurrentDictionary<(DatasetNames, Budget), Task<Purse>> _purses = new();
+    private readonly ConcurrentDictionary<(DatasetNames, Budget), Task<BudgetAccount>> _accounts = new();
 
     // All callers share one reading, so no caller's cancellation ends it.
-    public Task<Purse> Of(DatasetNames names, Budget budget, int shards, IReadOnlyList<string> labels, CancellationToken cancellationToken) =>
-        _purses.GetOrAdd((names, budget), _ => Open(names, budget, shards, labels)).WaitAsync(cancellationToken);
+    public Task<BudgetAccount> Of(DatasetNames names, Budget budget, int shards, IReadOnlyList<string> labels, CancellationToken cancellationToken) =>
+        _accounts.GetOrAdd((names, budget), _ => Open(names, budget, shards, labels)).WaitAsync(cancellationToken);
 
     /// <summary>The next run of this dataset counts anew from what is written.</summary>
-    public void Forget(DatasetNames names, Budget budget) => _purses.TryRemove((names, budget), out _);
+    public void Forget(DatasetNames names, Budget budget) => _accounts.TryRemove((names, budget), out _);
 
-    private async Task<Purse> Open(DatasetNames names, Budget budget, int shards, IReadOnlyList<string> labels)
+    private async Task<BudgetAccount> Open(DatasetNames names, Budget budget, int shards, IReadOnlyList<string> labels)
     {
         try
         {
@@ -52,7 +52,7 @@ internal sealed class Spending(IBlobs blobs)
                 }
             }
 
-            return new Purse(budget, spent);
+            return new BudgetAccount(budget, spent);
         }
         catch
         {
@@ -63,7 +63,7 @@ internal sealed class Spending(IBlobs blobs)
 }
 
 /// <summary>One dataset's budget and what is gone of it. Any number of threads may use it.</summary>
-internal sealed class Purse(Budget budget, Usage spent)
+internal sealed class BudgetAccount(Budget budget, Usage spent)
 {
     private readonly Lock _lock = new();
     private Usage _spent = spent;

@@ -40,7 +40,8 @@ public sealed class GenerateImages : TaskOrchestrator<GenerateRequest, GenerateS
     private static async Task<bool> Render(TaskOrchestrationContext context, GenerateRequest request, string runId, int chunk, string batch)
     {
         var ended = $"{batch}-{request.Retry?.Round ?? 0}";
-        var deadline = TimeSpan.FromSeconds(request.Pace.DeadlineSeconds);
+        // The deadline is for rendering. Before it every other batch in flight may be rendered, each within its own, where there is one worker.
+        var deadline = TimeSpan.FromSeconds((double)request.Pace.DeadlineSeconds * (request.Pace.InFlight + 1));
         for (var send = 1; send <= request.Pace.MaxSends; send++)
         {
             await context.Call(GenerateActivities.SendBatch, new BatchTicket(runId, chunk, batch, context.InstanceId, ended, request.Pace.DeadlineSeconds, request.Retry), Retry);

@@ -9,7 +9,7 @@ namespace Sana.Jobs.Generation;
 
 /// <summary>The steps of a generation run. Each may run twice: what it writes has names and bytes that follow from its input.</summary>
 /// <param name="blobs">Where everything goes.</param>
-/// <param name="queue">The road to the worker.</param>
+/// <param name="queue">The queue to the worker.</param>
 /// <param name="model">Knows the checkpoint's defaults and name; only the plan asks it.</param>
 /// <param name="clock">Dates the messages.</param>
 public sealed class GenerateSteps(IBlobs blobs, IJobQueue queue, Func<CancellationToken, Task<IModel>> model, TimeProvider clock)
@@ -73,7 +73,8 @@ public sealed class GenerateSteps(IBlobs blobs, IJobQueue queue, Func<Cancellati
     private Task<bool> SendBatch(BatchTicket ticket, CancellationToken cancellationToken) => queue.Send(
         new JobMessage
         {
-            JobId = $"{ticket.RunId}-{ticket.Batch}",
+            // A retry is a message of its own: one of the round before may still be in the queue, and answers to the round before.
+            JobId = ticket.Retry is { } retry ? $"{ticket.RunId}-{ticket.Batch}-r{retry.Round}" : $"{ticket.RunId}-{ticket.Batch}",
             BatchId = ticket.RunId,
             Round = ticket.Retry?.Round ?? 0,
             CreatedAt = clock.GetUtcNow(),

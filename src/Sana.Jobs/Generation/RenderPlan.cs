@@ -7,7 +7,7 @@ namespace Sana.Jobs.Generation;
 /// <summary>One entry of a plan: a batch to render or a row that is left out.</summary>
 internal abstract record PlanItem;
 
-/// <summary>Images that are rendered together, always these and in this order: the last bits of a pixel may depend on the company.</summary>
+/// <summary>Images that are rendered together, always these and in this order: the last bits of a pixel may depend on the other images of the batch.</summary>
 internal sealed record RenderBatch(string Id, GenerateOptions Options, IReadOnlyList<PlannedImage> Images) : PlanItem
 {
     /// <summary>Where its images go, under the run's; jobs from outside share one.</summary>

@@ -1,3 +1,4 @@
+using Sana.Jobs.Queue;
 using System.Diagnostics;
 using System.Text.Json;
 using Sana.Inference.Diffusion;
@@ -8,37 +9,46 @@ using Sana.Storage.Blobs;
 namespace Sana.Jobs.Generation;
 
 /// <summary>
-/// One batch to blobs: timings, then per image the file and its record. The record comes last and settles the image. A batch whose images are all settled is skipped;
-/// otherwise the whole batch is rendered again, so that no pixel depends on where a run was cut, and what is settled stays as it is.
+/// One batch to blobs: per image the file and its record, and timings before the last of them. The record comes last and settles the image. A part of the batch that lacks an image is
+/// rendered again as a whole, so that no pixel depends on where a run was cut, and what is settled stays as it is.
 /// </summary>
 internal sealed class RenderStep(IRenderer renderer, IBlobs blobs, RunNames names, ImageOutput output)
 {
     private readonly ModelRecord _model = new(renderer.ModelName, renderer.Fingerprint);
-    private readonly FinishedImages _settled = new(blobs, names);
 
-    /// <summary>The records of the batch's images in order, and how many of them were there before.</summary>
-    public async Task<(IReadOnlyList<ImageRecord> Records, int Found)> Run(RenderBatch batch, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
-    {
-        var settled = await _settled.Of(batch, redo: null, cancellationToken);
-        var found = settled.Count(record => record is not null);
-        return found == settled.Length ? (settled!, found) : ((await Render(batch, settled, progress, cancellationToken)).Records, found);
-    }
-
-    /// <summary>Renders the whole batch and settles the images that are null in <paramref name="settled"/>.</summary>
+    /// <summary>Renders a batch in parts and writes the images that are null in <paramref name="settled"/>. Only one part is in memory. A part whose images are all there is skipped.</summary>
+    /// <param name="batch">What to render.</param>
+    /// <param name="settled">The records that are there, in the order of the batch; filled as images are written.</param>
+    /// <param name="maxImages">Images of one part, 1 or more. The same number gives the same bytes.</param>
+    /// <param name="refuseNan">Values that are not numbers fail the attempt instead of the image.</param>
+    /// <param name="progress">Told of each step of each part.</param>
+    /// <param name="cancellationToken">Stops inside a step.</param>
+    /// <exception cref="JobFaultException">An image has values that are not numbers, and that is refused.</exception>
     public async Task<(IReadOnlyList<ImageRecord> Records, StageSeconds Seconds)> Render(
-        RenderBatch batch, ImageRecord?[] settled, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
+        RenderBatch batch, ImageRecord?[] settled, int maxImages, bool refuseNan, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
     {
-        var clock = Stopwatch.StartNew();
-        var images = renderer.Generate([.. batch.Images.Select(image => image.Request)], batch.Options, progress, cancellationToken);
-        var rendered = clock.Elapsed;
-        var files = images.Select((image, i) => Encode(batch, batch.Images[i], image)).ToArray();
-        await WriteTimings(batch, images[0].Seconds, encode: clock.Elapsed - rendered, total: clock.Elapsed, cancellationToken);
-
-        await Parallel.ForEachAsync(Enumerable.Range(0, files.Length).Where(i => settled[i] is null), cancellationToken, async (i, cancel) =>
+        var (clock, seconds, encoding) = (Stopwatch.StartNew(), new StageSeconds(0, 0, 0), TimeSpan.Zero);
+        var parts = Enumerable.Range(0, settled.Length).Chunk(maxImages).Where(part => Array.Exists(part, i => settled[i] is null)).ToArray();
+        foreach (var part in parts)
         {
-            settled[i] = await Settle(batch, batch.Images[i], files[i].Record, files[i].Bytes, cancel);
-        });
-        return (settled!, images[0].Seconds);
+            var images = renderer.Generate([.. part.Select(i => batch.Images[i].Request)], batch.Options, progress, cancellationToken);
+            if (refuseNan && images.FirstOrDefault(image => image.Failure == FaultReason.Nan) is { } bad)
+                throw new JobFaultException(FaultReason.Nan, $"The image of seed {bad.Request.Seed} has values that are not numbers.");
+            var made = images[0].Seconds;
+            seconds = new StageSeconds(seconds.Text + made.Text, seconds.Denoise + made.Denoise, seconds.Decode + made.Decode);
+
+            var rendered = clock.Elapsed;
+            var files = part.Select((i, k) => Encode(batch, batch.Images[i], images[k])).ToArray();
+            encoding += clock.Elapsed - rendered;
+            if (part == parts[^1])
+                await WriteTimings(batch, seconds, encoding, total: clock.Elapsed, cancellationToken);
+            await Parallel.ForEachAsync(Enumerable.Range(0, part.Length).Where(k => settled[part[k]] is null), cancellationToken, async (k, cancel) =>
+            {
+                settled[part[k]] = await Settle(batch, batch.Images[part[k]], files[k].Record, files[k].Bytes, cancel);
+            });
+        }
+
+        return (settled!, seconds);
     }
 
     private (ImageRecord Record, byte[]? Bytes) Encode(RenderBatch batch, PlannedImage planned, GeneratedImage made)
@@ -82,7 +92,7 @@ internal sealed class RenderStep(IRenderer renderer, IBlobs blobs, RunNames name
         return record;
     }
 
-    // Before the images: a run that is killed between them has its timings under the same names as one that is not.
+    // Before the last images: a run that is killed between them has its timings under the same names as one that is not.
     private async Task WriteTimings(RenderBatch batch, StageSeconds stages, TimeSpan encode, TimeSpan total, CancellationToken cancellationToken)
     {
         var timings = new TimingsRecord(

@@ -46,7 +46,7 @@ public sealed record ApiParts
     /// <summary>Starts and finds instances.</summary>
     public required WorkflowClient Workflows { get; init; }
 
-    /// <summary>The road to the GPU; asked for its depth only, instances do the sending.</summary>
+    /// <summary>The queue to the GPU. Only its length is asked for: orchestrations send.</summary>
     public required IJobQueue Queue { get; init; }
 
     /// <summary>Where prompts, messages, images and results are.</summary>

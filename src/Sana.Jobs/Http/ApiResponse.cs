@@ -6,13 +6,13 @@ using Microsoft.AspNetCore.Http;
 
 namespace Sana.Jobs.Http;
 
-/// <summary>From a handler to what goes over the wire: its result, or its fault in the shape that the door's clients read.</summary>
+/// <summary>From a handler to what goes over the wire: its result, or its fault in the form that its clients read.</summary>
 public static class ApiResponse
 {
     // RFC 9457 members are camelCase by the names that the draft for asynchronous jobs gives them.
     private static readonly JsonSerializerOptions ProblemJson = new(JsonSerializerDefaults.Web) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
 
-    /// <summary>Runs a handler; errors become <c>application/problem+json</c>, on the OpenAI door its <c>error</c> object.</summary>
+    /// <summary>Runs a handler; errors become <c>application/problem+json</c>, on the path of OpenAI's clients their <c>error</c> object.</summary>
     internal static async Task<IResult> Handle(HttpRequest request, Func<Task<IResult>> handle)
     {
         try

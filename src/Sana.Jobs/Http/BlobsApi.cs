@@ -4,7 +4,7 @@ using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Http;
 
-/// <summary>Outputs, read-only, under their own names. What is not an output (messages, journals, dead letters, caches) has no door here.</summary>
+/// <summary>Outputs, read-only, under their own names. What is not an output (messages, journals, dead letters, caches) cannot be read here.</summary>
 public sealed class BlobsApi(ApiParts parts)
 {
     /// <summary>A bigger blob is read from its place; here it would stand in memory.</summary>

@@ -5,7 +5,7 @@ using Sana.Jobs.Queue;
 
 namespace Sana.Jobs.Http;
 
-/// <summary>The door that OpenAI's clients know. Behind it is a job like any other, which the request waits for.</summary>
+/// <summary>The endpoint that OpenAI's clients call. It starts a job like any other and waits for it.</summary>
 public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
 {
     private const int BodyLimit = 1 << 20;

@@ -93,7 +93,7 @@ public sealed class AzureJobQueue : IJobQueue
     /// <inheritdoc/>
     public async Task<bool> DeadLetter(QueuedJob job, string reason, string message, CancellationToken cancellationToken = default)
     {
-        // Twice is better than never: a death between the two leaves a copy that comes back and is buried again.
+        // Twice is better than never: a death between the two leaves a copy that comes back and becomes a dead letter again.
         await Ask("write", () => _poison.SendMessageAsync(Encode(Marked(job.Body, reason, message)), TimeSpan.Zero, Never, cancellationToken));
         return await Complete(job, cancellationToken);
     }

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace Sana.Jobs.Queue;
 
-/// <summary>Why a message was buried, as a field of its body, where a queue keeps only bodies. Readers of jobs ignore it, as they do with every field they do not know.</summary>
+/// <summary>Why a message became a dead letter, as a field of its body, where a queue keeps only bodies. Readers of jobs ignore it, as they do with every field they do not know.</summary>
 public sealed record DeadLetterNote(string? Reason, string? Message)
 {
     private const string Field = "dead";
@@ -13,7 +13,7 @@ public sealed record DeadLetterNote(string? Reason, string? Message)
     /// <summary>The body with the mark; a body that is no JSON object stays as it is.</summary>
     public static string Write(string body, string reason, string message) => Edit(body, job => job[Field] = new JsonObject { ["reason"] = reason, ["message"] = message });
 
-    /// <summary>The body for another life: no mark, and a round of its own, so that old deliveries, attempts and results do not count.</summary>
+    /// <summary>The body to be sent again: no note, and a round of its own, so that old deliveries, attempts and results do not count.</summary>
     public static string Requeued(string body) => Edit(body, job =>
     {
         job.Remove(Field);

@@ -1,7 +1,7 @@
 namespace Sana.Jobs.Queue;
 
 /// <summary>
-/// A queue of jobs with at-least-once delivery: who takes a message holds it for a time and completes, returns or buries it; one that is none of these comes back by itself.
+/// A queue of jobs with at-least-once delivery: who takes a message holds it for a time and completes, abandons or dead-letters it; one that is none of these comes back by itself.
 /// </summary>
 public interface IJobQueue
 {
@@ -72,8 +72,8 @@ public sealed class QueuedJob
 /// <summary>A dead letter.</summary>
 /// <param name="Id">The queue's own id of it.</param>
 /// <param name="Body">The text.</param>
-/// <param name="Reason">One of <see cref="FaultReason"/>; null when another program buried it.</param>
-/// <param name="Message">One sentence; null when another program buried it.</param>
+/// <param name="Reason">One of <see cref="FaultReason"/>; null when another program moved it there.</param>
+/// <param name="Message">One sentence; null when another program moved it there.</param>
 /// <param name="Buried">When, UTC.</param>
 public sealed record DeadJob(string Id, string Body, string? Reason, string? Message, DateTimeOffset Buried);
 

@@ -48,7 +48,7 @@ public sealed record JobMessage
     /// <value>Not begun after this time. Default never.</value>
     public DateTimeOffset? NotAfter { get; init; }
 
-    /// <value>W3C trace context of whoever asked.</value>
+    /// <value>W3C trace context of the request.</value>
     public string? Traceparent { get; init; }
 
     /// <value>Which checkpoint it is meant for. Default whichever the worker has.</value>

@@ -47,7 +47,7 @@ public sealed record JobResult
     /// <value>When it ended.</value>
     public DateTimeOffset CompletedAt { get; init; }
 
-    /// <value>W3C trace context of whoever asked.</value>
+    /// <value>W3C trace context of the request.</value>
     public string? Traceparent { get; init; }
 
     /// <summary>The result that these bytes hold.</summary>

@@ -13,7 +13,7 @@ namespace Sana.Jobs.Requests;
 
 /// <summary>The steps of requested jobs and of their webhooks.</summary>
 /// <param name="blobs">Where messages and results are.</param>
-/// <param name="queue">The road to the GPU.</param>
+/// <param name="queue">The queue to the worker.</param>
 /// <param name="http">The only way to a webhook.</param>
 /// <param name="secrets">What webhooks are signed with, by name.</param>
 /// <param name="clock">Time stamps of results and webhooks.</param>

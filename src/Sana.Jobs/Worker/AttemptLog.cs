@@ -9,7 +9,7 @@ namespace Sana.Jobs.Worker;
 
 /// <summary>
 /// What was tried with a job: written before rendering begins, because a process that dies of it cannot say so afterwards. An attempt that has no end when
-/// somebody else takes the message was the death of whoever began it.
+/// another worker takes the message ended with the death of its process.
 /// </summary>
 internal sealed class AttemptLog(IBlobs blobs, string queue)
 {

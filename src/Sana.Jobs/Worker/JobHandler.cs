@@ -50,7 +50,7 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
         {
             job = JobMessage.Parse(message.Body);
             Current = job.JobId;
-            // The trace of whoever asked goes on here, however long the message waited.
+            // The trace of the request goes on here, however long the message waited.
             using var span = SanaTelemetry.Activities.StartActivity("sana.job", ActivityKind.Consumer, job.Traceparent);
             span?.SetTag("sana.deliveries", message.Deliveries);
             var id = JobReader.NameOf(job.JobId);
@@ -123,7 +123,7 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
         if (Exhausted(ledger, job.Limits) is { } end)
             return await GiveUp(delivery, ledger, end, stop);
 
-        // A process died under it. Others go first, once: were it always the first one after a start, whoever kills processes would seem to be its fault.
+        // A process died while it rendered this. Other messages go first, once: if it were always the first after a start, kills from outside would count against it.
         if (ledger.ProcessDeaths > 0 && _deferred.TryAdd(key, true))
             return new Settlement(SettlementKind.Abandon, TimeSpan.FromSeconds(ledger.ProcessDeaths), FaultReason.TransientIo, "A process died while it rendered this; others go first.");
 
@@ -136,8 +136,8 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
         StageSeconds seconds;
         try
         {
-            var careful = new BoundedRenderer(renderer, maxBatch, refuseNan: ledger.Count(FaultReason.Nan) == 0 && job.Limits.MaxAttempts > ledger.Spent);
-            (records, seconds) = await new RenderStep(careful, blobs, work.Names, work.Output).Render(work.Batch, settled, progress, limited.Token);
+            var refuseNan = ledger.Count(FaultReason.Nan) == 0 && job.Limits.MaxAttempts > ledger.Spent;
+            (records, seconds) = await new RenderStep(renderer, blobs, work.Names, work.Output).Render(work.Batch, settled, maxBatch, refuseNan, progress, limited.Token);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -269,29 +269,5 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
     private sealed record Delivery(JobMessage Job, string Id, QueuedJob Message)
     {
         public string LedgerKey => Job.Round == 0 ? Id : $"{Id}.{Job.Round}";
-    }
-}
-
-/// <summary>A renderer that never makes more than some images at once, and that takes values that are not numbers for a failed attempt while there is another.</summary>
-internal sealed class BoundedRenderer(IRenderer inner, int maxBatch, bool refuseNan) : IRenderer
-{
-    public string Fingerprint => inner.Fingerprint;
-
-    public string ModelName => inner.ModelName;
-
-    public GenerateOptions Resolve(GenerateOptions options) => inner.Resolve(options);
-
-    public IReadOnlyList<GeneratedImage> Generate(
-        IReadOnlyList<ImageRequest> batch, GenerateOptions resolved, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
-    {
-        var images = new List<GeneratedImage>(batch.Count);
-        foreach (var part in batch.Chunk(maxBatch))
-        {
-            images.AddRange(inner.Generate(part, resolved, progress, cancellationToken));
-        }
-
-        return refuseNan && images.Find(image => image.Failure == FaultReason.Nan) is { } bad
-            ? throw new JobFaultException(FaultReason.Nan, $"The image of seed {bad.Request.Seed} has values that are not numbers.")
-            : images;
     }
 }

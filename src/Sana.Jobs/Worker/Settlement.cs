@@ -25,7 +25,7 @@ public enum SettlementKind
     DeadLetter,
 }
 
-/// <summary>What went wrong with an attempt, in one of the seven words that decide what is done about it.</summary>
+/// <summary>What went wrong with an attempt: one of the codes of <see cref="FaultReason"/>, which decides what is done.</summary>
 internal sealed record JobFault(string Reason, string Message)
 {
     /// <summary>Another attempt may end otherwise.</summary>
@@ -39,7 +39,7 @@ internal sealed record JobFault(string Reason, string Message)
         OnnxRuntimeException when IsOutOfMemory(error.Message) => new JobFault(FaultReason.OutOfMemory, Line(error)),
         SanaException or IOException or UnauthorizedAccessException or HttpRequestException => new JobFault(FaultReason.TransientIo, Line(error)),
         AggregateException { InnerExceptions: [var first, ..] } => FromException(first),
-        // The runtime, a driver, or a mistake of ours: whoever rendered this is not to be trusted with the next.
+        // The runtime, a driver, or a bug: the networks are loaded again before the next message.
         _ => new JobFault(FaultReason.EngineDead, $"{error.GetType().Name}: {Line(error)}"),
     };
 

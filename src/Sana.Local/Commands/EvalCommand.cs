@@ -94,7 +94,7 @@ internal sealed class EvalCommand : Command
             return null;
         if (layout == "dpg" ? !Directory.Exists(path) : !File.Exists(path))
             throw new WrongUseException(layout == "dpg" ? $"There is no folder '{path}'; give DPG-Bench's folder of prompts." : $"There is no file '{path}'; give GenEval's prompts/evaluation_metadata.jsonl.");
-        var prompts = layout == "dpg" ? BenchmarkPrompt.Dpg(path!) : BenchmarkPrompt.GenEval(path!);
+        var prompts = WrongUseException.Unless(() => layout == "dpg" ? BenchmarkPrompt.Dpg(path!) : BenchmarkPrompt.GenEval(path!));
         return prompts.Count > 0 ? prompts : throw new WrongUseException($"There are no prompts in '{path}'.");
     }
 

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace Sana.Local.Hosting;
 
-/// <summary><c>host.json</c> in a data folder: what it was last opened with, so that <c>sana resume</c> needs no more than the folder. Of a place with a key in it only that is kept: whoever opens the folder must give it again.</summary>
+/// <summary><c>host.json</c> in a data folder: what it was last opened with, so that <c>sana resume</c> needs no more than the folder. Of a place with a key in it only that is kept: the next command must give it again.</summary>
 internal sealed record HostFile(string? Blobs, string? Checkpoint, string Device, string Queue, string? Journal = null)
 {
     private const string Withheld = "(holds a key, give it again)";

@@ -4,7 +4,7 @@ using Sana.Jobs.Http;
 
 namespace Sana.Local.Serve;
 
-/// <summary>Who may pass. A browser is a guest of every page it shows: what another site's page sends is refused, with a key or without.</summary>
+/// <summary>Which requests are allowed: those with a key, and signed links. What a page of another site sends is refused, with a key or without.</summary>
 internal sealed class ApiAuthorization(ServeSettings settings, SignedLinks links)
 {
     private const string Blobs = "/v1/blobs/";

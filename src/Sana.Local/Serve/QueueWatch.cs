@@ -42,7 +42,7 @@ internal sealed class QueueWatch(IJobQueue queue, TimeProvider clock) : Backgrou
     }
 }
 
-/// <summary>For whoever decides whether to restart this process and whether to send it requests.</summary>
+/// <summary>Liveness and readiness: whether to restart this process, and whether to send it requests.</summary>
 internal static class Health
 {
     public static void MapHealth(this IEndpointRouteBuilder app, ApiParts parts, QueueWatch queue)

@@ -83,7 +83,7 @@ public sealed class GenerateRunTests : IDisposable
         var expected = Tree("whole");
         var (names, deadline, crashed) = (Names("whole"), 1, true);
 
-        for (; crashed; deadline++)
+        for (; crashed; deadline += 3)
         {
             foreach (var afterwards in new[] { false, true })
             {
@@ -116,7 +116,7 @@ public sealed class GenerateRunTests : IDisposable
                 await Run(place, batchSize: 3);
                 return expected.SequenceEqual(Tree(place));
             },
-            iter: 10,
+            iter: 5,
             threads: 1);
     }
 
@@ -145,7 +145,9 @@ public sealed class GenerateRunTests : IDisposable
 
         await Run("out", renderer, batchSize: 4);
 
-        Assert.Equal(["one", "three", "three", "broken"], Assert.Single(renderer.Batches).Select(request => request.Prompt));
+        // Values that are not numbers get a second attempt.
+        Assert.Equal(2, renderer.Batches.Count);
+        Assert.All(renderer.Batches, batch => Assert.Equal(["one", "three", "three", "broken"], batch.Select(request => request.Prompt)));
     }
 
     [Fact]

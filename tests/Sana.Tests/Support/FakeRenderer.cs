@@ -16,6 +16,9 @@ internal sealed class FakeRenderer : IRenderer
 
     public string ModelName => "fake";
 
+    /// <summary>Makes even what is broken.</summary>
+    public bool Mends { get; init; }
+
     /// <summary>What one batch takes.</summary>
     public TimeSpan Pause { get; init; }
 
@@ -31,13 +34,13 @@ internal sealed class FakeRenderer : IRenderer
         Batches.Add(batch);
         progress?.Report(new GenerateProgress("denoise", resolved.Steps!.Value, resolved.Steps.Value));
         var company = string.Concat(batch.Select(request => $"{request.Prompt}|{request.Seed}|{request.Index};"));
-        return [.. batch.Select(request => Paint(request, company, resolved))];
+        return [.. batch.Select(request => Paint(request, company, resolved, Mends))];
     }
 
-    private static GeneratedImage Paint(ImageRequest request, string company, GenerateOptions options)
+    private static GeneratedImage Paint(ImageRequest request, string company, GenerateOptions options, bool mends)
     {
         var seconds = new StageSeconds(Random.Shared.NextDouble(), Random.Shared.NextDouble(), Random.Shared.NextDouble());
-        if (request.Prompt.Contains("broken", StringComparison.Ordinal))
+        if (!mends && request.Prompt.Contains("broken", StringComparison.Ordinal))
         {
             return new GeneratedImage(request, null, "nan", [], seconds);
         }

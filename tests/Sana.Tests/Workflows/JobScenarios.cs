@@ -31,6 +31,8 @@ internal static class JobScenarios
         new("A batch that kills every worker is given up", Deadly, "Completed 2/2/0 engine_dead 2"),
         new("A retry makes what failed for its reasons", Retried, "Completed 2/2/0, retried nan: 2/2/0, retried engine_dead: 4/0/0, same tree"),
         new("Silence is answered by another message and at last by giving up", Silence, "Completed 0/1/0 timeout 1, 2 sends", PassesTime: true),
+        new("Batches that wait behind others longer than their deadline are not lost", Waiting, "Completed 12/0/0", PassesTime: true),
+        new("A retry does not wait for a message of the round before", StaleMessage, "Completed 1/1/0 nan 1, retried: 2/0/0, 2 messages"),
         new("An attempt at a batch may take as long as the run waits for it", LongBatch, "limit 7200 s"),
         new("A canceled run's messages are dropped", Canceled, "Canceled, dropped canceled"),
         new("A run without prompts fails", Empty, "Failed There are no prompts: every line is blank.", PassesTime: true),
@@ -128,6 +130,41 @@ internal static class JobScenarios
         }
 
         return $"{Tell(await end)}, {lost} sends";
+    }
+
+    private static async Task<string> Waiting(JobHost host)
+    {
+        var job = Job(string.Join('\n', Enumerable.Range(0, 12).Select(i => $"prompt {i}")), batch: 1) with { Images = 1 };
+        await GenerateSubmission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, job, new Pace(InFlight: 12, DeadlineSeconds: 60, MaxSends: 1), default);
+        while ((await host.Queue.Count()).Waiting < 12)
+            await Task.Delay(1);
+        var end = host.Client.Wait(await Id(host));
+        while (!end.IsCompleted)
+        {
+            // Each batch takes less than its deadline, all together take ten times as long.
+            if (await host.Turn() is not null)
+                host.Clock.Advance(TimeSpan.FromSeconds(50));
+            await Task.Delay(20);
+        }
+
+        return Tell(await end);
+    }
+
+    private static async Task<string> StaleMessage(JobHost host)
+    {
+        await GenerateSubmission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, Job("one\nbroken", batch: 1) with { Images = 1 }, new Pace(MaxSends: 1), default);
+        var id = await Id(host);
+        JobMessage? stale = null;
+        while (stale is null)
+            stale = (await host.Queue.Peek(32)).Select(message => JobMessage.Parse(message.Body)).FirstOrDefault(message => message.Input.Batch == "b000000001");
+        var first = Tell(await host.Work(id));
+        await host.Queue.Send(stale);
+        host.Renderer = new FakeRenderer { Mends = true };
+        host.Source.Reset();
+        Assert.True(await GenerateSubmission.Retry(host.Client, id, ["nan"]));
+        while ((await host.Queue.Count()).Waiting < 2)
+            await Task.Delay(1);
+        return $"{first}, retried: {Tell(await host.Work(id))["Completed ".Length..]}, 2 messages";
     }
 
     private static async Task<string> LongBatch(JobHost host)

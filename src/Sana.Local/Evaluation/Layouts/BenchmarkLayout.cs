@@ -2,7 +2,6 @@ using System.Text.Json;
 using Sana.Inference;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
-using Sana.Local.Commands;
 
 namespace Sana.Local.Evaluation.Layouts;
 
@@ -77,7 +76,7 @@ internal sealed class BenchmarkLayout(Drawing drawing, GenerateOptions options, 
 internal sealed record BenchmarkPrompt(string Name, string Text, string Line)
 {
     /// <summary>GenEval's <c>evaluation_metadata.jsonl</c>: an object with <c>prompt</c> on each line.</summary>
-    /// <exception cref="WrongUseException">The file is none.</exception>
+    /// <exception cref="SanaException">The file is none.</exception>
     public static IReadOnlyList<BenchmarkPrompt> GenEval(string file) =>
         [.. File.ReadLines(file).Select((line, i) => (line, i)).Where(pair => pair.line.Trim().Length > 0).Select(pair => Parse(pair.line, pair.i + 1))];
 
@@ -98,7 +97,7 @@ internal sealed record BenchmarkPrompt(string Name, string Text, string Line)
             // Said below: no object with a prompt.
         }
 
-        throw new WrongUseException($"Line {number} is no object with prompt; give GenEval's prompts/evaluation_metadata.jsonl.");
+        throw new SanaException($"Line {number} is no object with prompt; give GenEval's prompts/evaluation_metadata.jsonl.");
     }
 
     private static BenchmarkPrompt Check(BenchmarkPrompt prompt, string where)
@@ -110,7 +109,7 @@ internal sealed record BenchmarkPrompt(string Name, string Text, string Line)
         }
         catch (InferenceException error)
         {
-            throw new WrongUseException($"{where}: {error.Message}", error);
+            throw new SanaException($"{where}: {error.Message}", error);
         }
     }
 }

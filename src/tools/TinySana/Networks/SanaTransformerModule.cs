@@ -52,7 +52,7 @@ internal sealed class SanaTransformerModule : nn.Module
 
         var x = _patch.forward(latents.flatten(2).transpose(1, 2)); // [b, n, d]
         if (_config.InterpolationScale is { } scale)
-            x = x + SinCosPositionEmbedding.Create(height, width, _config.Width, _config.SampleSize, scale);
+            x = x + SinCosPositions.Create(height, width, _config.Width, _config.SampleSize, scale);
         var halfway = x;
         for (var i = 0; i < _blocks.Length; i++)
         {
@@ -110,7 +110,7 @@ internal sealed class TwoLayerMlp : nn.Module<Tensor, Tensor>
 /// Position embeddings: sines and cosines of a token's column (first half of the channels) and row.
 /// Every grid is scaled to the base grid, so a relative position has the same embedding in small and large pictures.
 /// </summary>
-internal static class SinCosPositionEmbedding
+internal static class SinCosPositions
 {
     /// <returns>[1, height · width, channels].</returns>
     public static Tensor Create(long height, long width, long channels, long baseSize, double interpolationScale)
