@@ -93,7 +93,7 @@ internal sealed record OpenedJobs(SanaJobs Jobs, ApiHandlers Api, IJobQueue Queu
 internal static class AppQueue
 {
     /// <summary>The queue's name, on Service Bus and in a storage account.</summary>
-    public const string Name = QueuePlace.DefaultName;
+    public const string QueueName = "sana-jobs";
 
     public static Task<IJobQueue> Open(FunctionsSettings settings, IBlobs blobs, TimeProvider clock, CancellationToken cancellationToken) => settings.Queue == "servicebus"
         ? Task.FromResult<IJobQueue>(OnServiceBus(settings, blobs, clock))
@@ -105,14 +105,14 @@ internal static class AppQueue
         try
         {
             var client = settings.ServiceBus is { } connection ? new ServiceBusClient(connection) : new ServiceBusClient(settings.ServiceBusNamespace!, credential);
-            return new ServiceBusJobQueue(client, Name, blobs, new QueueDepth(settings.QueueResource, credential), clock);
+            return new ServiceBusJobQueue(client, QueueName, blobs, new QueueDepth(settings.QueueResource, credential), clock);
         }
         catch (Exception error) when (error is FormatException or ArgumentException or InvalidOperationException)
         {
             // Without the cause, which may quote the key.
             throw new SanaException(settings.ServiceBus is null
                 ? $"ServiceBus__fullyQualifiedNamespace is '{settings.ServiceBusNamespace}', which is no host name; it looks like name.servicebus.windows.net."
-                : $"ServiceBus is not a connection string of Service Bus, or names another queue than {Name}; copy it again from the namespace's shared access policies.");
+                : $"ServiceBus is not a connection string of Service Bus, or names another queue than {QueueName}; copy it again from the namespace's shared access policies.");
         }
     }
 }

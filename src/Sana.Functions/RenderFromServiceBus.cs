@@ -11,7 +11,7 @@ internal sealed class RenderFromServiceBus(MessageProcessor processor, DurableCl
 {
     [Function("RenderFromServiceBus")]
     public async Task Run(
-        [ServiceBusTrigger(AppQueue.Name, Connection = "ServiceBus")] ServiceBusReceivedMessage message,
+        [ServiceBusTrigger(AppQueue.QueueName, Connection = "ServiceBus")] ServiceBusReceivedMessage message,
         ServiceBusMessageActions actions,
         [DurableClient] DurableTaskClient durable,
         FunctionContext context)

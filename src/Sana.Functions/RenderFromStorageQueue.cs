@@ -11,7 +11,7 @@ internal sealed class RenderFromStorageQueue(MessageProcessor processor, AppJobs
 {
     [Function("RenderFromStorageQueue")]
     public async Task Run(
-        [QueueTrigger(AppQueue.Name, Connection = "AzureWebJobsStorage")] QueueMessage message, [DurableClient] DurableTaskClient durable, FunctionContext context)
+        [QueueTrigger(AppQueue.QueueName, Connection = "AzureWebJobsStorage")] QueueMessage message, [DurableClient] DurableTaskClient durable, FunctionContext context)
     {
         durableClient.Use(durable);
         var read = AzureJobQueue.Read(message);

@@ -1,4 +1,6 @@
 using System.Globalization;
+using Sana.Curation;
+using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Curation;
 
@@ -53,4 +55,13 @@ internal static class SharedNames
     public static string Caption(string captioner, string sha256) => $"cache/captions/{captioner}/{sha256[..2]}/{sha256}.json";
 
     public static string Quarantine(string reason, string sha256) => $"quarantine/{reason}/{sha256[..2]}/{sha256}";
+}
+
+/// <summary>The normalised images of a dataset, which captioners, CLIP and shards read.</summary>
+internal static class NormalisedImages
+{
+    /// <exception cref="SanaException">Somebody removed it.</exception>
+    public static async Task<byte[]> ReadImage(this IBlobs blobs, OpenDataset dataset, IndexRow row, CancellationToken cancellationToken) =>
+        await blobs.Read(dataset.ImageName(row.Sha256!), cancellationToken)
+        ?? throw new SanaException($"{blobs.Place} has no {dataset.ImageName(row.Sha256!)}; it was removed while the run went on. Give the dataset another version.");
 }

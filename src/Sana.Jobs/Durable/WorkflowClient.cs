@@ -221,7 +221,9 @@ public sealed partial record WorkflowInstance
     {
         ArgumentNullException.ThrowIfNull(found);
         var status = StatusOf(found);
-        var cause = Tasks.Chain(found.FailureDetails).LastOrDefault();
+        // The sentence of this project, where there is one: what caused it says less.
+        var chain = Tasks.Chain(found.FailureDetails).ToList();
+        var cause = chain.Find(failure => failure.ErrorType.StartsWith("Sana.", StringComparison.Ordinal)) ?? chain.LastOrDefault();
         var told = found.SerializedOutput is { } output ? Unquoted(output) : null;
         return new WorkflowInstance
         {

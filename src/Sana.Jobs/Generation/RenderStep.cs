@@ -1,9 +1,9 @@
-using Sana.Jobs.Queue;
 using System.Diagnostics;
 using System.Text.Json;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Jobs.Networks;
+using Sana.Jobs.Queue;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Generation;

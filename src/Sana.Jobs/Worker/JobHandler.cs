@@ -60,7 +60,7 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
         {
             return new Settlement(SettlementKind.Abandon);
         }
-        catch (Exception error) when (!(options.EndsWhenBlobsFail && error is SanaException))
+        catch (Exception error)
         {
             var fault = JobFault.FromException(error);
             if (fault.IsRetryable && message.Deliveries < MaxDeliveries)
@@ -144,7 +144,7 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
             await _ledger.Write(key, ledger.End(AttemptLog.Attempt.Returned, null), CancellationToken.None);
             return new Settlement(SettlementKind.Abandon);
         }
-        catch (Exception error) when (!(options.EndsWhenBlobsFail && error is SanaException))
+        catch (Exception error)
         {
             var fault = limited.IsCancellationRequested ? new JobFault(FaultReason.Timeout, $"The attempt took more than {job.Limits.TimeoutS} seconds.") : JobFault.FromException(error);
             return await Fail(delivery, ledger.End(fault.Reason, fault.Message), fault, maxBatch, stop);

@@ -102,8 +102,6 @@ public sealed class RenderWorker(IJobQueue queue, JobHandler handler, RendererSo
         }
         catch (Exception error)
         {
-            if (options.EndsWhenBlobsFail && error is SanaException)
-                throw;
             // Not even the failure could be written down: blobs or engine are gone for now.
             return new Settlement(SettlementKind.Abandon, options.DelayAfter(Math.Min(message.Deliveries, 20)), FaultReason.TransientIo, error.Message);
         }

@@ -42,9 +42,6 @@ public sealed record RenderWorkerOptions
     /// <value>Makes a small image before the first message is taken. Not for a command that ends after its last image. Default true.</value>
     public bool WarmsUp { get; init; } = true;
 
-    /// <value>The worker ends when blobs cannot be written, and does not try again: for a command, whose user is there and reads why. Default false.</value>
-    public bool EndsWhenBlobsFail { get; init; }
-
     /// <value>What the networks run on, for records. Default cpu.</value>
     public string Device { get; init; } = "cpu";
 }

@@ -74,8 +74,7 @@ internal sealed class HostArguments
         return options with
         {
             Blobs = options.Blobs ?? _outWithoutData,
-            // A command that ends after its last image: nothing is warmed up, and its user reads why it cannot write.
-            Worker = options.Worker with { Poll = TimeSpan.FromMilliseconds(10), Grace = TimeSpan.Zero, EndsWhenBlobsFail = true },
+            Worker = options.Worker with { Poll = TimeSpan.FromMilliseconds(10), Grace = TimeSpan.Zero },
         };
     }
 

@@ -134,7 +134,7 @@ public sealed class LocalHost : IAsyncDisposable
         if (options.Checkpoint is not null)
             _work = Task.Run(() => Worker.Run(_drain.Token), CancellationToken.None);
         // One task: whoever looks again sees what has happened since.
-        Stopped = Task.WhenAny(_engine.Stopped, Failed(_work)).Unwrap();
+        Stopped = Task.WhenAny(_engine.Stopped, Failed(_work), _scratch?.Failed ?? Failed(Task.CompletedTask)).Unwrap();
     }
 
     private static async Task<T> Forever<T>(CancellationToken cancellationToken)

@@ -11,6 +11,7 @@ internal sealed class ScratchBlobs : IBlobs, IDisposable
 {
     private const string Prefix = "sana-work-";
 
+    private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly IBlobs _outputs;
     private readonly FileBlobs _work;
     private readonly string _folder;
@@ -30,23 +31,34 @@ internal sealed class ScratchBlobs : IBlobs, IDisposable
         return new ScratchBlobs(outputs, Directory.CreateTempSubdirectory(string.Create(CultureInfo.InvariantCulture, $"{Prefix}{Environment.ProcessId}-")).FullName);
     }
 
-    public Task<bool> PutIfAbsent(string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) => Of(name).PutIfAbsent(name, bytes, cancellationToken);
+    /// <summary>Ends with the first failure of the outputs' place: nobody waits until it can be used again, as a server does.</summary>
+    public Task Failed => _failed.Task;
 
-    public Task Put(string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) => Of(name).Put(name, bytes, cancellationToken);
+    public Task<bool> PutIfAbsent(string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) => Watch(Of(name).PutIfAbsent(name, bytes, cancellationToken));
 
-    public Task<byte[]?> Read(string name, CancellationToken cancellationToken) => Of(name).Read(name, cancellationToken);
+    public Task Put(string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) => Watch(Of(name).Put(name, bytes, cancellationToken));
 
-    public Task Write(string name, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) => Of(name).Write(name, write, cancellationToken);
+    public Task<byte[]?> Read(string name, CancellationToken cancellationToken) => Watch(Of(name).Read(name, cancellationToken));
 
-    public Task<Stream?> Open(string name, CancellationToken cancellationToken) => Of(name).Open(name, cancellationToken);
+    public Task Write(string name, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) => Watch(Of(name).Write(name, write, cancellationToken));
 
-    public Task<bool> Exists(string name, CancellationToken cancellationToken) => Of(name).Exists(name, cancellationToken);
+    public Task<Stream?> Open(string name, CancellationToken cancellationToken) => Watch(Of(name).Open(name, cancellationToken));
+
+    public Task<bool> Exists(string name, CancellationToken cancellationToken) => Watch(Of(name).Exists(name, cancellationToken));
 
     public IAsyncEnumerable<BlobEntry> List(string prefix, CancellationToken cancellationToken) => Of(prefix).List(prefix, cancellationToken);
 
     public void Dispose() => Delete(_folder);
 
     private IBlobs Of(string name) => name.StartsWith("runs/", StringComparison.Ordinal) || name.StartsWith("timings/", StringComparison.Ordinal) ? _outputs : _work;
+
+    private T Watch<T>(T operation)
+        where T : Task
+    {
+        operation.ContinueWith(
+            failed => _failed.TrySetException(failed.Exception!.InnerException!), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        return operation;
+    }
 
     private static void Delete(string folder)
     {

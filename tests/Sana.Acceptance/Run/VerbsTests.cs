@@ -37,8 +37,10 @@ public sealed class VerbsTests(SmallCheckpoint checkpoint) : IDisposable
         Assert.Contains("schedule-nightly Running", all.Output, StringComparison.Ordinal);
         Assert.Contains("job-one Completed", all.Output, StringComparison.Ordinal);
         Assert.Equal(2, JsonDocument.Parse(json.Output).RootElement.GetProperty("instances").GetArrayLength());
-        Assert.Equal((2, 2), (resumed.ExitCode, schedule.ExitCode));
-        Assert.Contains("job-one belongs to sana serve", resumed.Error, StringComparison.Ordinal);
+        // The command knows every workflow that the server knew: a job that has its result keeps it, and a schedule stays as it is.
+        Assert.True((resumed.ExitCode, schedule.ExitCode) == (0, 0), resumed.Error + schedule.Error);
+        Assert.Contains("job-one Completed", resumed.Output, StringComparison.Ordinal);
+        Assert.Contains("schedule-nightly Running", schedule.Output, StringComparison.Ordinal);
         Assert.Equal(job.Output, after.Output);
     }
 

@@ -78,7 +78,7 @@ public sealed class WorkerTests(BothApps apps)
     {
         Assert.NotEmpty(apps.Gpu.Output);
         Assert.All(apps.Gpu.Output.Concat(apps.Orchestrator.Output), line => Assert.Matches("^(info: Sana[.]|warn: |fail: )", line));
-        Assert.Matches(@"^info: Sana\.Functions\.Rendering\.WarmUp\[403\] This replica renders \S+: loaded and warm in [0-9.]+ s\.$", apps.Gpu.Output[0]);
+        Assert.Matches(@"^info: Sana\.Functions\.WarmUp\[403\] This replica renders \S+: loaded and warm in [0-9.]+ s\.$", apps.Gpu.Output[0]);
     }
 
     [Fact]
@@ -91,7 +91,7 @@ public sealed class WorkerTests(BothApps apps)
         await apps.Jobs.Send(new JobMessage { JobId = "early", Input = new JobInput { Prompt = "a cat" } });
         var taken = await new QueueListener(apps.Queue, broken, "RenderFromStorageQueue").Turn();
 
-        Assert.StartsWith("fail: Sana.Functions.Rendering.WarmUp[401] This replica cannot render yet: ", line, StringComparison.Ordinal);
+        Assert.StartsWith("fail: Sana.Functions.WarmUp[401] This replica cannot render yet: ", line, StringComparison.Ordinal);
         Assert.Contains("/no/such/folder", line, StringComparison.Ordinal);
         Assert.True(taken);
         Assert.Null(await apps.Jobs.Receive(TimeSpan.FromSeconds(1)));

@@ -1,4 +1,7 @@
 using System.Reflection;
+using System.Text.RegularExpressions;
+using Microsoft.DurableTask;
+using Sana.Jobs;
 using Xunit;
 
 namespace Sana.Tests.Conventions;
@@ -27,7 +30,12 @@ public class BannedSymbolsTests
     [Fact]
     public void The_ban_is_an_error_where_orchestrations_stand()
     {
-        Assert.Contains("RS0030.severity = error", File.ReadAllText(Path.Combine(Jobs(), "Orchestrations", ".editorconfig")), StringComparison.Ordinal);
+        var orchestrations = typeof(SanaJobs).Assembly.GetTypes().Where(type => type.IsAssignableTo(typeof(ITaskOrchestrator))).Select(type => type.Name).Order();
+
+        var section = Regex.Match(File.ReadAllText(Path.Combine(Jobs(), ".editorconfig")), @"\[\{(?<names>[\w,]+)\}\.cs\]\s+dotnet_diagnostic\.RS0030\.severity = error");
+
+        Assert.Equal(orchestrations, section.Groups["names"].Value.Split(',').Order());
+        Assert.All(orchestrations, name => Assert.Single(Directory.EnumerateFiles(Jobs(), name + ".cs", SearchOption.AllDirectories)));
     }
 
     private static bool Exists(string symbol)

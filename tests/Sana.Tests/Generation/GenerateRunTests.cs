@@ -269,7 +269,7 @@ public sealed class GenerateRunTests : IDisposable
         public string Place => inner.Place;
 
         public Task<bool> PutIfAbsent(string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) =>
-            name.EndsWith(".png", StringComparison.Ordinal) ? throw new SanaException("The disk is full.") : inner.PutIfAbsent(name, bytes, cancellationToken);
+            name.EndsWith(".png", StringComparison.Ordinal) ? Task.FromException<bool>(new SanaException("The disk is full.")) : inner.PutIfAbsent(name, bytes, cancellationToken);
 
         public Task Put(string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) => inner.Put(name, bytes, cancellationToken);
 

@@ -15,7 +15,7 @@ internal static class MemoryHost
         {
             Data = null,
             Checkpoint = "fake",
-            Worker = new RenderWorkerOptions { WarmsUp = false, Poll = TimeSpan.FromMilliseconds(2), Grace = TimeSpan.Zero, EndsWhenBlobsFail = true },
+            Worker = new RenderWorkerOptions { WarmsUp = false, Poll = TimeSpan.FromMilliseconds(2), Grace = TimeSpan.Zero },
         },
         _ => Task.FromResult(renderer),
         outputs);
