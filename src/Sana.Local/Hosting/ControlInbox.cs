@@ -1,5 +1,6 @@
 using System.Text.Json;
 using DurableTask.Sqlite;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using Sana.Jobs;
 using Sana.Jobs.Curation;
@@ -9,8 +10,8 @@ using Sana.Jobs.Generation;
 namespace Sana.Local.Hosting;
 
 /// <summary>
-/// How a command steers instances of a data folder that another process owns: a request is a file in <c>control/</c>, and so is its answer. When no process owns the folder, the command
-/// opens the journal itself. No activity runs meanwhile: nothing is rendered, captioned or paid.
+/// How a command steers instances of a data folder that another process owns: a request is a row of the table <c>control</c> in <c>queue.db</c>, and its answer is written into the row.
+/// When no process owns the folder, the command opens the journal itself. No activity runs meanwhile: nothing is rendered, captioned or paid.
 /// </summary>
 internal static partial class ControlInbox
 {
@@ -32,25 +33,29 @@ internal static partial class ControlInbox
         if (options.Journal == "sqlite" && !File.Exists(Path.Combine(data, "journal.db")))
             throw new JournalException($"There is no journal in {data}; give the --data folder of the run.");
         await using var engine = await Open(options);
-        return engine is not null ? await Apply(engine.Client, request) : await Ask(data, request, cancellationToken);
+        return engine is not null ? await Apply(engine.Client, request, waits: true) : await Ask(data, request, cancellationToken);
     }
 
     /// <summary>Carries out the requests of a folder until canceled.</summary>
     public static async Task Serve(string data, WorkflowClient client, ILogger log, CancellationToken cancellationToken)
     {
-        var folder = Path.Combine(data, "control");
         try
         {
             for (; ; await Task.Delay(PollInterval, cancellationToken))
             {
                 try
                 {
-                    foreach (var path in Directory.CreateDirectory(folder).GetFiles("*.request").Select(file => file.FullName).Order())
-                        await Answer(path, client, log);
+                    using var table = Connect(data);
+                    // Without a request nothing is written, so that a look costs no flush.
+                    for (; !cancellationToken.IsCancellationRequested; await Task.Delay(PollInterval, cancellationToken))
+                    {
+                        foreach (var (row, verb, id, reasons) in table.Open())
+                            table.Answer(row, await Carry(row, verb, id, reasons, client, log));
+                    }
                 }
-                catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+                catch (SqliteException error)
                 {
-                    NotRead(log, folder, error);
+                    NotRead(log, data, error);
                 }
             }
         }
@@ -84,60 +89,50 @@ internal static partial class ControlInbox
 
     private static async Task<bool> Ask(string data, ControlRequest request, CancellationToken cancellationToken)
     {
-        var path = Path.Combine(Directory.CreateDirectory(Path.Combine(data, "control")).FullName, Guid.CreateVersion7().ToString("N"));
-        await Publish(path + ".request", JsonSerializer.Serialize(request, HostJson.Default.ControlRequest), cancellationToken);
+        using var table = Connect(data);
+        var row = table.Add(request);
         for (var begun = TimeProvider.System.GetTimestamp(); TimeProvider.System.GetElapsedTime(begun) < AnswerTimeout; await Task.Delay(PollInterval, cancellationToken))
         {
-            if (!File.Exists(path + ".answer"))
-                continue;
-            var answer = JsonSerializer.Deserialize(await File.ReadAllTextAsync(path + ".answer", cancellationToken), HostJson.Default.ControlAnswer)!;
-            File.Delete(path + ".answer");
-            return answer.Error is null ? answer.Done : throw new SanaException(answer.Error);
+            if (table.Take(row) is { } answer)
+                return answer.Error is null ? answer.Done : throw new SanaException(answer.Error);
         }
 
-        File.Delete(path + ".request");
+        table.Remove(row);
         throw new JournalException($"The process that owns {data} does not answer; look whether it still runs.");
     }
 
-    private static async Task Answer(string path, WorkflowClient client, ILogger log)
+    private static async Task<ControlAnswer> Carry(long row, string verb, string id, string reasons, WorkflowClient client, ILogger log)
     {
-        ControlAnswer answer;
         try
         {
-            var request = JsonSerializer.Deserialize(await File.ReadAllTextAsync(path), HostJson.Default.ControlRequest) ?? throw new JsonException("It is null.");
-            answer = new ControlAnswer(await Apply(client, request));
+            return new ControlAnswer(await Apply(client, new ControlRequest(verb, id, JsonSerializer.Deserialize(reasons, HostJson.Default.IReadOnlyListString) ?? []), waits: false));
         }
         catch (Exception error)
         {
             // Whatever it asks for, one request never ends the service of the others.
-            Refused(log, path, error);
-            answer = new ControlAnswer(Done: false, $"The request could not be carried out: {error.Message}");
+            Refused(log, row, error);
+            return new ControlAnswer(Done: false, $"The request could not be carried out: {error.Message}");
         }
-
-        await Publish(Path.ChangeExtension(path, ".answer"), JsonSerializer.Serialize(answer, HostJson.Default.ControlAnswer), CancellationToken.None);
-        File.Delete(path);
     }
 
-    /// <summary>Whoever sees the name sees the whole text.</summary>
-    private static async Task Publish(string path, string text, CancellationToken cancellationToken)
-    {
-        await File.WriteAllTextAsync(path + ".new", text, cancellationToken);
-        File.Move(path + ".new", path, overwrite: true);
-    }
+    private static ControlTable Connect(string data) => new(Path.Combine(data, "queue.db"));
 
-    private static async Task<bool> Apply(WorkflowClient client, ControlRequest request) => request.Verb switch
+    private static async Task<bool> Apply(WorkflowClient client, ControlRequest request, bool waits) => request.Verb switch
     {
-        "cancel" => await Cancel(client, request.Id, request.Reasons is [var reason, ..] ? reason : "sana cancel"),
+        "cancel" => await Cancel(client, request.Id, request.Reasons is [var reason, ..] ? reason : "sana cancel", waits),
         "suspend" => await client.Suspend(request.Id),
         "resume" => await client.Resume(request.Id),
         "retry" => await GenerateSubmission.Retry(client, request.Id, request.Reasons) || await CurationSubmission.Retry(client, request.Id, request.Reasons),
         _ => throw new SanaException($"'{request.Verb}' is none of cancel, suspend, resume and retry."),
     };
 
-    private static async Task<bool> Cancel(WorkflowClient client, string id, string reason)
+    private static async Task<bool> Cancel(WorkflowClient client, string id, string reason, bool waits)
     {
         if (!await client.Cancel(id, reason))
             return false;
+        if (!waits)
+            return true;
+        // This command owns the journal: the instance ends before it is closed again.
         try
         {
             using var timeout = new CancellationTokenSource(CancelTimeout);
@@ -151,10 +146,10 @@ internal static partial class ControlInbox
         return true;
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The control request {Path} could not be carried out.")]
-    private static partial void Refused(ILogger log, string path, Exception error);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Control request {Row} could not be carried out.")]
+    private static partial void Refused(ILogger log, long row, Exception error);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The control requests in {Folder} could not be read; they are looked at again.")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The control requests of {Folder} could not be read; they are looked at again.")]
     private static partial void NotRead(ILogger log, string folder, Exception error);
 }
 
@@ -166,3 +161,66 @@ internal sealed record ControlRequest(string Verb, string Id, IReadOnlyList<stri
 /// <param name="Done">Whether the instance was in a state for it.</param>
 /// <param name="Error">Why the request was not carried out, or null.</param>
 internal sealed record ControlAnswer(bool Done, string? Error = null);
+
+/// <summary>The table <c>control</c>: requests of other processes and their answers.</summary>
+internal sealed class ControlTable : IDisposable
+{
+    private readonly SqliteConnection _connection;
+
+    public ControlTable(string path)
+    {
+        _connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ConnectionString);
+        _connection.Open();
+        using var create = Command("PRAGMA journal_mode=WAL; CREATE TABLE IF NOT EXISTS control(row INTEGER PRIMARY KEY AUTOINCREMENT, verb TEXT NOT NULL, id TEXT NOT NULL, reasons TEXT NOT NULL, done INTEGER, error TEXT)");
+        create.ExecuteNonQuery();
+    }
+
+    public long Add(ControlRequest request)
+    {
+        using var add = Command(
+            "INSERT INTO control(verb, id, reasons) VALUES($1, $2, $3) RETURNING row", request.Verb, request.Id, JsonSerializer.Serialize(request.Reasons, HostJson.Default.IReadOnlyListString));
+        return (long)add.ExecuteScalar()!;
+    }
+
+    /// <summary>The requests without an answer, in their order.</summary>
+    public IReadOnlyList<(long Row, string Verb, string Id, string Reasons)> Open()
+    {
+        using var open = Command("SELECT row, verb, id, reasons FROM control WHERE done IS NULL ORDER BY row");
+        using var rows = open.ExecuteReader();
+        var requests = new List<(long, string, string, string)>();
+        while (rows.Read())
+            requests.Add((rows.GetInt64(0), rows.GetString(1), rows.GetString(2), rows.GetString(3)));
+        return requests;
+    }
+
+    public void Answer(long row, ControlAnswer answer)
+    {
+        using var update = Command("UPDATE control SET done=$2, error=$3 WHERE row=$1", row, answer.Done ? 1 : 0, answer.Error);
+        update.ExecuteNonQuery();
+    }
+
+    /// <summary>The answer of a request, which is removed with it; null while there is none.</summary>
+    public ControlAnswer? Take(long row)
+    {
+        using var take = Command("DELETE FROM control WHERE row=$1 AND done IS NOT NULL RETURNING done, error", row);
+        using var rows = take.ExecuteReader();
+        return rows.Read() ? new ControlAnswer(rows.GetInt64(0) == 1, rows.IsDBNull(1) ? null : rows.GetString(1)) : null;
+    }
+
+    public void Remove(long row)
+    {
+        using var remove = Command("DELETE FROM control WHERE row=$1", row);
+        remove.ExecuteNonQuery();
+    }
+
+    public void Dispose() => _connection.Dispose();
+
+    private SqliteCommand Command(string sql, params ReadOnlySpan<object?> values)
+    {
+        var command = _connection.CreateCommand();
+        command.CommandText = sql;
+        for (var number = 1; number <= values.Length; number++)
+            command.Parameters.AddWithValue($"${number}", values[number - 1] ?? DBNull.Value);
+        return command;
+    }
+}

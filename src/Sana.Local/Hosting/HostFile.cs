@@ -69,6 +69,5 @@ internal sealed record HostFile(string? Blobs, string? Checkpoint, string Device
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true)]
 [JsonSerializable(typeof(HostFile))]
-[JsonSerializable(typeof(ControlRequest))]
-[JsonSerializable(typeof(ControlAnswer))]
+[JsonSerializable(typeof(IReadOnlyList<string>))]
 internal sealed partial class HostJson : JsonSerializerContext;

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using DurableTask.Core;
 using DurableTask.Sqlite;
+using Microsoft.Data.Sqlite;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
 using Sana.Jobs.Networks;
@@ -92,17 +93,25 @@ public sealed class LocalHostTests(AzuriteFixture azurite) : IDisposable
     }
 
     [Fact]
-    public async Task A_bad_request_in_the_control_folder_does_not_stop_the_others()
+    public async Task A_bad_control_request_does_not_stop_the_others()
     {
         await using var host = await Open();
-        var control = Directory.CreateDirectory(_folder.File("data/control")).FullName;
-        foreach (var (name, text) in new[] { ("0-0", "null"), ("0-1", "not json"), ("0-2", "{\"verb\":\"dance\",\"id\":\"x\",\"reasons\":[]}"), ("0-3", "{\"verb\":\"retry\",\"id\":null,\"reasons\":null}") })
-            await File.WriteAllTextAsync(Path.Combine(control, name + ".request"), text);
+        using var connection = new SqliteConnection($"Data Source={_folder.File("data/queue.db")};Pooling=False");
+        connection.Open();
+        await Eventually(() => Task.FromResult(Query("SELECT count(*) FROM sqlite_master WHERE name='control'") is "1" ? host : null));
+        Query("INSERT INTO control(verb, id, reasons) VALUES('cancel', 'x', 'null'), ('retry', 'x', 'not json'), ('dance', 'x', '[]'), ('retry', '', '[\"nan\"]')");
 
         Assert.False(await ControlInbox.Send(_folder.File("data"), null, new ControlRequest("cancel", "nobody", []), default));
 
-        Assert.Equal(["0-0.answer", "0-1.answer", "0-2.answer", "0-3.answer"], Directory.EnumerateFiles(control).Select(file => Path.GetFileName(file)!).Order());
-        Assert.Contains("is none of cancel", await File.ReadAllTextAsync(Path.Combine(control, "0-2.answer")), StringComparison.Ordinal);
+        Assert.Equal("4", Query("SELECT count(*) FROM control WHERE done=0"));
+        Assert.Contains("is none of cancel", Query("SELECT error FROM control WHERE verb='dance'"), StringComparison.Ordinal);
+
+        string? Query(string sql)
+        {
+            using var command = connection.CreateCommand();
+            command.CommandText = sql;
+            return Convert.ToString(command.ExecuteScalar(), System.Globalization.CultureInfo.InvariantCulture);
+        }
     }
 
     [Fact]
