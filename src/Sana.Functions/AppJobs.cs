@@ -14,7 +14,7 @@ using Sana.Storage.Blobs;
 namespace Sana.Functions;
 
 /// <summary>Both jobs over this app's storage and queue. They are opened when the first function needs them, once; again after it failed.</summary>
-internal sealed class AppJobs(FunctionsSettings settings, DurableClientHolder durable, RendererSource renderer, NetworkLoader networks, TimeProvider clock) : IDisposable
+internal sealed class AppJobs(FunctionsSettings settings, DurableClientHolder durable, RendererSource renderer, NetworkLoader networks, TimeProvider clock) : IAsyncDisposable
 {
     private readonly SemaphoreSlim _one = new(1);
     private OpenedJobs? _opened;
@@ -34,28 +34,46 @@ internal sealed class AppJobs(FunctionsSettings settings, DurableClientHolder du
         }
     }
 
-    public void Dispose()
+    public async ValueTask DisposeAsync()
     {
-        _opened?.Jobs.Dispose();
+        if (_opened is { } opened)
+            await Close(opened.Jobs, opened.Queue);
         _one.Dispose();
+    }
+
+    private static async Task Close(SanaJobs? jobs, IJobQueue queue)
+    {
+        jobs?.Dispose();
+        if (queue is IAsyncDisposable client)
+            await client.DisposeAsync();
     }
 
     private async Task<OpenedJobs> Open(CancellationToken cancellationToken)
     {
         var blobs = await BlobPlace.Parse(settings.Blobs).Open(cancellationToken);
         var queue = await AppQueue.Open(settings, blobs, clock, cancellationToken);
-        // What the gpu app does not do cannot stop it.
-        var curation = settings.IsOrchestrator && await blobs.Read(CurationConfig.Blob, cancellationToken) is { } json ? CurationConfig.Parse(json) : new CurationConfig();
-        var jobs = Create(blobs, queue, curation);
-        // The platform's front end cuts a request at 230 seconds.
-        var api = await jobs.OpenApi(parts => parts with { ImagesTimeout = TimeSpan.FromSeconds(200), CancelsWhenAborted = false }, cancellationToken);
-        return new OpenedJobs(jobs, api, queue);
+        SanaJobs? jobs = null;
+        try
+        {
+            // What the gpu app does not do cannot stop it.
+            var curation = settings.IsOrchestrator && await blobs.Read(CurationConfig.Blob, cancellationToken) is { } json ? CurationConfig.Parse(json) : new CurationConfig();
+            jobs = Create(blobs, queue, curation);
+            // The platform's front end cuts a request at 230 seconds.
+            var api = await jobs.OpenApi(parts => parts with { ImagesTimeout = TimeSpan.FromSeconds(200), CancelsWhenAborted = false }, cancellationToken);
+            return new OpenedJobs(jobs, api, queue);
+        }
+        catch
+        {
+            await Close(jobs, queue);
+            throw;
+        }
     }
 
     private SanaJobs Create(IBlobs blobs, IJobQueue queue, CurationConfig curation)
     {
         try
         {
+            curation.Settings();
             return new SanaJobs(new SanaJobsOptions
             {
                 Blobs = blobs,

@@ -21,7 +21,7 @@ internal sealed class MessageProcessor(
 
     private readonly SemaphoreSlim _gpu = new(1);
 
-    /// <summary>Judges a message and carries its verdict out, which a stop does not end.</summary>
+    /// <summary>Judges a message and carries its settlement out, which a stop does not end.</summary>
     /// <param name="message">As it came. A return is never at once, so that a replica without a GPU does not spin, but when the process stops.</param>
     /// <param name="carry">Settles the message. Its token is canceled when the process stops.</param>
     /// <param name="stop">The host wants the invocation to end.</param>
@@ -31,12 +31,12 @@ internal sealed class MessageProcessor(
         await _gpu.WaitAsync(CancellationToken.None);
         try
         {
-            var verdict = await SettleSafely(message, either.Token);
-            if (verdict.Reason is not null)
-                log.MessageEnded(message.Id, verdict.Kind, verdict.Reason, verdict.Message);
-            else if (verdict.Kind == SettlementKind.Abandon)
+            var settlement = await SettleSafely(message, either.Token);
+            if (settlement.Reason is not null)
+                log.MessageEnded(message.Id, settlement.Kind, settlement.Reason, settlement.Message);
+            else if (settlement.Kind == SettlementKind.Abandon)
                 log.GoesBack(message.Id);
-            await carry(verdict, either.Token);
+            await carry(settlement, either.Token);
         }
         finally
         {

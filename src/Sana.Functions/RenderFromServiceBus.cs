@@ -24,24 +24,24 @@ internal sealed class RenderFromServiceBus(MessageProcessor processor, DurableCl
     internal async Task Settle(ServiceBusReceivedMessage message, ServiceBusMessageActions actions, CancellationToken stop)
     {
         var job = ServiceBusJobQueue.Read(message);
-        await processor.Serve(job, (verdict, stopping) => Carry(message, job, verdict, actions, stopping), stop);
+        await processor.Serve(job, (settlement, stopping) => Carry(message, job, settlement, actions, stopping), stop);
     }
 
-    private async Task Carry(ServiceBusReceivedMessage message, QueuedJob job, Settlement verdict, ServiceBusMessageActions actions, CancellationToken stop)
+    private async Task Carry(ServiceBusReceivedMessage message, QueuedJob job, Settlement settlement, ServiceBusMessageActions actions, CancellationToken stop)
     {
-        if (verdict.Kind == SettlementKind.DeadLetter)
+        if (settlement.Kind == SettlementKind.DeadLetter)
         {
-            var (reason, sentence) = (ServiceBusJobQueue.Short(verdict.Reason!), ServiceBusJobQueue.Short(verdict.Message!));
+            var (reason, sentence) = (ServiceBusJobQueue.Short(settlement.Reason!), ServiceBusJobQueue.Short(settlement.Message!));
             await actions.DeadLetterMessageAsync(message, deadLetterReason: reason, deadLetterErrorDescription: sentence, cancellationToken: CancellationToken.None);
         }
-        else if (verdict.Kind == SettlementKind.Complete || (verdict.Delay > TimeSpan.Zero && await processor.SendLater(job, verdict.Delay, CancellationToken.None)))
+        else if (settlement.Kind == SettlementKind.Complete || (settlement.Delay > TimeSpan.Zero && await processor.SendLater(job, settlement.Delay, CancellationToken.None)))
         {
             await actions.CompleteMessageAsync(message, CancellationToken.None);
         }
         else
         {
             // It would come back at once and use up its deliveries, so the delay passes here, in part.
-            await processor.Pause(verdict.Delay, stop);
+            await processor.Pause(settlement.Delay, stop);
             await actions.AbandonMessageAsync(message, cancellationToken: CancellationToken.None);
         }
     }

@@ -16,14 +16,14 @@ internal sealed class RenderFromStorageQueue(MessageProcessor processor, AppJobs
         durableClient.Use(durable);
         var read = AzureJobQueue.Read(message);
         var job = new QueuedJob { Id = read.Id, Receipt = read.Receipt, Body = read.Body, Deliveries = read.Deliveries + ReturnedJobs.Of(read.Body), Sent = read.Sent };
-        await processor.Serve(job, (verdict, _) => Carry(job, verdict), context.CancellationToken);
+        await processor.Serve(job, (settlement, _) => Carry(job, settlement), context.CancellationToken);
     }
 
-    private async Task Carry(QueuedJob job, Settlement verdict)
+    private async Task Carry(QueuedJob job, Settlement settlement)
     {
-        if (verdict.Kind == SettlementKind.DeadLetter)
-            await (await jobs.Get(CancellationToken.None)).Queue.DeadLetter(job, verdict.Reason!, verdict.Message!, CancellationToken.None);
-        else if (verdict.Kind == SettlementKind.Abandon && !await processor.SendLater(job, verdict.Delay, CancellationToken.None))
-            throw new InvalidOperationException($"Message {job.Id} goes back: {verdict.Message}");
+        if (settlement.Kind == SettlementKind.DeadLetter)
+            await (await jobs.Get(CancellationToken.None)).Queue.DeadLetter(job, settlement.Reason!, settlement.Message!, CancellationToken.None);
+        else if (settlement.Kind == SettlementKind.Abandon && !await processor.SendLater(job, settlement.Delay, CancellationToken.None))
+            throw new InvalidOperationException($"Message {job.Id} goes back: {settlement.Message}");
     }
 }

@@ -76,8 +76,8 @@ internal static partial class RenderLogs
     [LoggerMessage(404, LogLevel.Information, "This replica is stopped: message {Id} goes back.")]
     public static partial void GoesBack(this ILogger logger, string id);
 
-    [LoggerMessage(402, LogLevel.Information, "Message {Id}: {Verdict}, {Reason}: {Sentence}")]
-    public static partial void MessageEnded(this ILogger logger, string id, Sana.Jobs.Worker.SettlementKind verdict, string reason, string? sentence);
+    [LoggerMessage(402, LogLevel.Information, "Message {Id}: {Settlement}, {Reason}: {Sentence}")]
+    public static partial void MessageEnded(this ILogger logger, string id, Sana.Jobs.Worker.SettlementKind settlement, string reason, string? sentence);
 
     [LoggerMessage(406, LogLevel.Warning, "The card of the model cannot be written: {Sentence}")]
     public static partial void CardNotShown(this ILogger logger, string sentence);

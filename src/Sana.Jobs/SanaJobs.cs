@@ -68,7 +68,7 @@ public sealed class SanaJobs : IDisposable
 
     private readonly SanaJobsOptions _options;
     private readonly WatchedBlobs _blobs;
-    private readonly CurationSettings _curation;
+    private readonly Lazy<CurationSettings> _curation;
     private readonly CurateSteps _curate;
     private readonly GuardedHttp _webhooks;
     private readonly GuardedHttp _downloads;
@@ -79,8 +79,9 @@ public sealed class SanaJobs : IDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         _options = options;
+        // Read when a request or a schedule asks for it: a command that curates with settings of its own does not need it.
+        _curation = new Lazy<CurationSettings>(options.Curation.Settings);
         _blobs = new WatchedBlobs(options.Blobs, options.Clock);
-        _curation = options.Curation.Settings();
         _webhooks = new GuardedHttp(options.WebhookUrls);
         _downloads = new GuardedHttp(new UrlRules { Networks = options.DownloadNetworks });
         _curate = new CurateSteps(_blobs, new CurationTools
@@ -93,7 +94,7 @@ public sealed class SanaJobs : IDisposable
         new GenerateSteps(_blobs, options.Queue, options.Model ?? (async cancellation => await options.Renderer.Get(cancellation)), options.Clock).AddTo(Tasks);
         _curate.AddTo(Tasks);
         new JobSteps(_blobs, options.Queue, _webhooks, options.WebhookSecrets, options.Clock).AddTo(Tasks, options.Client);
-        new ScheduleSteps(_blobs, options.Sources, _curation, options.Worker.Device).AddTo(Tasks, options.Client);
+        new ScheduleSteps(_blobs, options.Sources, () => _curation.Value, options.Worker.Device).AddTo(Tasks, options.Client);
         Handler = new JobHandler(_blobs, options.Client, options.Renderer, options.Queue.Name, options.Worker, options.Clock);
     }
 
@@ -132,7 +133,7 @@ public sealed class SanaJobs : IDisposable
             Urls = _options.WebhookUrls,
             WebhookSecrets = [.. _options.WebhookSecrets.Keys],
             Sources = _options.Sources,
-            Curation = _curation,
+            Curation = _curation.Value,
             Rendering = () => Handler.Current,
             Model = () => _options.Renderer.Loaded,
             Device = _options.Worker.Device,

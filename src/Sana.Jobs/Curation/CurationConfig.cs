@@ -64,6 +64,13 @@ public sealed record CurationConfig
         ? network
         : throw new SanaException($"'{text}' in curation.networks is not a network such as 10.1.0.0/16."))];
 
+    /// <summary>The same with relative paths of captioners and CLIP taken from a folder, unless they lead to something from where the program runs.</summary>
+    public CurationConfig Under(string folder) => this with
+    {
+        Clip = Clip is { } clip && !Path.Exists(clip) ? Path.Combine(folder, clip) : Clip,
+        Captioners = Captioners is { ValueKind: JsonValueKind.String } path && !Path.Exists(path.GetString()) ? JsonSerializer.SerializeToElement(Path.Combine(folder, path.GetString()!)) : Captioners,
+    };
+
     /// <summary>The settings of a run, checked.</summary>
     /// <exception cref="SanaException">A value cannot be used.</exception>
     /// <exception cref="Sana.Curation.CurationException">So is one of a part.</exception>

@@ -1,6 +1,6 @@
 namespace Sana.Jobs.Durable;
 
-/// <summary>How the work is spread: batches or shards in flight, how long one may take from being queued to being done, and how often it is queued.</summary>
+/// <summary>How the work is spread: batches or shards in flight, how long rendering one batch may take, and how often it is queued.</summary>
 public sealed record Pace(int InFlight = 16, int DeadlineSeconds = 3600, int MaxSends = 3);
 
 /// <summary>Makes again what failed for these reasons; <paramref name="Round"/> counts the retries of a run, from 1.</summary>

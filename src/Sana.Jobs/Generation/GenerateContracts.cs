@@ -21,7 +21,7 @@ public sealed record PlanSummary(string RunId, int Chunks, long Batches, long Im
 /// <summary>Asks which batches of one chunk are still to be rendered; with reasons, which ones failed for them.</summary>
 public sealed record ChunkQuery(string RunId, int Chunk, RetryOrder? Retry);
 
-/// <summary>Puts one batch on the queue. <paramref name="ReplyTo"/> is the instance that waits for the event <paramref name="Event"/>, for <paramref name="DeadlineSeconds"/>, which are the attempt's limit too.</summary>
+/// <summary>Puts one batch on the queue. <paramref name="ReplyTo"/> is the instance that waits for the event <paramref name="Event"/>.</summary>
 public sealed record BatchTicket(string RunId, int Chunk, string Batch, string ReplyTo, string Event, int DeadlineSeconds, RetryOrder? Retry);
 
 /// <summary>The completion event of a batch: how it ended, and the reason when it was given up.</summary>
@@ -37,7 +37,11 @@ public sealed record ChunkReport(string RunId, int Chunk);
 public sealed record CloseRun(string RunId, int Chunks);
 
 /// <summary>What a generation run came to.</summary>
-public sealed record GenerateSummary(string RunId, string Manifest, long Succeeded, long Failed, long Rejected, IReadOnlyDictionary<string, long> Reasons);
+public sealed record GenerateSummary(string RunId, string Manifest, long Succeeded, long Failed, long Rejected, IReadOnlyDictionary<string, long> Reasons)
+{
+    /// <value>Of the failed ones, those whose batch was given up: they have no record.</value>
+    public long Lost { get; init; }
+}
 
 /// <summary>The activities of a generation run, in the order of the data. Names stay as they are as long as instances that recorded them may run.</summary>
 public static class GenerateActivities

@@ -29,7 +29,8 @@ public sealed class GenerateImages : TaskOrchestrator<GenerateRequest, GenerateS
             return await context.Call(GenerateActivities.CloseRun, new CloseRun(plan.RunId, plan.Chunks), Retry);
 
         var open = await context.Call(GenerateActivities.OpenBatches, new ChunkQuery(plan.RunId, at.Chunk, request.Retry), Retry);
-        await Tasks.ForEach(open, request.Pace.InFlight, batch => Render(context, request, plan.RunId, at.Chunk, batch));
+        var inFlight = Math.Min(request.Pace.InFlight, open.Count);
+        await Tasks.ForEach(open, request.Pace.InFlight, batch => Render(context, request, plan.RunId, at.Chunk, batch, inFlight));
         var counts = await context.Call(GenerateActivities.ReportChunk, new ChunkReport(plan.RunId, at.Chunk), Retry);
 
         context.ContinueAsNew(request with { Cursor = at with { Chunk = at.Chunk + 1, Done = done.Plus(counts) } });
@@ -37,11 +38,11 @@ public sealed class GenerateImages : TaskOrchestrator<GenerateRequest, GenerateS
     }
 
     /// <summary>Sends a batch and waits for its end; after silence it is sent again, and at last it is given up.</summary>
-    private static async Task<bool> Render(TaskOrchestrationContext context, GenerateRequest request, string runId, int chunk, string batch)
+    private static async Task<bool> Render(TaskOrchestrationContext context, GenerateRequest request, string runId, int chunk, string batch, int inFlight)
     {
         var ended = $"{batch}-{request.Retry?.Round ?? 0}";
-        // The deadline is for rendering. Before it every other batch in flight may be rendered, each within its own, where there is one worker.
-        var deadline = TimeSpan.FromSeconds((double)request.Pace.DeadlineSeconds * (request.Pace.InFlight + 1));
+        // The deadline is for rendering. Before it every other batch of this run in flight may be rendered, each within its own, where there is one worker.
+        var deadline = TimeSpan.FromSeconds((double)request.Pace.DeadlineSeconds * (inFlight + 1));
         for (var send = 1; send <= request.Pace.MaxSends; send++)
         {
             await context.Call(GenerateActivities.SendBatch, new BatchTicket(runId, chunk, batch, context.InstanceId, ended, request.Pace.DeadlineSeconds, request.Retry), Retry);

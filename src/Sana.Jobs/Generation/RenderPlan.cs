@@ -36,9 +36,6 @@ internal sealed class RenderPlan(GenerateJob job, IModel model)
 
     private readonly Dictionary<GenerateOptions, (GenerateOptions? Options, string? Fault)> _resolved = [];
 
-    /// <summary>Images that <see cref="Items"/> plans; reads all rows once.</summary>
-    public long Count() => Rows().Sum(row => row.Options is null ? 0L : SeedsOf(row.Prompt!).Count * (row.Prompt!.Images ?? job.Images));
-
     public IEnumerable<PlanItem> Items()
     {
         var window = new List<(GenerateOptions Options, PlannedImage Image)>(Window);

@@ -41,7 +41,7 @@ internal sealed class RenderStep(IRenderer renderer, IBlobs blobs, RunNames name
             var files = part.Select((i, k) => Encode(batch, batch.Images[i], images[k])).ToArray();
             encoding += clock.Elapsed - rendered;
             if (part == parts[^1])
-                await WriteTimings(batch, seconds, encoding, total: clock.Elapsed, cancellationToken);
+                await WriteTimings(batch, parts.Sum(each => each.Length), seconds, encoding, total: clock.Elapsed, cancellationToken);
             await Parallel.ForEachAsync(Enumerable.Range(0, part.Length).Where(k => settled[part[k]] is null), cancellationToken, async (k, cancel) =>
             {
                 settled[part[k]] = await Settle(batch, batch.Images[part[k]], files[k].Record, files[k].Bytes, cancel);
@@ -93,13 +93,13 @@ internal sealed class RenderStep(IRenderer renderer, IBlobs blobs, RunNames name
     }
 
     // Before the last images: a run that is killed between them has its timings under the same names as one that is not.
-    private async Task WriteTimings(RenderBatch batch, StageSeconds stages, TimeSpan encode, TimeSpan total, CancellationToken cancellationToken)
+    private async Task WriteTimings(RenderBatch batch, int images, StageSeconds stages, TimeSpan encode, TimeSpan total, CancellationToken cancellationToken)
     {
         var timings = new TimingsRecord(
             "sana.timings/1",
             names.RunId,
             batch.Id,
-            batch.Images.Count,
+            images,
             Math.Round(stages.Text, 4),
             Math.Round(stages.Denoise, 4),
             Math.Round(stages.Decode, 4),

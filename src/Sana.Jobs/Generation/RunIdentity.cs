@@ -106,15 +106,15 @@ internal sealed class OutcomeLists(IBlobs blobs, RunNames names)
 
     public IReadOnlyDictionary<string, long> Reasons => _reasons;
 
+    /// <summary>Failed images without a record: their batch was given up.</summary>
+    public long Lost { get; private set; }
+
     public long Count(string status) => _status.GetValueOrDefault(status);
-
-    public Task Add(ImageRecord image, CancellationToken cancellationToken) => Add(OutcomeRecord.Of(image), cancellationToken);
-
-    public Task Add(RejectedRow row, CancellationToken cancellationToken) => Add(OutcomeRecord.Of(row), cancellationToken);
 
     public async Task Add(OutcomeRecord outcome, CancellationToken cancellationToken)
     {
         _status[outcome.Status] = Count(outcome.Status) + 1;
+        Lost += outcome is { Status: OutcomeStatus.Failed, Message: not null } ? 1 : 0;
         if (outcome.Reason is { } reason)
         {
             _reasons[reason] = _reasons.GetValueOrDefault(reason) + 1;

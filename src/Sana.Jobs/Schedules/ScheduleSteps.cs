@@ -12,7 +12,7 @@ namespace Sana.Jobs.Schedules;
 /// <param name="sources">Places that curation may read, by name.</param>
 /// <param name="curation">How datasets are made.</param>
 /// <param name="device">What the worker runs on, for the records of a run.</param>
-public sealed class ScheduleSteps(IBlobs blobs, IReadOnlyDictionary<string, string> sources, CurationSettings curation, string device)
+public sealed class ScheduleSteps(IBlobs blobs, IReadOnlyDictionary<string, string> sources, Func<CurationSettings> curation, string device)
 {
     /// <summary>Adds the orchestration and its activities.</summary>
     /// <param name="tasks">Where to.</param>
@@ -54,7 +54,7 @@ public sealed class ScheduleSteps(IBlobs blobs, IReadOnlyDictionary<string, stri
         var curate = tick.Run.Curate!;
         var place = sources.GetValueOrDefault(curate.Source) ?? throw new SanaException($"sana.json has no source '{curate.Source}'.");
         var (version, since) = curate.Version is { } fixedVersion ? (fixedVersion, null) : await CurationSubmission.NextVersion(blobs, curate.Dataset, cancellationToken);
-        var job = new CurationJob(place, curate.Dataset, version, since, curation with { ItemsPerShard = curate.ItemsPerShard });
+        var job = new CurationJob(place, curate.Dataset, version, since, curation() with { ItemsPerShard = curate.ItemsPerShard });
         return (await CurationSubmission.Start(client, blobs, job, CurationSubmission.Pace, cancellationToken)).Instance.Id;
     }
 

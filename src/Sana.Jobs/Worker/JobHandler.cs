@@ -11,10 +11,10 @@ using Sana.Storage.Blobs;
 namespace Sana.Jobs.Worker;
 
 /// <summary>
-/// One message from body to verdict; the queue, whichever it is, only carries the verdict out. Everything it writes has a name that follows from the message and is written
+/// One message from body to settlement; the queue, whichever it is, only carries it out. Everything it writes has a name that follows from the message and is written
 /// if absent, so a message may come twice, and the process may die between any two lines.
 /// </summary>
-/// <param name="blobs">Where plans, images, results and ledgers are.</param>
+/// <param name="blobs">Where plans, images, results and attempts are.</param>
 /// <param name="client">Hears of the ends of a workflow's batches.</param>
 /// <param name="source">The networks.</param>
 /// <param name="queue">The queue's name.</param>
@@ -29,7 +29,7 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
 
     private readonly JobReader _reader = new(blobs, options);
     private readonly JobResults _results = new(blobs);
-    private readonly AttemptLog _ledger = new(blobs, queue);
+    private readonly AttemptLog _attempts = new(blobs, queue);
     private readonly ConcurrentDictionary<string, bool> _deferred = new();
 
     /// <summary>Told of every job from outside that has ended, after its result was written.</summary>
@@ -101,10 +101,10 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
 
     private async Task<Settlement> Attempt(Delivery delivery, IProgress<GenerateProgress>? progress, CancellationToken stop)
     {
-        var (job, key) = (delivery.Job, delivery.LedgerKey);
-        var ledger = await _ledger.Read(key, stop);
-        if (job.NotAfter < clock.GetUtcNow() && ledger.Spent == 0)
-            return await GiveUp(delivery, ledger, new JobFault(FaultReason.Policy, $"The job was not to be begun after {job.NotAfter:O}."), stop);
+        var (job, key) = (delivery.Job, delivery.AttemptKey);
+        var attempts = await _attempts.Read(key, stop);
+        if (job.NotAfter < clock.GetUtcNow() && attempts.Spent == 0)
+            return await GiveUp(delivery, attempts, new JobFault(FaultReason.Policy, $"The job was not to be begun after {job.NotAfter:O}."), stop);
 
         var renderer = await source.Get(stop);
         RenderJob work;
@@ -114,73 +114,73 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
         }
         catch (Exception error) when (JobFault.FromException(error) is { IsRetryable: false })
         {
-            return await GiveUp(delivery, ledger, JobFault.FromException(error), stop);
+            return await GiveUp(delivery, attempts, JobFault.FromException(error), stop);
         }
 
         var settled = await new FinishedImages(blobs, work.Names).Of(work.Batch, job.Input.Redo, stop);
         if (settled.All(record => record is not null))
-            return await Succeed(delivery, ledger, settled!, seconds: null, stop);
-        if (Exhausted(ledger, job.Limits) is { } end)
-            return await GiveUp(delivery, ledger, end, stop);
+            return await Succeed(delivery, attempts, settled!, seconds: null, stop);
+        if (Exhausted(attempts, job.Limits) is { } end)
+            return await GiveUp(delivery, attempts, end, stop);
 
         // A process died while it rendered this. Other messages go first, once: if it were always the first after a start, kills from outside would count against it.
-        if (ledger.ProcessDeaths > 0 && _deferred.TryAdd(key, true))
-            return new Settlement(SettlementKind.Abandon, TimeSpan.FromSeconds(ledger.ProcessDeaths), FaultReason.TransientIo, "A process died while it rendered this; others go first.");
+        if (attempts.ProcessDeaths > 0 && _deferred.TryAdd(key, true))
+            return new Settlement(SettlementKind.Abandon, TimeSpan.FromSeconds(attempts.ProcessDeaths), FaultReason.TransientIo, "A process died while it rendered this; others go first.");
 
-        ledger = ledger.Begin(clock.GetUtcNow());
-        await _ledger.Write(key, ledger, stop);
+        attempts = attempts.Begin(clock.GetUtcNow());
+        await _attempts.Write(key, attempts, stop);
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(stop);
         limited.CancelAfter(TimeSpan.FromSeconds(Math.Clamp(job.Limits.TimeoutS, 1, JobLimits.LongestS)));
-        var maxBatch = Math.Min(Math.Min(work.MaxBatch, work.Batch.Images.Count), ledger.MaxBatch ?? int.MaxValue);
+        var maxBatch = Math.Min(Math.Min(work.MaxBatch, work.Batch.Images.Count), attempts.MaxBatch ?? int.MaxValue);
         IReadOnlyList<ImageRecord> records;
         StageSeconds seconds;
         try
         {
-            var refuseNan = ledger.Count(FaultReason.Nan) == 0 && job.Limits.MaxAttempts > ledger.Spent;
+            var refuseNan = attempts.Count(FaultReason.Nan) == 0 && job.Limits.MaxAttempts > attempts.Spent;
             (records, seconds) = await new RenderStep(renderer, blobs, work.Names, work.Output).Render(work.Batch, settled, maxBatch, refuseNan, progress, limited.Token);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            await _ledger.Write(key, ledger.End(AttemptLog.Attempt.Returned, null), CancellationToken.None);
+            await _attempts.Write(key, attempts.End(AttemptLog.Attempt.Returned, null), CancellationToken.None);
             return new Settlement(SettlementKind.Abandon);
         }
         catch (Exception error)
         {
             var fault = limited.IsCancellationRequested ? new JobFault(FaultReason.Timeout, $"The attempt took more than {job.Limits.TimeoutS} seconds.") : JobFault.FromException(error);
-            return await Fail(delivery, ledger.End(fault.Reason, fault.Message), fault, maxBatch, stop);
+            return await Fail(delivery, attempts.End(fault.Reason, fault.Message), fault, maxBatch, stop);
         }
 
         // What is settled stays so: a failure to say it is none of the attempt.
         _deferred.TryRemove(key, out _);
-        return await Succeed(delivery, ledger, records, seconds, stop);
+        return await Succeed(delivery, attempts, records, seconds, stop);
     }
 
-    private async Task<Settlement> Fail(Delivery delivery, AttemptLog.Entries ledger, JobFault fault, int maxBatch, CancellationToken stop)
+    private async Task<Settlement> Fail(Delivery delivery, AttemptLog.Entries attempts, JobFault fault, int maxBatch, CancellationToken stop)
     {
         if (fault.Reason == FaultReason.EngineDead)
             source.Reset();
         if (fault.Reason == FaultReason.OutOfMemory)
-            ledger = ledger with { MaxBatch = maxBatch / 2 };
-        await _ledger.Write(delivery.LedgerKey, ledger, CancellationToken.None);
-        return fault.IsRetryable && Exhausted(ledger, delivery.Job.Limits) is null
-            ? new Settlement(SettlementKind.Abandon, options.DelayAfter(ledger.Spent), fault.Reason, fault.Message)
-            : await GiveUp(delivery, ledger, fault, stop);
+            attempts = attempts with { MaxBatch = maxBatch / 2 };
+        await _attempts.Write(delivery.AttemptKey, attempts, CancellationToken.None);
+        return fault.IsRetryable && Exhausted(attempts, delivery.Job.Limits) is null
+            ? new Settlement(SettlementKind.Abandon, options.DelayAfter(attempts.Spent), fault.Reason, fault.Message)
+            : await GiveUp(delivery, attempts, fault, stop);
     }
 
     /// <summary>Why there is no further attempt; null while there is one.</summary>
-    private JobFault? Exhausted(AttemptLog.Entries ledger, JobLimits limits)
+    private JobFault? Exhausted(AttemptLog.Entries attempts, JobLimits limits)
     {
-        if (ledger.Count(FaultReason.EngineDead) >= options.MaxEngineDeaths || ledger.ProcessDeaths >= options.MaxProcessDeaths)
-            return new JobFault(FaultReason.EngineDead, $"{ledger.Deaths} times a worker died while it rendered this.");
-        if (ledger.MaxBatch == 0)
+        if (attempts.Count(FaultReason.EngineDead) >= options.MaxEngineDeaths || attempts.ProcessDeaths >= options.MaxProcessDeaths)
+            return new JobFault(FaultReason.EngineDead, $"{attempts.Deaths} times a worker died while it rendered this.");
+        if (attempts.MaxBatch == 0)
             return new JobFault(FaultReason.OutOfMemory, "One image alone does not fit the memory.");
         // Deaths have their own bound: one that was caused from outside must not use up the attempts.
-        return ledger.Spent - ledger.Deaths >= Math.Clamp(limits.MaxAttempts, 1, 20)
-            ? new JobFault(ledger.Attempts.Last(attempt => attempt.Ended is not null).Ended!, $"It was tried {ledger.Spent} times.")
+        return attempts.Spent - attempts.Deaths >= Math.Clamp(limits.MaxAttempts, 1, 20)
+            ? new JobFault(attempts.Attempts.Last(attempt => attempt.Ended is not null).Ended!, $"It was tried {attempts.Spent} times.")
             : null;
     }
 
-    private async Task<Settlement> Succeed(Delivery delivery, AttemptLog.Entries ledger, IReadOnlyList<ImageRecord> records, StageSeconds? seconds, CancellationToken stop)
+    private async Task<Settlement> Succeed(Delivery delivery, AttemptLog.Entries attempts, IReadOnlyList<ImageRecord> records, StageSeconds? seconds, CancellationToken stop)
     {
         if (delivery.Job is { Reply: { } reply, Input.Batch: { } batch })
         {
@@ -188,7 +188,7 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
             return new Settlement(SettlementKind.Complete);
         }
 
-        var result = Result(delivery, ledger, records.Any(record => record.Image is not null) ? JobStatus.Succeeded : JobStatus.Failed);
+        var result = Result(delivery, attempts, records.Any(record => record.Image is not null) ? JobStatus.Succeeded : JobStatus.Failed);
         var failed = records.All(record => record.Image is null) ? records[0].Reason : null;
         await Conclude(
             delivery.Job,
@@ -196,15 +196,15 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
             {
                 Images = [.. records.Select((record, i) => Image(record, i))],
                 Timings = seconds is null || result.StartedAt is not { } begun ? null : Timings(delivery.Message.Sent, begun, seconds),
-                Error = failed is null ? null : new JobError(failed, "No image came out that could be kept.", false, ledger.Spent),
+                Error = failed is null ? null : new JobError(failed, "No image came out that could be kept.", false, attempts.Spent),
             },
             stop);
         return new Settlement(SettlementKind.Complete);
     }
 
-    private async Task<Settlement> GiveUp(Delivery delivery, AttemptLog.Entries ledger, JobFault fault, CancellationToken stop)
+    private async Task<Settlement> GiveUp(Delivery delivery, AttemptLog.Entries attempts, JobFault fault, CancellationToken stop)
     {
-        await DeadLetter.Dump(blobs, queue, delivery.Id, delivery.Message.Body, fault, ledger, clock.GetUtcNow(), stop);
+        await DeadLetter.Dump(blobs, queue, delivery.Id, delivery.Message.Body, fault, attempts, clock.GetUtcNow(), stop);
         if (delivery.Job is { Reply: { } reply, Input: { Batch: { } batch } input })
         {
             if (input.PromptRef?.Split('/') is ["work", var run, ..])
@@ -215,7 +215,7 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
         {
             await Conclude(
                 delivery.Job,
-                Result(delivery, ledger, JobStatus.Failed) with { Error = new JobError(fault.Reason, fault.Message, fault.IsRetryable, ledger.Spent) }, stop);
+                Result(delivery, attempts, JobStatus.Failed) with { Error = new JobError(fault.Reason, fault.Message, fault.IsRetryable, attempts.Spent) }, stop);
         }
 
         return new Settlement(SettlementKind.DeadLetter, Reason: fault.Reason, Message: fault.Message);
@@ -237,7 +237,7 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
         Ended?.Invoke(result);
     }
 
-    private JobResult Result(Delivery delivery, AttemptLog.Entries ledger, string status) => new()
+    private JobResult Result(Delivery delivery, AttemptLog.Entries attempts, string status) => new()
     {
         JobId = delivery.Job.JobId,
         BatchId = delivery.Job.BatchId,
@@ -245,8 +245,8 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
         Status = status,
         Round = delivery.Job.Round,
         Device = options.Device,
-        Attempts = ledger.Spent,
-        StartedAt = ledger.Attempts is [.., var last] ? last.Begun : null,
+        Attempts = attempts.Spent,
+        StartedAt = attempts.Attempts is [.., var last] ? last.Begun : null,
         CompletedAt = clock.GetUtcNow(),
         Traceparent = delivery.Job.Traceparent,
     };
@@ -268,6 +268,6 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
     /// <param name="Message">As it came.</param>
     private sealed record Delivery(JobMessage Job, string Id, QueuedJob Message)
     {
-        public string LedgerKey => Job.Round == 0 ? Id : $"{Id}.{Job.Round}";
+        public string AttemptKey => Job.Round == 0 ? Id : $"{Id}.{Job.Round}";
     }
 }

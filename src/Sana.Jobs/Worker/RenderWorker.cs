@@ -86,15 +86,15 @@ public sealed class RenderWorker(IJobQueue queue, JobHandler handler, RendererSo
         using var done = new CancellationTokenSource();
         Current = new JobProgress(message.Id, default);
         var hold = Hold(message, stop, done.Token);
-        var verdict = await Task.Run(() => Judge(message, stop.Token), CancellationToken.None);
+        var settlement = await Task.Run(() => Handle(message, stop.Token), CancellationToken.None);
         await done.CancelAsync();
         if (await hold)
-            await Carry(message, verdict);
+            await Carry(message, settlement);
         Current = null;
         Interlocked.Increment(ref _handled);
     }
 
-    private async Task<Settlement> Judge(QueuedJob message, CancellationToken stop)
+    private async Task<Settlement> Handle(QueuedJob message, CancellationToken stop)
     {
         try
         {
@@ -141,17 +141,17 @@ public sealed class RenderWorker(IJobQueue queue, JobHandler handler, RendererSo
         }
     }
 
-    private async Task Carry(QueuedJob message, Settlement verdict)
+    private async Task Carry(QueuedJob message, Settlement settlement)
     {
         try
         {
-            if (verdict.Reason is not null)
-                log.JobEnded(message.Id, verdict.Kind, verdict.Reason, verdict.Message);
-            _ = verdict.Kind switch
+            if (settlement.Reason is not null)
+                log.JobEnded(message.Id, settlement.Kind, settlement.Reason, settlement.Message);
+            _ = settlement.Kind switch
             {
                 SettlementKind.Complete => await queue.Complete(message),
-                SettlementKind.Abandon => await queue.Abandon(message, verdict.Delay),
-                _ => await queue.DeadLetter(message, verdict.Reason!, verdict.Message!),
+                SettlementKind.Abandon => await queue.Abandon(message, settlement.Delay),
+                _ => await queue.DeadLetter(message, settlement.Reason!, settlement.Message!),
             };
         }
         catch (SanaException error)
@@ -187,8 +187,8 @@ internal static partial class WorkerLogs
     [LoggerMessage(203, LogLevel.Warning, "The hold of message {Id} was lost; somebody else may have it.")]
     public static partial void HoldLost(this ILogger logger, string id);
 
-    [LoggerMessage(204, LogLevel.Information, "Message {Id}: {Verdict}, {Reason}: {Sentence}")]
-    public static partial void JobEnded(this ILogger logger, string id, SettlementKind verdict, string reason, string? sentence);
+    [LoggerMessage(204, LogLevel.Information, "Message {Id}: {Settlement}, {Reason}: {Sentence}")]
+    public static partial void JobEnded(this ILogger logger, string id, SettlementKind settlement, string reason, string? sentence);
 }
 
 /// <summary>Where a worker stands. It takes messages in <see cref="Warm"/> only.</summary>

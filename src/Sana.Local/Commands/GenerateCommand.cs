@@ -37,6 +37,8 @@ internal sealed class GenerateCommand : Command
         WrongUseException.Unless(() => GenerateSubmission.Check(job, model));
         var pace = new Pace(parsed.GetValue(_inFlight) ?? 16, parsed.GetValue(_deadline) ?? 3600);
         var started = await GenerateSubmission.Start(host.Client, host.Blobs, model.Fingerprint, job, pace, cancellationToken);
+        if (started.Instance.Status == WorkflowStatus.Suspended)
+            await host.Client.Resume(started.Instance.Id);
         var ended = (await ProgressView.ToTheEnd(host, [("images", started.Instance.Id)], linesWhenRedirected: false, cancellationToken))[0];
         return Report(host, ended, clock.Elapsed, parsed.GetValue(_json));
     }
@@ -44,10 +46,11 @@ internal sealed class GenerateCommand : Command
     private static int Report(LocalHost host, WorkflowInstance ended, TimeSpan elapsed, bool json)
     {
         if (ended.Status != WorkflowStatus.Completed)
-            throw new SanaException(ended.Error ?? $"{ended.Id} was canceled; sana resume goes on.");
+            throw new SanaException(RunOutput.WhyEnded(ended));
         var run = ended.ReadOutput<GenerateSummary>();
-        var made = Math.Min(host.Jobs.Recent.Settled(run.RunId), run.Succeeded + run.Failed);
-        var skipped = run.Succeeded + run.Failed - made;
+        var recorded = run.Succeeded + run.Failed - run.Lost;
+        var made = Math.Min(host.Jobs.Recent.Settled(run.RunId), recorded);
+        var skipped = recorded - made;
         if (!json)
             Console.WriteLine($"{run.Succeeded} images in {host.Blobs.Place}, runs/{run.RunId}/ ({skipped} were there before, {elapsed.TotalSeconds:0.0} s).");
         var exitCode = RunOutput.End(ended);

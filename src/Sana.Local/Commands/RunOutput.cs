@@ -26,7 +26,7 @@ internal static class RunOutput
     public static int End(WorkflowInstance instance)
     {
         if (instance.Status != WorkflowStatus.Completed)
-            return Fail(ExitCode.Failed, instance.Error ?? $"{instance.Id} was ended before its time; sana resume goes on.");
+            return Fail(ExitCode.Failed, WhyEnded(instance));
         if (instance.Workflow == GenerateImages.Workflow.Name)
         {
             var run = instance.ReadOutput<GenerateSummary>();
@@ -39,6 +39,11 @@ internal static class RunOutput
         var made = instance.ReadOutput<CurateSummary>();
         return End(made.Statuses.Values.Sum() - made.Failed - made.Rejected, made.Failed, made.Rejected, made.Reasons, made.Report);
     }
+
+    /// <summary>Why an instance has no result, in one sentence.</summary>
+    public static string WhyEnded(WorkflowInstance instance) => instance.Status == WorkflowStatus.Canceled
+        ? $"{instance.Id} was canceled ({instance.Error ?? "no reason was given"}); sana resume goes on."
+        : instance.Error ?? $"{instance.Id} is {instance.Status}; sana resume goes on.";
 
     /// <summary>Where a generation or curation run stands; null of other instances.</summary>
     public static RunStatus? StatusOf(WorkflowInstance instance) =>

@@ -36,6 +36,7 @@ internal sealed class ServeCommand : Command
     {
         var options = _host.ReadWithCheckpoint(parsed);
         var config = WrongUseException.Unless(() => ServerFile.Read(options.Data));
+        WrongUseException.Unless(config.Curation.Settings);
         var keys = WrongUseException.Unless(() => ApiKeys.Parse(parsed.GetValue(_apiKey) ?? Environment.GetEnvironmentVariable(KeyVariable)));
         var settings = WrongUseException.Unless(() => ServeSettings.Create(parsed.GetValue(_urls) ?? "http://127.0.0.1:8080", keys, config.Hosts));
         using var logging = ServeLogs.Factory(parsed.GetValue(_verbose) ? LogLevel.Information : LogLevel.Warning);

@@ -10,7 +10,7 @@ internal sealed class StatusCommand : Command
 {
     private readonly Argument<string?> _id = new("id") { Description = "One instance. Default: the newest ones.", Arity = ArgumentArity.ZeroOrOne };
     private readonly Option<string> _data = CommonOptions.Data();
-    private readonly Option<string?> _journal = CommonOptions.Journal("Default: sqlite.");
+    private readonly Option<string?> _journal = CommonOptions.Journal("Default: as the last time, or sqlite.");
     private readonly Option<int?> _limit = CommonOptions.Number("--limit", "At most so many, 1…10000. Default: 100.", 1, 10_000);
     private readonly Option<bool> _json = CommonOptions.Json();
 
@@ -27,13 +27,14 @@ internal sealed class StatusCommand : Command
 
     private async Task<int> Run(ParseResult parsed, CancellationToken cancellationToken)
     {
-        if (parsed.GetValue(_journal) is { } place and not "sqlite")
+        var data = parsed.GetRequiredValue(_data);
+        if ((parsed.GetValue(_journal) ?? HostFile.JournalOf(data)) is var place and not "sqlite")
         {
-            await using var shared = await DurableHost.Open(new LocalOptions { Data = parsed.GetRequiredValue(_data), Journal = place });
+            await using var shared = await DurableHost.Open(new LocalOptions { Data = data, Journal = place });
             return await Show(shared.Client, parsed);
         }
 
-        using var journal = new JournalReader(Path.Combine(parsed.GetRequiredValue(_data), "journal.db"));
+        using var journal = new JournalReader(Path.Combine(data, "journal.db"));
         await using var reads = new OrchestrationServiceDurableTaskClient("status", WorkflowJson.Converter, journal);
         return await Show(new WorkflowClient(() => reads, isNewestFirst: true), parsed);
     }

@@ -32,8 +32,22 @@ internal static partial class ControlInbox
         var options = new LocalOptions { Data = data, Journal = journal ?? HostFile.JournalOf(data), MaxParallelSteps = 0 };
         if (options.Journal == "sqlite" && !File.Exists(Path.Combine(data, "journal.db")))
             throw new JournalException($"There is no journal in {data}; give the --data folder of the run.");
-        await using var engine = await Open(options);
-        return engine is not null ? await Apply(engine.Client, request, waits: true) : await Ask(data, request, cancellationToken);
+        DurableHost engine;
+        try
+        {
+            engine = await DurableHost.Open(options);
+        }
+        catch (JournalException owned)
+        {
+            // Another process owns the journal; it will answer.
+            return await Ask(data, request, owned, cancellationToken);
+        }
+
+        await using var closed = engine;
+        // A shared journal is served by the processes that share it.
+        if (options.Journal == "sqlite")
+            await engine.Start(SanaJobs.AddOrchestrations(new TaskRegistry()));
+        return await Apply(engine.Client, request, waits: true);
     }
 
     /// <summary>Carries out the requests of a folder until canceled.</summary>
@@ -53,7 +67,7 @@ internal static partial class ControlInbox
                             table.Answer(row, await Carry(row, verb, id, reasons, client, log));
                     }
                 }
-                catch (SqliteException error)
+                catch (Exception error) when (error is not OperationCanceledException)
                 {
                     NotRead(log, data, error);
                 }
@@ -65,40 +79,25 @@ internal static partial class ControlInbox
         }
     }
 
-    private static async Task<DurableHost?> Open(LocalOptions options)
-    {
-        DurableHost engine;
-        try
-        {
-            engine = await DurableHost.Open(options);
-        }
-        catch (JournalException)
-        {
-            // Another process owns the journal; it will answer.
-            return null;
-        }
-
-        // A shared journal is served by the processes that share it.
-        if (options.Journal == "sqlite")
-        {
-            await engine.Start(SanaJobs.AddOrchestrations(new TaskRegistry()));
-        }
-
-        return engine;
-    }
-
-    private static async Task<bool> Ask(string data, ControlRequest request, CancellationToken cancellationToken)
+    private static async Task<bool> Ask(string data, ControlRequest request, JournalException refusal, CancellationToken cancellationToken)
     {
         using var table = Connect(data);
         var row = table.Add(request);
-        for (var begun = TimeProvider.System.GetTimestamp(); TimeProvider.System.GetElapsedTime(begun) < AnswerTimeout; await Task.Delay(PollInterval, cancellationToken))
+        try
         {
-            if (table.Take(row) is { } answer)
-                return answer.Error is null ? answer.Done : throw new SanaException(answer.Error);
-        }
+            for (var begun = TimeProvider.System.GetTimestamp(); TimeProvider.System.GetElapsedTime(begun) < AnswerTimeout; await Task.Delay(PollInterval, cancellationToken))
+            {
+                if (table.Take(row) is { } answer)
+                    return answer.Error is null ? answer.Done : throw new SanaException(answer.Error);
+            }
 
-        table.Remove(row);
-        throw new JournalException($"The process that owns {data} does not answer; look whether it still runs.");
+            throw new JournalException($"The process that owns {data} does not answer; look whether it still runs. {refusal.Message}", refusal);
+        }
+        finally
+        {
+            // Also when the wait is interrupted: an old request must not be carried out by the next process.
+            table.Remove(row);
+        }
     }
 
     private static async Task<ControlAnswer> Carry(long row, string verb, string id, string reasons, WorkflowClient client, ILogger log)
@@ -170,7 +169,20 @@ internal sealed class ControlTable : IDisposable
     public ControlTable(string path)
     {
         _connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ConnectionString);
-        _connection.Open();
+        try
+        {
+            _connection.Open();
+            Create();
+        }
+        catch
+        {
+            _connection.Dispose();
+            throw;
+        }
+    }
+
+    private void Create()
+    {
         using var create = Command("PRAGMA journal_mode=WAL; CREATE TABLE IF NOT EXISTS control(row INTEGER PRIMARY KEY AUTOINCREMENT, verb TEXT NOT NULL, id TEXT NOT NULL, reasons TEXT NOT NULL, done INTEGER, error TEXT)");
         create.ExecuteNonQuery();
     }

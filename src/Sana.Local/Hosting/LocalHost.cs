@@ -83,7 +83,7 @@ public sealed class LocalHost : IAsyncDisposable
     {
         await _drain.CancelAsync();
         await _work.ContinueWith(_ => { }, TaskScheduler.Default);
-        await _control;
+        await _control.ContinueWith(_ => { }, TaskScheduler.Default);
         await _preload.ContinueWith(_ => { }, TaskScheduler.Default);
         if (_engine is not null)
             await _engine.DisposeAsync();

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Globalization;
 using Sana.Storage.Blobs;
 
@@ -42,15 +43,23 @@ internal sealed class ScratchBlobs : IBlobs, IDisposable
 
     public Task Write(string name, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) => Watch(Of(name).Write(name, write, cancellationToken));
 
-    public Task<Stream?> Open(string name, CancellationToken cancellationToken) => Watch(Of(name).Open(name, cancellationToken));
+    public Task<Stream?> Open(string name, CancellationToken cancellationToken) => Watch(Late(() => Of(name).Open(name, cancellationToken)));
 
-    public Task<bool> Exists(string name, CancellationToken cancellationToken) => Watch(Of(name).Exists(name, cancellationToken));
+    public Task<bool> Exists(string name, CancellationToken cancellationToken) => Watch(Late(() => Of(name).Exists(name, cancellationToken)));
 
-    public IAsyncEnumerable<BlobEntry> List(string prefix, CancellationToken cancellationToken) => Of(prefix).List(prefix, cancellationToken);
+    public async IAsyncEnumerable<BlobEntry> List(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await using var entries = Of(prefix).List(prefix, cancellationToken).GetAsyncEnumerator(cancellationToken);
+        while (await Watch(Late(() => entries.MoveNextAsync().AsTask())))
+            yield return entries.Current;
+    }
 
     public void Dispose() => Delete(_folder);
 
     private IBlobs Of(string name) => name.StartsWith("runs/", StringComparison.Ordinal) || name.StartsWith("timings/", StringComparison.Ordinal) ? _outputs : _work;
+
+    /// <summary>An operation whose exceptions are those of its task.</summary>
+    private static async Task<T> Late<T>(Func<Task<T>> operation) => await operation();
 
     private T Watch<T>(T operation)
         where T : Task

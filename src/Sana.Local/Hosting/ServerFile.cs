@@ -57,8 +57,13 @@ internal sealed record ServerFile
         try
         {
             var config = JsonSerializer.Deserialize<ServerFile>(File.ReadAllBytes(path), Json) ?? new ServerFile();
+            config = config with { Curation = config.Curation.Under(Path.GetFullPath(dataFolder)) };
             config.Check();
             return config;
+        }
+        catch (SanaException error)
+        {
+            throw new SanaException($"{path} cannot be used: {error.Message}", error);
         }
         catch (JsonException error)
         {

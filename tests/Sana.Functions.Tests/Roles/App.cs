@@ -46,7 +46,7 @@ internal sealed class App : IDisposable
     {
         Warm.Dispose();
         Source.Dispose();
-        Jobs.Dispose();
+        Jobs.DisposeAsync().AsTask().GetAwaiter().GetResult();
         _networks.Dispose();
     }
 

@@ -24,12 +24,14 @@ public sealed class SettlementTests : IDisposable
     private readonly FakeTimeProvider _clock = new(TimeProvider.System.GetUtcNow());
     private readonly DurableClientHolder _engine = new();
     private readonly List<IDisposable> _opened = [];
+    private readonly List<AppJobs> _jobs = [];
     private BusListener _bus;
 
     public SettlementTests() => _bus = new BusListener(clock: _clock);
 
     public void Dispose()
     {
+        _jobs.ForEach(jobs => jobs.DisposeAsync().AsTask().GetAwaiter().GetResult());
         _opened.ForEach(part => part.Dispose());
         _bus.Dispose();
         _folder.Dispose();
@@ -249,7 +251,8 @@ public sealed class SettlementTests : IDisposable
         var jobs = new AppJobs(settings, _engine, source, networks, _clock);
         var warm = new WarmUp(source, _clock, NullLogger<WarmUp>.Instance);
         var processor = new MessageProcessor(jobs, warm, _clock, new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance), NullLogger<MessageProcessor>.Instance);
-        _opened.AddRange(warm, source, jobs, networks);
+        _opened.AddRange(warm, source, networks);
+        _jobs.Add(jobs);
         if (renderer is not null)
         {
             await warm.StartAsync(CancellationToken.None);

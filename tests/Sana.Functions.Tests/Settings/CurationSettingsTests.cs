@@ -49,7 +49,7 @@ public sealed class CurationSettingsTests(OneAzurite azurite)
 
         using var networks = new NetworkLoader();
         using var source = new RendererSource(networks.LoadPipeline);
-        using var jobs = new AppJobs(
+        await using var jobs = new AppJobs(
             new FunctionsSettings { Role = "orchestrator", Blobs = folder.Path, HostStorage = azurite.Connection }, new DurableClientHolder(), source, networks, TimeProvider.System);
 
         var error = await Assert.ThrowsAsync<SanaException>(async () => await jobs.Get(default));

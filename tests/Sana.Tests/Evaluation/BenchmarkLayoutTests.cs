@@ -1,5 +1,4 @@
 using Sana.Inference.Diffusion;
-using Sana.Local.Commands;
 using Sana.Local.Evaluation;
 using Sana.Local.Evaluation.Layouts;
 using Sana.Tests.Support;
@@ -53,7 +52,7 @@ public sealed class BenchmarkLayoutTests : IDisposable
     {
         File.WriteAllText(_folder.File("bad.jsonl"), "{\"prompt\": \"a\"}\n{\"tag\": \"x\"}\n");
 
-        Assert.Contains("Line 2", Assert.Throws<WrongUseException>(() => BenchmarkPrompt.GenEval(_folder.File("bad.jsonl"))).Message, StringComparison.Ordinal);
+        Assert.Contains("Line 2", Assert.Throws<SanaException>(() => BenchmarkPrompt.GenEval(_folder.File("bad.jsonl"))).Message, StringComparison.Ordinal);
     }
 
     private int Side { get; set; }

@@ -203,6 +203,16 @@ public sealed class GenerateRunTests : IDisposable
         Assert.Throws<InferenceException>(() => GenerateSubmission.Check(Job(1) with { Options = new GenerateOptions { Width = 33 } }, new FakeRenderer()));
 
     [Fact]
+    public async Task An_image_whose_batch_was_given_up_was_not_there_before()
+    {
+        var job = new GenerateJob { Prompts = PromptFile.Of(["one", "two"]), Options = new GenerateOptions { Width = 64, Height = 32, Steps = 2 } };
+
+        var summary = await MemoryHost.Run(FileBlobs.Open(_folder.File("out")), new FaultyRenderer { Deadly = "two" }, job);
+
+        Assert.Equal((1, 0, 1), ((int)summary.Made, (int)summary.Skipped, (int)summary.Failed));
+    }
+
+    [Fact]
     public async Task A_place_that_cannot_be_written_ends_the_run_and_says_why()
     {
         var error = await Assert.ThrowsAsync<SanaException>(() => Run(new FullBlobs(FileBlobs.Open(_folder.File("out"))), new FakeRenderer(), Job(2)));

@@ -34,7 +34,7 @@ internal static class MemoryHost
             throw new SanaException(ended.Error!);
         var run = ended.ReadOutput<GenerateSummary>();
         var made = host.Jobs.Recent.Settled(run.RunId);
-        return new RunSummary(run.RunId, run.Manifest, made, run.Succeeded + run.Failed - made, run.Failed, run.Rejected, run.Reasons);
+        return new RunSummary(run.RunId, run.Manifest, made, run.Succeeded + run.Failed - run.Lost - made, run.Failed, run.Rejected, run.Reasons);
     }
 }
 
