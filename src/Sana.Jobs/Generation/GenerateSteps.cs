@@ -142,7 +142,8 @@ public sealed class GenerateSteps(IBlobs blobs, IJobQueue queue, Func<Cancellati
             outcomes.Count(OutcomeStatus.Succeeded),
             outcomes.Count(OutcomeStatus.Failed),
             outcomes.Count(OutcomeStatus.Rejected),
-            outcomes.Reasons) { Lost = outcomes.Lost };
+            outcomes.Reasons)
+        { Lost = outcomes.Lost };
     }
 
     internal static Task WriteFailure(IBlobs blobs, RunNames names, BatchFailure failure, CancellationToken cancellationToken) =>

@@ -1,5 +1,5 @@
-using System.Runtime.CompilerServices;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Sana.Storage.Blobs;
 
 namespace Sana.Local.Hosting;
