@@ -6,8 +6,8 @@ using System.Text.Json;
 using Azure.Core;
 using Azure.Identity;
 using Azure.Messaging.ServiceBus;
-using Sana.Jobs.Generation;
 using Sana.Jobs.Queue;
+using Sana.Storage;
 using Sana.Storage.Blobs;
 
 namespace Sana.Functions;
@@ -139,7 +139,7 @@ internal sealed class ServiceBusJobQueue(ServiceBusClient client, string name, I
     {
         var made = job.CreatedAt is { } at ? string.Create(CultureInfo.InvariantCulture, $".{at.UtcTicks:x}") : "";
         var id = string.Create(CultureInfo.InvariantCulture, $"{job.JobId}.{job.Round}.{job.Returned}{made}");
-        return id.Length <= MaxIdLength ? id : RunJson.Sha256(Encoding.UTF8.GetBytes(id));
+        return id.Length <= MaxIdLength ? id : Digest.Sha256(id);
     }
 
     /// <summary>A reason or sentence of a dead letter in the length that the service takes.</summary>

@@ -1,3 +1,4 @@
+using Sana.Storage;
 namespace Sana.Curation.Captioning;
 
 /// <summary>A vision-language model that says what an image shows.</summary>
@@ -27,7 +28,7 @@ public interface ICaptioner
 public sealed record CaptionerCard(string Label, string Model, string? Revision, string? Licence, string Prompt, string Decoding)
 {
     /// <summary>First 16 hexadecimal digits of SHA-256 over prompt and decoding: what a cached caption depends on beside model and image.</summary>
-    public string PromptId { get; } = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(Prompt + '\0' + Decoding)))[..16];
+    public string PromptId { get; } = Digest.Sha256(Prompt + '\0' + Decoding)[..16];
 }
 
 /// <summary>One question to a captioner.</summary>

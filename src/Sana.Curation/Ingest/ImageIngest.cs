@@ -1,6 +1,6 @@
-using System.Security.Cryptography;
 using NetVips;
 using Sana.Inference.Imaging;
+using Sana.Storage;
 using static System.FormattableString;
 
 namespace Sana.Curation.Ingest;
@@ -56,7 +56,7 @@ public sealed class ImageIngest
         ArgumentNullException.ThrowIfNull(bytes);
         ArgumentNullException.ThrowIfNull(name);
         cancellationToken.ThrowIfCancellationRequested();
-        var found = new IngestedImage { Sha256 = Convert.ToHexStringLower(SHA256.HashData(bytes)) };
+        var found = new IngestedImage { Sha256 = Digest.Sha256(bytes) };
         if (bytes.Length == 0)
             return Rejected(found, Reasons.EmptyFile, "The file has no bytes.");
         if (bytes.Length > _options.MaxBytes)

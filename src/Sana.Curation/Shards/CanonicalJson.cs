@@ -1,6 +1,6 @@
-using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Sana.Storage;
 
 namespace Sana.Curation.Shards;
 
@@ -19,7 +19,7 @@ public static class CanonicalJson
     }
 
     /// <summary>SHA-256 of <see cref="Bytes"/>, lower-case hexadecimal.</summary>
-    public static string Hash(JsonNode? value) => Convert.ToHexStringLower(SHA256.HashData(Bytes(value)));
+    public static string Hash(JsonNode? value) => Digest.Sha256(Bytes(value));
 
     private static void Write(Utf8JsonWriter json, JsonNode? value)
     {

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Sana.Curation.Sources.Manifests;
 using Sana.Curation.Sources.Tars;
+using Sana.Storage;
 using Sana.Storage.Sources;
 
 namespace Sana.Curation.Sources;
@@ -173,7 +174,7 @@ internal sealed class ItemReader(ISourceFiles files, GuardedDownload? download, 
     // MD5 is what some manifests promise; it finds damage, it keeps no secret.
 #pragma warning disable CA5351
     private static string? Broken(SourceItem item, byte[] bytes) =>
-        item.Sha256 is not null && Convert.ToHexStringLower(SHA256.HashData(bytes)) is var sha256 && sha256 != item.Sha256 ? $"The file has the SHA-256 {sha256}; {item.Sha256} was promised."
+        item.Sha256 is not null && Digest.Sha256(bytes) is var sha256 && sha256 != item.Sha256 ? $"The file has the SHA-256 {sha256}; {item.Sha256} was promised."
         : item.Md5 is not null && Convert.ToHexStringLower(MD5.HashData(bytes)) is var md5 && md5 != item.Md5 ? $"The file has the MD5 {md5}; {item.Md5} was promised."
         : null;
 #pragma warning restore CA5351

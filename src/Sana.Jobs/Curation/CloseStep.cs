@@ -1,9 +1,9 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using System.Text.Json;
 using Sana.Curation;
 using Sana.Curation.Report;
 using Sana.Curation.Shards;
+using Sana.Storage;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Curation;
@@ -33,7 +33,7 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
 
         // 2. The report, which may quote the clock.
         await AddFirsts(names, ticket.Shards, report, cancellationToken);
-        var run = dataset.ReportRun(Sha256(await Existing(names.Config, cancellationToken)));
+        var run = dataset.ReportRun(Digest.Sha256(await Existing(names.Config, cancellationToken)));
         var timings = await new DatasetTimings(blobs, time).Of(names, ticket.Shards, dataset.Labels, cancellationToken);
         await blobs.Write(names.Report, (page, cancellation) => report.Write(page, run, (row, inner) => Image(dataset, row, inner), timings, cancellation), cancellationToken);
 
@@ -63,13 +63,13 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
         CancellationToken cancellationToken)
     {
         var config = await Existing(dataset.Names.Config, cancellationToken);
-        var parent = dataset.Job.Since is { } since ? Sha256(await Existing(new DatasetNames(dataset.Job.Dataset, since).Manifest, cancellationToken)) : null;
+        var parent = dataset.Job.Since is { } since ? Digest.Sha256(await Existing(new DatasetNames(dataset.Job.Dataset, since).Manifest, cancellationToken)) : null;
         var manifest = new DatasetManifest(
             "sana.dataset-manifest/1",
             dataset.Job.Dataset,
             dataset.Job.Version,
             OpenDataset.Tool,
-            Sha256(config),
+            Digest.Sha256(config),
             JsonSerializer.Deserialize(config, CurateJson.Readable.DatasetConfig)!,
             parent,
             statuses,
@@ -117,13 +117,11 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
     private async Task<ShardFile> Put(string name, byte[] bytes, int samples, CancellationToken cancellationToken)
     {
         await blobs.PutOrRepair(name, bytes, cancellationToken);
-        return new ShardFile(name, Sha256(bytes), bytes.Length, samples);
+        return new ShardFile(name, Digest.Sha256(bytes), bytes.Length, samples);
     }
 
     private async Task<byte[]> Existing(string name, CancellationToken cancellationToken) =>
         await blobs.Read(name, cancellationToken) ?? throw new SanaException($"{blobs.Place} has no {name}; start the run again.");
-
-    private static string Sha256(byte[] bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
 
     private static SortedDictionary<string, long> Sum(IEnumerable<IReadOnlyDictionary<string, int>> shards)
     {

@@ -1,9 +1,9 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Sana.Curation.Sources;
 using Sana.Jobs.Durable;
+using Sana.Storage;
 using Sana.Storage.Blobs;
 using Sana.Storage.Sources;
 
@@ -19,7 +19,7 @@ public static partial class CurationSubmission
     public static string InstanceId(string dataset, string version)
     {
         var id = $"curate-{dataset}-{version}";
-        return id.Length <= 100 ? id : $"{id[..67]}-{Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(id)))[..32]}";
+        return id.Length <= 100 ? id : $"{id[..67]}-{Digest.Sha256(id)[..32]}";
     }
 
     /// <summary>Starts a run, or finds the one of the same dataset and version; one that had failed or was canceled starts again and goes on from what it wrote.</summary>
@@ -47,7 +47,7 @@ public static partial class CurationSubmission
     {
         Check(job);
         var json = JsonSerializer.SerializeToUtf8Bytes(job, CurateJson.Readable.CurationJob);
-        var name = $"work/jobs/{Convert.ToHexStringLower(SHA256.HashData(json))}.json";
+        var name = $"work/jobs/{Digest.Sha256(json)}.json";
         await blobs.PutOrRepair(name, json, cancellationToken);
         return name;
     }

@@ -1,8 +1,8 @@
-using System.Security.Cryptography;
 using Sana.Curation;
 using Sana.Curation.Shards;
 using Sana.Curation.Sources;
 using Sana.Jobs.Durable;
+using Sana.Storage;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Curation;
@@ -96,7 +96,7 @@ internal sealed class IngestStep(IBlobs blobs, OpenDatasets datasets, StageClock
 
     private async Task<IndexRow> Examine(OpenDataset dataset, string name, IndexRow row, byte[] bytes, CancellationToken cancellationToken)
     {
-        if (dataset.Known.Count > 0 && Convert.ToHexStringLower(SHA256.HashData(bytes)) is var hash && dataset.Known.Contains(hash))
+        if (dataset.Known.Count > 0 && Digest.Sha256(bytes) is var hash && dataset.Known.Contains(hash))
         {
             return row with
             {

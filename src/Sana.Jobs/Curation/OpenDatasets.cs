@@ -1,6 +1,4 @@
 using System.Collections.Concurrent;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using Sana.Curation;
 using Sana.Curation.Captioning;
@@ -12,6 +10,7 @@ using Sana.Curation.Shards;
 using Sana.Curation.Sources;
 using Sana.Inference.Clip;
 using Sana.Inference.Imaging;
+using Sana.Storage;
 using Sana.Storage.Blobs;
 using Sana.Storage.Sources;
 
@@ -241,7 +240,7 @@ internal sealed class OpenDataset : IDisposable
     /// <summary>The normalised image of a file: other limits or another form are other names.</summary>
     public string ImageName(string sha256) => SharedNames.Image(IngestId, sha256, Settings.Ingest.Output.Extension());
 
-    private string IngestId => field ??= Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(Settings.Ingest, CurateJson.Readable.IngestOptions)))[..16];
+    private string IngestId => field ??= Digest.Sha256(JsonSerializer.SerializeToUtf8Bytes(Settings.Ingest, CurateJson.Readable.IngestOptions))[..16];
 
     public void Dispose()
     {
@@ -266,7 +265,7 @@ internal sealed class OpenCaptioner(ICaptioner captioner, CaptionerConfig config
     public string CacheName(string sha256, string? original)
     {
         var quoted = original is not null && Card.Prompt.Contains("{original}", StringComparison.Ordinal);
-        var image = quoted ? $"{sha256}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(original!)))[..16]}" : sha256;
+        var image = quoted ? $"{sha256}-{Digest.Sha256(original!)[..16]}" : sha256;
         return SharedNames.Caption($"{Slug(Card.Model)}@{Slug(Card.Revision ?? "")}/{Card.PromptId}", image);
     }
 
@@ -294,6 +293,6 @@ internal sealed class OpenCaptioner(ICaptioner captioner, CaptionerConfig config
     private static string Slug(string text)
     {
         var letters = string.Concat(text.Select(letter => char.IsAsciiLetterOrDigit(letter) ? char.ToLowerInvariant(letter) : '-'))[..Math.Min(text.Length, 40)].Trim('-');
-        return $"{letters}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..8]}".TrimStart('-');
+        return $"{letters}-{Digest.Sha256(text)[..8]}".TrimStart('-');
     }
 }

@@ -1,10 +1,10 @@
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Networks;
+using Sana.Storage;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Generation;
@@ -37,7 +37,7 @@ public static class GenerateSubmission
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(blobs);
         var name = await Write(blobs, job, cancellationToken);
-        var target = RunJson.Sha256(Encoding.UTF8.GetBytes($"{name}\n{fingerprint}\n{blobs.Place}"))[..32];
+        var target = Digest.Sha256($"{name}\n{fingerprint}\n{blobs.Place}")[..32];
         var id = $"generate-{job.Run ?? target}";
         var there = await client.Get(id);
         var isOther = there is not null && there.Workflow == GenerateImages.Workflow.Name && WorkflowJson.Read<GenerateRequest>(there.Input).Target != target;
@@ -67,7 +67,7 @@ public static class GenerateSubmission
         var prompts = await PromptBlobs.Write(blobs, job.Prompts, cancellationToken);
         var document = new JobDocument(Schema, prompts, job.Options, job.Seed, job.Images, job.BatchSize, job.Format, job.Quality, job.Device, job.Run);
         var json = JsonSerializer.SerializeToUtf8Bytes(document, GenerateJson.Default.JobDocument);
-        var name = $"work/jobs/{RunJson.Sha256(json)}.json";
+        var name = $"work/jobs/{Digest.Sha256(json)}.json";
         await blobs.PutOrRepair(name, json, cancellationToken);
         return name;
     }

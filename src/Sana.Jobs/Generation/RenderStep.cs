@@ -4,6 +4,7 @@ using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Jobs.Networks;
 using Sana.Jobs.Queue;
+using Sana.Storage;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Generation;
@@ -78,7 +79,7 @@ internal sealed class RenderStep(IRenderer renderer, IBlobs blobs, RunNames name
         var parameters = JsonSerializer.Serialize(record, RunJson.Readable.ImageRecord);
         var bytes = ImageCodec.Encode(pixels, output.Format, parameters, output.Quality);
         var name = names.Image(batch.Folder, planned.Job, planned.Request, output.Format.Extension());
-        return (record with { Image = new FileRecord(name, RunJson.Sha256(bytes), bytes.Length, pixels.Width, pixels.Height) }, bytes);
+        return (record with { Image = new FileRecord(name, Digest.Sha256(bytes), bytes.Length, pixels.Width, pixels.Height) }, bytes);
     }
 
     private async Task<ImageRecord> Settle(RenderBatch batch, PlannedImage planned, ImageRecord record, byte[]? bytes, CancellationToken cancellationToken)

@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Jobs.Networks;
+using Sana.Storage;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Generation;
@@ -29,13 +30,13 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
             job.Device,
             new PromptsRecord(job.Prompts.Sha256()));
         var json = JsonSerializer.SerializeToUtf8Bytes(config, RunJson.Readable.RunConfig);
-        var sha256 = RunJson.Sha256(json);
+        var sha256 = Digest.Sha256(json);
         return new RunIdentity(Checked(job.Run) ?? sha256[..IdDigits], config, json, sha256);
     }
 
     /// <summary>The identity of a run that was claimed before.</summary>
     public static RunIdentity Read(string runId, byte[] json) =>
-        new(runId, JsonSerializer.Deserialize(json, RunJson.Readable.RunConfig)!, json, RunJson.Sha256(json));
+        new(runId, JsonSerializer.Deserialize(json, RunJson.Readable.RunConfig)!, json, Digest.Sha256(json));
 
     /// <summary>The first run of a name decides what it stands for.</summary>
     /// <exception cref="SanaException">The name stands for another run.</exception>
@@ -139,7 +140,7 @@ internal sealed class OutcomeLists(IBlobs blobs, RunNames names)
         var name = names.Outcomes(_lists.Count);
         var bytes = _lines.WrittenMemory;
         await blobs.PutOrRepair(name, bytes, cancellationToken);
-        _lists.Add(new OutcomeListRecord(name, RunJson.Sha256(bytes.Span), bytes.Length, _rows));
+        _lists.Add(new OutcomeListRecord(name, Digest.Sha256(bytes.Span), bytes.Length, _rows));
         _lines.ResetWrittenCount();
         _rows = 0;
     }

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Net.Http.Headers;
+using Sana.Storage;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Http;
@@ -35,7 +36,7 @@ public sealed class BlobsApi(ApiParts parts)
         headers.ContentSecurityPolicy = Policy;
         // An image never changes under its name. A retry writes lists, manifests and reports anew.
         headers.CacheControl = BlobContent.Type(name).StartsWith("image/", StringComparison.Ordinal) ? "private, max-age=3600, immutable" : "private, no-cache";
-        return TypedResults.Bytes(content, BlobContent.Type(name), enableRangeProcessing: true, entityTag: EntityTagHeaderValue.Parse($"\"{Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(content))[..32]}\""));
+        return TypedResults.Bytes(content, BlobContent.Type(name), enableRangeProcessing: true, entityTag: EntityTagHeaderValue.Parse($"\"{Digest.Sha256(content)[..32]}\""));
     });
 
     /// <summary>The whole URL of a blob, open for an hour.</summary>

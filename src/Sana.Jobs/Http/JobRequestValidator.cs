@@ -1,12 +1,11 @@
 using System.Buffers;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using Sana.Inference;
 using Sana.Inference.Diffusion;
 using Sana.Jobs.Generation;
 using Sana.Jobs.Queue;
 using Sana.Jobs.Requests;
+using Sana.Storage;
 using Sana.Storage.Net;
 
 namespace Sana.Jobs.Http;
@@ -25,7 +24,7 @@ internal sealed class JobRequestValidator(ApiParts parts)
     public static string NewId() => Guid.CreateVersion7().ToString("n");
 
     /// <summary>The id that a client's own key stands for.</summary>
-    public static string IdOf(string idempotencyKey) => "k" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(idempotencyKey)))[..40];
+    public static string IdOf(string idempotencyKey) => "k" + Digest.Sha256(idempotencyKey)[..40];
 
     /// <exception cref="ApiException">Not an id: lower case only, because the id is part of blob names.</exception>
     public static string CheckId(string id) => id.Length is > 0 and <= 64 && !id.AsSpan().ContainsAnyExcept(IdLetters) && id[0] is not ('-' or '_') && !IsOfRuns(id)
@@ -74,7 +73,7 @@ internal sealed class JobRequestValidator(ApiParts parts)
     }
 
     /// <summary>The hash of what was asked for: equal requests are equal hashes.</summary>
-    public static string Fingerprint<T>(T asked) => Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(asked, ApiJson.Options)));
+    public static string Fingerprint<T>(T asked) => Digest.Sha256(JsonSerializer.SerializeToUtf8Bytes(asked, ApiJson.Options));
 
     // Workers refuse these: a run's batches and jobs have such names.
     private static bool IsOfRuns(string id) => id.Length == 10 && id[0] is ('b' or 'j') && !id.AsSpan(1).ContainsAnyExceptInRange('0', '9');

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Sana.Storage;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Queue;
@@ -20,7 +21,7 @@ internal static class ClaimCheck
     private static async Task<JobMessage> Deposit(IBlobs blobs, JobMessage job, CancellationToken cancellationToken)
     {
         var json = JsonSerializer.SerializeToUtf8Bytes(job.Input, JobJson.Readable.JobInput);
-        var name = $"work/claims/{Generation.RunJson.Sha256(json)}.json";
+        var name = $"work/claims/{Digest.Sha256(json)}.json";
         await blobs.PutOrRepair(name, json, cancellationToken);
         return job with { Input = new JobInput { PromptRef = name } };
     }

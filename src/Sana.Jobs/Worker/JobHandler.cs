@@ -6,6 +6,7 @@ using Sana.Jobs.Generation;
 using Sana.Jobs.Networks;
 using Sana.Jobs.Queue;
 using Sana.Jobs.Telemetry;
+using Sana.Storage;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Worker;
@@ -224,7 +225,7 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
     /// <summary>A message that is not a job, takes another's id, or whose surroundings never answered.</summary>
     private async Task<Settlement> GiveUpUnread(JobMessage? job, QueuedJob message, JobFault fault)
     {
-        var id = $"unread-{RunJson.Sha256(System.Text.Encoding.UTF8.GetBytes(job?.JobId ?? message.Body))[..32]}";
+        var id = $"unread-{Digest.Sha256(job?.JobId ?? message.Body)[..32]}";
         await DeadLetter.Dump(blobs, queue, id, message.Body, fault, new AttemptLog.Entries([], null), clock.GetUtcNow(), CancellationToken.None);
         return new Settlement(SettlementKind.DeadLetter, Reason: fault.Reason, Message: fault.Message);
     }

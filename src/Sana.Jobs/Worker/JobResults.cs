@@ -1,6 +1,6 @@
-using System.Security.Cryptography;
 using System.Text;
 using Sana.Jobs.Queue;
+using Sana.Storage;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Worker;
@@ -27,7 +27,7 @@ public sealed class JobResults(IBlobs blobs)
     internal async Task<string> Claim(string key, string jobId, CancellationToken cancellationToken)
     {
         // The key is a caller's own text: only its hash is in a name.
-        var name = $"work/keys/{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)))}";
+        var name = $"work/keys/{Digest.Sha256(key)}";
         return await blobs.PutIfAbsent(name, Encoding.UTF8.GetBytes(jobId), cancellationToken)
             ? jobId
             : Encoding.UTF8.GetString((await blobs.Read(name, cancellationToken))!);

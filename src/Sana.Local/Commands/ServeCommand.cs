@@ -40,7 +40,7 @@ internal sealed class ServeCommand : Command
         var keys = WrongUseException.Unless(() => ApiKeys.Parse(parsed.GetValue(_apiKey) ?? Environment.GetEnvironmentVariable(KeyVariable)));
         var settings = WrongUseException.Unless(() => ServeSettings.Create(parsed.GetValue(_urls) ?? "http://127.0.0.1:8080", keys, config.Hosts));
         using var logging = ServeLogs.Factory(parsed.GetValue(_verbose) ? LogLevel.Information : LogLevel.Warning);
-        await using var server = await Server.Start(options with { Logging = logging }, settings, parsed.GetValue(_maxQueue) ?? 1000, cancellationToken);
+        await using var server = await Server.Start(options with { Config = config, Logging = logging }, settings, parsed.GetValue(_maxQueue) ?? 1000, cancellationToken);
         Report(server, parsed.GetValue(_json));
         await server.Run(cancellationToken);
         return ExitCode.Done;

@@ -98,7 +98,7 @@ public sealed class LocalHost : IAsyncDisposable
     private async Task Start(LocalOptions options, IBlobs? outputs, CancellationToken cancellationToken)
     {
         var data = options.Data is null ? null : Path.GetFullPath(options.Data);
-        var config = ServerFile.Read(data);
+        var config = options.Config ?? ServerFile.Read(data);
         // Nobody else can own what is in memory: the networks are loaded while the engine opens. Who asks for them next hears why they cannot be.
         if (data is null && options.Checkpoint is not null)
             _preload = Task.Run(() => _renderer.Get(_drain.Token), CancellationToken.None);
@@ -179,6 +179,9 @@ public sealed record LocalOptions
 
     /// <value>Networks that downloads of a manifest's URLs may reach although they are not public, beside those of <c>sana.json</c>. Default none.</value>
     public IReadOnlyList<IPNetwork> DownloadNetworks { get; init; } = [];
+
+    /// <value>What <c>sana.json</c> says. Default: it is read when the folder is opened.</value>
+    internal ServerFile? Config { get; init; }
 
     /// <value>Where everything writes its log. Default nowhere.</value>
     public ILoggerFactory Logging { get; init; } = NullLoggerFactory.Instance;
