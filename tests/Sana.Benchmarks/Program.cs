@@ -1,6 +1,7 @@
 using Sana.Benchmarks;
+using Sana.Inference.Runtime;
 
-
+OnnxTelemetry.TurnOff();
 return args switch
 {
     ["checkpoint", .. var options] => SyntheticCheckpoint.Run(options),

@@ -1,5 +1,7 @@
+using Sana.Inference.Runtime;
 using TinySana.Commands;
 
+OnnxTelemetry.TurnOff();
 TrainingProcess.EndWithParent();
 
 // A command gets the arguments after its name and returns the exit code.
