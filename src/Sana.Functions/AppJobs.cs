@@ -86,6 +86,7 @@ internal sealed class AppJobs(FunctionsSettings settings, DurableClientHolder du
                 Curation = curation,
                 DownloadNetworks = curation.DownloadNetworks(),
                 Sources = settings.CurationSource is { } source ? new Dictionary<string, string> { ["inbox"] = source } : [],
+                Keep = Retention.Days(settings.RetentionDays, "Sana__RetentionDays"),
                 Clock = clock,
             });
         }

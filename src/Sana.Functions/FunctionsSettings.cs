@@ -1,4 +1,6 @@
+using System.Globalization;
 using Microsoft.Extensions.Configuration;
+using Sana.Jobs;
 
 namespace Sana.Functions;
 
@@ -22,6 +24,9 @@ public sealed record FunctionsSettings
 
     /// <value>Of the gpu role: the place of blobs that the folder is filled from. Default none: the folder is there.</value>
     public string? Weights { get; init; }
+
+    /// <value>Days for which instances, results and work in progress are kept, 1…36,500; 0 keeps everything. Default 30.</value>
+    public int RetentionDays { get; init; } = Retention.DefaultDays;
 
     /// <value>Of the orchestrator: place of images that the schedule curates. Default none.</value>
     public string? CurationSource { get; init; }
@@ -78,6 +83,7 @@ public sealed record FunctionsSettings
             CurationDataset = Given(section["CurationDataset"]) ?? plain.CurationDataset,
             CurationWeights = Given(section["CurationWeights"]),
             QueueResource = Given(section["QueueResource"]),
+            RetentionDays = Whole(section["RetentionDays"]) ?? plain.RetentionDays,
             CurationCron = configuration["CurationCron"] ?? plain.CurationCron,
             ServiceBus = Given(configuration["ServiceBus"]),
             ServiceBusNamespace = Given(configuration["ServiceBus:fullyQualifiedNamespace"]),
@@ -99,9 +105,14 @@ public sealed record FunctionsSettings
             throw new SanaException("Sana__Queue is servicebus: set ServiceBus or ServiceBus__fullyQualifiedNamespace too.");
         if (Queue == "storage" && HostStorage is null && HostAccount is null)
             throw new SanaException("Sana__Queue is storage: set AzureWebJobsStorage or AzureWebJobsStorage__accountName too.");
+        _ = Retention.Days(RetentionDays, "Sana__RetentionDays");
         if (Role == "gpu" && Checkpoint is null)
             throw new SanaException("Sana__Role is gpu: set Sana__Checkpoint to the folder of the weights.");
     }
+
+    private static int? Whole(string? text) => Given(text) is not { } given ? null : int.TryParse(given, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+        ? number
+        : throw new SanaException($"Sana__RetentionDays is '{given}'; give days in 1…{Retention.MostDays}, or 0 to keep everything.");
 
     private static string? Given(string? text) => string.IsNullOrWhiteSpace(text) ? null : text;
 }

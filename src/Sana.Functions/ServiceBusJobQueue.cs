@@ -91,10 +91,16 @@ internal sealed class ServiceBusJobQueue(ServiceBusClient client, string name, I
         [.. (await _dead.PeekMessagesAsync(most, fromSequenceNumber: 0, cancellationToken)).Select(message =>
             new DeadJob(IdOf(message), Text(message), message.DeadLetterReason, message.DeadLetterErrorDescription, message.EnqueuedTime))]);
 
-    public Task<int> Requeue(string? id, CancellationToken cancellationToken = default) => Ask("read", async () =>
+    public Task<int> Requeue(string? id, CancellationToken cancellationToken = default) =>
+        RemoveDead(letter => id is null || IdOf(letter) == id, letter => _sender.SendMessageAsync(Revive(letter), cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<int> PurgeDead(DateTimeOffset before, CancellationToken cancellationToken = default) => RemoveDead(letter => letter.EnqueuedTime < before, _ => Task.CompletedTask, cancellationToken);
+
+    private Task<int> RemoveDead(Func<ServiceBusReceivedMessage, bool> isWanted, Func<ServiceBusReceivedMessage, Task> first, CancellationToken cancellationToken) => Ask("read", async () =>
     {
         // Those that are dead now: what becomes a dead letter again meanwhile would be sent without end.
-        var wanted = await Letters(id, cancellationToken);
+        var wanted = await Letters(isWanted, cancellationToken);
         var (count, misses, others) = (0, 0, new List<ServiceBusReceivedMessage>());
         while (wanted.Count > 0 && misses < MaxMisses)
         {
@@ -103,7 +109,7 @@ internal sealed class ServiceBusJobQueue(ServiceBusClient client, string name, I
             others.AddRange(batch.Where(message => !wanted.Contains(message.SequenceNumber)));
             foreach (var message in batch.Where(message => wanted.Remove(message.SequenceNumber)))
             {
-                await _sender.SendMessageAsync(Revive(message), cancellationToken);
+                await first(message);
                 await _dead.CompleteMessageAsync(message, cancellationToken);
                 count++;
             }
@@ -166,12 +172,12 @@ internal sealed class ServiceBusJobQueue(ServiceBusClient client, string name, I
         return revived;
     }
 
-    /// <summary>Sequence numbers of the dead letter of an id, or of all.</summary>
-    private async Task<HashSet<long>> Letters(string? id, CancellationToken cancellationToken)
+    /// <summary>Sequence numbers of the dead letters that are wanted.</summary>
+    private async Task<HashSet<long>> Letters(Func<ServiceBusReceivedMessage, bool> isWanted, CancellationToken cancellationToken)
     {
         var letters = new HashSet<long>();
         for (var from = 0L; await _dead.PeekMessagesAsync(BatchSize, from, cancellationToken) is [.., var last] page; from = last.SequenceNumber + 1)
-            letters.UnionWith(page.Where(letter => id is null || IdOf(letter) == id).Select(letter => letter.SequenceNumber));
+            letters.UnionWith(page.Where(isWanted).Select(letter => letter.SequenceNumber));
         return letters;
     }
 

@@ -23,15 +23,13 @@ internal sealed class CurateOnSchedule(AppJobs jobs, DurableClientHolder durable
     }
 }
 
-/// <summary>Once a day forgets instances that finished 30 days ago: the task hub keeps their histories until somebody does. Outputs are blobs and stay.</summary>
-internal sealed class PurgeHistories(DurableClientHolder durableClient, TimeProvider clock)
+/// <summary>Once a day forgets what is older than <c>Sana__RetentionDays</c>: the task hub keeps histories until somebody does. What was asked for by name stays.</summary>
+internal sealed class PurgeHistories(AppJobs jobs, DurableClientHolder durableClient)
 {
-    private static readonly TimeSpan Retention = TimeSpan.FromDays(30);
-
     [Function("PurgeHistories")]
-    public Task Purge([TimerTrigger("0 15 3 * * *")] TimerInfo timer, [DurableClient] DurableTaskClient durable)
+    public async Task Purge([TimerTrigger("0 15 3 * * *")] TimerInfo timer, [DurableClient] DurableTaskClient durable, FunctionContext context)
     {
         durableClient.Use(durable);
-        return durableClient.Client.PurgeFinished(clock.GetUtcNow() - Retention);
+        await (await jobs.Get(context.CancellationToken)).Jobs.Retention.Purge(context.CancellationToken);
     }
 }

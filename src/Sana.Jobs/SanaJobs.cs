@@ -54,6 +54,9 @@ public sealed record SanaJobsOptions
     /// <value>Networks that downloads of a manifest's URLs may reach although they are not public. Default none.</value>
     public IReadOnlyList<System.Net.IPNetwork> DownloadNetworks { get; init; } = [];
 
+    /// <value>How long instances, results, timings, dead letters and work in progress are kept; null for ever. Default 30 days.</value>
+    public TimeSpan? Keep { get; init; } = TimeSpan.FromDays(Retention.DefaultDays);
+
     /// <value>The clock of messages, results and schedules. Default the system's.</value>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 }
@@ -95,6 +98,7 @@ public sealed class SanaJobs : IDisposable
         _curate.AddTo(Tasks);
         new JobSteps(_blobs, options.Queue, _webhooks, options.WebhookSecrets, options.Clock).AddTo(Tasks, options.Client);
         new ScheduleSteps(_blobs, options.Sources, () => _curation.Value, options.Worker.Device).AddTo(Tasks, options.Client);
+        Retention = new Retention(_blobs, options.Queue, options.Client, options.Clock, options.Keep);
         Handler = new JobHandler(_blobs, options.Client, options.Renderer, options.Queue.Name, options.Worker, options.Clock);
     }
 
@@ -103,6 +107,9 @@ public sealed class SanaJobs : IDisposable
 
     /// <summary>Carries out messages of the queue.</summary>
     public JobHandler Handler { get; }
+
+    /// <summary>Forgets what is old.</summary>
+    public Retention Retention { get; }
 
     /// <summary>Where everything goes.</summary>
     public IBlobs Blobs => _blobs;

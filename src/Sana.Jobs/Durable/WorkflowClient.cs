@@ -125,17 +125,30 @@ public sealed class WorkflowClient(Func<DurableTaskClient> client, bool isNewest
     /// <summary>Forgets a finished instance. False when it does not exist or has not finished.</summary>
     public async Task<bool> Purge(string id) => await Look(id) is { IsFinished: true } && (await client().PurgeInstanceAsync(id)).PurgedInstanceCount > 0;
 
-    /// <summary>Forgets what was begun and has finished before the given time; returns how many instances.</summary>
-    public async Task<int> PurgeFinished(DateTimeOffset before)
+    /// <summary>Instances that were begun and have finished before the given time, each with its input and status.</summary>
+    public async IAsyncEnumerable<WorkflowInstance> FinishedBefore(DateTimeOffset before)
     {
-        var purged = 0;
-        await foreach (var found in client().GetAllInstancesAsync(new OrchestrationQuery { Statuses = Finished, CreatedTo = before }))
+        await foreach (var found in client().GetAllInstancesAsync(new OrchestrationQuery { Statuses = Finished, CreatedTo = before, FetchInputsAndOutputs = true }))
         {
             if (found.LastUpdatedAt < before)
-                purged += (await client().PurgeInstanceAsync(found.InstanceId)).PurgedInstanceCount;
+                yield return WorkflowInstance.Read(found);
         }
+    }
 
-        return purged;
+    /// <summary>When the oldest instance that has not finished was begun; now when there is none.</summary>
+    public async Task<DateTimeOffset> OldestUnfinished()
+    {
+        var oldest = DateTimeOffset.MaxValue;
+        await foreach (var found in client().GetAllInstancesAsync(new OrchestrationQuery { Statuses = Unfinished }))
+            oldest = found.CreatedAt < oldest ? found.CreatedAt : oldest;
+        return oldest;
+    }
+
+    /// <summary>Every instance whose id begins so, in no order.</summary>
+    public async IAsyncEnumerable<WorkflowInstance> All(string idPrefix)
+    {
+        await foreach (var found in client().GetAllInstancesAsync(new OrchestrationQuery { InstanceIdPrefix = idPrefix, FetchInputsAndOutputs = true }))
+            yield return WorkflowInstance.Read(found);
     }
 
     private async Task<bool> Steer(string id, Func<WorkflowStatus, bool> fits, Func<Task> act)

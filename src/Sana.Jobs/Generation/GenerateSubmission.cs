@@ -72,6 +72,19 @@ public static class GenerateSubmission
         return name;
     }
 
+    /// <summary>The folder of the prompts that a document names; null when it is none of a generation run.</summary>
+    internal static string? PromptsFolder(byte[] json)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(json, GenerateJson.Default.JobDocument) is { Schema: Schema, Prompts: { } prompts } ? prompts.Folder : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
     /// <exception cref="SanaException">There is no such job.</exception>
     internal static async Task<GenerateJob> Read(IBlobs blobs, string name, CancellationToken cancellationToken)
     {

@@ -69,11 +69,15 @@ internal sealed class FinishedImages(IBlobs blobs, RunNames names)
         {
             var name = names.Record(batch, batch.Images[i]);
             var record = lengths.ContainsKey(name) ? Parse(await blobs.Read(name, cancellationToken)) : null;
-            settled[i] = record is not null && IsWhole(record, lengths) && redo?.Contains(record.Reason) != true ? record : null;
+            settled[i] = record is not null && IsOf(record, batch, batch.Images[i]) && IsWhole(record, lengths) && redo?.Contains(record.Reason) != true ? record : null;
         }
 
         return settled;
     }
+
+    /// <summary>A job's id may be given again after its result was forgotten: the record of another request settles nothing.</summary>
+    private static bool IsOf(ImageRecord record, RenderBatch batch, PlannedImage image) =>
+        record.Prompt == image.Request.Prompt && record.Seed == image.Request.Seed && record.Settings == RunIdentity.Settings(batch.Options);
 
     private static bool IsWhole(ImageRecord record, Dictionary<string, long> lengths) =>
         record.Image is null || (lengths.TryGetValue(record.Image.Name, out var length) && length == record.Image.Bytes);

@@ -52,6 +52,7 @@ internal sealed class JobRequestValidator(ApiParts parts)
         return new JobMessage
         {
             JobId = id,
+            RequestSha256 = Fingerprint(request),
             Priority = request.Priority,
             CreatedAt = now,
             NotAfter = request.NotAfter,
@@ -64,11 +65,11 @@ internal sealed class JobRequestValidator(ApiParts parts)
     }
 
     /// <summary>What follows the message to its end.</summary>
-    public static JobTicket Ticket(JobMessage message, JobRequest asked)
+    public static JobTicket Ticket(JobMessage message)
     {
         var deadline = message.NotAfter is { } last ? (int)Math.Min((last - message.CreatedAt!.Value).TotalSeconds + message.Limits.TimeoutS, 30 * 86_400) : DefaultDeadline;
         var webhook = message.Callback is { } callback ? new WebhookTarget(callback.Url, callback.SecretRef!, callback.Events) : null;
-        var sha256 = Fingerprint(asked);
+        var sha256 = message.RequestSha256!;
         return new JobTicket(message.JobId, RequestedJobs.Message(message.JobId, sha256), sha256, message.Input.Seeds!.Count, deadline, webhook);
     }
 

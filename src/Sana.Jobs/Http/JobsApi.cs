@@ -59,8 +59,11 @@ public sealed class JobsApi(ApiParts parts)
         // A repeat finds its job before anything is judged: what was good then may be too late by now.
         if (await parts.Workflows.Get(RequestedJobs.Instance(id)) is { } known && Same(known, JobRequestValidator.Fingerprint(asked)) is var same)
             return (same, await Asked(same, cancellationToken) ?? throw ApiException.NotFound($"The request of job {id} is not there any more."));
+        // The journal forgets sooner than the results, and may have been moved away: a result says what it is of.
+        if (await Result(id, cancellationToken) is { } old && old.RequestSha256 != JobRequestValidator.Fingerprint(asked))
+            throw ApiException.Conflict($"Another job was asked for under this id or key, and its result, {RequestedJobs.Result(id)}, is still there; take a new one.", id);
         var message = _order.Message(id, asked, Activity.Current?.Id);
-        var ticket = JobRequestValidator.Ticket(message, asked);
+        var ticket = JobRequestValidator.Ticket(message);
         await _admission.Enter(needsWorker, cancellationToken);
         await parts.Blobs.PutIfAbsent(ticket.Message, JsonSerializer.SerializeToUtf8Bytes(message, ApiJson.Options), cancellationToken);
         var outcome = await parts.Workflows.Start(RunJob.Workflow, ticket, RequestedJobs.Instance(id));
@@ -105,6 +108,8 @@ public sealed class JobsApi(ApiParts parts)
         var (id, cancellation) = (IdOf(instance), request.HttpContext.RequestAborted);
         var message = await Asked(instance, cancellation) ?? throw ApiException.NotFound($"The request of job {id} is not there any more.");
         var result = instance.IsFinished ? await Result(id, cancellation) : null;
+        if (result?.RequestSha256 is { } sha256 && sha256 != message.Sha256OfRequest())
+            result = null;
         var headers = request.HttpContext.Response.Headers;
         headers.CacheControl = "no-store";
         if (statusWhenOpen == 202)

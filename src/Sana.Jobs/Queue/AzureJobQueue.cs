@@ -129,27 +129,32 @@ public sealed class AzureJobQueue : IJobQueue
     }
 
     /// <inheritdoc/>
-    public async Task<int> Requeue(string? id, CancellationToken cancellationToken = default)
+    public Task<int> Requeue(string? id, CancellationToken cancellationToken = default) => RemoveDead(
+        message => id is null || message.MessageId == id,
+        message => Ask("write", () => _queue.SendMessageAsync(Encode(DeadLetterNote.Requeued(Decode(message.MessageText))), TimeSpan.Zero, Never, cancellationToken)),
+        isOne: id is not null,
+        cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<int> PurgeDead(DateTimeOffset before, CancellationToken cancellationToken = default) =>
+        RemoveDead(message => message.InsertedOn < before, _ => Task.CompletedTask, isOne: false, cancellationToken);
+
+    private async Task<int> RemoveDead(Func<QueueMessage, bool> isWanted, Func<QueueMessage, Task> first, bool isOne, CancellationToken cancellationToken)
     {
         var count = 0;
         var others = new List<QueueMessage>();
         while (true)
         {
             QueueMessage[] messages = await Ask("read", () => _poison.ReceiveMessagesAsync(MaxMessages, TimeSpan.FromMinutes(1), cancellationToken));
-            foreach (var message in messages)
+            others.AddRange(messages.Where(message => !isWanted(message)));
+            foreach (var message in messages.Where(isWanted))
             {
-                if (id is not null && message.MessageId != id)
-                {
-                    others.Add(message);
-                    continue;
-                }
-
-                await Ask("write", () => _queue.SendMessageAsync(Encode(DeadLetterNote.Requeued(Decode(message.MessageText))), TimeSpan.Zero, Never, cancellationToken));
+                await first(message);
                 await Ask("remove", () => _poison.DeleteMessageAsync(message.MessageId, message.PopReceipt, cancellationToken));
                 count++;
             }
 
-            if (messages.Length == 0 || (id is not null && count > 0))
+            if (messages.Length == 0 || (isOne && count > 0))
                 break;
         }
 

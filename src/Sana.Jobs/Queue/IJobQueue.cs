@@ -48,6 +48,9 @@ public interface IJobQueue
     /// <param name="cancellationToken">Stops the attempt.</param>
     /// <returns>How many were put back.</returns>
     Task<int> Requeue(string? id, CancellationToken cancellationToken = default);
+
+    /// <summary>Removes dead letters from before the given time; returns how many.</summary>
+    Task<int> PurgeDead(DateTimeOffset before, CancellationToken cancellationToken = default);
 }
 
 /// <summary>A message as the queue gives it. The body may be anything: the worker reads it.</summary>

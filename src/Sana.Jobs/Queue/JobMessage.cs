@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Sana.Storage;
 
 namespace Sana.Jobs.Queue;
 
@@ -29,6 +30,9 @@ public sealed record JobMessage
 
     /// <value>Two messages with the same key are one job, whatever their ids. Default: the job's id.</value>
     public string? IdempotencyKey { get; init; }
+
+    /// <value>SHA-256 of what was asked for: the same id with another hash is another job. Default: of model, input and output of this message.</value>
+    public string? RequestSha256 { get; init; }
 
     /// <value>For whom. Default none.</value>
     public string? Tenant { get; init; }
@@ -99,6 +103,10 @@ public sealed record JobMessage
             throw new JobFaultException(FaultReason.BadInput, $"The message is not a {CurrentSchema}: {Short(error.Message)}");
         }
     }
+
+    /// <summary><see cref="RequestSha256"/>, or the hash that stands in for it.</summary>
+    public string Sha256OfRequest() => RequestSha256
+        ?? Digest.Sha256(JsonSerializer.SerializeToUtf8Bytes(new JobMessage { JobId = "", Model = Model, Input = Input, Output = Output }, JobJson.Readable.JobMessage));
 
     /// <summary>The body of this message.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, JobJson.Readable.JobMessage);

@@ -17,6 +17,9 @@ public sealed record JobResult
     /// <value>The job's idempotency key, or its id.</value>
     public required string IdempotencyKey { get; init; }
 
+    /// <value>SHA-256 of what was asked for, <see cref="JobMessage.RequestSha256"/>; null in documents of earlier versions.</value>
+    public string? RequestSha256 { get; init; }
+
     /// <value>One of <see cref="JobStatus"/>.</value>
     public required string Status { get; init; }
 

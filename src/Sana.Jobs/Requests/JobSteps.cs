@@ -57,6 +57,7 @@ public sealed class JobSteps(IBlobs blobs, IJobQueue queue, GuardedHttp http, IR
         {
             JobId = given.JobId,
             IdempotencyKey = given.JobId,
+            RequestSha256 = given.RequestSha256,
             Status = given.Status,
             Error = new JobError(given.Code, given.Reason, given.Code == FaultReason.Timeout, 0),
             CompletedAt = clock.GetUtcNow(),

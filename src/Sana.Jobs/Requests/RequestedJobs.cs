@@ -17,7 +17,7 @@ public sealed record JobTicket(string JobId, string Message, string Sha256, int 
 public sealed record JobSend(string JobId, string Message, string ReplyTo);
 
 /// <summary>Writes the result of a job that no worker ended.</summary>
-public sealed record JobGivenUp(string JobId, string Status, string Code, string Reason);
+public sealed record JobGivenUp(string JobId, string Status, string Code, string Reason, string? RequestSha256 = null);
 
 /// <summary>How a job ended: <c>succeeded</c>, <c>failed</c> or <c>canceled</c>. The result document says the rest.</summary>
 public sealed record JobEnd(string JobId, string Status);
@@ -68,4 +68,12 @@ public static class RequestedJobs
 
     /// <summary>The message of a job. What was asked for is part of the name: of two requests that race for one id, each writes its own.</summary>
     public static string Message(string jobId, string sha256) => $"work/jobs/{jobId}-{sha256[..16]}.json";
+
+    /// <summary>The job of a <see cref="Message"/>; null when the name is none.</summary>
+    public static string? OfMessage(string name)
+    {
+        const int Tail = 22; // a hyphen, 16 digits and .json
+        const string Folder = "work/jobs/";
+        return name.StartsWith(Folder, StringComparison.Ordinal) && name.Length > Folder.Length + Tail && name[^Tail] == '-' ? name[Folder.Length..^Tail] : null;
+    }
 }

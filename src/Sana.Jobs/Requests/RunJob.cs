@@ -25,7 +25,7 @@ public sealed class RunJob : TaskOrchestrator<JobTicket, JobEnd>
         catch (TaskFailedException error)
         {
             var reason = Tasks.Chain(error.FailureDetails).Last().ErrorMessage;
-            end = await context.Call(RequestedJobs.GiveUpJob, new JobGivenUp(input.JobId, JobStatus.Failed, FaultReason.TransientIo, reason), Retry);
+            end = await context.Call(RequestedJobs.GiveUpJob, new JobGivenUp(input.JobId, JobStatus.Failed, FaultReason.TransientIo, reason, input.Sha256), Retry);
         }
 
         if (input.Webhook is { } target && target.Wants(end.Status))
@@ -44,12 +44,12 @@ public sealed class RunJob : TaskOrchestrator<JobTicket, JobEnd>
             var first = await Task.WhenAny(ended, cancel, deadline);
             rest.Cancel();
             if (first == cancel)
-                return await context.Call(RequestedJobs.GiveUpJob, new JobGivenUp(ticket.JobId, JobStatus.Canceled, "canceled", await cancel), Retry);
+                return await context.Call(RequestedJobs.GiveUpJob, new JobGivenUp(ticket.JobId, JobStatus.Canceled, "canceled", await cancel, ticket.Sha256), Retry);
         }
 
         // The event may be lost where the result is not: the document decides.
         return await context.Call(RequestedJobs.ReadJobEnd, ticket.JobId, Retry)
             ?? await context.Call(
-                RequestedJobs.GiveUpJob, new JobGivenUp(ticket.JobId, JobStatus.Failed, FaultReason.Timeout, $"No worker ended the job within {ticket.DeadlineSeconds} s."), Retry);
+                RequestedJobs.GiveUpJob, new JobGivenUp(ticket.JobId, JobStatus.Failed, FaultReason.Timeout, $"No worker ended the job within {ticket.DeadlineSeconds} s.", ticket.Sha256), Retry);
     }
 }

@@ -44,6 +44,9 @@ public sealed class WatchedBlobs(IBlobs inner, TimeProvider clock) : IBlobs
     public Task<bool> Exists(string name, CancellationToken cancellationToken) => inner.Exists(name, cancellationToken);
 
     /// <inheritdoc />
+    public Task Delete(string name, CancellationToken cancellationToken) => inner.Delete(name, cancellationToken);
+
+    /// <inheritdoc />
     public IAsyncEnumerable<BlobEntry> List(string prefix, CancellationToken cancellationToken) => inner.List(prefix, cancellationToken);
 
     private void Look(string name, ReadOnlySpan<byte> bytes)

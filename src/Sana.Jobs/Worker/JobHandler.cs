@@ -54,8 +54,8 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
             // The trace of the request goes on here, however long the message waited.
             using var span = SanaTelemetry.Activities.StartActivity("sana.job", ActivityKind.Consumer, job.Traceparent);
             span?.SetTag("sana.deliveries", message.Deliveries);
-            var id = JobReader.NameOf(job.JobId);
-            return await Duplicate(job, message.Deliveries, stop) ?? await Attempt(new Delivery(job, id, message), progress, stop);
+            var delivery = new Delivery(job, JobReader.NameOf(job.JobId), message);
+            return await Duplicate(delivery, stop) ?? await Attempt(delivery, progress, stop);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -75,15 +75,16 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
     }
 
     /// <summary>What to do with a message whose work is done, is no longer wanted, or is another's; null when it is to be rendered.</summary>
-    private async Task<Settlement?> Duplicate(JobMessage job, int deliveries, CancellationToken cancellationToken)
+    private async Task<Settlement?> Duplicate(Delivery delivery, CancellationToken cancellationToken)
     {
+        var job = delivery.Job;
         if (job.Reply is { } reply)
             return await client.Get(reply.Instance) is { IsFinished: false } ? null : new Settlement(SettlementKind.Complete, Reason: JobStatus.Canceled);
 
         var key = Key(job);
         if (await _results.Read(job.JobId, cancellationToken) is { } result && result.Round >= job.Round)
         {
-            return result.JobId == job.JobId && result.IdempotencyKey == key
+            return result.JobId == job.JobId && result.IdempotencyKey == key && IsOf(job, result)
                 ? new Settlement(SettlementKind.Complete)
                 : throw new JobFaultException(FaultReason.BadInput, $"The job_id {job.JobId} belongs to another job; give each job an id of its own.");
         }
@@ -92,12 +93,14 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
             return null;
         if (await _results.Read(owner, cancellationToken) is { } done)
         {
+            if (!IsOf(job, done))
+                return await GiveUp(delivery, new AttemptLog.Entries([], null), new JobFault(FaultReason.BadInput, $"The idempotency key belongs to another request, job {owner}; take a new one."), cancellationToken);
             await Conclude(job, done with { JobId = job.JobId, BatchId = job.BatchId, Round = job.Round, DuplicateOf = owner }, cancellationToken);
             return new Settlement(SettlementKind.Complete);
         }
 
         // Its owner waits or works. If it never ends, because somebody removed its message, the key is as good as free.
-        return deliveries < MaxDeliveries ? new Settlement(SettlementKind.Abandon, _whileAnotherWorks) : null;
+        return delivery.Message.Deliveries < MaxDeliveries ? new Settlement(SettlementKind.Abandon, _whileAnotherWorks) : null;
     }
 
     private async Task<Settlement> Attempt(Delivery delivery, IProgress<GenerateProgress>? progress, CancellationToken stop)
@@ -243,6 +246,7 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
         JobId = delivery.Job.JobId,
         BatchId = delivery.Job.BatchId,
         IdempotencyKey = Key(delivery.Job),
+        RequestSha256 = delivery.Job.Sha256OfRequest(),
         Status = status,
         Round = delivery.Job.Round,
         Device = options.Device,
@@ -261,6 +265,9 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
         (long)(1000 * seconds.Denoise),
         (long)(1000 * seconds.Decode),
         (long)(clock.GetUtcNow() - begun).TotalMilliseconds);
+
+    /// <summary>Whether a result is of what this message asks for. One of an earlier version does not say.</summary>
+    private static bool IsOf(JobMessage job, JobResult result) => result.RequestSha256 is null || result.RequestSha256 == job.Sha256OfRequest();
 
     private static string Key(JobMessage job) => job.IdempotencyKey ?? job.JobId;
 

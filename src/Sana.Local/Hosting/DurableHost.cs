@@ -18,12 +18,9 @@ internal sealed class DurableHost : IAsyncDisposable
     // A killed process holds its messages for this long; living ones renew theirs.
     private static readonly TimeSpan Visibility = TimeSpan.FromSeconds(30);
 
-    private static readonly TimeSpan Retention = TimeSpan.FromDays(30);
-
     private readonly LocalOptions _options;
     private readonly IOrchestrationService _service;
     private readonly DurableTaskClient _client;
-    private readonly ITimer? _purge;
     private ServiceProvider? _services;
 
     private DurableHost(LocalOptions options, IOrchestrationService service)
@@ -32,8 +29,6 @@ internal sealed class DurableHost : IAsyncDisposable
         Stopped = service is SqliteOrchestrationService sqlite ? sqlite.Stopped : new TaskCompletionSource().Task;
         _client = new OrchestrationServiceDurableTaskClient("sana", WorkflowJson.Converter, (IOrchestrationServiceClient)service);
         Client = new WorkflowClient(() => _client, isNewestFirst: service is SqliteOrchestrationService);
-        if (service is not SqliteOrchestrationService)
-            _purge = options.Clock.CreateTimer(_ => _ = PurgeOld(), null, TimeSpan.FromMinutes(5), TimeSpan.FromHours(6));
     }
 
     /// <summary>Starts, watches and steers the instances. Instances go on once <see cref="Start"/> was called.</summary>
@@ -52,7 +47,7 @@ internal sealed class DurableHost : IAsyncDisposable
             {
                 Path = options.Data is { } data ? Path.Combine(Path.GetFullPath(data), "journal.db") : SqliteOrchestrationServiceSettings.InMemory,
                 MaxConcurrentActivities = options.MaxParallelSteps,
-                Retention = Retention,
+                Retention = Timeout.InfiniteTimeSpan, // LocalHost forgets instances together with their blobs
                 Clock = options.Clock,
                 LoggerFactory = options.Logging,
             }));
@@ -94,8 +89,6 @@ internal sealed class DurableHost : IAsyncDisposable
     /// <summary>Begins no further activity, lets the running ones end within some seconds, and gives the journal up.</summary>
     public async ValueTask DisposeAsync()
     {
-        if (_purge is not null)
-            await _purge.DisposeAsync();
         if (_services is not null)
         {
             foreach (var worker in _services.GetServices<IHostedService>())
@@ -152,16 +145,4 @@ internal sealed class DurableHost : IAsyncDisposable
 
     /// <summary>The library's own exception for storage is not public.</summary>
     private static bool IsStorage(Exception error) => error is Azure.RequestFailedException or AggregateException || error.GetType().Namespace == "DurableTask.AzureStorage.Storage";
-
-    private async Task PurgeOld()
-    {
-        try
-        {
-            await Client.PurgeFinished(_options.Clock.GetUtcNow() - Retention);
-        }
-        catch (Exception error) when (IsStorage(error))
-        {
-            // The next time.
-        }
-    }
 }

@@ -13,7 +13,7 @@ using Sana.Storage.Blobs;
 namespace Sana.Local.Hosting;
 
 /// <summary>Everything that runs on one data folder: blobs, queue, engine with both jobs, and the worker. Opened whole, closed in the opposite order.</summary>
-public sealed class LocalHost : IAsyncDisposable
+public sealed partial class LocalHost : IAsyncDisposable
 {
     private readonly CancellationTokenSource _drain = new();
     private readonly NetworkLoader _networks;
@@ -24,6 +24,7 @@ public sealed class LocalHost : IAsyncDisposable
     private DurableHost _engine = null!;
     private Task _work = Task.CompletedTask;
     private Task _control = Task.CompletedTask;
+    private Task _retention = Task.CompletedTask;
 
     private LocalHost(NetworkLoader networks, RendererSource renderer, Func<CancellationToken, Task<IModel>> model) => (_networks, _renderer, _model) = (networks, renderer, model);
 
@@ -84,6 +85,7 @@ public sealed class LocalHost : IAsyncDisposable
         await _drain.CancelAsync();
         await _work.ContinueWith(_ => { }, TaskScheduler.Default);
         await _control.ContinueWith(_ => { }, TaskScheduler.Default);
+        await _retention.ContinueWith(_ => { }, TaskScheduler.Default);
         await _preload.ContinueWith(_ => { }, TaskScheduler.Default);
         if (_engine is not null)
             await _engine.DisposeAsync();
@@ -125,17 +127,47 @@ public sealed class LocalHost : IAsyncDisposable
             WebhookSecrets = config.SecretKeys(),
             WebhookUrls = config.UrlRules(),
             DownloadNetworks = [.. options.DownloadNetworks, .. config.Curation.DownloadNetworks()],
+            Keep = Retention.Days(config.RetentionDays, "retention_days of sana.json"),
             Clock = options.Clock,
         });
         await _engine.Start(Jobs.Tasks);
         Worker = new RenderWorker(Queue, Jobs.Handler, _renderer, options.Worker, options.Logging.CreateLogger<RenderWorker>());
         if (data is not null)
+        {
             _control = ControlInbox.Serve(data, Client, options.Logging.CreateLogger(nameof(ControlInbox)), _drain.Token);
+            _retention = ForgetOld(options.Clock, options.Logging.CreateLogger(nameof(Retention)), _drain.Token);
+        }
+
         if (options.Checkpoint is not null)
             _work = Task.Run(() => Worker.Run(_drain.Token), CancellationToken.None);
         // One task: whoever looks again sees what has happened since.
         Stopped = Task.WhenAny(_engine.Stopped, Failed(_work), _scratch?.Failed ?? Failed(Task.CompletedTask)).Unwrap();
     }
+
+    /// <summary>Every six hours, and five minutes after the start, when what was waiting is under way.</summary>
+    private async Task ForgetOld(TimeProvider clock, ILogger log, CancellationToken cancellationToken)
+    {
+        for (var pause = TimeSpan.FromMinutes(5); ; pause = TimeSpan.FromHours(6))
+        {
+            await Task.Delay(pause, clock, cancellationToken);
+            try
+            {
+                var removed = await Jobs.Retention.Purge(cancellationToken);
+                if (removed != default)
+                    Forgotten(log, removed);
+            }
+            catch (Exception error) when (!cancellationToken.IsCancellationRequested)
+            {
+                NotForgotten(log, error);
+            }
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Forgotten, because they are older than the time to keep: {Removed}.")]
+    private static partial void Forgotten(ILogger log, RetentionCounts removed);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "What is older than the time to keep could not be forgotten; it is looked at again.")]
+    private static partial void NotForgotten(ILogger log, Exception error);
 
     private static async Task<T> Forever<T>(CancellationToken cancellationToken)
     {

@@ -47,6 +47,8 @@ internal sealed class ScratchBlobs : IBlobs, IDisposable
 
     public Task<bool> Exists(string name, CancellationToken cancellationToken) => Watch(Late(() => Of(name).Exists(name, cancellationToken)));
 
+    public Task Delete(string name, CancellationToken cancellationToken) => Watch(Of(name).Delete(name, cancellationToken));
+
     public async IAsyncEnumerable<BlobEntry> List(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using var entries = Of(prefix).List(prefix, cancellationToken).GetAsyncEnumerator(cancellationToken);

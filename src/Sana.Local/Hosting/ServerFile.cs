@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Sana.Jobs;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Requests;
 using Sana.Jobs.Schedules;
@@ -38,6 +39,9 @@ internal sealed record ServerFile
 
     /// <value>Names of this server in requests; others are refused. Default the loopback names, or any beyond loopback.</value>
     public IReadOnlyList<string> Hosts { get; init; } = [];
+
+    /// <value>Days for which instances, results with the images of their jobs, timings, dead letters and work in progress are kept, 1…36,500; 0 keeps everything. Default 30.</value>
+    public int RetentionDays { get; init; } = Retention.DefaultDays;
 
     /// <value>Runs that start by the clock.</value>
     public IReadOnlyList<ScheduledRun> Schedules { get; init; } = [];
@@ -79,6 +83,7 @@ internal sealed record ServerFile
     {
         _ = SecretKeys();
         _ = UrlRules();
+        _ = Retention.Days(RetentionDays, "retention_days of sana.json");
         _ = Curation.DownloadNetworks();
         foreach (var run in Schedules)
             run.Check();

@@ -153,6 +153,15 @@ public sealed class SqliteJobQueue : IJobQueue, IDisposable
         cancellationToken);
 
     /// <inheritdoc/>
+    public Task<int> PurgeDead(DateTimeOffset before, CancellationToken cancellationToken = default) => Do(
+        _ =>
+        {
+            using var remove = new Statement(_connection, "DELETE FROM dead WHERE buried<$1", 1);
+            return (int)remove.Run(before.ToUnixTimeMilliseconds());
+        },
+        cancellationToken);
+
+    /// <inheritdoc/>
     public void Dispose()
     {
         lock (_gate)

@@ -134,6 +134,13 @@ public sealed class AzureBlobs : IBlobs
     }
 
     /// <inheritdoc/>
+    public Task Delete(string name, CancellationToken cancellationToken)
+    {
+        var blob = Blob(name);
+        return Ask("delete", async () => (await blob.DeleteIfExistsAsync(cancellationToken: cancellationToken)).Value);
+    }
+
+    /// <inheritdoc/>
     public async IAsyncEnumerable<BlobEntry> List(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         BlobName.CheckPrefix(prefix);
@@ -143,7 +150,7 @@ public sealed class AzureBlobs : IBlobs
         {
             var name = blobs.Current.Name[_prefix.Length..];
             if (BlobName.IsValid(name))
-                yield return new BlobEntry(name, blobs.Current.Properties.ContentLength ?? 0, $"{blobs.Current.Properties.ETag}");
+                yield return new BlobEntry(name, blobs.Current.Properties.ContentLength ?? 0, $"{blobs.Current.Properties.ETag}", blobs.Current.Properties.LastModified ?? default);
         }
     }
 

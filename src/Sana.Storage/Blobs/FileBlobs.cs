@@ -109,6 +109,33 @@ public sealed class FileBlobs : IBlobs
     public Task<bool> Exists(string name, CancellationToken cancellationToken) => Task.FromResult(File.Exists(Resolve(name)));
 
     /// <inheritdoc/>
+    /// <remarks>Folders that it leaves empty are removed too.</remarks>
+    public Task Delete(string name, CancellationToken cancellationToken)
+    {
+        var path = Resolve(name);
+        try
+        {
+            File.Delete(path);
+            for (var folder = Path.GetDirectoryName(path)!; folder != _root && !Directory.EnumerateFileSystemEntries(folder).Any(); folder = Path.GetDirectoryName(folder)!)
+                Directory.Delete(folder);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // Somebody else removed it.
+        }
+        catch (IOException) when (!File.Exists(path))
+        {
+            // A blob was written into the folder meanwhile.
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw FileFault.From("delete", path, error);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
     public async IAsyncEnumerable<BlobEntry> List(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         BlobName.CheckPrefix(prefix);
@@ -131,7 +158,7 @@ public sealed class FileBlobs : IBlobs
         {
             if (file is not null)
             {
-                yield return new BlobEntry(name, file.Length, string.Create(CultureInfo.InvariantCulture, $"{file.LastWriteTimeUtc.Ticks:x}"));
+                yield return new BlobEntry(name, file.Length, string.Create(CultureInfo.InvariantCulture, $"{file.LastWriteTimeUtc.Ticks:x}"), file.LastWriteTimeUtc);
                 continue;
             }
 
@@ -167,10 +194,10 @@ public sealed class FileBlobs : IBlobs
     {
         try
         {
-            var made = MakeFolder(Path.GetDirectoryName(path)!);
             Directory.CreateDirectory(_incoming);
             for (var attempt = 1; ; attempt++)
             {
+                var made = MakeFolder(Path.GetDirectoryName(path)!);
                 var temporary = Path.Combine(_incoming, Guid.NewGuid().ToString("N"));
                 try
                 {
@@ -184,9 +211,9 @@ public sealed class FileBlobs : IBlobs
 
                     return published;
                 }
-                catch (IOException error) when (attempt < MaxAttempts && (error is FileNotFoundException || error.HResult is NoEntry or WouldBlock))
+                catch (IOException error) when (attempt < MaxAttempts && (error is FileNotFoundException or DirectoryNotFoundException || error.HResult is NoEntry or WouldBlock))
                 {
-                    // A process that opened the folder removed the new file in the instant between its creation and its lock.
+                    // A process that opened the folder removed the new file in the instant between its creation and its lock, or one that deleted a blob removed the empty folder.
                 }
             }
         }

@@ -42,6 +42,10 @@ public interface IBlobs
     /// <exception cref="SanaException">The name is not allowed or the place cannot be read.</exception>
     Task<bool> Exists(string name, CancellationToken cancellationToken);
 
+    /// <summary>Removes a blob; one that is not there is removed already.</summary>
+    /// <exception cref="SanaException">The name is not allowed or the place cannot be written.</exception>
+    Task Delete(string name, CancellationToken cancellationToken);
+
     /// <summary>Every blob whose name starts with <paramref name="prefix"/>, in ordinal order of the names.</summary>
     /// <exception cref="SanaException">The prefix is not the start of a name or the place cannot be read.</exception>
     IAsyncEnumerable<BlobEntry> List(string prefix, CancellationToken cancellationToken);
@@ -51,7 +55,8 @@ public interface IBlobs
 /// <param name="Name">The blob's full name.</param>
 /// <param name="Length">Its size in bytes.</param>
 /// <param name="Version">Another one whenever the blob was written again.</param>
-public readonly record struct BlobEntry(string Name, long Length, string Version);
+/// <param name="Modified">When it was last written, UTC, by the clock of the place.</param>
+public readonly record struct BlobEntry(string Name, long Length, string Version, DateTimeOffset Modified);
 
 /// <summary>How a step that may run twice writes its outputs.</summary>
 internal static class BlobRepair

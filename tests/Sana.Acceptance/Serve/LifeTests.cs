@@ -23,6 +23,35 @@ public sealed class LifeTests
     }
 
     [Fact]
+    public async Task An_id_is_one_request_also_when_the_journal_is_gone()
+    {
+        await using var server = await SanaServer.Start();
+        Assert.Equal(HttpStatusCode.Accepted, (await server.Send(HttpMethod.Put, "/v1/jobs/same", SanaServer.Job("a red box", 1))).Status);
+        var first = Sha256(await server.Until("/v1/jobs/same", "succeeded"));
+        Assert.Equal(HttpStatusCode.Accepted, (await server.Send(HttpMethod.Post, "/v1/jobs", SanaServer.Job("a red box", 2), ("Idempotency-Key", "order 7"))).Status);
+
+        await server.Kill();
+        foreach (var file in Directory.EnumerateFiles(server.Data, "journal.db*").Concat(Directory.EnumerateFiles(server.Data, "queue.db*")))
+            File.Delete(file);
+        await server.Crash();
+
+        var (status, body, _) = await server.Send(HttpMethod.Put, "/v1/jobs/same", SanaServer.Job("a blue ball", 1));
+        Assert.Equal(HttpStatusCode.Conflict, status);
+        Assert.Contains("results/same.json", body.ToString(), StringComparison.Ordinal);
+        Assert.True((await server.Send(HttpMethod.Put, "/v1/jobs/same", SanaServer.Job("a red box", 1))).Status is HttpStatusCode.OK or HttpStatusCode.Accepted);
+        Assert.Equal(first, Sha256(await server.Until("/v1/jobs/same", "succeeded")));
+        File.Delete(Path.Combine(server.Data, "blobs/results/same.json"));
+        await server.Kill();
+        foreach (var file in Directory.EnumerateFiles(server.Data, "journal.db*"))
+            File.Delete(file);
+        await server.Crash();
+        Assert.Equal(HttpStatusCode.Accepted, (await server.Send(HttpMethod.Put, "/v1/jobs/same", SanaServer.Job("a blue ball", 1))).Status);
+        Assert.NotEqual(first, Sha256(await server.Until("/v1/jobs/same", "succeeded")));
+
+        static string Sha256(System.Text.Json.JsonElement job) => job.GetProperty("images")[0].GetProperty("sha256").GetString()!;
+    }
+
+    [Fact]
     public async Task A_schedule_starts_runs_that_find_what_is_there()
     {
         var prompts = Path.GetTempFileName() + ".txt";

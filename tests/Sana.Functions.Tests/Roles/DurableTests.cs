@@ -3,6 +3,7 @@ using Sana.Functions.Tests.Host.Wire;
 using Sana.Inference;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
+using Sana.Jobs;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
@@ -76,20 +77,23 @@ public sealed class DurableTests(BothApps apps)
         await Client.Cancel("generate-purged", "the test");
         await Client.Wait("generate-purged");
         await Run(new GenerateRequest("work/jobs/none.json", new Pace()), "generate-kept", untilItEnds: false);
-        var (engine, blobs) = (new DurableClientHolder(), await Tree.Of(apps.Blobs, "work/"));
+        var blobs = await Tree.Of(apps.Blobs, "work/");
 
         var nightly = await apps.Orchestrator.Invoke("PurgeHistories", new() { Json = """{"isPastDue":false}""" });
         Assert.Equal(StatusResult.Types.Status.Success, nightly.Result.Status);
         Assert.NotNull(await Client.Get("generate-purged"));
-        await new PurgeHistories(engine, new FakeTimeProvider(TimeProvider.System.GetUtcNow().AddDays(29))).Purge(null!, apps.Host.Hub.Instances);
+        await Purge(afterDays: 29);
         Assert.NotNull(await Client.Get("generate-purged"));
-        await new PurgeHistories(engine, new FakeTimeProvider(TimeProvider.System.GetUtcNow().AddDays(31))).Purge(null!, apps.Host.Hub.Instances);
+        await Purge(afterDays: 31);
 
         Assert.Null(await Client.Get("generate-purged"));
         Assert.False((await Client.Get("generate-kept"))!.IsFinished);
         Assert.Equal(blobs, await Tree.Of(apps.Blobs, "work/"));
         await Client.Cancel("generate-kept", "the test has ended");
     }
+
+    private Task Purge(int afterDays) =>
+        new Retention(apps.Blobs, apps.Jobs, Client, new FakeTimeProvider(TimeProvider.System.GetUtcNow().AddDays(afterDays)), TimeSpan.FromDays(30)).Purge(default);
 
     private static GenerateJob Job() => new() { Prompts = PromptFile.Of(["a cat"]), Options = new GenerateOptions { Width = 64, Height = 32, Steps = 2 } };
 

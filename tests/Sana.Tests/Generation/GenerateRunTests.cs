@@ -291,6 +291,8 @@ public sealed class GenerateRunTests : IDisposable
 
         public Task<bool> Exists(string name, CancellationToken cancellationToken) => inner.Exists(name, cancellationToken);
 
+        public Task Delete(string name, CancellationToken cancellationToken) => inner.Delete(name, cancellationToken);
+
         public IAsyncEnumerable<BlobEntry> List(string prefix, CancellationToken cancellationToken) => inner.List(prefix, cancellationToken);
     }
 }

@@ -75,6 +75,50 @@ public sealed class JobHandlerTests : IAsyncDisposable
         Assert.Equal("a", (await Result("a"))!.JobId);
     }
 
+    [Fact]
+    public async Task The_same_id_with_another_prompt_is_refused_and_the_first_result_stays()
+    {
+        await Send(Job("a"));
+        await _host.Turn();
+        await Send(Job("a") with { Input = Job("a").Input with { Prompt = "something else" } });
+
+        var verdict = await _host.Turn();
+
+        Assert.Equal((SettlementKind.DeadLetter, FaultReason.BadInput), (verdict!.Kind, verdict.Reason));
+        Assert.Equal(JobStatus.Succeeded, (await Result("a"))!.Status);
+        Assert.Single(_renderer.Sizes);
+    }
+
+    [Fact]
+    public async Task A_key_of_another_request_is_refused_with_a_result()
+    {
+        await Send(Job("a") with { IdempotencyKey = "order 7" });
+        await Send(Job("b") with { IdempotencyKey = "order 7", Input = Job("b").Input with { Prompt = "something else" } });
+        await _host.Turn();
+
+        Assert.Equal(SettlementKind.DeadLetter, (await _host.Turn())!.Kind);
+
+        var second = (await Result("b"))!;
+        Assert.Equal((JobStatus.Failed, FaultReason.BadInput), (second.Status, second.Error!.Code));
+        Assert.Empty(second.Images);
+    }
+
+    [Fact]
+    public async Task An_id_whose_result_was_forgotten_is_painted_anew_for_another_request()
+    {
+        await Send(Job("a"));
+        await _host.Turn();
+        var first = (await Result("a"))!;
+        foreach (var forgotten in new[] { "results/a.json", $"work/attempts/{_host.Queue.Name}/a.json" })
+            await _host.Blobs.Delete(forgotten, default);
+        await Send(Job("a") with { Input = Job("a").Input with { Prompt = "something else" } });
+
+        Assert.Equal(SettlementKind.Complete, (await _host.Turn())!.Kind);
+
+        Assert.Equal(2, _renderer.Sizes.Count);
+        Assert.NotEqual(first.Images.Select(image => image.Sha256), (await Result("a"))!.Images.Select(image => image.Sha256));
+    }
+
     public static TheoryData<string, string> BadBodies => new()
     {
         { "not json", "is not a sana.job/1" },
@@ -326,6 +370,8 @@ public sealed class JobHandlerTests : IAsyncDisposable
         public Task<Stream?> Open(string name, CancellationToken cancellationToken) => inner.Open(name, cancellationToken);
 
         public Task<bool> Exists(string name, CancellationToken cancellationToken) => Live(name).Exists(name, cancellationToken);
+
+        public Task Delete(string name, CancellationToken cancellationToken) => inner.Delete(name, cancellationToken);
 
         public IAsyncEnumerable<BlobEntry> List(string prefix, CancellationToken cancellationToken) => inner.List(prefix, cancellationToken);
 

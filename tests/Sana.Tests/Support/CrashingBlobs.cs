@@ -36,6 +36,8 @@ internal sealed class CrashingBlobs(IBlobs inner, int deadline, bool afterwards)
 
     public Task<bool> Exists(string name, CancellationToken cancellationToken) => inner.Exists(name, cancellationToken);
 
+    public Task Delete(string name, CancellationToken cancellationToken) => inner.Delete(name, cancellationToken);
+
     public async IAsyncEnumerable<BlobEntry> List(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await foreach (var blob in inner.List(prefix, cancellationToken))

@@ -33,5 +33,7 @@ internal sealed class RecordingBlobs(IBlobs inner) : IBlobs
 
     public Task<bool> Exists(string name, CancellationToken cancellationToken) => inner.Exists(name, cancellationToken);
 
+    public Task Delete(string name, CancellationToken cancellationToken) => inner.Delete(name, cancellationToken);
+
     public IAsyncEnumerable<BlobEntry> List(string prefix, CancellationToken cancellationToken) => inner.List(prefix, cancellationToken);
 }
