@@ -31,4 +31,11 @@ public sealed record StageSeconds(double Text, double Denoise, double Decode);
 /// <param name="Stage"><c>text</c>, <c>denoise</c> or <c>decode</c>.</param>
 /// <param name="Step">Steps of the stage that are done.</param>
 /// <param name="Steps">Steps that the stage has.</param>
-public readonly record struct GenerateProgress(string Stage, int Step, int Steps);
+public readonly record struct GenerateProgress(string Stage, int Step, int Steps)
+{
+    /// <value>
+    /// Decodes what each image of the batch looks like so far, null for one in which nothing can be seen. It takes as long as the decoding of the images, changes nothing about them, and may be
+    /// called only while this is reported. Null outside of <c>denoise</c>, after its last step, and for checkpoints of few steps (Sprint).
+    /// </value>
+    public Func<IReadOnlyList<RgbImage?>>? Preview { get; init; }
+}

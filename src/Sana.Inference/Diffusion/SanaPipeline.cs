@@ -12,7 +12,7 @@ namespace Sana.Inference.Diffusion;
 public sealed class SanaPipeline : IDisposable
 {
     /// <summary>The failure of a prompt that is refused for its length.</summary>
-    public const string TooLong = "prompt_too_long";
+    internal const string TooLong = "prompt_too_long";
 
     private readonly CheckpointFacts _facts;
     private readonly PromptEncoder _prompts;
@@ -123,13 +123,15 @@ public sealed class SanaPipeline : IDisposable
         progress?.Report(new GenerateProgress("text", 1, 1));
 
         // 4. to 6. Conditioning, noise, denoising -> latents [b, channels, h / 32, w / 32]; once more in float32 if half precision broke
-        var denoising = new Denoising(_facts, options, noise, observe, progress, cancellationToken);
+        var denoising = new Denoising(_facts, options, noise, observe, Preview, progress, cancellationToken);
         var latents = denoising.Run(_transformer, embeddings, height, width);
         var retried = _inFp32 is not null && OutputGuard.Check(latents.Data) is not null;
         if (retried)
             latents = denoising.Run(_inFp32!.Value, embeddings, height, width);
 
         var denoiseSeconds = Lap(clock);
+
+        IReadOnlyList<RgbImage?> Preview(FloatTensor clean) => [.. Enumerable.Range(0, requests.Count).Select(i => Finish(SampleOf(clean, i), options, cancellationToken).Image)];
 
         // 7. Decode latents / scaling factor -> [3, h, w], an image at a time; 8. resize, crop, round -> 8-bit pixels
         var images = new List<GeneratedImage>();

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Http;
+using Sana.Inference.Imaging;
+using Sana.Jobs.Generation;
 using Sana.Jobs.Queue;
 
 namespace Sana.Jobs.Http;
@@ -8,6 +10,8 @@ namespace Sana.Jobs.Http;
 /// <summary>From the result of a job to what OpenAI's clients read: whole, or an event for each image.</summary>
 internal sealed class ImageAnswers(HttpRequest request, ApiParts parts, ImagesRequestReader asked, JobMessage message)
 {
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(250);
+
     /// <summary>The answer in one piece.</summary>
     public async Task<ImagesResponse> Whole(JobResult result, CancellationToken cancellationToken)
     {
@@ -27,7 +31,36 @@ internal sealed class ImageAnswers(HttpRequest request, ApiParts parts, ImagesRe
         };
     }
 
-    /// <summary>The events of a stream.</summary>
+    /// <summary>The previews of a stream, as they come, until <paramref name="end"/>. Each image's are in order; one that comes after its image is left out.</summary>
+    public async IAsyncEnumerable<ImageEvent> Partial(Task end, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var input = message.Input;
+        var shown = new int[input.Seeds!.Count];
+        var format = Enum.Parse<ImageFormat>(message.Output.Format ?? "png", ignoreCase: true);
+        for (var isOver = input.Previews is not > 0; !isOver;)
+        {
+            await Task.WhenAny(end, Task.Delay(Look, parts.Clock, cancellationToken));
+            if (cancellationToken.IsCancellationRequested)
+                break;
+            // Once more after the end: what was written with the image still comes before it.
+            isOver = end.IsCompleted;
+            for (var i = 0; i < shown.Length; i++)
+            {
+                while (shown[i] < input.Previews && await parts.Blobs.Read(Previews.Name(message.JobId, i, shown[i], format), cancellationToken) is { } bytes)
+                {
+                    yield return new ImageEvent(
+                        "image_generation.partial_image", Convert.ToBase64String(bytes), parts.Clock.GetUtcNow().ToUnixTimeSeconds(), input.Width is null ? "auto" : $"{input.Width}x{input.Height}", message.Output.Format ?? "png")
+                    {
+                        Index = i,
+                        PartialImageIndex = shown[i]++,
+                        Seed = input.Seeds[i],
+                    };
+                }
+            }
+        }
+    }
+
+    /// <summary>The images of a stream.</summary>
     public async IAsyncEnumerable<ImageEvent> OneByOne(JobResult result, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var made = Made(result);

@@ -73,6 +73,10 @@ public sealed record ImagesRequest(string Prompt)
     /// <value>Answer with server-sent events, <c>image_generation.completed</c> for each image. Default false.</value>
     public bool? Stream { get; init; }
 
+    /// <value>With <see cref="Stream"/>: how often each image is shown before it is done, as <c>image_generation.partial_image</c>, 0…3. Default 0.</value>
+    [Range(0, 3)]
+    public int? PartialImages { get; init; }
+
     /// <summary>What this server does not know or cannot do; named in the answer.</summary>
     [JsonExtensionData]
     public IDictionary<string, JsonElement>? Others { get; init; }
@@ -95,7 +99,7 @@ public sealed record ImageData(string? B64Json, string? Url, string RevisedPromp
     public IReadOnlyList<string>? Flags { get; init; }
 }
 
-/// <summary>One image as an event of a stream, <c>image_generation.completed</c>.</summary>
+/// <summary>One image as an event of a stream, <c>image_generation.completed</c>; or, before it is done, <c>image_generation.partial_image</c>.</summary>
 public sealed record ImageEvent(string Type, string B64Json, long CreatedAt, string Size, string OutputFormat)
 {
     /// <value>Always opaque.</value>
@@ -107,6 +111,9 @@ public sealed record ImageEvent(string Type, string B64Json, long CreatedAt, str
     /// <value>Which of the images, from 0.</value>
     public int Index { get; init; }
 
+    /// <value>Of a partial image: which of its previews, from 0.</value>
+    public int? PartialImageIndex { get; init; }
+
     /// <value>A link, where <c>response_format</c> is url.</value>
     public string? Url { get; init; }
 
@@ -116,11 +123,11 @@ public sealed record ImageEvent(string Type, string B64Json, long CreatedAt, str
     /// <inheritdoc cref="ImageData.Flags" />
     public IReadOnlyList<string>? Flags { get; init; }
 
-    /// <summary>What it cost, as OpenAI counts.</summary>
-    public required ImagesUsage Usage { get; init; }
+    /// <value>What it cost, as OpenAI counts; null of a partial image.</value>
+    public ImagesUsage? Usage { get; init; }
 
-    /// <summary>What the images were really made with.</summary>
-    public required EffectiveParameters Parameters { get; init; }
+    /// <value>What the image was really made with; null of a partial image.</value>
+    public EffectiveParameters? Parameters { get; init; }
 }
 
 /// <summary>What it cost, as OpenAI counts: there are no tokens here, so they are 0.</summary>

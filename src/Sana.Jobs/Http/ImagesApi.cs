@@ -103,8 +103,10 @@ public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
 
     private async IAsyncEnumerable<StreamEvent> Stream(ImageAnswers answers, ImageWait wait, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken aborted)
     {
-        var result = await Outcome(wait, aborted);
-        await foreach (var made in answers.OneByOne(result, aborted))
+        var outcome = Outcome(wait, aborted);
+        await foreach (var preview in answers.Partial(outcome, aborted))
+            yield return StreamEvent.Of(preview.Type, preview);
+        await foreach (var made in answers.OneByOne(await outcome, aborted))
             yield return StreamEvent.Of(made.Type, made);
     }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Sana.Jobs.Generation;
 using Sana.Jobs.Queue;
 
 namespace Sana.Jobs.Http;
@@ -32,7 +33,9 @@ internal sealed class ImagesRequestReader
         if (asked.OutputCompression is < 0 or > 100)
             throw ApiException.BadRequest("output_compression", $"output_compression {asked.OutputCompression} is not in 0…100.");
         AsLinks = (_asked.ResponseFormat ?? (IsOfLinks(ImageWords.Given(asked.Model) ?? deployment) ? "url" : "b64_json")) == "url";
-        Ignored = [.. Others(asked.Others)];
+        if (asked.PartialImages is < 0 or > Previews.Most)
+            throw ApiException.BadRequest("partial_images", $"partial_images {asked.PartialImages} is not in 0…{Previews.Most}.");
+        Ignored = [.. Others(asked.Others), .. asked is { PartialImages: > 0, Stream: not true } ? ["partial_images"] : Array.Empty<string>()];
     }
 
     /// <summary>The answer holds links and not the images themselves.</summary>
@@ -59,6 +62,7 @@ internal sealed class ImagesRequestReader
             GuidanceScale = One("guidance_scale", _asked.GuidanceScale, "cfg_scale", _asked.CfgScale),
             Seeds = Seeds(id),
             LongPrompts = _asked.LongPrompts,
+            Previews = IsStreamed && _asked.PartialImages > 0 ? _asked.PartialImages : null,
         })
         {
             Output = new JobOutput
@@ -80,6 +84,7 @@ internal sealed class ImagesRequestReader
         "input.guidance_scale" => _asked.GuidanceScale is null && _asked.CfgScale is not null ? "cfg_scale" : "guidance_scale",
         "output.format" => "output_format",
         "output.quality" => "output_compression",
+        "input.previews" => "partial_images",
         _ => field.StartsWith("input.", StringComparison.Ordinal) ? field["input.".Length..] : field,
     };
 
@@ -143,7 +148,6 @@ internal sealed class ImagesRequestReader
             {
                 "quality" or "moderation" => word == "auto",
                 "background" => word is "auto" or "opaque",
-                "partial_images" => value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var count) && count == 0,
                 _ => false,
             };
             if (!isAnyway)

@@ -105,6 +105,7 @@ internal sealed class JobRequestValidator(ApiParts parts, Func<string, string>? 
     private JobInput Resolved(JobInput input)
     {
         Range("input.steps", input.Steps, 1, 1000);
+        Range("input.previews", input.Previews, 0, Previews.Most);
         Side("input.width", input.Width);
         Side("input.height", input.Height);
         if (input.GuidanceScale is not (null or (>= 0 and <= 100)))

@@ -66,7 +66,7 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
 
         var id = NameOf(job.JobId);
         var images = seeds.Select(seed => new PlannedImage(1, null, new ImageRequest(input.Prompt!, seed)) { Job = id });
-        var batch = new RenderBatch(id, resolved, [.. images]) { Folder = job.BatchId is null ? id : NameOf(job.BatchId) };
+        var batch = new RenderBatch(id, resolved, [.. images]) { Folder = job.BatchId is null ? id : NameOf(job.BatchId), Previews = Math.Clamp(input.Previews ?? 0, 0, Previews.Most) };
         return new RenderJob(Names(job, id), batch, new ImageOutput(Format(job.Output.Format), Quality(job.Output.Quality), options.Device), options.BatchSize);
     }
 

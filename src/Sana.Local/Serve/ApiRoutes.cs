@@ -24,7 +24,9 @@ internal static class ApiRoutes
             .WithSummary("The checkpoint that is served, as OpenAI's clients list models.").Produces<ModelList>().WithTags("Images");
         app.MapGet("/v1/models/{**id}", (HttpRequest request, string id) => api.Models.Get(request, id))
             .WithSummary("One model.").Produces<ModelCardView>().Produces(404).WithTags("Images");
-        app.MapAzureSpelling(api);
+        app.MapPost("/openai/deployments/{deployment}/images/generations", (HttpRequest request, string deployment) => api.Images.Generate(request, deployment))
+            .WithSummary("The same as Azure OpenAI's clients ask for it; a deployment may have any name, and api-version any value.").WithTags("Images")
+            .Accepts<ImagesRequest>(Json).Produces<ImagesResponse>().Produces(400).Produces(401).Produces(429).Produces(503);
 
         app.MapPost("/v1/jobs", (HttpRequest request) => api.Jobs.Post(request))
             .WithSummary("Ask for a job. Idempotency-Key makes a repeat find the first; Prefer: wait=N waits for its end.")
@@ -76,18 +78,6 @@ internal static class ApiRoutes
 
         app.MapGet("/v1/blobs/{**name}", (HttpRequest request, string name) => api.Blobs.Get(request, name))
             .WithSummary("An output under its own name.").WithTags("Blobs").Produces(200).ProducesProblem(404);
-    }
-
-    /// <summary>The paths that Azure OpenAI's clients ask under: a deployment may have any name, and <c>api-version</c> any value.</summary>
-    private static void MapAzureSpelling(this IEndpointRouteBuilder app, ApiHandlers api)
-    {
-        app.MapPost("/openai/deployments/{deployment}/images/generations", (HttpRequest request, string deployment) => api.Images.Generate(request, deployment)).ExcludeFromDescription();
-        app.MapPost("/openai/v1/images/generations", (HttpRequest request) => api.Images.Generate(request)).ExcludeFromDescription();
-        foreach (var models in new[] { "/openai/models", "/openai/v1/models" })
-        {
-            app.MapGet(models, (HttpRequest request) => api.Models.List(request)).ExcludeFromDescription();
-            app.MapGet(models + "/{**id}", (HttpRequest request, string id) => api.Models.Get(request, id)).ExcludeFromDescription();
-        }
     }
 
     private static RouteHandlerBuilder Asks<TAsked, TGiven>(this RouteHandlerBuilder route)

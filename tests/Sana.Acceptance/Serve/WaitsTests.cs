@@ -130,6 +130,31 @@ public sealed class WaitsTests
     }
 
     [Fact]
+    public async Task A_stream_shows_images_before_they_are_done_and_their_bytes_do_not_depend_on_it()
+    {
+        await using var server = await SanaServer.Start();
+        var asked = new Dictionary<string, object> { ["prompt"] = "a meadow", ["size"] = "128x128", ["num_inference_steps"] = 40, ["seeds"] = new[] { 1, 2 } };
+        var (_, plain, _) = await server.Send(HttpMethod.Post, Generations, asked);
+        (asked["stream"], asked["partial_images"]) = (true, 3);
+
+        using var response = await server.Http.PostAsJsonAsync(Generations, asked);
+        var events = (await response.Content.ReadAsStringAsync()).Split('\n').Where(line => line.StartsWith("data: ", StringComparison.Ordinal)).Select(line => JsonDocument.Parse(line[6..]).RootElement).ToList();
+
+        var shown = events.Where(made => made.GetProperty("type").GetString() == "image_generation.partial_image").ToList();
+        var done = events.Where(made => made.GetProperty("type").GetString() == "image_generation.completed").ToList();
+        foreach (var image in new[] { 0, 1 })
+        {
+            var mine = shown.Where(made => made.GetProperty("index").GetInt32() == image).ToList();
+            Assert.Equal([0, 1, 2], mine.Select(made => made.GetProperty("partial_image_index").GetInt32()));
+            Assert.Equal(3, mine.Select(made => made.GetProperty("b64_json").GetString()).Distinct().Count());
+            Assert.All(mine, made => Assert.Equal((byte)'P', made.GetProperty("b64_json").GetBytesFromBase64()[1]));
+            Assert.Equal(await Sha256(server, plain, image), await Sha256(server, done[0], image));
+        }
+
+        Assert.Equal(8, events.Count);
+    }
+
+    [Fact]
     public async Task A_stream_that_fails_after_its_first_bytes_says_so_in_an_event_and_one_that_cannot_begin_by_its_status()
     {
         await using var server = await SanaServer.Start(null, "--wait", "1");
@@ -153,6 +178,15 @@ public sealed class WaitsTests
 
         Assert.Equal("processing", (await Job(server, "agrees")).GetProperty("status").GetString());
         await server.Send(HttpMethod.Delete, "/v1/jobs/agrees");
+    }
+
+    /// <summary>Of the pixels: the description beside them names the job.</summary>
+    private static async Task<string> Sha256(SanaServer server, JsonElement answer, int image)
+    {
+        var job = await Job(server, answer.GetProperty("parameters").GetProperty("job_id").GetString()!);
+        var png = await server.Http.GetByteArrayAsync($"/v1/blobs/{job.GetProperty("images")[image].GetProperty("blob").GetString()}");
+        var begin = png.AsSpan().IndexOf("IDAT"u8);
+        return Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(png.AsSpan(begin)));
     }
 
     private static async Task HangUp(SanaServer server, object body, params (string Name, string Value)[] headers)
