@@ -1,6 +1,7 @@
 using Azure.Identity;
 using Azure.Messaging.ServiceBus;
 using Microsoft.DurableTask.Client;
+using Microsoft.Extensions.Hosting;
 using Sana.Curation;
 using Sana.Jobs;
 using Sana.Jobs.Curation;
@@ -14,7 +15,8 @@ using Sana.Storage.Blobs;
 namespace Sana.Functions;
 
 /// <summary>Both jobs over this app's storage and queue. They are opened when the first function needs them, once; again after it failed.</summary>
-internal sealed class AppJobs(FunctionsSettings settings, DurableClientHolder durable, RendererSource renderer, NetworkLoader networks, TimeProvider clock) : IAsyncDisposable
+internal sealed class AppJobs(FunctionsSettings settings, DurableClientHolder durable, RendererSource renderer, NetworkLoader networks, TimeProvider clock, IHostApplicationLifetime? lifetime = null)
+    : IAsyncDisposable
 {
     private readonly SemaphoreSlim _one = new(1);
     private OpenedJobs? _opened;
@@ -59,7 +61,13 @@ internal sealed class AppJobs(FunctionsSettings settings, DurableClientHolder du
             var curation = settings.IsOrchestrator && await blobs.Read(CurationConfig.Blob, cancellationToken) is { } json ? CurationConfig.Parse(json) : new CurationConfig();
             jobs = Create(blobs, queue, curation);
             // The platform's front end cuts a request at 230 seconds.
-            var api = await jobs.OpenApi(parts => parts with { ImagesTimeout = TimeSpan.FromSeconds(200), CancelsWhenAborted = false }, cancellationToken);
+            var api = await jobs.OpenApi(parts => parts with
+            {
+                ImagesTimeout = TimeSpan.FromSeconds(200),
+                ImagesTimeoutSetting = "the platform cuts a request at 230 s",
+                CancelsWhenAborted = false,
+                Stopping = lifetime?.ApplicationStopping ?? default,
+            }, cancellationToken);
             return new OpenedJobs(jobs, api, queue);
         }
         catch

@@ -12,14 +12,14 @@ internal sealed class HealthFunctions(FunctionsSettings settings, AppJobs jobs, 
     private static readonly TimeSpan _oldCard = TimeSpan.FromMinutes(15);
 
     [Function("Healthz")]
-    public static IResult Live([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "healthz")] HttpRequest request) => TypedResults.Text("ok\n");
+    public static IResult Live([HttpTrigger(AuthorizationLevel.Anonymous, "get", "head", Route = "healthz")] HttpRequest request) => TypedResults.Text("ok\n");
 
     /// <summary>
     /// Storage and queue open; of the gpu role, the device it was told to use rendered an image. A GPU that is not there is not ready, never a slow processor instead. The orchestrator also
     /// says which model a gpu app last showed, and in a sentence what is wrong when none does: that is for people, a restart of the orchestrator does not cure it.
     /// </summary>
     [Function("Readyz")]
-    public async Task<IResult> Ready([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "readyz")] HttpRequest request)
+    public async Task<IResult> Ready([HttpTrigger(AuthorizationLevel.Anonymous, "get", "head", Route = "readyz")] HttpRequest request)
     {
         var worker = settings.IsGpu ? services.GetService(typeof(WarmUp)) as WarmUp : null;
         var (isOpen, model) = (true, default(ShownModel));

@@ -25,6 +25,19 @@ internal sealed class JobFunctions(ApiRequests requests)
     public Task<IResult> PostImages([HttpTrigger(AuthorizationLevel.Function, "post", Route = "v1/images/generations")] HttpRequest request, [DurableClient] DurableTaskClient durable) =>
         requests.Handle(request, durable, api => api.Images.Generate(request));
 
+    [Function("PostAzureImages")]
+    public Task<IResult> PostAzureImages(
+        [HttpTrigger(AuthorizationLevel.Function, "post", Route = "openai/deployments/{deployment}/images/generations")] HttpRequest request, string deployment, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Images.Generate(request, deployment));
+
+    [Function("ListModels")]
+    public Task<IResult> ListModels([HttpTrigger(AuthorizationLevel.Function, "get", "head", Route = "v1/models")] HttpRequest request, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Models.List(request));
+
+    [Function("GetModel")]
+    public Task<IResult> GetModel([HttpTrigger(AuthorizationLevel.Function, "get", "head", Route = "v1/models/{*id}")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Models.Get(request, id));
+
     [Function("PostJob")]
     public Task<IResult> PostJob([HttpTrigger(AuthorizationLevel.Function, "post", Route = "v1/jobs")] HttpRequest request, [DurableClient] DurableTaskClient durable) =>
         requests.Handle(request, durable, api => api.Jobs.Post(request));
@@ -34,11 +47,11 @@ internal sealed class JobFunctions(ApiRequests requests)
         requests.Handle(request, durable, api => api.Jobs.Put(request, id));
 
     [Function("ListJobs")]
-    public Task<IResult> ListJobs([HttpTrigger(AuthorizationLevel.Function, "get", Route = "v1/jobs")] HttpRequest request, [DurableClient] DurableTaskClient durable) =>
+    public Task<IResult> ListJobs([HttpTrigger(AuthorizationLevel.Function, "get", "head", Route = "v1/jobs")] HttpRequest request, [DurableClient] DurableTaskClient durable) =>
         requests.Handle(request, durable, api => api.Jobs.List(request));
 
     [Function("GetJob")]
-    public Task<IResult> GetJob([HttpTrigger(AuthorizationLevel.Function, "get", Route = "v1/jobs/{id}")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
+    public Task<IResult> GetJob([HttpTrigger(AuthorizationLevel.Function, "get", "head", Route = "v1/jobs/{id}")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
         requests.Handle(request, durable, api => api.Jobs.Get(request, id));
 
     [Function("DeleteJob")]
@@ -58,11 +71,11 @@ internal sealed class BatchFunctions(ApiRequests requests)
         requests.Handle(request, durable, api => api.Batches.Put(request, id));
 
     [Function("ListBatches")]
-    public Task<IResult> ListBatches([HttpTrigger(AuthorizationLevel.Function, "get", Route = "v1/batches")] HttpRequest request, [DurableClient] DurableTaskClient durable) =>
+    public Task<IResult> ListBatches([HttpTrigger(AuthorizationLevel.Function, "get", "head", Route = "v1/batches")] HttpRequest request, [DurableClient] DurableTaskClient durable) =>
         requests.Handle(request, durable, api => api.Batches.List(request));
 
     [Function("GetBatch")]
-    public Task<IResult> GetBatch([HttpTrigger(AuthorizationLevel.Function, "get", Route = "v1/batches/{id}")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
+    public Task<IResult> GetBatch([HttpTrigger(AuthorizationLevel.Function, "get", "head", Route = "v1/batches/{id}")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
         requests.Handle(request, durable, api => api.Batches.Get(request, id));
 
     [Function("DeleteBatch")]
@@ -74,7 +87,7 @@ internal sealed class BatchFunctions(ApiRequests requests)
         requests.Handle(request, durable, api => api.Batches.Retry(request, id));
 
     [Function("ReportBatch")]
-    public Task<IResult> ReportBatch([HttpTrigger(AuthorizationLevel.Function, "get", Route = "v1/batches/{id}/report")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
+    public Task<IResult> ReportBatch([HttpTrigger(AuthorizationLevel.Function, "get", "head", Route = "v1/batches/{id}/report")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
         requests.Handle(request, durable, api => api.Batches.Report(request, id));
 }
 
@@ -89,7 +102,7 @@ internal sealed class DatasetFunctions(ApiRequests requests)
         requests.Handle(request, durable, api => api.Datasets.Post(request, name));
 
     [Function("GetDatasetRun")]
-    public Task<IResult> GetRun([HttpTrigger(AuthorizationLevel.Function, "get", Route = Run)] HttpRequest request, string name, string version, [DurableClient] DurableTaskClient durable) =>
+    public Task<IResult> GetRun([HttpTrigger(AuthorizationLevel.Function, "get", "head", Route = Run)] HttpRequest request, string name, string version, [DurableClient] DurableTaskClient durable) =>
         requests.Handle(request, durable, api => api.Datasets.Get(request, name, version));
 
     [Function("DeleteDatasetRun")]
@@ -101,7 +114,7 @@ internal sealed class DatasetFunctions(ApiRequests requests)
 internal sealed class BlobFunctions(ApiRequests requests)
 {
     [Function("GetBlob")]
-    public Task<IResult> GetBlob([HttpTrigger(AuthorizationLevel.Anonymous, "get", Route = "v1/blobs/{*name}")] HttpRequest request, string name, [DurableClient] DurableTaskClient durable) =>
+    public Task<IResult> GetBlob([HttpTrigger(AuthorizationLevel.Anonymous, "get", "head", Route = "v1/blobs/{*name}")] HttpRequest request, string name, [DurableClient] DurableTaskClient durable) =>
         requests.Handle(request, durable, api => api.Parts.Links.Opens(name, request.Query["exp"], request.Query["sig"])
             ? api.Blobs.Get(request, name)
             : Task.FromResult(ApiResponse.ForStatus(request, 401)));

@@ -143,6 +143,9 @@ public sealed class SanaJobs : IDisposable
             Curation = _curation.Value,
             Rendering = () => Handler.Current,
             Model = () => _options.Renderer.Loaded,
+            Planned = _options.Model ?? (async cancellation => await _options.Renderer.Get(cancellation)),
+            MaxImagePixels = _options.Worker.MaxPixels,
+            MaxImages = _options.Worker.MaxImages,
             Device = _options.Worker.Device,
             Clock = _options.Clock,
         }));

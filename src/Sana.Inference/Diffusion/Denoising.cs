@@ -1,11 +1,13 @@
 using System.Numerics.Tensors;
+using Sana.Inference.Imaging;
 using Sana.Inference.Runtime;
 
 namespace Sana.Inference.Diffusion;
 
 /// <summary>Steps 4 to 6 of the pipeline: embeddings and noise to latents. The loops are here, the formulas in the solvers.</summary>
 internal sealed class Denoising(
-    CheckpointFacts facts, GenerateOptions options, NoiseSource noise, StepObserver? observe, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
+    CheckpointFacts facts, GenerateOptions options, NoiseSource noise, StepObserver? observe, Func<FloatTensor, IReadOnlyList<RgbImage?>> decode, IProgress<GenerateProgress>? progress,
+    CancellationToken cancellationToken)
 {
     /// <summary>Latents [b, channels, height / cell, width / cell]. With guidance there are two embeddings for each sample: all negative prompts, then all prompts.</summary>
     public FloatTensor Run(SanaTransformer transformer, FloatTensor[] embeddings, int height, int width)
@@ -41,7 +43,8 @@ internal sealed class Denoising(
             var velocity = transformer.Evaluate(conditioning, input, solver.Timesteps[step], 0, cancellationToken);
             velocity = guided ? Guide(velocity, options.Guidance) : velocity;
             solver.Step(step, latents.Data, velocity.Data);
-            Report(step, steps, velocity, latents);
+            var sigma = solver.Sigmas[step + 1];
+            Report(step, steps, velocity, latents, sigma > 0 ? () => decode(Clean(latents, velocity, sigma)) : null);
         }
     }
 
@@ -57,16 +60,24 @@ internal sealed class Denoising(
             var velocity = transformer.Evaluate(conditioning, scaled, solver.Tau(step), options.Guidance * facts.GuidanceScale, cancellationToken);
             solver.Velocity(step, scaled.Data, velocity.Data, velocity.Data);
             solver.Step(step, latents.Data, velocity.Data, step < solver.Steps - 1 ? fresh(step).Data : []);
-            Report(step, solver.Steps, velocity, latents);
+            Report(step, solver.Steps, velocity, latents, preview: null);
         }
 
         solver.Unscale(latents.Data);
     }
 
-    private void Report(int step, int steps, FloatTensor velocity, FloatTensor latents)
+    private void Report(int step, int steps, FloatTensor velocity, FloatTensor latents, Func<IReadOnlyList<RgbImage?>>? preview)
     {
         observe?.Invoke(step, velocity, latents);
-        progress?.Report(new GenerateProgress("denoise", step + 1, steps));
+        progress?.Report(new GenerateProgress("denoise", step + 1, steps) { Preview = preview });
+    }
+
+    // Where the path x = (1 − σ)·x₀ + σ·noise leads by the newest velocity: x₀ = x − σ·v.
+    private static FloatTensor Clean(FloatTensor latents, FloatTensor velocity, float sigma)
+    {
+        var clean = FloatTensor.Zeros(latents.Shape);
+        TensorPrimitives.MultiplyAdd(velocity.Data, -sigma, latents.Data, clean.Data);
+        return clean;
     }
 
     private static FloatTensor Twice(FloatTensor x) => new([.. x.Data, .. x.Data], [2 * x.Shape[0], .. x.Shape[1..]]);

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Sana.Inference.Runtime;
 
 namespace Sana.Inference.Diffusion;
@@ -28,6 +29,13 @@ public sealed record GenerateOptions
 
     /// <value>Prefix the prompt with the complex human instruction (CHI) of the checkpoint. Default true.</value>
     public bool UseInstruction { get; init; } = true;
+
+    /// <value>
+    /// Give no image for a prompt, or a negative prompt that is used, of more tokens than the network reads: it fails with <c>prompt_too_long</c>. Default false: the end is cut, and the image
+    /// is flagged <c>prompt_truncated</c> or <c>negative_prompt_truncated</c>.
+    /// </value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool RefuseLongPrompts { get; init; }
 
     /// <summary>Fills in defaults and checks every value. Nothing checks them again.</summary>
     internal GenerateOptions Resolve(CheckpointFacts facts)

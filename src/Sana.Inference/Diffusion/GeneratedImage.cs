@@ -11,10 +11,15 @@ public sealed record ImageRequest(string Prompt, ulong Seed, int Index = 0);
 /// <summary>One generated image, or the reason why there is none.</summary>
 /// <param name="Request">What was asked for.</param>
 /// <param name="Image">The pixels; null when <paramref name="Failure"/> says why there are none.</param>
-/// <param name="Failure">Reason code: <c>nan</c>, <c>flat</c> or <c>black</c>; null for a good image.</param>
-/// <param name="Flags">Notes about a good image: <c>prompt_truncated</c>, <c>tiled</c>, <c>binned</c>, <c>retried_fp32</c>.</param>
+/// <param name="Failure">Reason code: <c>nan</c>, <c>flat</c>, <c>black</c> or <c>prompt_too_long</c>; null for a good image.</param>
+/// <param name="Flags">Notes about a good image: <c>prompt_truncated</c>, <c>negative_prompt_truncated</c>, <c>tiled</c>, <c>binned</c>, <c>retried_fp32</c>.</param>
 /// <param name="Seconds">What each stage took for the batch this image was part of.</param>
 public sealed record GeneratedImage(ImageRequest Request, RgbImage? Image, string? Failure, IReadOnlyList<string> Flags, StageSeconds Seconds);
+
+/// <summary>How long a prompt is for a checkpoint.</summary>
+/// <param name="Tokens">Tokens of the prompt; what its first merges with before it is not counted.</param>
+/// <param name="Limit">Tokens that the network reads of it; more are cut.</param>
+public readonly record struct PromptLength(int Tokens, int Limit);
 
 /// <summary>Wall-clock seconds of the stages of one batch.</summary>
 /// <param name="Text">Prompt to embeddings and conditioning.</param>
@@ -26,4 +31,11 @@ public sealed record StageSeconds(double Text, double Denoise, double Decode);
 /// <param name="Stage"><c>text</c>, <c>denoise</c> or <c>decode</c>.</param>
 /// <param name="Step">Steps of the stage that are done.</param>
 /// <param name="Steps">Steps that the stage has.</param>
-public readonly record struct GenerateProgress(string Stage, int Step, int Steps);
+public readonly record struct GenerateProgress(string Stage, int Step, int Steps)
+{
+    /// <value>
+    /// Decodes what each image of the batch looks like so far, null for one in which nothing can be seen. It takes as long as the decoding of the images, changes nothing about them, and may be
+    /// called only while this is reported. Null outside of <c>denoise</c>, after its last step, and for checkpoints of few steps (Sprint).
+    /// </value>
+    public Func<IReadOnlyList<RgbImage?>>? Preview { get; init; }
+}

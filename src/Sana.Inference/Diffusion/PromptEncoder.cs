@@ -35,11 +35,25 @@ internal sealed class PromptEncoder : IDisposable
         if (_recent.TryGetValue(key, out var known))
             return known;
 
-        var instruction = useInstruction ? _instruction.Value : null;
-        var tokens = instruction?.Encode(prompt) ?? TextTokens.Plain(_tokenizer, prompt);
+        var (tokens, instruction) = Tokens(prompt, useInstruction);
         var encoded = new Encoded(Embed(tokens, instruction, cancellationToken), tokens.Truncated);
         Keep(key, encoded);
         return encoded;
+    }
+
+    /// <summary>How long a prompt is. Any number of threads may ask.</summary>
+    public PromptLength Measure(string prompt, bool useInstruction)
+    {
+        var (tokens, instruction) = Tokens(prompt, useInstruction);
+        return instruction is null
+            ? new PromptLength(tokens.UncutTokens, TextTokens.MaxPlain)
+            : new PromptLength(tokens.UncutTokens - instruction.Tokens, instruction.MaxTokens - instruction.Tokens);
+    }
+
+    private (TextTokens Tokens, ComplexHumanInstruction? Instruction) Tokens(string prompt, bool useInstruction)
+    {
+        var instruction = useInstruction ? _instruction.Value : null;
+        return (instruction?.Encode(prompt) ?? TextTokens.Plain(_tokenizer, prompt), instruction);
     }
 
     /// <summary>The kept hidden states [kept tokens, channels]. The instruction's keys and values come from the cache, unless the prompt changed the instruction's tokens.</summary>

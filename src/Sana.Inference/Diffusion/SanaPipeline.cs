@@ -11,6 +11,9 @@ namespace Sana.Inference.Diffusion;
 /// </summary>
 public sealed class SanaPipeline : IDisposable
 {
+    /// <summary>The failure of a prompt that is refused for its length.</summary>
+    internal const string TooLong = "prompt_too_long";
+
     private readonly CheckpointFacts _facts;
     private readonly PromptEncoder _prompts;
     private readonly SanaTransformer _transformer;
@@ -54,6 +57,14 @@ public sealed class SanaPipeline : IDisposable
         return options.Resolve(_facts);
     }
 
+    /// <summary>How many tokens a prompt has and how many are read. Any number of threads may ask, also while images are made.</summary>
+    /// <exception cref="InferenceException">The text is longer than 1,000,000 characters.</exception>
+    public PromptLength Measure(string prompt, bool useInstruction)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        return _prompts.Measure(prompt, useInstruction);
+    }
+
     /// <summary>Makes one image for every request. Images that come out broken carry a reason instead of pixels.</summary>
     /// <param name="requests">1 or more; they run as one batch.</param>
     /// <param name="options">Shared by the batch; defaults are filled in.</param>
@@ -64,7 +75,18 @@ public sealed class SanaPipeline : IDisposable
         IReadOnlyList<ImageRequest> requests, GenerateOptions options, IProgress<GenerateProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(requests);
-        return Generate(requests, options, (stream, height, width) => Noise(requests, stream, height, width), null, progress, cancellationToken);
+        ArgumentNullException.ThrowIfNull(options);
+        if (!options.RefuseLongPrompts)
+            return Generate(requests, options, (stream, height, width) => Noise(requests, stream, height, width), null, progress, cancellationToken);
+
+        // What is refused is not part of the batch: which prompts are too long follows from their texts alone, so the batch is the same after any retry.
+        ImageRequest[] fitting = [.. requests.Where(request => Fits(request, options))];
+        var made = fitting.Length == 0 ? [] : Generate(fitting, options with { RefuseLongPrompts = false }, progress, cancellationToken);
+        var images = new Queue<GeneratedImage>(made);
+        var seconds = made is [var first, ..] ? first.Seconds : new StageSeconds(0, 0, 0);
+        return [.. requests.Select(request => images.TryPeek(out var next) && ReferenceEquals(next.Request, request)
+            ? images.Dequeue()
+            : new GeneratedImage(request, null, TooLong, [], seconds))];
     }
 
     /// <inheritdoc/>
@@ -93,7 +115,7 @@ public sealed class SanaPipeline : IDisposable
 
         // 3. Text -> embeddings [tokens, channels]: classifier-free guidance puts the negative prompts before the prompts
         var clock = Stopwatch.StartNew();
-        var guided = options.Guidance > 1 && !_transformer.EmbedsGuidance;
+        var guided = IsGuided(options);
         var prompts = requests.Select(r => _prompts.Encode(r.Prompt, options.UseInstruction, cancellationToken)).ToArray();
         var negative = guided ? _prompts.Encode(options.NegativePrompt, useInstruction: false, cancellationToken) : null;
         var embeddings = prompts.Select(_ => negative).OfType<PromptEncoder.Encoded>().Concat(prompts).Select(p => p.Embeddings).ToArray();
@@ -101,7 +123,7 @@ public sealed class SanaPipeline : IDisposable
         progress?.Report(new GenerateProgress("text", 1, 1));
 
         // 4. to 6. Conditioning, noise, denoising -> latents [b, channels, h / 32, w / 32]; once more in float32 if half precision broke
-        var denoising = new Denoising(_facts, options, noise, observe, progress, cancellationToken);
+        var denoising = new Denoising(_facts, options, noise, observe, Preview, progress, cancellationToken);
         var latents = denoising.Run(_transformer, embeddings, height, width);
         var retried = _inFp32 is not null && OutputGuard.Check(latents.Data) is not null;
         if (retried)
@@ -109,12 +131,14 @@ public sealed class SanaPipeline : IDisposable
 
         var denoiseSeconds = Lap(clock);
 
+        IReadOnlyList<RgbImage?> Preview(FloatTensor clean) => [.. Enumerable.Range(0, requests.Count).Select(i => Finish(SampleOf(clean, i), options, cancellationToken).Image)];
+
         // 7. Decode latents / scaling factor -> [3, h, w], an image at a time; 8. resize, crop, round -> 8-bit pixels
         var images = new List<GeneratedImage>();
         for (var i = 0; i < requests.Count; i++)
         {
             var (image, failure) = Finish(SampleOf(latents, i), options, cancellationToken);
-            var flags = Flags(prompts[i], options, height, width, retried);
+            var flags = Flags(prompts[i], negative, options, height, width, retried);
             images.Add(new GeneratedImage(requests[i], image, failure, flags, new StageSeconds(textSeconds, denoiseSeconds, 0)));
             progress?.Report(new GenerateProgress("decode", i + 1, requests.Count));
         }
@@ -176,11 +200,23 @@ public sealed class SanaPipeline : IDisposable
 
     private bool IsTiled(long latentHeight, long latentWidth) => latentHeight * latentWidth * _facts.Compression * _facts.Compression > _maxUntiledPixels;
 
-    private string[] Flags(PromptEncoder.Encoded prompt, GenerateOptions options, int height, int width, bool retried)
+    private bool IsGuided(GenerateOptions options) => options.Guidance > 1 && !_transformer.EmbedsGuidance;
+
+    private bool Fits(ImageRequest request, GenerateOptions options)
+    {
+        var prompt = Measure(request.Prompt, options.UseInstruction);
+        var negative = IsGuided(options) ? Measure(options.NegativePrompt, useInstruction: false) : default;
+        return prompt.Tokens <= prompt.Limit && negative.Tokens <= negative.Limit;
+    }
+
+    private string[] Flags(PromptEncoder.Encoded prompt, PromptEncoder.Encoded? negative, GenerateOptions options, int height, int width, bool retried)
     {
         List<string> flags = [];
         if (prompt.Truncated)
             flags.Add("prompt_truncated");
+
+        if (negative is { Truncated: true })
+            flags.Add("negative_prompt_truncated");
 
         if ((height, width) != (options.Height, options.Width))
             flags.Add("binned");

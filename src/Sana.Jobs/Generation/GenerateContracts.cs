@@ -41,6 +41,9 @@ public sealed record GenerateSummary(string RunId, string Manifest, long Succeed
 {
     /// <value>Of the failed ones, those whose batch was given up: they have no record.</value>
     public long Lost { get; init; }
+
+    /// <value>Images whose prompt, or negative prompt, was cut: it has more tokens than the network reads.</value>
+    public long Cut { get; init; }
 }
 
 /// <summary>The activities of a generation run, in the order of the data. Names stay as they are as long as instances that recorded them may run.</summary>

@@ -143,7 +143,7 @@ public sealed class GenerateSteps(IBlobs blobs, IJobQueue queue, Func<Cancellati
             outcomes.Count(OutcomeStatus.Failed),
             outcomes.Count(OutcomeStatus.Rejected),
             outcomes.Reasons)
-        { Lost = outcomes.Lost };
+        { Lost = outcomes.Lost, Cut = outcomes.Cut };
     }
 
     internal static Task WriteFailure(IBlobs blobs, RunNames names, BatchFailure failure, CancellationToken cancellationToken) =>

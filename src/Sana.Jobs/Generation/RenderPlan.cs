@@ -12,6 +12,9 @@ internal sealed record RenderBatch(string Id, GenerateOptions Options, IReadOnly
 {
     /// <summary>Where its images go, under the run's; jobs from outside share one.</summary>
     public string Folder { get; init; } = Id;
+
+    /// <summary>How often each image is shown before it is done, 0…3.</summary>
+    public int Previews { get; init; }
 }
 
 internal sealed record RejectedRow(long Row, Rejection Rejection) : PlanItem;

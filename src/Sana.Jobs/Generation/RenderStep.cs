@@ -32,7 +32,10 @@ internal sealed class RenderStep(IRenderer renderer, IBlobs blobs, RunNames name
         var parts = Enumerable.Range(0, settled.Length).Chunk(maxImages).Where(part => Array.Exists(part, i => settled[i] is null)).ToArray();
         foreach (var part in parts)
         {
-            var images = renderer.Generate([.. part.Select(i => batch.Images[i].Request)], batch.Options, progress, cancellationToken);
+            var previews = batch.Previews > 0 ? new Previews(progress, blobs, batch, part, output) : null;
+            var images = renderer.Generate([.. part.Select(i => batch.Images[i].Request)], batch.Options, previews ?? progress, cancellationToken);
+            if (previews is not null)
+                await previews.Written();
             if (refuseNan && images.FirstOrDefault(image => image.Failure == FaultReason.Nan) is { } bad)
                 throw new JobFaultException(FaultReason.Nan, $"The image of seed {bad.Request.Seed} has values that are not numbers.");
             var made = images[0].Seconds;

@@ -78,7 +78,10 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
             _ => throw new ArgumentOutOfRangeException(nameof(options)),
         },
         options.UseResolutionBinning,
-        options.UseInstruction);
+        options.UseInstruction)
+    {
+        LongPrompts = options.RefuseLongPrompts ? "refuse" : null,
+    };
 
     private static string Word(ImageFormat format) => format.ToString().ToLowerInvariant();
 
@@ -110,12 +113,16 @@ internal sealed class OutcomeLists(IBlobs blobs, RunNames names)
     /// <summary>Failed images without a record: their batch was given up.</summary>
     public long Lost { get; private set; }
 
+    /// <summary>Images whose prompt, or negative prompt, was cut at what the network reads.</summary>
+    public long Cut { get; private set; }
+
     public long Count(string status) => _status.GetValueOrDefault(status);
 
     public async Task Add(OutcomeRecord outcome, CancellationToken cancellationToken)
     {
         _status[outcome.Status] = Count(outcome.Status) + 1;
         Lost += outcome is { Status: OutcomeStatus.Failed, Message: not null } ? 1 : 0;
+        Cut += outcome.Flags.Any(flag => flag is "prompt_truncated" or "negative_prompt_truncated") ? 1 : 0;
         if (outcome.Reason is { } reason)
         {
             _reasons[reason] = _reasons.GetValueOrDefault(reason) + 1;

@@ -13,7 +13,12 @@ internal sealed record RunConfig(
 internal sealed record ModelRecord(string Name, string Fingerprint);
 
 internal sealed record SettingsRecord(
-    int? Width, int? Height, int? Steps, float GuidanceScale, string NegativePrompt, string? Solver, bool ResolutionBinning, bool Instruction);
+    int? Width, int? Height, int? Steps, float GuidanceScale, string NegativePrompt, string? Solver, bool ResolutionBinning, bool Instruction)
+{
+    /// <value><c>refuse</c>; null, and then not written, where long prompts are cut.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? LongPrompts { get; init; }
+}
 
 internal sealed record OutputRecord(string Format, int? Quality);
 

@@ -14,9 +14,12 @@ public sealed class ApiHandlers
     internal ApiHandlers(ApiParts parts)
     {
         Parts = parts;
-        Jobs = new JobsApi(parts);
+        // One for all: what the one lets in, the others count.
+        var admission = new Admission(parts);
+        Jobs = new JobsApi(parts, admission);
         Images = new ImagesApi(parts, Jobs);
-        Batches = new BatchesApi(parts);
+        Models = new ModelsApi(parts);
+        Batches = new BatchesApi(parts, admission);
         Datasets = new DatasetsApi(parts);
         Blobs = new BlobsApi(parts);
     }
@@ -29,6 +32,9 @@ public sealed class ApiHandlers
 
     /// <summary><c>/v1/images/generations</c>.</summary>
     public ImagesApi Images { get; }
+
+    /// <summary><c>/v1/models</c>.</summary>
+    public ModelsApi Models { get; }
 
     /// <summary><c>/v1/batches</c>.</summary>
     public BatchesApi Batches { get; }
@@ -76,6 +82,13 @@ public sealed record ApiParts
     /// <value>The loaded checkpoint where it is in this process: options are then checked against it before they are queued. Default none.</value>
     public Func<IModel?> Model { get; init; } = () => null;
 
+    /// <value>Name and defaults of the checkpoint, also before it is loaded. Default: it is waited for.</value>
+    public Func<CancellationToken, Task<IModel>> Planned { get; init; } = async cancellation =>
+    {
+        await Task.Delay(Timeout.Infinite, cancellation);
+        throw new OperationCanceledException(cancellation);
+    };
+
     /// <value>What the worker runs on, for the records of a run. Default cpu.</value>
     public string Device { get; init; } = "cpu";
 
@@ -85,10 +98,27 @@ public sealed record ApiParts
     /// <value>Width × height × images of one job. Default 64 images of 1024 × 1024.</value>
     public long MaxPixels { get; init; } = 64L * 1024 * 1024;
 
-    /// <value>How long a request waits for its images; hosts with a shorter limit set less. The job goes on after it. Default 10 minutes.</value>
+    /// <value>Width × height of one image of a job, as the worker takes it. Default 4096 × 4096.</value>
+    public long MaxImagePixels { get; init; } = new RenderWorkerOptions().MaxPixels;
+
+    /// <value>Images of one job, as the worker takes it, 1…10,000. Default 64.</value>
+    public int MaxImages { get; init; } = new RenderWorkerOptions().MaxImages;
+
+    /// <value>Prompts of more tokens than the network reads are refused where a request does not say <c>long_prompts</c>. Default false: they are cut, and the image is flagged.</value>
+    public bool RefusesLongPrompts { get; init; }
+
+    /// <value>
+    /// How long a request waits for its images, more than zero; hosts with a shorter limit set less. Without an <c>Idempotency-Key</c> the job ends with the wait. Default 10 minutes.
+    /// </value>
     public TimeSpan ImagesTimeout { get; init; } = TimeSpan.FromMinutes(10);
 
-    /// <value>A request that is aborted cancels its job. Not where a front end cuts requests that are still wanted. Default true.</value>
+    /// <value>What <see cref="ImagesTimeout"/> is set by, for the answer to who waited in vain. Default the host's limit.</value>
+    public string ImagesTimeoutSetting { get; init; } = "the host's limit";
+
+    /// <value>Ends every wait: the server stops. Default never.</value>
+    public CancellationToken Stopping { get; init; }
+
+    /// <value>A request for images that is aborted cancels its job, unless it has an <c>Idempotency-Key</c>. Not where a front end cuts requests that are still wanted. Default true.</value>
     public bool CancelsWhenAborted { get; init; } = true;
 
     /// <value>What requests are told the time by. Default the system's clock.</value>

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -19,6 +18,9 @@ internal static class ApiJson
         RespectNullableAnnotations = true,
         RespectRequiredConstructorParameters = true,
         NumberHandling = JsonNumberHandling.Strict,
+        Converters = { new WholeNumber<int>(), new WholeNumber<long>(), new WholeNumber<ulong>() },
+        // The last field of an object may have been a null, which is blanked; whether a body is JSON was judged before.
+        AllowTrailingCommas = true,
         // Bodies are declared as JSON and not to be sniffed: prompts stay readable.
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
@@ -26,23 +28,33 @@ internal static class ApiJson
     /// <summary>Reads a JSON body of at most <paramref name="limit"/> bytes.</summary>
     /// <exception cref="ApiException">415, 413, 400 for what is no JSON, 422 for a field that is unknown, missing or of another type.</exception>
     public static async Task<T> Read<T>(HttpRequest request, int limit)
-        where T : class
+        where T : class => Parse<T>((await Body(request, limit)).Span);
+
+    /// <summary>The bytes of a body of at most <paramref name="limit"/> bytes, without the byte order mark that some clients write.</summary>
+    /// <exception cref="ApiException">415 or 413.</exception>
+    public static async Task<Memory<byte>> Body(HttpRequest request, int limit)
     {
         // Only what a page of another origin cannot send without being asked: a form or plain text could come from anywhere.
         if (!request.HasJsonContentType())
             throw new ApiException(415, "unsupported_media_type", "The body is not declared as JSON; send Content-Type: application/json.");
         var body = await Bytes(request, limit);
-        CheckSyntax(body.Span);
+        return body.Span.StartsWith("\uFEFF"u8) ? body[3..] : body;
+    }
+
+    /// <summary>What a body says. A field that is null is one that is missing; it is blanked in <paramref name="body"/>.</summary>
+    /// <exception cref="ApiException">400 for what is no JSON, 422 for a field that is unknown, missing or of another type.</exception>
+    public static T Parse<T>(Span<byte> body)
+        where T : class
+    {
+        foreach (var blank in NullFields(body))
+            body[blank].Fill((byte)' ');
         try
         {
-            return JsonSerializer.Deserialize<T>(body.Span, Options) ?? throw ApiException.BadRequest(null, "The body is null; send an object.");
+            return JsonSerializer.Deserialize<T>(body, Options) ?? throw ApiException.BadRequest(null, "The body is null; send an object.");
         }
         catch (JsonException error)
         {
-            var field = error.Path is { Length: > 2 } path ? path[2..] : null;
-            throw ApiException.Invalid(field, field is null
-                ? $"The body is not the object that is wanted here: {FirstSentence(error.Message)}"
-                : $"The field '{Shown(field)}' is unknown, missing, given twice or of another type or range.");
+            throw JsonFault.Explain(body, typeof(T), error);
         }
         catch (InvalidOperationException)
         {
@@ -52,7 +64,7 @@ internal static class ApiJson
 
     public static IResult Result<T>(T value, int status = 200) => TypedResults.Json(value, Options, "application/json", status);
 
-    private static async Task<ReadOnlyMemory<byte>> Bytes(HttpRequest request, int limit)
+    private static async Task<Memory<byte>> Bytes(HttpRequest request, int limit)
     {
         if (request.ContentLength > limit)
             throw ApiException.TooLarge(limit);
@@ -68,54 +80,34 @@ internal static class ApiJson
         return kept.GetBuffer().AsMemory(0, (int)kept.Length);
     }
 
-    private static void CheckSyntax(ReadOnlySpan<byte> body)
+    /// <summary>Where fields stand whose value is null, each with the comma behind it.</summary>
+    /// <exception cref="ApiException">The body is no JSON.</exception>
+    private static List<Range> NullFields(ReadOnlySpan<byte> body)
     {
+        var (found, name) = (new List<Range>(), -1);
         try
         {
             var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = 32 });
             while (reader.Read())
             {
+                if (reader.TokenType == JsonTokenType.Null && name >= 0)
+                    found.Add(name..PastComma(body, (int)reader.BytesConsumed));
+                name = reader.TokenType == JsonTokenType.PropertyName ? (int)reader.TokenStartIndex : -1;
             }
+
+            return found;
         }
         catch (JsonException error)
         {
-            throw ApiException.BadRequest(null, $"The body is not JSON: line {error.LineNumber + 1}, byte {error.BytePositionInLine + 1}.");
+            throw ApiException.BadRequest(null, body.IsEmpty
+                ? "The body is empty; send a JSON object."
+                : $"The body is not JSON: line {error.LineNumber + 1}, byte {error.BytePositionInLine + 1}.");
         }
     }
 
-    private static string FirstSentence(string message) => message.Contains("required", StringComparison.Ordinal) ? "a required field is missing." : "it has another shape.";
-
-    private static string Shown(string field) => field.Length <= 80 ? field : field[..80] + "…";
-}
-
-/// <summary>What request headers ask for.</summary>
-internal static class RequestHeaders
-{
-    /// <summary>The longest that <c>Prefer: wait</c> holds a connection; hosts in front of this one give up after 230 seconds.</summary>
-    public const int MaxWaitSeconds = 120;
-
-    /// <summary>RFC 7240: how long the client would wait for the end, zero when it says nothing of it. <c>respond-async, wait=10</c> waits 10 seconds and is then answered 202.</summary>
-    public static TimeSpan Wait(string? prefer)
+    private static int PastComma(ReadOnlySpan<byte> body, int end)
     {
-        foreach (var preference in (prefer ?? "").Split([',', ';'], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
-        {
-            if (preference.StartsWith("wait=", StringComparison.OrdinalIgnoreCase)
-                && int.TryParse(preference["wait=".Length..].Trim('"'), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds))
-                return TimeSpan.FromSeconds(Math.Min(seconds, MaxWaitSeconds));
-        }
-
-        return TimeSpan.Zero;
-    }
-
-    /// <summary>The key of an <c>Idempotency-Key</c> header, which is a quoted string by the draft and a bare one in practice; null for none.</summary>
-    /// <exception cref="ApiException">It is longer than 255 characters or not visible ASCII.</exception>
-    public static string? IdempotencyKey(string? header)
-    {
-        if (header is null)
-            return null;
-        var key = header.Length >= 2 && header[0] == '"' && header[^1] == '"' ? header[1..^1] : header;
-        return key.Length is > 0 and <= 255 && !key.AsSpan().ContainsAnyExceptInRange(' ', '~')
-            ? key
-            : throw ApiException.BadRequest("Idempotency-Key", "The Idempotency-Key takes 1…255 visible ASCII characters.");
+        var next = body[end..].IndexOfAnyExcept(" \t\r\n"u8);
+        return next >= 0 && body[end + next] == (byte)',' ? end + next + 1 : end;
     }
 }

@@ -32,7 +32,11 @@ public sealed record BatchSettings(
     int? Images = null,
     int? BatchSize = null,
     string? Format = null,
-    int? Quality = null);
+    int? Quality = null)
+{
+    /// <value><c>cut</c> prompts of more tokens than the network reads and flag their images, or <c>refuse</c> them. Default what the server was started with, cut.</value>
+    public string? LongPrompts { get; init; }
+}
 
 /// <summary>Asks for a curation run: <c>POST /v1/datasets/{name}/runs</c>.</summary>
 /// <param name="Source">Name of a source that the server's configuration lists.</param>
@@ -66,6 +70,9 @@ public sealed record RunView
 
     /// <value>Items that were left out, once it has ended.</value>
     public long? Rejected { get; init; }
+
+    /// <value>Images of a batch whose prompt was cut at what the network reads, once it has ended; null for none.</value>
+    public long? Cut { get; init; }
 
     /// <value>How often each reason code occurs among them.</value>
     public IReadOnlyDictionary<string, long>? Reasons { get; init; }
@@ -119,7 +126,7 @@ public static class RunViews
         if (instance.Workflow == GenerateImages.Workflow.Name)
         {
             var made = instance.ReadOutput<GenerateSummary>();
-            return view with { Succeeded = made.Succeeded, Failed = made.Failed, Rejected = made.Rejected, Reasons = made.Reasons, Manifest = made.Manifest };
+            return view with { Succeeded = made.Succeeded, Failed = made.Failed, Rejected = made.Rejected, Cut = made.Cut > 0 ? made.Cut : null, Reasons = made.Reasons, Manifest = made.Manifest };
         }
 
         var curated = instance.ReadOutput<CurateSummary>();

@@ -24,10 +24,10 @@ internal static class BatchRequestValidator
 
     /// <summary>The job that a batch is.</summary>
     /// <exception cref="ApiException">Something in it cannot be used; the field is named.</exception>
-    public static GenerateJob Job(BatchRequest asked, string run, string device)
+    public static GenerateJob Job(BatchRequest asked, string run, string device, bool refusesLongPrompts)
     {
         var lines = Lines(asked);
-        return Settings(asked, new PromptFile(() => new MemoryStream(lines, writable: false), ".jsonl")) with { Run = run, Device = device };
+        return Settings(asked, refusesLongPrompts, new PromptFile(() => new MemoryStream(lines, writable: false), ".jsonl")) with { Run = run, Device = device };
     }
 
     private static byte[] Lines(BatchRequest asked)
@@ -51,11 +51,14 @@ internal static class BatchRequestValidator
         return lines.ToArray();
     }
 
-    private static GenerateJob Settings(BatchRequest asked, PromptFile prompts)
+    private static GenerateJob Settings(BatchRequest asked, bool refusesLongPrompts, PromptFile prompts)
     {
         var settings = asked.Settings ?? new BatchSettings();
-        if (settings.Format is not (null or "png" or "jpeg" or "webp"))
-            throw ApiException.Invalid("settings.format", "The format is png, jpeg or webp.");
+        var format = ImageWords.Format(settings.Format);
+        if (format is not (null or "png" or "jpeg" or "webp"))
+            throw ApiException.Invalid("settings.format", "settings.format is png, jpeg or webp.");
+        if (settings.LongPrompts is not (null or "cut" or "refuse"))
+            throw ApiException.Invalid("settings.long_prompts", "settings.long_prompts is cut or refuse.");
         Range("settings.images", settings.Images, 10_000);
         Range("settings.batch_size", settings.BatchSize, 64);
         Range("settings.quality", settings.Quality, 100);
@@ -75,10 +78,11 @@ internal static class BatchRequestValidator
                 Steps = settings.Steps,
                 Guidance = settings.GuidanceScale ?? options.Guidance,
                 NegativePrompt = settings.NegativePrompt ?? "",
+                RefuseLongPrompts = settings.LongPrompts is { } rule ? rule == "refuse" : refusesLongPrompts,
             },
             Images = settings.Images ?? 1,
             BatchSize = settings.BatchSize ?? 1,
-            Format = Enum.Parse<ImageFormat>(settings.Format ?? "png", ignoreCase: true),
+            Format = Enum.Parse<ImageFormat>(format ?? "png", ignoreCase: true),
             Quality = settings.Quality ?? 90,
         };
     }

@@ -6,28 +6,31 @@ using Sana.Jobs.Generation;
 namespace Sana.Jobs.Http;
 
 /// <summary>The native API of batches: a generation run over many prompts, as <c>sana generate --prompts</c> makes it.</summary>
-public sealed class BatchesApi(ApiParts parts)
+public sealed class BatchesApi
 {
     private const int BodyLimit = 32 << 20;
     private const int MaxReport = 1000;
 
-    private readonly Admission _admission = new(parts);
+    private readonly ApiParts _parts;
+    private readonly Admission _admission;
+
+    internal BatchesApi(ApiParts parts, Admission admission) => (_parts, _admission) = (parts, admission);
 
     /// <summary><c>POST /v1/batches</c>: 202. An <c>Idempotency-Key</c> makes a repeat find the first.</summary>
     public Task<IResult> Post(HttpRequest request) => ApiResponse.Handle(request, async () =>
     {
         var key = RequestHeaders.IdempotencyKey(request.Headers["Idempotency-Key"]);
-        return await Ask(request, key is null ? JobRequestValidator.NewId() : JobRequestValidator.IdOf(key), await ApiJson.Read<BatchRequest>(request, BodyLimit));
+        return await Ask(request, key is null ? JobRequestValidator.NewId() : JobRequestValidator.IdOf(key), await Read(request));
     });
 
     /// <summary><c>PUT /v1/batches/{id}</c>: the same, under the client's own id.</summary>
     public Task<IResult> Put(HttpRequest request, string id) => ApiResponse.Handle(request, async () =>
-        await Ask(request, BatchRequestValidator.CheckId(id), await ApiJson.Read<BatchRequest>(request, BodyLimit)));
+        await Ask(request, BatchRequestValidator.CheckId(id), await Read(request)));
 
     /// <summary><c>GET /v1/batches</c>: newest first.</summary>
     public Task<IResult> List(HttpRequest request) => ApiResponse.Handle(request, async () =>
     {
-        var found = await parts.Workflows.List("generate-", JobsApi.Number(request, "limit", 100, 1, 1000), JobsApi.Number(request, "skip", 0, 0, 1_000_000));
+        var found = await _parts.Workflows.List("generate-", JobsApi.Number(request, "limit", 100, 1, 1000), JobsApi.Number(request, "skip", 0, 0, 1_000_000));
         return ApiJson.Result(new BatchPage([.. found.Select(batch => View(request, batch))]));
     });
 
@@ -38,7 +41,7 @@ public sealed class BatchesApi(ApiParts parts)
     public Task<IResult> Delete(HttpRequest request, string id) => ApiResponse.Handle(request, async () =>
     {
         var instance = await Find(id);
-        return await parts.Workflows.Cancel(instance.Id, "canceled by request")
+        return await _parts.Workflows.Cancel(instance.Id, "canceled by request")
             ? Show(request, await Find(id))
             : throw ApiException.Conflict($"The batch is {RunViews.StatusOf(instance)} and cannot be canceled.", id);
     });
@@ -53,7 +56,7 @@ public sealed class BatchesApi(ApiParts parts)
         if (!instance.IsFinished)
             throw ApiException.Conflict("The batch still runs; try again when it has ended.", id);
         await _admission.Enter(needsWorker: false, request.HttpContext.RequestAborted);
-        if (!await GenerateSubmission.Retry(parts.Workflows, instance.Id, reasons))
+        if (!await GenerateSubmission.Retry(_parts.Workflows, instance.Id, reasons))
             throw ApiException.Conflict("The batch is being tried again already.", id);
         return Show(request, await Find(id));
     });
@@ -65,7 +68,7 @@ public sealed class BatchesApi(ApiParts parts)
         var cancellation = request.HttpContext.RequestAborted;
         var (limit, skip) = (JobsApi.Number(request, "limit", 100, 1, MaxReport), JobsApi.Number(request, "skip", 0, 0, int.MaxValue));
         var status = (string?)request.Query["status"];
-        if (instance.Status != WorkflowStatus.Completed || await parts.Blobs.Read(instance.ReadOutput<GenerateSummary>().Manifest, cancellation) is not { } bytes)
+        if (instance.Status != WorkflowStatus.Completed || await _parts.Blobs.Read(instance.ReadOutput<GenerateSummary>().Manifest, cancellation) is not { } bytes)
             throw ApiException.Conflict($"The batch is {RunViews.StatusOf(instance)}: it has no report yet.", id);
         using var manifest = JsonDocument.Parse(bytes);
         var items = new List<JsonElement>();
@@ -84,16 +87,28 @@ public sealed class BatchesApi(ApiParts parts)
         return ApiJson.Result(new BatchReport(manifest.RootElement.Clone(), items.Count > limit ? items[..limit] : items, items.Count > limit));
     });
 
+    private static async Task<BatchRequest> Read(HttpRequest request)
+    {
+        try
+        {
+            return await ApiJson.Read<BatchRequest>(request, BodyLimit);
+        }
+        catch (ApiException fault) when (fault.Field is "input_file_id" or "endpoint" or "completion_window")
+        {
+            throw ApiException.Invalid(fault.Field, "OpenAI's batches of uploaded files (input_file_id) are not there yet; a batch here has its prompts in the body: {\"prompts\": [\"a red bicycle\"], \"seeds\": [1, 2]}.");
+        }
+    }
+
     private async Task<IResult> Ask(HttpRequest request, string id, BatchRequest asked)
     {
         var cancellation = request.HttpContext.RequestAborted;
-        var job = BatchRequestValidator.Job(asked, id, parts.Device);
-        var instance = await parts.Workflows.Get(Instance(id));
+        var job = BatchRequestValidator.Job(asked, id, _parts.Device, _parts.RefusesLongPrompts);
+        var instance = await _parts.Workflows.Get(Instance(id));
         if (instance is null)
             await _admission.Enter(needsWorker: false, cancellation);
-        var document = await GenerateSubmission.Write(parts.Blobs, job, cancellation);
+        var document = await GenerateSubmission.Write(_parts.Blobs, job, cancellation);
         // An id that was asked for before is that batch, also when it was canceled: a new try is a retry or a new id.
-        instance ??= (await parts.Workflows.Start(GenerateImages.Workflow, new GenerateRequest(document, new Pace()), Instance(id))).Instance;
+        instance ??= (await _parts.Workflows.Start(GenerateImages.Workflow, new GenerateRequest(document, new Pace()), Instance(id))).Instance;
         return WorkflowJson.Read<GenerateRequest>(instance.Input).Job == document
             ? Show(request, instance)
             : throw ApiException.Conflict("Another batch was asked for under this id or key; take a new one.", id);
@@ -103,7 +118,7 @@ public sealed class BatchesApi(ApiParts parts)
     {
         foreach (var list in manifest.GetProperty("outcomes").EnumerateArray())
         {
-            var bytes = await parts.Blobs.Read(list.GetProperty("name").GetString()!, cancellationToken) ?? [];
+            var bytes = await _parts.Blobs.Read(list.GetProperty("name").GetString()!, cancellationToken) ?? [];
             for (var start = 0; start < bytes.Length;)
             {
                 var length = bytes.AsSpan(start).IndexOf((byte)'\n');
@@ -119,7 +134,7 @@ public sealed class BatchesApi(ApiParts parts)
         }
     }
 
-    private async Task<WorkflowInstance> Find(string id) => await parts.Workflows.Get(Instance(BatchRequestValidator.CheckId(id))) ?? throw ApiException.NotFound($"There is no batch {id}.");
+    private async Task<WorkflowInstance> Find(string id) => await _parts.Workflows.Get(Instance(BatchRequestValidator.CheckId(id))) ?? throw ApiException.NotFound($"There is no batch {id}.");
 
     private static IResult Show(HttpRequest request, WorkflowInstance instance)
     {

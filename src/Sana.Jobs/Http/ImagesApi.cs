@@ -1,124 +1,130 @@
-using System.Globalization;
-using System.Security.Cryptography;
 using Microsoft.AspNetCore.Http;
+using Sana.Inference.Diffusion;
+using Sana.Jobs.Durable;
 using Sana.Jobs.Queue;
 
 namespace Sana.Jobs.Http;
 
-/// <summary>The endpoint that OpenAI's clients call. It starts a job like any other and waits for it.</summary>
+/// <summary>The endpoint that OpenAI's clients call. It starts a job like any other, or joins the one that a repeat asks for, and waits for it.</summary>
 public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
 {
     private const int BodyLimit = 1 << 20;
-    private const int MaxImages = 10;
+    private const int MaxIgnored = 32;
+
+    private readonly RepeatedRequests _repeats = new(parts);
+    private readonly JobWaiters _waiters = new(parts);
 
     /// <summary><c>POST /v1/images/generations</c>.</summary>
-    public Task<IResult> Generate(HttpRequest request) => ApiResponse.Handle(request, async () =>
+    /// <param name="request">The request.</param>
+    /// <param name="deployment">The deployment in Azure's path, <c>/openai/deployments/{name}/images/generations</c>. Default none.</param>
+    public Task<IResult> Generate(HttpRequest request, string? deployment = null) => ApiResponse.Handle(request, async () =>
     {
         var key = RequestHeaders.IdempotencyKey(request.Headers["Idempotency-Key"]);
-        var asked = await ApiJson.Read<ImagesRequest>(request, BodyLimit);
-        var id = key is null ? JobRequestValidator.NewId() : JobRequestValidator.IdOf(key);
-        var job = Job(asked, id);
-        var (instance, message) = await jobs.Start(id, job, needsWorker: true, request.HttpContext.RequestAborted);
-        try
-        {
-            instance = await jobs.WaitFor(instance, parts.ImagesTimeout, request.HttpContext.RequestAborted);
-        }
-        catch (OperationCanceledException) when (key is null && parts.CancelsWhenAborted)
-        {
-            // Whoever hung up cannot ask again for a job without a key: nobody would ever see these images.
-            await parts.Workflows.Cancel(instance.Id, "the client hung up");
-            throw;
-        }
+        var body = await ApiJson.Body(request, BodyLimit);
+        var repeat = key is null ? RepeatedRequest.Of(request, body.Span) : null;
+        var asked = new ImagesRequestReader(ApiJson.Parse<ImagesRequest>(body.Span), deployment);
+        NameIgnored(request.HttpContext.Response, asked.Ignored);
 
-        if (!instance.IsFinished)
-            throw new ApiException(503, "timeout", $"The images were not made within {parts.ImagesTimeout.TotalSeconds:0} s. The job goes on: ask GET /v1/jobs/{id}.") { RetryAfter = TimeSpan.FromSeconds(10), JobId = id };
-        var result = await jobs.Result(id, request.HttpContext.RequestAborted) ?? throw new ApiException(500, "failed", instance.Error ?? "The job has no result.");
-        return result.Status == JobStatus.Succeeded
-            ? ApiJson.Result(await Response(request, asked, message, result))
-            : throw new ApiException(result.Error?.Code is FaultReason.BadInput or FaultReason.Policy ? 400 : 500, result.Error?.Code ?? "image_invalid", result.Error?.Message ?? "No usable image came out.");
+        var wait = await Begin(request, asked, key, repeat);
+        var answers = new ImageAnswers(request, parts, asked, wait.Message);
+        return asked.IsStreamed
+            ? new EventStream(parts.Clock, cancellation => Stream(answers, wait, cancellation))
+            : ApiJson.Result(await answers.Whole(await Outcome(wait, request.HttpContext.RequestAborted), request.HttpContext.RequestAborted));
     });
 
-    private static JobRequest Job(ImagesRequest asked, string id)
+    private async Task<ImageWait> Begin(HttpRequest request, ImagesRequestReader asked, string? key, RepeatedRequest? repeat)
     {
-        if (asked.Stream == true)
-            throw ApiException.BadRequest("stream", "Images are not streamed; leave stream out.");
-        if (asked.N is < 1 or > MaxImages)
-            throw ApiException.BadRequest("n", $"n {asked.N} is not in 1…{MaxImages}.");
-        if (asked.ResponseFormat is not (null or "b64_json" or "url"))
-            throw ApiException.BadRequest("response_format", "response_format is b64_json or url.");
-        if (asked.OutputFormat is not (null or "png" or "jpeg" or "webp"))
-            throw ApiException.BadRequest("output_format", "output_format is png, jpeg or webp.");
-        if (asked.OutputCompression is < 0 or > 100)
-            throw ApiException.BadRequest("output_compression", "output_compression is in 0…100.");
-        var (width, height) = Size(asked.Size);
-        return new JobRequest(new JobInput
+        var aborted = request.HttpContext.RequestAborted;
+        var joined = repeat is { Count: > 0 } ? await _repeats.Find(repeat, aborted) : null;
+        if (joined is not null && !_waiters.Enter(joined))
+            joined = null;
+        var id = joined ?? (key is null ? JobRequestValidator.NewId() : JobRequestValidator.IdOf(key));
+        if (joined is null && key is null)
+            _waiters.Enter(id);
+        try
         {
-            Prompt = asked.Prompt,
-            NegativePrompt = asked.NegativePrompt,
-            Width = width,
-            Height = height,
-            Steps = asked.NumInferenceSteps,
-            GuidanceScale = asked.GuidanceScale,
-            Seeds = Seeds(asked, id),
-        })
-        {
-            Output = new JobOutput
-            {
-                Format = asked.OutputFormat,
-                Quality = asked.OutputFormat is null or "png" ? null : asked.OutputCompression is { } quality ? Math.Max(1, quality) : null,
-            },
-            Priority = 7,
-        };
-    }
-
-    /// <summary>Given, or drawn from the job's id: a repeat under the same key asks for the same images.</summary>
-    private static IReadOnlyList<ulong> Seeds(ImagesRequest asked, string id)
-    {
-        if (asked.Seeds is { } seeds)
-        {
-            if (seeds.Count is 0 or > MaxImages || asked.Seed is not null || (asked.N is { } n && n != seeds.Count))
-                throw ApiException.BadRequest("seeds", $"seeds takes 1…{MaxImages} numbers, without seed, and n as many.");
-            return seeds;
+            var (instance, message) = await jobs.Start(id, asked.Job(id), needsWorker: true, aborted, asked.NameOf);
+            if (repeat is not null)
+                await _repeats.Remember(repeat, id);
+            return new ImageWait(instance, message, IsByKey: key is not null, repeat?.Count);
         }
-
-        var first = asked.Seed ?? BitConverter.ToUInt32(SHA256.HashData(System.Text.Encoding.ASCII.GetBytes(id)));
-        return [.. Enumerable.Range(0, asked.N ?? 1).Select(i => unchecked(first + (ulong)i))];
-    }
-
-    private static (int? Width, int? Height) Size(string? size)
-    {
-        if (size is null or "auto")
-            return (null, null);
-        var sides = size.Split('x');
-        return sides.Length == 2
-            && int.TryParse(sides[0], NumberStyles.None, CultureInfo.InvariantCulture, out var width)
-            && int.TryParse(sides[1], NumberStyles.None, CultureInfo.InvariantCulture, out var height)
-                ? (width, height)
-                : throw ApiException.BadRequest("size", "size is auto or WxH in pixels, such as 1024x1024.");
-    }
-
-    private async Task<ImagesResponse> Response(HttpRequest request, ImagesRequest asked, JobMessage message, JobResult result)
-    {
-        var data = new List<ImageData>();
-        JobImage[] made = [.. result.Images.Where(image => image.Blob is not null)];
-        foreach (var image in made)
+        catch
         {
-            var base64 = asked.ResponseFormat == "url" ? null
-                : Convert.ToBase64String(await parts.Blobs.Read(image.Blob!, request.HttpContext.RequestAborted) ?? throw new ApiException(500, "failed", "An image is not there any more."));
-            data.Add(new ImageData(base64, base64 is null ? BlobsApi.Url(request, image.Blob!, parts.Links) : null, message.Input.Prompt!, image.Seed));
+            if (key is null)
+                _waiters.Leave(id);
+            throw;
         }
-
-        var input = message.Input;
-        string[] ignored = [.. asked.Others?.Keys.Select(name => name.Length <= 64 ? name : name[..64]).Take(32) ?? [], .. asked.Quality is null ? Array.Empty<string>() : ["quality"]];
-        return new ImagesResponse(
-            result.CompletedAt.ToUnixTimeSeconds(),
-            data,
-            new ImagesUsage(0, 0, 0, new ImagesInput(0, 0), data.Count, (result.Timings?.TotalMs ?? 0) / 1000.0),
-            new EffectiveParameters(
-                parts.Model()?.ModelName, made[0].Width, made[0].Height, input.Steps, input.GuidanceScale, input.NegativePrompt, input.Seeds!, message.JobId, ignored))
-        {
-            Size = string.Create(CultureInfo.InvariantCulture, $"{made[0].Width}x{made[0].Height}"),
-            OutputFormat = message.Output.Format ?? "png",
-        };
     }
+
+    /// <summary>The result of a job, once it has ended well. Whoever stops waiting ends a job that nobody can ask for again.</summary>
+    private async Task<JobResult> Outcome(ImageWait wait, CancellationToken aborted)
+    {
+        try
+        {
+            var instance = await jobs.WaitFor(wait.Instance, parts.ImagesTimeout, aborted);
+            if (!instance.IsFinished)
+                throw await GiveUp(wait);
+            var result = await jobs.Result(wait.Id, aborted) ?? throw new ApiException(500, "failed", instance.Error ?? "The job has no result.") { JobId = wait.Id };
+            return result.Status == JobStatus.Succeeded ? result : throw Failed(result);
+        }
+        catch (OperationCanceledException) when (!wait.IsByKey && parts.CancelsWhenAborted)
+        {
+            await _waiters.CancelUnlessJoined(wait.Instance, "the client hung up", RepeatedRequest.PauseBefore(wait.Repeats));
+            throw;
+        }
+        finally
+        {
+            if (!wait.IsByKey)
+                _waiters.Leave(wait.Id);
+        }
+    }
+
+    /// <summary>The wait is over, or the server stops.</summary>
+    private async Task<ApiException> GiveUp(ImageWait wait)
+    {
+        var stops = parts.Stopping.IsCancellationRequested;
+        var why = stops ? "The server is stopping" : $"The images were not made within {parts.ImagesTimeout.TotalSeconds:0} s ({parts.ImagesTimeoutSetting})";
+        if (!wait.IsByKey)
+            await _waiters.CancelUnlessJoined(wait.Instance, stops ? "the server stopped" : "nobody waits any more", TimeSpan.Zero);
+        var (sentence, retry) = wait.IsByKey
+            ? ($"{why}. Job {wait.Id} goes on: ask again with the same Idempotency-Key, or GET /v1/jobs/{wait.Id}.", (bool?)null)
+            : ($"{why}, and job {wait.Id} was canceled with the wait. {(stops ? "Ask again." : "To keep it, send an Idempotency-Key, or ask for it with PUT /v1/jobs/{id}.")}", stops ? null : false);
+        return new ApiException(503, stops ? "stopping" : "timeout", sentence) { RetryAfter = TimeSpan.FromSeconds(10), JobId = wait.Id, ShouldRetry = retry };
+    }
+
+    private static ApiException Failed(JobResult result) => result.Error switch
+    {
+        { Code: SanaPipeline.TooLong } => new ApiException(400, SanaPipeline.TooLong, "The prompt has more tokens than the network reads; shorten it, or send long_prompts: cut to have its end left out.") { Field = "prompt" },
+        { Code: "canceled" } error => new ApiException(409, "canceled", $"Job {result.JobId} was canceled: {error.Message}.") { JobId = result.JobId, ShouldRetry = false },
+        { Code: FaultReason.BadInput or FaultReason.Policy } error => new ApiException(400, error.Code, error.Message) { JobId = result.JobId },
+        { } error => new ApiException(500, error.Code, error.Message) { JobId = result.JobId },
+        null => new ApiException(500, "image_invalid", "No usable image came out.") { JobId = result.JobId },
+    };
+
+    private async IAsyncEnumerable<StreamEvent> Stream(ImageAnswers answers, ImageWait wait, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken aborted)
+    {
+        var outcome = Outcome(wait, aborted);
+        await foreach (var preview in answers.Partial(outcome, aborted))
+            yield return StreamEvent.Of(preview.Type, preview);
+        await foreach (var made in answers.OneByOne(await outcome, aborted))
+            yield return StreamEvent.Of(made.Type, made);
+    }
+
+    private static void NameIgnored(HttpResponse response, IReadOnlyList<string> ignored)
+    {
+        if (ignored.Count == 0)
+            return;
+        var more = ignored.Count > MaxIgnored ? $", and {ignored.Count - MaxIgnored} more" : "";
+        response.Headers["x-ignored-fields"] = string.Join(", ", ignored.Take(MaxIgnored).Select(Uri.EscapeDataString)) + more;
+    }
+}
+
+/// <summary>A request that waits for a job.</summary>
+/// <param name="Instance">The instance as it stood at first.</param>
+/// <param name="Message">What was asked for.</param>
+/// <param name="IsByKey">The caller has a key to ask again with: the job does not end with the wait.</param>
+/// <param name="Repeats">Which repeat this is, for clients that count them.</param>
+internal sealed record ImageWait(WorkflowInstance Instance, JobMessage Message, bool IsByKey, int? Repeats)
+{
+    public string Id => Message.JobId;
 }

@@ -11,9 +11,10 @@ using Sana.Storage.Net;
 namespace Sana.Jobs.Http;
 
 /// <summary>From what a request asks for to a queue message that a worker can take: everything is checked here, before anything is queued.</summary>
-internal sealed class JobRequestValidator(ApiParts parts)
+/// <param name="parts">The limits, and the checkpoint where it is loaded.</param>
+/// <param name="name">From a field of <see cref="JobRequest"/> to what the caller calls it. Default the same.</param>
+internal sealed class JobRequestValidator(ApiParts parts, Func<string, string>? name = null)
 {
-    private const int MaxImages = 64;
     private const int DefaultDeadline = 24 * 3600;
 
     private static readonly SearchValues<char> IdLetters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-_");
@@ -38,9 +39,10 @@ internal sealed class JobRequestValidator(ApiParts parts)
         var input = Checked(request.Input);
         var output = request.Output ?? new JobOutput();
         if (output is { Container: not null } or { Prefix: not null })
-            throw ApiException.Invalid("output", "A job writes to jobs/{id}/; leave container and prefix out.");
+            throw Invalid("output", _ => "A job writes to jobs/{id}/; leave container and prefix out.");
+        output = output with { Format = ImageWords.Format(output.Format) };
         if (output.Format is not (null or "png" or "jpeg" or "webp"))
-            throw ApiException.Invalid("output.format", "The format is png, jpeg or webp.");
+            throw Invalid("output.format", field => $"{field} is png, jpeg or webp.");
         Range("output.quality", output.Quality, 1, 100);
         Range("priority", request.Priority, 0, 9);
         var limits = request.Limits ?? new JobLimits();
@@ -48,7 +50,7 @@ internal sealed class JobRequestValidator(ApiParts parts)
         Range("limits.timeout_s", limits.TimeoutS, 1, 86_400);
         var now = parts.Clock.GetUtcNow();
         if (request.NotAfter <= now)
-            throw ApiException.Invalid("not_after", "not_after has passed.");
+            throw Invalid("not_after", field => $"{field} has passed.");
         return new JobMessage
         {
             JobId = id,
@@ -82,26 +84,33 @@ internal sealed class JobRequestValidator(ApiParts parts)
     private JobInput Checked(JobInput input)
     {
         if (input is { PromptRef: not null } or { Batch: not null } or { Redo: not null })
-            throw ApiException.Invalid("input", "prompt_ref, batch and redo are the workers' own; give the prompt itself.");
+            throw Invalid("input", _ => "prompt_ref, batch and redo are the workers' own; give the prompt itself.");
         if (input.Prompt is null)
-            throw ApiException.Invalid("input.prompt", "The prompt is missing.", RejectReason.BadPrompt);
-        if ((PromptText.Check(input.Prompt) ?? PromptText.Check(input.NegativePrompt ?? "", "Negative prompt", mayBeEmpty: true)) is { } rejection)
-            throw ApiException.Invalid("input.prompt", rejection.Message, rejection.Reason);
+            throw ApiException.Missing(Name("input.prompt"));
+        Check("input.prompt", PromptText.Check(input.Prompt));
+        Check("input.negative_prompt", PromptText.Check(input.NegativePrompt ?? "", "Negative prompt", mayBeEmpty: true));
         if (input.Scheduler is { } scheduler && !Schedulers.Contains(scheduler))
-            throw ApiException.Invalid("input.scheduler", "The scheduler is flow-dpm, flow-euler or scm.");
+            throw Invalid("input.scheduler", field => $"{field} is flow-dpm, flow-euler or scm.");
         var seeds = input.Seeds is { Count: > 0 } ? input.Seeds : [0UL];
-        if (seeds.Count > MaxImages || seeds.Distinct().Count() != seeds.Count)
-            throw ApiException.Invalid("input.seeds", $"seeds takes 1…{MaxImages} distinct numbers, one an image.");
-        return Resolved(input with { Seeds = seeds });
+        if (seeds.Count > parts.MaxImages || seeds.Distinct().Count() != seeds.Count)
+            throw Invalid("input.seeds", field => $"{field} takes 1…{parts.MaxImages} distinct numbers, one an image.");
+        var longPrompts = (input.LongPrompts ?? (parts.RefusesLongPrompts ? "refuse" : null)) switch
+        {
+            null or "cut" => null,
+            "refuse" => "refuse",
+            var other => throw Invalid("input.long_prompts", field => $"{field} is cut or refuse; '{(other.Length <= 40 ? other : other[..40] + "…")}' is neither."),
+        };
+        return Resolved(input with { Seeds = seeds, LongPrompts = longPrompts });
     }
 
     private JobInput Resolved(JobInput input)
     {
         Range("input.steps", input.Steps, 1, 1000);
+        Range("input.previews", input.Previews, 0, Previews.Most);
         Side("input.width", input.Width);
         Side("input.height", input.Height);
         if (input.GuidanceScale is not (null or (>= 0 and <= 100)))
-            throw ApiException.Invalid("input.guidance_scale", "The guidance scale is a number in 0…100; use 4.5.");
+            throw Invalid("input.guidance_scale", field => $"{field} is a number in 0…100; use 4.5.");
         if (parts.Model() is not { } renderer)
             return Bounded(input);
         try
@@ -122,17 +131,58 @@ internal sealed class JobRequestValidator(ApiParts parts)
                 },
                 UseInstruction = input.Chi ?? true,
             });
+            if (input.LongPrompts == "refuse")
+            {
+                Fit("input.prompt", renderer.Measure(input.Prompt!, options.UseInstruction));
+                if (options.Guidance > 1)
+                    Fit("input.negative_prompt", renderer.Measure(options.NegativePrompt, useInstruction: false));
+            }
+
             return Bounded(input with { Width = options.Width, Height = options.Height, Steps = options.Steps, GuidanceScale = options.Guidance });
         }
         catch (InferenceException error)
         {
-            throw ApiException.Invalid("input", error.Message);
+            throw Invalid(FieldOf(error), _ => error.Message);
         }
     }
 
-    private JobInput Bounded(JobInput input) => (long)(input.Width ?? 1024) * (input.Height ?? 1024) * input.Seeds!.Count <= parts.MaxPixels
-        ? input
-        : throw ApiException.Invalid("input", $"The job has more than {parts.MaxPixels} pixels over all its images; ask for fewer or smaller ones.");
+    /// <summary>What the checkpoint refuses begins with the word for what it refuses.</summary>
+    private static string FieldOf(InferenceException error) => error.Message.Split(' ')[0] switch
+    {
+        "Width" => "input.width",
+        "Height" => "input.height",
+        "Steps" => "input.steps",
+        "Guidance" => "input.guidance_scale",
+        "Negative" => "input.negative_prompt",
+        "Solver" => "input.scheduler",
+        _ => "input",
+    };
+
+    /// <summary>Within what a worker takes: it would bury the job.</summary>
+    private JobInput Bounded(JobInput input)
+    {
+        var pixels = (long)(input.Width ?? 1024) * (input.Height ?? 1024);
+        if (pixels > parts.MaxImagePixels)
+            throw Invalid("input.width", field => $"{field}: {input.Width}x{input.Height} has {pixels} pixels; an image has at most {parts.MaxImagePixels}, such as 4096x4096. Ask for a smaller one.");
+        return pixels * input.Seeds!.Count <= parts.MaxPixels
+            ? input
+            : throw Invalid("input.width", field => $"{field}: {input.Seeds.Count} images of {pixels} pixels are {pixels * input.Seeds.Count}; a job has at most {parts.MaxPixels}. Ask for fewer or smaller ones.");
+    }
+
+    private void Check(string field, Rejection? rejection)
+    {
+        if (rejection is not null)
+            throw ApiException.Invalid(Name(field), rejection.Message, rejection.Reason);
+    }
+
+    private void Fit(string field, PromptLength? length)
+    {
+        if (length is { } prompt && prompt.Tokens > prompt.Limit)
+        {
+            throw ApiException.Invalid(
+                Name(field), $"{Name(field)} has {prompt.Tokens} tokens and the network reads {prompt.Limit}; shorten it, or send long_prompts: cut to have its end left out.", SanaPipeline.TooLong);
+        }
+    }
 
     private JobCallback? Checked(JobCallback? callback)
     {
@@ -140,30 +190,48 @@ internal sealed class JobRequestValidator(ApiParts parts)
             return null;
         var secret = callback.SecretRef ?? "default";
         if (!parts.WebhookSecrets.Contains(secret))
-            throw ApiException.Invalid("callback.secret_ref", $"The server has no webhook secret '{new string([.. secret.Take(64).Where(letter => !char.IsControl(letter))])}'.");
+            throw Invalid("callback.secret_ref", _ => $"The server has no webhook secret '{new string([.. secret.Take(64).Where(letter => !char.IsControl(letter))])}'.");
         if (callback.Events is { } events && (events.Count is 0 or > 4 || events.Except(Events).Any()))
-            throw ApiException.Invalid("callback.events", "events takes completed, succeeded, failed and canceled; leave it out for all.");
+            throw Invalid("callback.events", _ => "events takes completed, succeeded, failed and canceled; leave it out for all.");
         try
         {
             return callback with { Url = parts.Urls.Check(callback.Url).AbsoluteUri, SecretRef = secret };
         }
         catch (BlockedAddressException error)
         {
-            throw ApiException.Invalid("callback.url", error.Message, "blocked_address");
+            throw ApiException.Invalid(Name("callback.url"), error.Message, "blocked_address");
         }
     }
 
-    private static void Side(string field, int? pixels)
+    private void Side(string field, int? pixels)
     {
         if (pixels is not (null or (>= 32 and <= 8192)))
-            throw ApiException.Invalid(field, $"{field} {pixels} is not in 32…8192 pixels.");
+            throw Invalid(field, shown => $"{shown} {pixels} is not in 32…8192 pixels.");
         if (pixels % 32 is not (null or 0))
-            throw ApiException.Invalid(field, $"{field} {pixels} is not a multiple of 32; use {pixels / 32 * 32} or {(pixels / 32 * 32) + 32}.");
+            throw Invalid(field, shown => $"{shown} {pixels} is not a multiple of 32; use {pixels / 32 * 32} or {(pixels / 32 * 32) + 32}.");
     }
 
-    private static void Range(string field, int? value, int least, int most)
+    private void Range(string field, int? value, int least, int most)
     {
         if (value is { } number && (number < least || number > most))
-            throw ApiException.Invalid(field, $"{field} {number} is not in {least}…{most}.");
+            throw Invalid(field, shown => $"{shown} {number} is not in {least}…{most}.");
     }
+
+    private string Name(string field) => name?.Invoke(field) ?? field;
+
+    private ApiException Invalid(string field, Func<string, string> sentence) => ApiException.Invalid(Name(field), sentence(Name(field)));
+}
+
+/// <summary>Words that clients spell in several ways.</summary>
+internal static class ImageWords
+{
+    /// <summary><c>jpeg</c> for <c>jpg</c>, in lower case; null for none and for an empty text, which forms send for a field that was left alone.</summary>
+    public static string? Format(string? word) => Given(word)?.ToLowerInvariant() switch
+    {
+        "jpg" => "jpeg",
+        var other => other,
+    };
+
+    /// <summary>The text, or null when it is empty.</summary>
+    public static string? Given(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
 }

@@ -10,12 +10,14 @@ using Sana.Jobs.Requests;
 namespace Sana.Jobs.Http;
 
 /// <summary>The native API of jobs. Every method is one request; a host maps routes to them and adds keys.</summary>
-public sealed class JobsApi(ApiParts parts)
+public sealed class JobsApi
 {
     private const int BodyLimit = 1 << 20;
 
-    private readonly JobRequestValidator _order = new(parts);
-    private readonly Admission _admission = new(parts);
+    private readonly ApiParts _parts;
+    private readonly Admission _admission;
+
+    internal JobsApi(ApiParts parts, Admission admission) => (_parts, _admission) = (parts, admission);
 
     /// <summary><c>POST /v1/jobs</c>: 202, or 200 when the client waits and the job ends in time. An <c>Idempotency-Key</c> makes a repeat find the first.</summary>
     public Task<IResult> Post(HttpRequest request) => ApiResponse.Handle(request, async () =>
@@ -41,7 +43,7 @@ public sealed class JobsApi(ApiParts parts)
     public Task<IResult> Delete(HttpRequest request, string id) => ApiResponse.Handle(request, async () =>
     {
         var instance = await Find(id);
-        if (!await parts.Workflows.Cancel(instance.Id, "canceled by request"))
+        if (!await _parts.Workflows.Cancel(instance.Id, "canceled by request"))
             throw ApiException.Conflict($"The job is {StatusOf(instance)} and cannot be canceled.", id);
         return await Show(request, await WaitFor(instance, TimeSpan.FromSeconds(2), request.HttpContext.RequestAborted), statusWhenOpen: 202);
     });
@@ -49,47 +51,53 @@ public sealed class JobsApi(ApiParts parts)
     /// <summary><c>GET /v1/jobs</c>: newest first, <c>?limit=</c> 1…1000 and <c>?skip=</c>.</summary>
     public Task<IResult> List(HttpRequest request) => ApiResponse.Handle(request, async () =>
     {
-        var found = await parts.Workflows.List(RequestedJobs.Instance(""), Number(request, "limit", 100, 1, 1000), Number(request, "skip", 0, 0, 1_000_000));
-        return ApiJson.Result(new JobPage([.. found.Select(job => new JobLine(IdOf(job), StatusOf(job), job.Created, job.Updated, Url(request, IdOf(job))))]));
+        var found = await _parts.Workflows.List(RequestedJobs.Instance(""), Number(request, "limit", 100, 1, 1000), Number(request, "skip", 0, 0, 1_000_000));
+        return ApiJson.Result(new JobPage([.. found.Select(job => new JobLine(IdOf(job), Status(job), job.Created, job.Updated, Url(request, IdOf(job))))]));
     });
 
     /// <summary>Starts a job, or finds the one of this id.</summary>
-    internal async Task<(WorkflowInstance Instance, JobMessage Message)> Start(string id, JobRequest asked, bool needsWorker, CancellationToken cancellationToken)
+    /// <param name="id">Of the job.</param>
+    /// <param name="asked">What is asked for.</param>
+    /// <param name="needsWorker">The client waits: without a warm worker it is answered 503.</param>
+    /// <param name="cancellationToken">Stops the attempt.</param>
+    /// <param name="name">From a field of <paramref name="asked"/> to what the caller calls it, for errors. Default the same.</param>
+    internal async Task<(WorkflowInstance Instance, JobMessage Message)> Start(
+        string id, JobRequest asked, bool needsWorker, CancellationToken cancellationToken, Func<string, string>? name = null)
     {
         // A repeat finds its job before anything is judged: what was good then may be too late by now.
-        if (await parts.Workflows.Get(RequestedJobs.Instance(id)) is { } known && Same(known, JobRequestValidator.Fingerprint(asked)) is var same)
+        if (await _parts.Workflows.Get(RequestedJobs.Instance(id)) is { } known && Same(known, JobRequestValidator.Fingerprint(asked)) is var same)
             return (same, await Asked(same, cancellationToken) ?? throw ApiException.NotFound($"The request of job {id} is not there any more."));
         // The journal forgets sooner than the results, and may have been moved away: a result says what it is of.
         if (await Result(id, cancellationToken) is { } old && old.RequestSha256 != JobRequestValidator.Fingerprint(asked))
             throw ApiException.Conflict($"Another job was asked for under this id or key, and its result, {RequestedJobs.Result(id)}, is still there; take a new one.", id);
-        var message = _order.Message(id, asked, Activity.Current?.Id);
+        var message = new JobRequestValidator(_parts, name).Message(id, asked, Activity.Current?.Id);
         var ticket = JobRequestValidator.Ticket(message);
         await _admission.Enter(needsWorker, cancellationToken);
-        await parts.Blobs.PutIfAbsent(ticket.Message, JsonSerializer.SerializeToUtf8Bytes(message, ApiJson.Options), cancellationToken);
-        var outcome = await parts.Workflows.Start(RunJob.Workflow, ticket, RequestedJobs.Instance(id));
+        await _parts.Blobs.PutIfAbsent(ticket.Message, JsonSerializer.SerializeToUtf8Bytes(message, ApiJson.Options), cancellationToken);
+        var outcome = await _parts.Workflows.Start(RunJob.Workflow, ticket, RequestedJobs.Instance(id));
         return (outcome.IsNew ? outcome.Instance : Same(outcome.Instance, ticket.Sha256), message);
     }
 
-    /// <summary>The instance when it has ended or the time is over.</summary>
+    /// <summary>The instance when it has ended, the time is over or the server stops.</summary>
     internal async Task<WorkflowInstance> WaitFor(WorkflowInstance instance, TimeSpan time, CancellationToken cancellationToken)
     {
         if (time == TimeSpan.Zero || instance.IsFinished)
             return instance;
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _parts.Stopping);
         limit.CancelAfter(time);
         try
         {
-            return await parts.Workflows.Wait(instance.Id, limit.Token);
+            return await _parts.Workflows.Wait(instance.Id, limit.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return await parts.Workflows.Get(instance.Id) ?? instance;
+            return await _parts.Workflows.Get(instance.Id) ?? instance;
         }
     }
 
     /// <summary>The result document of a job, or null.</summary>
     internal async Task<JobResult?> Result(string id, CancellationToken cancellationToken) =>
-        await parts.Blobs.Read(RequestedJobs.Result(id), cancellationToken) is { } bytes ? JobResult.Parse(bytes) : null;
+        await _parts.Blobs.Read(RequestedJobs.Result(id), cancellationToken) is { } bytes ? JobResult.Parse(bytes) : null;
 
     private async Task<IResult> Ask(HttpRequest request, string id, JobRequest asked)
     {
@@ -100,7 +108,7 @@ public sealed class JobsApi(ApiParts parts)
         return await Show(request, await WaitFor(instance, wait, request.HttpContext.RequestAborted), statusWhenOpen: 202);
     }
 
-    private async Task<WorkflowInstance> Find(string id) => await parts.Workflows.Get(RequestedJobs.Instance(JobRequestValidator.CheckId(id)))
+    private async Task<WorkflowInstance> Find(string id) => await _parts.Workflows.Get(RequestedJobs.Instance(JobRequestValidator.CheckId(id)))
         ?? throw ApiException.NotFound($"There is no job {id}.");
 
     private async Task<IResult> Show(HttpRequest request, WorkflowInstance instance, int statusWhenOpen)
@@ -122,7 +130,7 @@ public sealed class JobsApi(ApiParts parts)
     private JobView View(HttpRequest request, WorkflowInstance instance, JobMessage message, JobResult? result) => new()
     {
         Id = message.JobId,
-        Status = result?.Status ?? (!instance.IsFinished && parts.Rendering() == message.JobId ? JobStatus.Processing : StatusOf(instance)),
+        Status = result?.Status ?? Status(instance),
         Input = message.Input,
         Output = message.Output,
         CreatedAt = instance.Created,
@@ -136,10 +144,10 @@ public sealed class JobsApi(ApiParts parts)
     };
 
     private ImageView ViewOf(HttpRequest request, JobImage image) => new(
-        image.Index, image.Seed, image.Blob, image.Blob is { } blob ? BlobsApi.Url(request, blob, parts.Links) : null, image.Sha256, image.Bytes, image.Width, image.Height, image.Flags, image.Reason);
+        image.Index, image.Seed, image.Blob, image.Blob is { } blob ? BlobsApi.Url(request, blob, _parts.Links) : null, image.Sha256, image.Bytes, image.Width, image.Height, image.Flags, image.Reason);
 
     private async Task<JobMessage?> Asked(WorkflowInstance instance, CancellationToken cancellationToken) =>
-        await parts.Blobs.Read(WorkflowJson.Read<JobTicket>(instance.Input).Message, cancellationToken) is { } bytes
+        await _parts.Blobs.Read(WorkflowJson.Read<JobTicket>(instance.Input).Message, cancellationToken) is { } bytes
             ? JobMessage.Parse(Encoding.UTF8.GetString(bytes))
             : null;
 
@@ -157,6 +165,9 @@ public sealed class JobsApi(ApiParts parts)
         WorkflowStatus.Canceled => JobStatus.Canceled,
         _ => JobStatus.Queued,
     };
+
+    /// <summary>The same in a list and alone.</summary>
+    private string Status(WorkflowInstance instance) => !instance.IsFinished && _parts.Rendering() == IdOf(instance) ? JobStatus.Processing : StatusOf(instance);
 
     private static string Url(HttpRequest request, string id) => $"{request.PathBase}/v1/jobs/{id}";
 

@@ -14,6 +14,9 @@ public interface IModel
     /// <summary>Fills every default from the checkpoint.</summary>
     /// <exception cref="Inference.InferenceException">An option is out of range for this checkpoint.</exception>
     GenerateOptions Resolve(GenerateOptions options);
+
+    /// <summary>How many tokens a prompt has and how many are read; null where the tokenizer is not loaded.</summary>
+    PromptLength? Measure(string prompt, bool useInstruction) => null;
 }
 
 /// <summary>What turns requests into pixels: the Sana pipeline, or a stand-in where no network is wanted.</summary>

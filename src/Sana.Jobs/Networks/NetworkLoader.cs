@@ -180,6 +180,8 @@ internal sealed class PipelineRenderer(SanaPipeline pipeline) : IRenderer
 
     public GenerateOptions Resolve(GenerateOptions options) => pipeline.Resolve(options);
 
+    public PromptLength? Measure(string prompt, bool useInstruction) => pipeline.Measure(prompt, useInstruction);
+
     public IReadOnlyList<GeneratedImage> Generate(
         IReadOnlyList<ImageRequest> batch, GenerateOptions resolved, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
     {

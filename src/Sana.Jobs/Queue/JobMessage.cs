@@ -157,6 +157,12 @@ public sealed record JobInput
 
     /// <value>The checkpoint's instruction before the prompt. Default true.</value>
     public bool? Chi { get; init; }
+
+    /// <value>What becomes of a prompt of more tokens than the network reads: <c>cut</c>, and the image is flagged, or <c>refuse</c>. Default cut, or what the server was started with.</value>
+    public string? LongPrompts { get; init; }
+
+    /// <value>How often each image is shown before it is done, 0…3, at equal distances; fewer for checkpoints of few steps. Each costs the decoding of an image. Default 0.</value>
+    public int? Previews { get; init; }
 }
 
 /// <summary>Where the images go and as what.</summary>

@@ -59,13 +59,14 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
             NegativePrompt = input.NegativePrompt ?? "",
             Solver = Solver(input.Scheduler),
             UseInstruction = input.Chi ?? true,
+            RefuseLongPrompts = RefusesLongPrompts(input.LongPrompts),
         });
         if ((long)resolved.Width!.Value * resolved.Height!.Value is var pixels && pixels > options.MaxPixels)
             throw new JobFaultException(FaultReason.Policy, $"The job asks for {pixels} pixels an image; this worker makes up to {options.MaxPixels}.");
 
         var id = NameOf(job.JobId);
         var images = seeds.Select(seed => new PlannedImage(1, null, new ImageRequest(input.Prompt!, seed)) { Job = id });
-        var batch = new RenderBatch(id, resolved, [.. images]) { Folder = job.BatchId is null ? id : NameOf(job.BatchId) };
+        var batch = new RenderBatch(id, resolved, [.. images]) { Folder = job.BatchId is null ? id : NameOf(job.BatchId), Previews = Math.Clamp(input.Previews ?? 0, 0, Previews.Most) };
         return new RenderJob(Names(job, id), batch, new ImageOutput(Format(job.Output.Format), Quality(job.Output.Quality), options.Device), options.BatchSize);
     }
 
@@ -85,6 +86,13 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
         "flow-euler" => SolverKind.FlowEuler,
         "scm" => SolverKind.Scm,
         _ => throw Bad("scheduler is none of flow-dpm++2m, flow-dpm, flow-euler, scm."),
+    };
+
+    private static bool RefusesLongPrompts(string? word) => word switch
+    {
+        null or "cut" => false,
+        "refuse" => true,
+        _ => throw Bad("long_prompts is neither cut nor refuse."),
     };
 
     private static ImageFormat Format(string? word) => word switch

@@ -49,6 +49,11 @@ internal static class CommonOptions
         HelpName = "place",
     };
 
+    public static Option<string?> LongPrompts(string more = "") => new Option<string?>("--long-prompts")
+    {
+        Description = $"cut or refuse: what becomes of a prompt of more tokens than the network reads (300). cut leaves its end out and flags the image prompt_truncated. {more} Default: cut.".Replace("  ", " ", StringComparison.Ordinal),
+    }.Only("cut", "refuse");
+
     public static Argument<string> Instance() => new("id") { Description = "The instance's id, as sana status shows it." };
 
     /// <summary>A number in any range: what it means is checked where the checkpoint is known.</summary>
@@ -77,6 +82,12 @@ internal static class CommonOptions
                 return null;
             },
         };
+    }
+
+    private static Option<string?> Only(this Option<string?> option, params string[] words)
+    {
+        option.AcceptOnlyFromAmong(words);
+        return option;
     }
 
     private static void Exists(string? folder, Action<string> addError)

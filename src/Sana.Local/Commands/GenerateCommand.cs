@@ -59,7 +59,7 @@ internal sealed class GenerateCommand : Command
             var status = exitCode switch { ExitCode.Done => "succeeded", ExitCode.SomeFailed => "some_failed", _ => "failed" };
             Reports.WriteJson(
                 new GenerateReport(
-                    ended.Id, run.RunId, host.Blobs.Place, run.Manifest, status, made, skipped, run.Failed, run.Rejected, run.Reasons, Math.Round(elapsed.TotalSeconds, 3)),
+                    ended.Id, run.RunId, host.Blobs.Place, run.Manifest, status, made, skipped, run.Failed, run.Rejected, run.Reasons, run.Cut, Math.Round(elapsed.TotalSeconds, 3)),
                 Reports.Json.GenerateReport);
         }
 
@@ -90,6 +90,7 @@ internal sealed class GenerateArguments
     private readonly Option<int?> _quality = CommonOptions.Number("--quality", "Of jpeg and webp, 1…100. Default: 90.", 1, 100);
     private readonly Option<bool> _noInstruction = new("--no-instruction") { Description = "Leave out the checkpoint's instruction before the prompt. Default: off." };
     private readonly Option<bool> _noBinning = new("--no-binning") { Description = "Render at the size itself and not at the nearest trained one. Default: off." };
+    private readonly Option<string?> _longPrompts = CommonOptions.LongPrompts();
     private readonly Option<string?> _run = new("--run") { Description = "Name of the run, a-z, 0-9 and hyphens, 1…64 characters. Default: derived from everything that decides its images." };
 
     public GenerateArguments()
@@ -100,7 +101,7 @@ internal sealed class GenerateArguments
 
     public IEnumerable<Option> All =>
     [
-        _prompt, _prompts, _width, _height, _steps, _guidance, _negative, _seed, _images, _batch, _solver, _format, _quality, _noInstruction, _noBinning, _run,
+        _prompt, _prompts, _width, _height, _steps, _guidance, _negative, _seed, _images, _batch, _solver, _format, _quality, _noInstruction, _noBinning, _longPrompts, _run,
     ];
 
     /// <exception cref="WrongUseException">The prompts are missing or bad.</exception>
@@ -123,6 +124,7 @@ internal sealed class GenerateArguments
             },
             UseInstruction = !parsed.GetValue(_noInstruction),
             UseResolutionBinning = !parsed.GetValue(_noBinning),
+            RefuseLongPrompts = parsed.GetValue(_longPrompts) == "refuse",
         },
         Seed = parsed.GetValue(_seed) ?? 0,
         Images = parsed.GetValue(_images) ?? 1,

@@ -30,6 +30,8 @@ internal static class RunOutput
         if (instance.Workflow == GenerateImages.Workflow.Name)
         {
             var run = instance.ReadOutput<GenerateSummary>();
+            if (run.Cut > 0)
+                Console.Error.WriteLine($"sana: {run.Cut} images show only the begin of their prompt: the network reads 300 tokens of it (flag prompt_truncated in runs/{run.RunId}/outcomes/). --long-prompts refuse leaves such prompts out.");
             return End(run.Succeeded, run.Failed, run.Rejected, run.Reasons, $"runs/{run.RunId}/outcomes/");
         }
 

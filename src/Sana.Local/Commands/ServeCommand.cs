@@ -20,13 +20,17 @@ internal sealed class ServeCommand : Command
     };
 
     private readonly Option<int?> _maxQueue = CommonOptions.Number("--max-queue", "Jobs that may wait, 1…1000000; past that requests are answered 429. Default: 1000.", 1, 1_000_000);
+    private readonly Option<int?> _wait = CommonOptions.Number(
+        "--wait", "Seconds for which a request for images is held, 1…86400; after that it is answered 503, and without an Idempotency-Key its job is canceled. Default: 600.", 1, 86_400);
+
+    private readonly Option<string?> _longPrompts = CommonOptions.LongPrompts("Requests may say long_prompts themselves.");
     private readonly Option<bool> _verbose = new("--verbose") { Description = "Log what goes on, and not only what goes wrong. Default: off." };
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public ServeCommand()
         : base("serve", "Answer over HTTP: OpenAI's images, jobs, batches, datasets, a status page at /. SIGTERM ends what is being rendered; what waits goes on at the next start.")
     {
-        Option[] options = [.. _host.All, _urls, _apiKey, _maxQueue, _verbose, _json];
+        Option[] options = [.. _host.All, _urls, _apiKey, _maxQueue, _wait, _longPrompts, _verbose, _json];
         foreach (var option in options)
             Add(option);
         SetAction(Run);
@@ -40,11 +44,19 @@ internal sealed class ServeCommand : Command
         var keys = WrongUseException.Unless(() => ApiKeys.Parse(parsed.GetValue(_apiKey) ?? Environment.GetEnvironmentVariable(KeyVariable)));
         var settings = WrongUseException.Unless(() => ServeSettings.Create(parsed.GetValue(_urls) ?? "http://127.0.0.1:8080", keys, config.Hosts));
         using var logging = ServeLogs.Factory(parsed.GetValue(_verbose) ? LogLevel.Information : LogLevel.Warning);
-        await using var server = await Server.Start(options with { Config = config, Logging = logging }, settings, parsed.GetValue(_maxQueue) ?? 1000, cancellationToken);
+        await using var server = await Server.Start(options with { Config = config, Logging = logging }, settings, parts => Limits(parts, parsed), cancellationToken);
         Report(server, parsed.GetValue(_json));
         await server.Run(cancellationToken);
         return ExitCode.Done;
     }
+
+    private ApiParts Limits(ApiParts parts, ParseResult parsed) => parts with
+    {
+        MaxQueued = parsed.GetValue(_maxQueue) ?? 1000,
+        ImagesTimeout = TimeSpan.FromSeconds(parsed.GetValue(_wait) ?? 600),
+        ImagesTimeoutSetting = _wait.Name,
+        RefusesLongPrompts = parsed.GetValue(_longPrompts) == "refuse",
+    };
 
     private static void Report(Server server, bool json)
     {

@@ -18,8 +18,15 @@ internal static class ApiRoutes
     public static void MapApi(this IEndpointRouteBuilder app, ApiHandlers api)
     {
         app.MapPost("/v1/images/generations", (HttpRequest request) => api.Images.Generate(request))
-            .WithSummary("Make images and wait for them, as OpenAI's clients ask for it.").WithTags("Images")
-            .Accepts<ImagesRequest>(Json).Produces<ImagesResponse>().Produces(400).Produces(401).Produces(422).Produces(429).Produces(503);
+            .WithSummary("Make images and wait for them, as OpenAI's clients ask for it; stream: true answers with server-sent events.").WithTags("Images")
+            .Accepts<ImagesRequest>(Json).Produces<ImagesResponse>().Produces(400).Produces(401).Produces(429).Produces(503);
+        app.MapGet("/v1/models", (HttpRequest request) => api.Models.List(request))
+            .WithSummary("The checkpoint that is served, as OpenAI's clients list models.").Produces<ModelList>().WithTags("Images");
+        app.MapGet("/v1/models/{**id}", (HttpRequest request, string id) => api.Models.Get(request, id))
+            .WithSummary("One model.").Produces<ModelCardView>().Produces(404).WithTags("Images");
+        app.MapPost("/openai/deployments/{deployment}/images/generations", (HttpRequest request, string deployment) => api.Images.Generate(request, deployment))
+            .WithSummary("The same as Azure OpenAI's clients ask for it; a deployment may have any name, and api-version any value.").WithTags("Images")
+            .Accepts<ImagesRequest>(Json).Produces<ImagesResponse>().Produces(400).Produces(401).Produces(429).Produces(503);
 
         app.MapPost("/v1/jobs", (HttpRequest request) => api.Jobs.Post(request))
             .WithSummary("Ask for a job. Idempotency-Key makes a repeat find the first; Prefer: wait=N waits for its end.")

@@ -14,27 +14,31 @@ internal sealed class Server : IAsyncDisposable
 {
     private readonly LocalHost _host;
     private readonly WebApplication _app;
+    private readonly CancellationTokenSource _stopping;
 
-    private Server(LocalHost host, WebApplication app) => (_host, _app) = (host, app);
+    private Server(LocalHost host, WebApplication app, CancellationTokenSource stopping) => (_host, _app, _stopping) = (host, app, stopping);
 
     public IEnumerable<string> Urls => _app.Urls;
 
     public string Place => _host.Blobs.Place;
 
-    public static async Task<Server> Start(LocalOptions options, ServeSettings settings, int maxQueued, CancellationToken cancellationToken)
+    public static async Task<Server> Start(LocalOptions options, ServeSettings settings, Func<ApiParts, ApiParts> limits, CancellationToken cancellationToken)
     {
+        // Whoever waits for an image is told at once that the server stops, while the journal still takes the end of his job.
+        var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var host = await LocalHost.Open(options, cancellationToken);
         try
         {
             await ScheduleSteps.Apply(host.Client, options.Config!.Schedules);
-            var api = await host.Jobs.OpenApi(parts => parts with { Worker = () => host.Worker.State, MaxQueued = maxQueued }, cancellationToken);
+            var api = await host.Jobs.OpenApi(parts => limits(parts) with { Worker = () => host.Worker.State, Stopping = stopping.Token }, cancellationToken);
             var app = WebApp.Build(settings, api, watch => new StatusPage(api.Parts, watch, host.Jobs.Recent, () => host.Worker.Current, host.Blobs.Place), options.Logging);
             await Listen(app, cancellationToken);
-            return new Server(host, app);
+            return new Server(host, app, stopping);
         }
         catch
         {
             await host.DisposeAsync();
+            stopping.Dispose();
             throw;
         }
     }
@@ -50,10 +54,12 @@ internal sealed class Server : IAsyncDisposable
     /// <summary>No new requests, then the worker's last image, then the journal.</summary>
     public async ValueTask DisposeAsync()
     {
+        await _stopping.CancelAsync();
         using (var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(5)))
             await _app.StopAsync(timeout.Token);
         await _app.DisposeAsync();
         await _host.DisposeAsync();
+        _stopping.Dispose();
     }
 
     private static async Task Listen(WebApplication app, CancellationToken cancellationToken)

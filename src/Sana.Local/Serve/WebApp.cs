@@ -35,6 +35,7 @@ internal static class WebApp
         AddServices(builder.Services, settings, api.Parts);
 
         var app = builder.Build();
+        app.Use(next => context => EveryRequest.Pass(context, next));
         app.UseExceptionHandler(new ExceptionHandlerOptions
         {
             SuppressDiagnosticsCallback = failed => failed.Exception is OperationCanceledException,

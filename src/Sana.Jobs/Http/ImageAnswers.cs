@@ -1,0 +1,102 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using Microsoft.AspNetCore.Http;
+using Sana.Inference.Imaging;
+using Sana.Jobs.Generation;
+using Sana.Jobs.Queue;
+
+namespace Sana.Jobs.Http;
+
+/// <summary>From the result of a job to what OpenAI's clients read: whole, or an event for each image.</summary>
+internal sealed class ImageAnswers(HttpRequest request, ApiParts parts, ImagesRequestReader asked, JobMessage message)
+{
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>The answer in one piece.</summary>
+    public async Task<ImagesResponse> Whole(JobResult result, CancellationToken cancellationToken)
+    {
+        var (data, made) = (new List<ImageData>(), Made(result));
+        foreach (var image in made)
+        {
+            data.Add(new ImageData(asked.AsLinks ? null : await Base64(image, cancellationToken), asked.AsLinks ? Link(image) : null, message.Input.Prompt!, image.Seed)
+            {
+                Flags = FlagsOf(image),
+            });
+        }
+
+        return new ImagesResponse(result.CompletedAt.ToUnixTimeSeconds(), data, Usage(result, made), Parameters(made[0]))
+        {
+            Size = Size(made[0]),
+            OutputFormat = message.Output.Format ?? "png",
+        };
+    }
+
+    /// <summary>The previews of a stream, as they come, until <paramref name="end"/>. Each image's are in order; one that comes after its image is left out.</summary>
+    public async IAsyncEnumerable<ImageEvent> Partial(Task end, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var input = message.Input;
+        var shown = new int[input.Seeds!.Count];
+        var format = Enum.Parse<ImageFormat>(message.Output.Format ?? "png", ignoreCase: true);
+        for (var isOver = input.Previews is not > 0; !isOver;)
+        {
+            await Task.WhenAny(end, Task.Delay(Look, parts.Clock, cancellationToken));
+            if (cancellationToken.IsCancellationRequested)
+                break;
+            // Once more after the end: what was written with the image still comes before it.
+            isOver = end.IsCompleted;
+            for (var i = 0; i < shown.Length; i++)
+            {
+                while (shown[i] < input.Previews && await parts.Blobs.Read(Previews.Name(message.JobId, i, shown[i], format), cancellationToken) is { } bytes)
+                {
+                    yield return new ImageEvent(
+                        "image_generation.partial_image", Convert.ToBase64String(bytes), parts.Clock.GetUtcNow().ToUnixTimeSeconds(), input.Width is null ? "auto" : $"{input.Width}x{input.Height}", message.Output.Format ?? "png")
+                    {
+                        Index = i,
+                        PartialImageIndex = shown[i]++,
+                        Seed = input.Seeds[i],
+                    };
+                }
+            }
+        }
+    }
+
+    /// <summary>The images of a stream.</summary>
+    public async IAsyncEnumerable<ImageEvent> OneByOne(JobResult result, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var made = Made(result);
+        for (var i = 0; i < made.Length; i++)
+        {
+            var image = made[i];
+            yield return new ImageEvent(
+                "image_generation.completed", await Base64(image, cancellationToken), result.CompletedAt.ToUnixTimeSeconds(), Size(image), message.Output.Format ?? "png")
+            {
+                Index = i,
+                Url = asked.AsLinks ? Link(image) : null,
+                Seed = image.Seed,
+                Flags = FlagsOf(image),
+                Usage = Usage(result, [image]),
+                Parameters = Parameters(image),
+            };
+        }
+    }
+
+    private static JobImage[] Made(JobResult result) => [.. result.Images.Where(image => image.Blob is not null)];
+
+    private static string Size(JobImage image) => string.Create(CultureInfo.InvariantCulture, $"{image.Width}x{image.Height}");
+
+    private static IReadOnlyList<string>? FlagsOf(JobImage image) => image.Flags is { Count: > 0 } flags ? flags : null;
+
+    private static ImagesUsage Usage(JobResult result, JobImage[] images) => new(0, 0, 0, new ImagesInput(0, 0), images.Length, (result.Timings?.TotalMs ?? 0) / 1000.0);
+
+    private async Task<string> Base64(JobImage image, CancellationToken cancellationToken) =>
+        Convert.ToBase64String(await parts.Blobs.Read(image.Blob!, cancellationToken) ?? throw new ApiException(500, "failed", "An image is not there any more."));
+
+    private string Link(JobImage image) => BlobsApi.Url(request, image.Blob!, parts.Links);
+
+    private EffectiveParameters Parameters(JobImage first)
+    {
+        var input = message.Input;
+        return new EffectiveParameters(
+            parts.Model()?.ModelName, first.Width, first.Height, input.Steps, input.GuidanceScale, input.NegativePrompt, input.Seeds!, message.JobId, asked.Ignored);
+    }
+}

@@ -1,0 +1,157 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Sana.Jobs.Generation;
+using Sana.Jobs.Queue;
+
+namespace Sana.Jobs.Http;
+
+/// <summary>From a request in OpenAI's words to a job.</summary>
+internal sealed class ImagesRequestReader
+{
+    private const int MaxImages = 10;
+
+    private readonly ImagesRequest _asked;
+
+    /// <param name="asked">The body.</param>
+    /// <param name="deployment">The name in Azure's path, which stands for a model that the body does not name.</param>
+    /// <exception cref="ApiException">A value cannot be used, or two of them say different things.</exception>
+    public ImagesRequestReader(ImagesRequest asked, string? deployment)
+    {
+        _asked = asked with
+        {
+            Size = ImageWords.Given(asked.Size)?.ToLowerInvariant(),
+            OutputFormat = ImageWords.Format(asked.OutputFormat),
+            ResponseFormat = ImageWords.Given(asked.ResponseFormat)?.ToLowerInvariant(),
+            LongPrompts = ImageWords.Given(asked.LongPrompts)?.ToLowerInvariant(),
+        };
+        if (asked.N is < 1 or > MaxImages)
+            throw ApiException.BadRequest("n", $"n {asked.N} is not in 1…{MaxImages}.");
+        if (_asked.ResponseFormat is not (null or "b64_json" or "url"))
+            throw ApiException.BadRequest("response_format", "response_format is b64_json or url.");
+        if (asked.OutputCompression is < 0 or > 100)
+            throw ApiException.BadRequest("output_compression", $"output_compression {asked.OutputCompression} is not in 0…100.");
+        AsLinks = (_asked.ResponseFormat ?? (IsOfLinks(ImageWords.Given(asked.Model) ?? deployment) ? "url" : "b64_json")) == "url";
+        if (asked.PartialImages is < 0 or > Previews.Most)
+            throw ApiException.BadRequest("partial_images", $"partial_images {asked.PartialImages} is not in 0…{Previews.Most}.");
+        Ignored = [.. Others(asked.Others), .. asked is { PartialImages: > 0, Stream: not true } ? ["partial_images"] : Array.Empty<string>()];
+    }
+
+    /// <summary>The answer holds links and not the images themselves.</summary>
+    public bool AsLinks { get; }
+
+    /// <summary>The answer is a stream of events.</summary>
+    public bool IsStreamed => _asked.Stream == true;
+
+    /// <summary>Fields that changed nothing.</summary>
+    public IReadOnlyList<string> Ignored { get; }
+
+    /// <summary>The job under an id.</summary>
+    /// <exception cref="ApiException">A value cannot be used.</exception>
+    public JobRequest Job(string id)
+    {
+        var (width, height) = Size();
+        return new JobRequest(new JobInput
+        {
+            Prompt = _asked.Prompt,
+            NegativePrompt = _asked.NegativePrompt,
+            Width = width,
+            Height = height,
+            Steps = One("num_inference_steps", _asked.NumInferenceSteps, "steps", _asked.Steps),
+            GuidanceScale = One("guidance_scale", _asked.GuidanceScale, "cfg_scale", _asked.CfgScale),
+            Seeds = Seeds(id),
+            LongPrompts = _asked.LongPrompts,
+            Previews = IsStreamed && _asked.PartialImages > 0 ? _asked.PartialImages : null,
+        })
+        {
+            Output = new JobOutput
+            {
+                Format = _asked.OutputFormat,
+                Quality = _asked.OutputFormat is null or "png" ? null : _asked.OutputCompression is { } quality ? Math.Max(1, quality) : null,
+            },
+            Priority = 7,
+        };
+    }
+
+    /// <summary>What the caller calls a field of the job.</summary>
+    public string NameOf(string field) => field switch
+    {
+        "input" => "size",
+        "input.width" => _asked.Width is null ? "size" : "width",
+        "input.height" => _asked.Height is null ? "size" : "height",
+        "input.steps" => _asked.NumInferenceSteps is null && _asked.Steps is not null ? "steps" : "num_inference_steps",
+        "input.guidance_scale" => _asked.GuidanceScale is null && _asked.CfgScale is not null ? "cfg_scale" : "guidance_scale",
+        "output.format" => "output_format",
+        "output.quality" => "output_compression",
+        "input.previews" => "partial_images",
+        _ => field.StartsWith("input.", StringComparison.Ordinal) ? field["input.".Length..] : field,
+    };
+
+    private static bool IsOfLinks(string? model) => model is "dall-e-2" or "dall-e-3";
+
+    /// <summary>Two names of one value.</summary>
+    private static T? One<T>(string name, T? value, string otherName, T? other)
+        where T : struct => value is null || other is null || value.Equals(other)
+            ? value ?? other
+            : throw ApiException.BadRequest(otherName, string.Create(CultureInfo.InvariantCulture, $"{name} {value} and {otherName} {other} are two names of one value; give one."));
+
+    private (int? Width, int? Height) Size()
+    {
+        var (width, height) = Sides(_asked.Size);
+        if (width is not null && ((_asked.Width ?? width) != width || (_asked.Height ?? height) != height))
+            throw ApiException.BadRequest("size", $"size {_asked.Size} and width {_asked.Width}, height {_asked.Height} say different things; give one.");
+        return (width ?? _asked.Width, height ?? _asked.Height);
+    }
+
+    private static (int? Width, int? Height) Sides(string? size)
+    {
+        if (size is null or "auto")
+            return (null, null);
+        return size.Split(['x', '×'], StringSplitOptions.TrimEntries) is [var first, var second]
+            && int.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out var width)
+            && int.TryParse(second, NumberStyles.None, CultureInfo.InvariantCulture, out var height)
+                ? (width, height)
+                : throw ApiException.BadRequest("size", $"size {(size.Length <= 40 ? size : size[..40] + "…")} is neither auto nor WxH in pixels, such as 1024x1024.");
+    }
+
+    /// <summary>Given, or drawn from the job's id: a repeat under the same key asks for the same images.</summary>
+    private IReadOnlyList<ulong> Seeds(string id)
+    {
+        if (_asked.Seeds is { Count: > 0 } seeds)
+        {
+            if (seeds.Count > MaxImages || _asked.Seed is not null || (_asked.N is { } n && n != seeds.Count))
+                throw ApiException.BadRequest("seeds", $"seeds takes 1…{MaxImages} numbers, without seed, and n as many.");
+            return [.. seeds.Select((seed, i) => Seed($"seeds[{i}]", seed) ?? Drawn($"{id} {i}"))];
+        }
+
+        var first = (_asked.Seed is { } given ? Seed("seed", given) : null) ?? Drawn(id);
+        return [.. Enumerable.Range(0, _asked.N ?? 1).Select(i => unchecked(first + (ulong)i))];
+    }
+
+    private static ulong? Seed(string field, decimal value) => value switch
+    {
+        -1 => null,
+        >= 0 and <= ulong.MaxValue when decimal.IsInteger(value) => (ulong)value,
+        _ => throw ApiException.BadRequest(field, string.Create(CultureInfo.InvariantCulture, $"{field} {value} is neither a whole number in 0…{ulong.MaxValue} nor -1, which draws one.")),
+    };
+
+    private static ulong Drawn(string text) => BitConverter.ToUInt32(SHA256.HashData(Encoding.ASCII.GetBytes(text)));
+
+    /// <summary>Fields that nobody reads, but for those whose value is what happens anyway.</summary>
+    private static IEnumerable<string> Others(IDictionary<string, JsonElement>? others)
+    {
+        foreach (var (name, value) in others ?? new Dictionary<string, JsonElement>())
+        {
+            var word = value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+            var isAnyway = word == "" || name switch
+            {
+                "quality" or "moderation" => word == "auto",
+                "background" => word is "auto" or "opaque",
+                _ => false,
+            };
+            if (!isAnyway)
+                yield return name.Length <= 64 ? name : name[..64];
+        }
+    }
+}
