@@ -50,8 +50,11 @@ internal sealed record RunNames(string RunId, string Root)
     private static string Numbered(char letter, long number) => string.Create(CultureInfo.InvariantCulture, $"{letter}{number:000000000}");
 }
 
-/// <summary>Which images of a batch are settled: their record is there, and the file that it names is whole.</summary>
-internal sealed class FinishedImages(IBlobs blobs, RunNames names)
+/// <summary>Which images of a batch are settled: their record is there, of this checkpoint, and the file that it names is whole.</summary>
+/// <param name="blobs">Where they are.</param>
+/// <param name="names">The run's names.</param>
+/// <param name="fingerprint">Of the checkpoint; null takes any, for plans of an earlier version.</param>
+internal sealed class FinishedImages(IBlobs blobs, RunNames names, string? fingerprint)
 {
     /// <summary>The record of each image of the batch, in order; null for one that is still to be made, or that failed for a reason of <paramref name="redo"/>.</summary>
     public async Task<ImageRecord?[]> Of(RenderBatch batch, IReadOnlyList<string>? redo, CancellationToken cancellationToken)
@@ -69,7 +72,7 @@ internal sealed class FinishedImages(IBlobs blobs, RunNames names)
         {
             var name = names.Record(batch, batch.Images[i]);
             var record = lengths.ContainsKey(name) ? Parse(await blobs.Read(name, cancellationToken)) : null;
-            settled[i] = record is not null && IsWhole(record, lengths) && redo?.Contains(record.Reason) != true ? record : null;
+            settled[i] = record is not null && IsWhole(record, lengths) && (fingerprint is null || record.Model?.Fingerprint == fingerprint) && redo?.Contains(record.Reason) != true ? record : null;
         }
 
         return settled;

@@ -35,18 +35,18 @@ internal sealed class AttemptLog(IBlobs blobs, string queue)
     /// <summary>The attempts so far, and how many images may be rendered together since memory ran out; null for all.</summary>
     internal sealed record Entries(IReadOnlyList<Attempt> Attempts, int? MaxBatch)
     {
-        /// <summary>Attempts that nobody ended: their process died.</summary>
-        public int ProcessDeaths => Attempts.Count(attempt => attempt.Ended is null);
-
-        /// <summary>Attempts under which a process or the runtime died.</summary>
-        public int Deaths => Count(FaultReason.EngineDead) + ProcessDeaths;
+        /// <summary>Attempts that nobody ended, whatever the cause.</summary>
+        public int Unended => Attempts.Count(attempt => attempt.Ended is null);
 
         /// <summary>Attempts that count: one that was called back does not.</summary>
         public int Spent => Attempts.Count(attempt => attempt.Ended != Attempt.Returned);
 
+        /// <summary>Attempts whose process died of itself, as far as can be told from here.</summary>
+        public int ProcessDeaths(ProcessPlace here) => Attempts.Count(attempt => attempt.Ended is null && !here.Excuses(attempt.Place));
+
         public int Count(string reason) => Attempts.Count(attempt => attempt.Ended == reason);
 
-        public Entries Begin(DateTimeOffset now) => this with { Attempts = [.. Attempts, new Attempt(now, null, null)] };
+        public Entries Begin(DateTimeOffset now, ProcessPlace here) => this with { Attempts = [.. Attempts, new Attempt(now, null, null) { Place = here }] };
 
         public Entries End(string how, string? message) => this with { Attempts = [.. Attempts.SkipLast(1), Attempts[^1] with { Ended = how, Message = message }] };
     }
@@ -57,6 +57,9 @@ internal sealed class AttemptLog(IBlobs blobs, string queue)
     internal sealed record Attempt(DateTimeOffset Begun, string? Ended, string? Message)
     {
         public const string Returned = "returned";
+
+        /// <summary>The process that made it; null in a log of an earlier version.</summary>
+        public ProcessPlace? Place { get; init; }
     }
 }
 
