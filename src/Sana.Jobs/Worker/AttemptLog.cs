@@ -18,7 +18,9 @@ internal sealed class AttemptLog(IBlobs blobs, string queue)
         try
         {
             var json = await blobs.Read(Name(key), cancellationToken);
-            return json is null ? new Entries([], null) : JsonSerializer.Deserialize(json, WorkerJson.Readable.Entries)!;
+            var entries = json is null ? new Entries([], null) : JsonSerializer.Deserialize(json, WorkerJson.Readable.Entries)!;
+            // What was made once and is made again, because somebody removed it, begins afresh.
+            return entries.Attempts is [.., { Ended: Attempt.Succeeded }] ? new Entries([], null) : entries;
         }
         catch (JsonException)
         {
@@ -52,11 +54,12 @@ internal sealed class AttemptLog(IBlobs blobs, string queue)
     }
 
     /// <param name="Begun">When it began.</param>
-    /// <param name="Ended">A reason of <see cref="FaultReason"/>, <see cref="Returned"/>, or null while it runs.</param>
+    /// <param name="Ended">A reason of <see cref="FaultReason"/>, <see cref="Returned"/>, <see cref="Succeeded"/>, or null while it runs.</param>
     /// <param name="Message">One sentence.</param>
     internal sealed record Attempt(DateTimeOffset Begun, string? Ended, string? Message)
     {
         public const string Returned = "returned";
+        public const string Succeeded = "succeeded";
 
         /// <summary>The process that made it; null in a log of an earlier version.</summary>
         public ProcessPlace? Place { get; init; }

@@ -91,6 +91,7 @@ internal sealed class JobAttempt(
         }
 
         // What is settled stays so: a failure to say it is none of the attempt.
+        await _attempts.Write(key, attempts.End(AttemptLog.Attempt.Succeeded, null), stop);
         return await ends.Succeed(delivery, attempts, records, seconds, stop);
     }
 

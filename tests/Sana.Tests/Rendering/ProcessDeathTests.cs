@@ -77,6 +77,21 @@ public sealed class ProcessDeathTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task What_was_made_and_removed_may_be_made_again_any_number_of_times()
+    {
+        for (var process = 0; process < 7; process++)
+        {
+            await Send("a");
+            var message = (await _host.Queue.Receive(TimeSpan.FromMinutes(1)))!;
+            Assert.Equal(SettlementKind.Complete, (await Handler(_host.Blobs, Process(process)).Handle(message, null, default)).Kind);
+            await _host.Queue.Complete(message);
+            Assert.Equal(1, (await Result("a"))!.Attempts);
+            Directory.Delete(_host.File("blobs/results"), recursive: true);
+            Directory.Delete(_host.File("blobs/jobs"), recursive: true);
+        }
+    }
+
+    [Fact]
     public async Task A_process_that_lives_has_not_died()
     {
         await Send("a");
