@@ -22,10 +22,11 @@ internal sealed class HealthFunctions(FunctionsSettings settings, AppJobs jobs, 
     public async Task<IResult> Ready([HttpTrigger(AuthorizationLevel.Anonymous, "get", "head", Route = "readyz")] HttpRequest request)
     {
         var worker = settings.IsGpu ? services.GetService(typeof(WarmUp)) as WarmUp : null;
-        var (isOpen, model) = (true, default(ShownModel));
+        var (isOpen, model, left) = (true, default(ShownModel), default(string));
         try
         {
             var parts = await jobs.Get(request.HttpContext.RequestAborted);
+            left = settings.IsGpu ? parts.Jobs.Handler.Left.Sentence : null;
             model = settings.IsOrchestrator ? await Model(parts, request.HttpContext.RequestAborted) : null;
         }
         catch (SanaException)
@@ -37,7 +38,7 @@ internal sealed class HealthFunctions(FunctionsSettings settings, AppJobs jobs, 
         request.HttpContext.Response.Headers.CacheControl = "no-store";
         return TypedResults.Json(
             new Readiness(
-                isReady, settings.Role, worker?.State.ToString().ToLowerInvariant(), worker is null ? null : settings.Device, isOpen ? "open" : "unreachable", model?.Name, model?.At, model?.Sentence),
+                isReady, settings.Role, worker?.State.ToString().ToLowerInvariant(), worker is null ? null : settings.Device, isOpen ? "open" : "unreachable", model?.Name, model?.At, model?.Sentence ?? left),
             statusCode: isReady ? 200 : 503);
     }
 

@@ -67,7 +67,7 @@ internal sealed class ServiceBusJobQueue(ServiceBusClient client, string name, I
         Held(job, message => _receiver.CompleteMessageAsync(message, cancellationToken));
 
     /// <summary>Service Bus returns a message at once or not at all: a job that is to be seen later is sent anew for then, and counts its deliveries on.</summary>
-    public async Task<bool> Abandon(QueuedJob job, TimeSpan delay, CancellationToken cancellationToken = default)
+    public async Task<bool> Abandon(QueuedJob job, TimeSpan delay, ReturnNote? note = null, CancellationToken cancellationToken = default)
     {
         if (delay <= TimeSpan.Zero || ReturnedJobs.Read(job.Body) is not { } returned)
             return await Held(job, message => _receiver.AbandonMessageAsync(message, cancellationToken: cancellationToken));

@@ -96,7 +96,8 @@ internal static class AtomicFile
     /// <exception cref="CheckpointException">The folder cannot be written or is full.</exception>
     public static void Write(string path, ReadOnlySpan<byte> bytes)
     {
-        var temporary = $"{path}.{Environment.ProcessId}.tmp";
+        // A name of its own for each write: two that build the same graph at once, in this process or in two, write the same bytes, and the last to end leaves its file.
+        var temporary = $"{path}.{Guid.NewGuid():N}.tmp";
         try
         {
             using (var file = File.Create(temporary))

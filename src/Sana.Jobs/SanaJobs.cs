@@ -99,7 +99,8 @@ public sealed class SanaJobs : IDisposable
         new JobSteps(_blobs, options.Queue, _webhooks, options.WebhookSecrets, options.Clock).AddTo(Tasks, options.Client);
         new ScheduleSteps(_blobs, options.Sources, () => _curation.Value, options.Worker.Device).AddTo(Tasks, options.Client);
         Retention = new Retention(_blobs, options.Queue, options.Client, options.Clock, options.Keep);
-        Handler = new JobHandler(_blobs, options.Client, options.Renderer, options.Queue.Name, options.Worker, options.Clock);
+        Handler = new JobHandler(
+            _blobs, options.Client, options.Renderer, options.Queue.Name, options.Worker, options.Clock, new CallbackRules(options.WebhookUrls, [.. options.WebhookSecrets.Keys]));
     }
 
     /// <summary>Every orchestration and activity, for the engine's worker.</summary>
@@ -142,6 +143,7 @@ public sealed class SanaJobs : IDisposable
             Sources = _options.Sources,
             Curation = _curation.Value,
             Rendering = () => Handler.Current,
+            Mismatch = () => Handler.Left.Sentence,
             Model = () => _options.Renderer.Loaded,
             Planned = _options.Model ?? (async cancellation => await _options.Renderer.Get(cancellation)),
             MaxImagePixels = _options.Worker.MaxPixels,

@@ -20,6 +20,9 @@ public sealed class WorkflowClient(Func<DurableTaskClient> client, bool isNewest
 
     private static readonly OrchestrationRuntimeStatus[] Finished = [OrchestrationRuntimeStatus.Completed, OrchestrationRuntimeStatus.Failed, OrchestrationRuntimeStatus.Terminated];
 
+    /// <summary>Told of each instance that was canceled by this client, at once: what works for it in this process need not ask.</summary>
+    public event Action<string>? Canceled;
+
     /// <summary>Starts an instance, or finds the one that has this id.</summary>
     /// <param name="orchestration">What to run.</param>
     /// <param name="input">Names and counts, never bytes.</param>
@@ -53,6 +56,9 @@ public sealed class WorkflowClient(Func<DurableTaskClient> client, bool isNewest
         await client().RaiseEventAsync(id, name, payload);
         return true;
     }
+
+    /// <summary>Whether nobody waits for an instance any more: it has finished or is not there. Cheaper than <see cref="Get"/>.</summary>
+    public async Task<bool> IsOver(string id) => await Look(id) is not { IsFinished: false };
 
     /// <summary>The instance as it stands, or null.</summary>
     public async Task<WorkflowInstance?> Get(string id) => await client().GetInstanceAsync(id, getInputsAndOutputs: true) is { } found ? WorkflowInstance.Read(found) : null;
@@ -107,12 +113,14 @@ public sealed class WorkflowClient(Func<DurableTaskClient> client, bool isNewest
         if (instance.Workflow != CancelsByEvent || instance.Status == WorkflowStatus.Refused)
         {
             await client().TerminateInstanceAsync(id, new TerminateInstanceOptions(reason, Recursive: true));
+            Canceled?.Invoke(id);
             return true;
         }
 
         if (instance.Status == WorkflowStatus.Suspended)
             await client().ResumeInstanceAsync(id, reason);
         await client().RaiseEventAsync(id, CancelEvent, reason);
+        Canceled?.Invoke(id);
         return true;
     }
 

@@ -1,4 +1,5 @@
 using Sana.Jobs.Durable;
+using Sana.Jobs.Queue;
 
 namespace Sana.Jobs.Generation;
 
@@ -10,19 +11,31 @@ namespace Sana.Jobs.Generation;
 /// <param name="Retry">Null renders all that is missing; else the images that failed for certain reasons.</param>
 /// <param name="Cursor">Where a continued run goes on; null at the start.</param>
 /// <param name="Target">Hash of job, checkpoint and place: the same id with another one is another run. Null where the id alone decides.</param>
-public sealed record GenerateRequest(string Job, Pace Pace, RetryOrder? Retry = null, GenerateCursor? Cursor = null, string? Target = null);
+/// <param name="Model">Fingerprint of the checkpoint that it is for; null until it is planned.</param>
+public sealed record GenerateRequest(string Job, Pace Pace, RetryOrder? Retry = null, GenerateCursor? Cursor = null, string? Target = null, string? Model = null);
 
 /// <summary>Where a generation run stands: its plan, the next chunk, what the chunks before it came to, and when it was started, UTC.</summary>
 public sealed record GenerateCursor(PlanSummary Plan, int Chunk, ItemCounts Done, DateTime Started);
 
 /// <summary>What the plan step wrote: chunks of batches under <c>work/{RunId}/plan/</c>.</summary>
-public sealed record PlanSummary(string RunId, int Chunks, long Batches, long Images, long Rejected);
+public sealed record PlanSummary(string RunId, int Chunks, long Batches, long Images, long Rejected)
+{
+    /// <value>Name of the checkpoint that it was made for; null in a plan of an earlier version.</value>
+    public string? ModelName { get; init; }
+
+    /// <value>The fingerprint of that checkpoint.</value>
+    public string? Model { get; init; }
+}
 
 /// <summary>Asks which batches of one chunk are still to be rendered; with reasons, which ones failed for them.</summary>
 public sealed record ChunkQuery(string RunId, int Chunk, RetryOrder? Retry);
 
 /// <summary>Puts one batch on the queue. <paramref name="ReplyTo"/> is the instance that waits for the event <paramref name="Event"/>.</summary>
-public sealed record BatchTicket(string RunId, int Chunk, string Batch, string ReplyTo, string Event, int DeadlineSeconds, RetryOrder? Retry);
+public sealed record BatchTicket(string RunId, int Chunk, string Batch, string ReplyTo, string Event, int DeadlineSeconds, RetryOrder? Retry)
+{
+    /// <value>The checkpoint that the plan was made for; null in a plan of an earlier version.</value>
+    public JobModel? Model { get; init; }
+}
 
 /// <summary>The completion event of a batch: how it ended, and the reason when it was given up.</summary>
 public sealed record BatchDone(string Batch, bool Succeeded, string? Reason);

@@ -30,22 +30,26 @@ public sealed class GenerateImages : TaskOrchestrator<GenerateRequest, GenerateS
 
         var open = await context.Call(GenerateActivities.OpenBatches, new ChunkQuery(plan.RunId, at.Chunk, request.Retry), Retry);
         var inFlight = Math.Min(request.Pace.InFlight, open.Count);
-        await Tasks.ForEach(open, request.Pace.InFlight, batch => Render(context, request, plan.RunId, at.Chunk, batch, inFlight));
+        await Tasks.ForEach(open, request.Pace.InFlight, batch => Render(context, request, plan, at.Chunk, batch, inFlight));
         var counts = await context.Call(GenerateActivities.ReportChunk, new ChunkReport(plan.RunId, at.Chunk), Retry);
 
-        context.ContinueAsNew(request with { Cursor = at with { Chunk = at.Chunk + 1, Done = done.Plus(counts) } });
+        context.ContinueAsNew(request with { Model = request.Model ?? plan.Model, Cursor = at with { Chunk = at.Chunk + 1, Done = done.Plus(counts) } });
         return null!;
     }
 
     /// <summary>Sends a batch and waits for its end; after silence it is sent again, and at last it is given up.</summary>
-    private static async Task<bool> Render(TaskOrchestrationContext context, GenerateRequest request, string runId, int chunk, string batch, int inFlight)
+    private static async Task<bool> Render(TaskOrchestrationContext context, GenerateRequest request, PlanSummary plan, int chunk, string batch, int inFlight)
     {
         var ended = $"{batch}-{request.Retry?.Round ?? 0}";
         // The deadline is for rendering. Before it every other batch of this run in flight may be rendered, each within its own, where there is one worker.
         var deadline = TimeSpan.FromSeconds((double)request.Pace.DeadlineSeconds * (inFlight + 1));
         for (var send = 1; send <= request.Pace.MaxSends; send++)
         {
-            await context.Call(GenerateActivities.SendBatch, new BatchTicket(runId, chunk, batch, context.InstanceId, ended, request.Pace.DeadlineSeconds, request.Retry), Retry);
+            var ticket = new BatchTicket(plan.RunId, chunk, batch, context.InstanceId, ended, request.Pace.DeadlineSeconds, request.Retry)
+            {
+                Model = plan is { ModelName: { } name, Model: { } fingerprint } ? JobModel.Of(name, fingerprint) : null,
+            };
+            await context.Call(GenerateActivities.SendBatch, ticket, Retry);
             try
             {
                 return (await context.WaitForExternalEvent<BatchDone>(ended, deadline)).Succeeded;
@@ -57,6 +61,6 @@ public sealed class GenerateImages : TaskOrchestrator<GenerateRequest, GenerateS
         }
 
         var silence = $"No worker finished the batch within {request.Pace.MaxSends} times {deadline}.";
-        return !await context.Call(GenerateActivities.GiveUpBatch, new BatchLost(runId, batch, FaultReason.Timeout, silence), Retry);
+        return !await context.Call(GenerateActivities.GiveUpBatch, new BatchLost(plan.RunId, batch, FaultReason.Timeout, silence), Retry);
     }
 }

@@ -28,12 +28,14 @@ public sealed class GenerateSteps(IBlobs blobs, IJobQueue queue, Func<Cancellati
     {
         var job = await GenerateSubmission.Read(blobs, request.Job, cancellationToken);
         var checkpoint = await model(cancellationToken);
+        if (request.Model is { } fingerprint && fingerprint != checkpoint.Fingerprint)
+            throw new UnusableJobException(GenerateSubmission.OtherModel(fingerprint, checkpoint));
         var identity = RunIdentity.Of(job, checkpoint);
         var names = new RunNames(identity.RunId);
         await identity.Claim(blobs, names, cancellationToken);
 
         var (chunks, batches, images, rejected) = (0, 0L, 0L, 0L);
-        foreach (var chunk in PlanChunk.Cut(new RenderPlan(job, checkpoint).Items(), names.RunId, job))
+        foreach (var chunk in PlanChunk.Cut(new RenderPlan(job, checkpoint).Items(), names.RunId, job, identity.Config.Model))
         {
             await blobs.PutOrRepair(names.PlanChunk(chunks++), chunk.ToJson(), cancellationToken);
             var rendered = chunk.Items.Where(item => item.Batch is not null).ToList();
@@ -42,14 +44,16 @@ public sealed class GenerateSteps(IBlobs blobs, IJobQueue queue, Func<Cancellati
             rejected += chunk.Items.Count - rendered.Count;
         }
 
-        return chunks > 0 ? new PlanSummary(names.RunId, chunks, batches, images, rejected) : throw new UnusableJobException("There are no prompts: every line is blank.");
+        return chunks > 0
+            ? new PlanSummary(names.RunId, chunks, batches, images, rejected) { ModelName = checkpoint.ModelName, Model = checkpoint.Fingerprint }
+            : throw new UnusableJobException("There are no prompts: every line is blank.");
     }
 
     private async Task<IReadOnlyList<string>> OpenBatches(ChunkQuery query, CancellationToken cancellationToken)
     {
         var names = new RunNames(query.RunId);
-        var settled = new FinishedImages(blobs, names);
         var chunk = await PlanChunk.Read(blobs, names.PlanChunk(query.Chunk), cancellationToken);
+        var settled = new FinishedImages(blobs, names, chunk.Model?.Fingerprint);
         var open = new List<string>();
         foreach (var batch in chunk.Batches())
         {
@@ -78,6 +82,7 @@ public sealed class GenerateSteps(IBlobs blobs, IJobQueue queue, Func<Cancellati
             BatchId = ticket.RunId,
             Round = ticket.Retry?.Round ?? 0,
             CreatedAt = clock.GetUtcNow(),
+            Model = ticket.Model,
             Limits = new JobLimits(TimeoutS: ticket.DeadlineSeconds),
             Input = new JobInput { PromptRef = new RunNames(ticket.RunId).PlanChunk(ticket.Chunk), Batch = ticket.Batch, Redo = ticket.Retry?.Reasons },
             Reply = new JobReply(ticket.ReplyTo, ticket.Event),
@@ -93,8 +98,8 @@ public sealed class GenerateSteps(IBlobs blobs, IJobQueue queue, Func<Cancellati
     private async Task<ItemCounts> ReportChunk(ChunkReport report, CancellationToken cancellationToken)
     {
         var names = new RunNames(report.RunId);
-        var settled = new FinishedImages(blobs, names);
         var chunk = await PlanChunk.Read(blobs, names.PlanChunk(report.Chunk), cancellationToken);
+        var settled = new FinishedImages(blobs, names, chunk.Model?.Fingerprint);
         var (lines, counts) = (new MemoryStream(), ItemCounts.None);
         foreach (var item in chunk.Plan())
         {

@@ -44,7 +44,7 @@ public static class GenerateSubmission
         if (isOther && !there!.IsFinished)
             throw new SanaException($"{id} is under way with another checkpoint, other options, other prompts or another place; let it end, cancel it, or give --run another name.");
         var isUndone = there is { IsFinished: true, Status: not WorkflowStatus.Completed };
-        return await client.Start(GenerateImages.Workflow, new GenerateRequest(name, pace ?? new Pace(), Target: target), id, restartFinished: isUndone || isOther);
+        return await client.Start(GenerateImages.Workflow, new GenerateRequest(name, pace ?? new Pace(), Target: target, Model: fingerprint), id, restartFinished: isUndone || isOther);
     }
 
     /// <summary>Makes again the images of a finished run that failed for one of these reasons, and writes its report anew.</summary>
@@ -60,6 +60,21 @@ public static class GenerateSubmission
         var retry = new RetryOrder(reasons, (request.Retry?.Round ?? 0) + 1);
         return (await client.Start(GenerateImages.Workflow, request with { Retry = retry, Cursor = null }, id, restartFinished: true)).IsNew;
     }
+
+    /// <summary>Why a run does not go on with this checkpoint; null when it may.</summary>
+    public static string? WhyNot(WorkflowInstance run, IModel model)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        ArgumentNullException.ThrowIfNull(model);
+        if (run.Workflow != GenerateImages.Workflow.Name)
+            return null;
+        var request = WorkflowJson.Read<GenerateRequest>(run.Input);
+        return (request.Model ?? request.Cursor?.Plan.Model) is { } fingerprint && fingerprint != model.Fingerprint ? OtherModel(fingerprint, model) : null;
+    }
+
+    internal static string OtherModel(string fingerprint, IModel model) =>
+        $"The run was begun with checkpoint sha256:{fingerprint[..Math.Min(fingerprint.Length, 12)]}…, and this is '{model.ModelName}' sha256:{model.Fingerprint[..Math.Min(model.Fingerprint.Length, 12)]}…: "
+        + "go on with the first one, or start another run.";
 
     /// <summary>Writes what a job says under a name that follows from it.</summary>
     internal static async Task<string> Write(IBlobs blobs, GenerateJob job, CancellationToken cancellationToken)

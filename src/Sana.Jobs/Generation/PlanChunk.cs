@@ -9,6 +9,9 @@ namespace Sana.Jobs.Generation;
 /// <summary><c>work/{run}/plan/*.json</c>: some batches of a run and the rows left out between them, in the plan's order, with all that a worker needs to render them.</summary>
 internal sealed record PlanChunk(string Schema, string RunId, ImageFormat Format, int Quality, string Device, IReadOnlyList<ChunkItem> Items)
 {
+    /// <summary>The checkpoint that it was made for; null in a plan of an earlier version.</summary>
+    public ModelRecord? Model { get; init; }
+
     private const int MaxBatches = 128;
     private const int MaxItems = 2_000;
     private const int MaxCharacters = 1024 * 1024;
@@ -16,7 +19,7 @@ internal sealed record PlanChunk(string Schema, string RunId, ImageFormat Format
     public const string CurrentSchema = "sana.plan/1";
 
     /// <summary>Cuts a plan into chunks whose size is bounded by batches, rows and text; only one is in memory.</summary>
-    public static IEnumerable<PlanChunk> Cut(IEnumerable<PlanItem> plan, string runId, GenerateJob job)
+    public static IEnumerable<PlanChunk> Cut(IEnumerable<PlanItem> plan, string runId, GenerateJob job, ModelRecord model)
     {
         var items = new List<ChunkItem>();
         var (batches, characters) = (0, 0L);
@@ -40,7 +43,7 @@ internal sealed record PlanChunk(string Schema, string RunId, ImageFormat Format
         if (items.Count > 0)
             yield return Of(items);
 
-        PlanChunk Of(List<ChunkItem> of) => new(CurrentSchema, runId, job.Format, job.Quality, job.Device, of);
+        PlanChunk Of(List<ChunkItem> of) => new(CurrentSchema, runId, job.Format, job.Quality, job.Device, of) { Model = model };
     }
 
     /// <exception cref="SanaException">There is no such chunk.</exception>

@@ -50,8 +50,11 @@ internal sealed record RunNames(string RunId, string Root)
     private static string Numbered(char letter, long number) => string.Create(CultureInfo.InvariantCulture, $"{letter}{number:000000000}");
 }
 
-/// <summary>Which images of a batch are settled: their record is there, and the file that it names is whole.</summary>
-internal sealed class FinishedImages(IBlobs blobs, RunNames names)
+/// <summary>Which images of a batch are settled: their record is there, of this checkpoint, and the file that it names is whole.</summary>
+/// <param name="blobs">Where they are.</param>
+/// <param name="names">The run's names.</param>
+/// <param name="fingerprint">Of the checkpoint; null takes any, for plans of an earlier version.</param>
+internal sealed class FinishedImages(IBlobs blobs, RunNames names, string? fingerprint)
 {
     /// <summary>The record of each image of the batch, in order; null for one that is still to be made, or that failed for a reason of <paramref name="redo"/>.</summary>
     public async Task<ImageRecord?[]> Of(RenderBatch batch, IReadOnlyList<string>? redo, CancellationToken cancellationToken)
@@ -76,8 +79,9 @@ internal sealed class FinishedImages(IBlobs blobs, RunNames names)
     }
 
     /// <summary>A job's id may be given again after its result was forgotten: the record of another request settles nothing.</summary>
-    private static bool IsOf(ImageRecord record, RenderBatch batch, PlannedImage image) =>
-        record.Prompt == image.Request.Prompt && record.Seed == image.Request.Seed && record.Settings == RunIdentity.Settings(batch.Options);
+    private bool IsOf(ImageRecord record, RenderBatch batch, PlannedImage image) =>
+        (fingerprint is null || record.Model?.Fingerprint == fingerprint)
+        && record.Prompt == image.Request.Prompt && record.Seed == image.Request.Seed && record.Settings == RunIdentity.Settings(batch.Options);
 
     private static bool IsWhole(ImageRecord record, Dictionary<string, long> lengths) =>
         record.Image is null || (lengths.TryGetValue(record.Image.Name, out var length) && length == record.Image.Bytes);

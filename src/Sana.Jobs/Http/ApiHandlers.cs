@@ -79,6 +79,9 @@ public sealed record ApiParts
     /// <value>The id of the job that is being rendered in this process. Default unknown.</value>
     public Func<string?> Rendering { get; init; } = () => null;
 
+    /// <value>What waits for a worker with another checkpoint, in a sentence. Default nothing.</value>
+    public Func<string?> Mismatch { get; init; } = () => null;
+
     /// <value>The loaded checkpoint where it is in this process: options are then checked against it before they are queued. Default none.</value>
     public Func<IModel?> Model { get; init; } = () => null;
 

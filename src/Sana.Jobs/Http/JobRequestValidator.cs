@@ -6,7 +6,6 @@ using Sana.Jobs.Generation;
 using Sana.Jobs.Queue;
 using Sana.Jobs.Requests;
 using Sana.Storage;
-using Sana.Storage.Net;
 
 namespace Sana.Jobs.Http;
 
@@ -18,7 +17,6 @@ internal sealed class JobRequestValidator(ApiParts parts, Func<string, string>? 
     private const int DefaultDeadline = 24 * 3600;
 
     private static readonly SearchValues<char> IdLetters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-_");
-    private static readonly string[] Events = ["completed", "succeeded", "failed", "canceled"];
     private static readonly string[] Schedulers = ["flow-dpm++2m", "flow-dpm", "flow-euler", "scm"];
 
     /// <summary>An id nobody has: sortable by time.</summary>
@@ -59,6 +57,8 @@ internal sealed class JobRequestValidator(ApiParts parts, Func<string, string>? 
             CreatedAt = now,
             NotAfter = request.NotAfter,
             Traceparent = traceparent,
+            // Its defaults are this checkpoint's: another one must not paint it.
+            Model = parts.Model() is { } model ? JobModel.Of(model.ModelName, model.Fingerprint) : null,
             Input = input,
             Output = output,
             Callback = Checked(request.Callback),
@@ -188,18 +188,18 @@ internal sealed class JobRequestValidator(ApiParts parts, Func<string, string>? 
     {
         if (callback is null)
             return null;
-        var secret = callback.SecretRef ?? "default";
-        if (!parts.WebhookSecrets.Contains(secret))
-            throw Invalid("callback.secret_ref", _ => $"The server has no webhook secret '{new string([.. secret.Take(64).Where(letter => !char.IsControl(letter))])}'.");
-        if (callback.Events is { } events && (events.Count is 0 or > 4 || events.Except(Events).Any()))
-            throw Invalid("callback.events", _ => "events takes completed, succeeded, failed and canceled; leave it out for all.");
         try
         {
-            return callback with { Url = parts.Urls.Check(callback.Url).AbsoluteUri, SecretRef = secret };
+            var target = new CallbackRules(parts.Urls, parts.WebhookSecrets).Check(callback);
+            return callback with { Url = target.Url, SecretRef = target.Secret };
         }
-        catch (BlockedAddressException error)
+        catch (BlockedCallbackException error) when (error.InnerException is null)
         {
-            throw ApiException.Invalid(Name("callback.url"), error.Message, "blocked_address");
+            throw ApiException.Invalid(Name(error.Field), error.Message);
+        }
+        catch (BlockedCallbackException error)
+        {
+            throw ApiException.Invalid(Name(error.Field), error.Message, "blocked_address");
         }
     }
 

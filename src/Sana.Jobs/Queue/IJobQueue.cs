@@ -27,8 +27,12 @@ public interface IJobQueue
     Task<bool> Complete(QueuedJob job, CancellationToken cancellationToken = default);
 
     /// <summary>Returns a message to be seen again after <paramref name="delay"/>.</summary>
+    /// <param name="job">A message that is held.</param>
+    /// <param name="delay">Not to be seen before.</param>
+    /// <param name="note">Why, and whether it goes behind all others, where the queue can keep that. Default nothing.</param>
+    /// <param name="cancellationToken">Stops the attempt.</param>
     /// <returns>False when the hold was lost.</returns>
-    Task<bool> Abandon(QueuedJob job, TimeSpan delay, CancellationToken cancellationToken = default);
+    Task<bool> Abandon(QueuedJob job, TimeSpan delay, ReturnNote? note = null, CancellationToken cancellationToken = default);
 
     /// <summary>Moves a message to the dead letters.</summary>
     /// <returns>False when the hold was lost.</returns>
@@ -70,7 +74,19 @@ public sealed class QueuedJob
 
     /// <value>When it was sent, UTC.</value>
     public required DateTimeOffset Sent { get; init; }
+
+    /// <value>Why it last came back, one of <see cref="FaultReason"/>, where the queue keeps that and the message was only looked at. Default null.</value>
+    public string? Reason { get; init; }
+
+    /// <value>The sentence to <see cref="Reason"/>.</value>
+    public string? Message { get; init; }
 }
+
+/// <summary>Why a message goes back.</summary>
+/// <param name="Reason">One of <see cref="FaultReason"/>, or null.</param>
+/// <param name="Message">One sentence, or null.</param>
+/// <param name="GoesLast">It is seen again when nothing else waits. A queue without priorities puts it behind what waits now.</param>
+public sealed record ReturnNote(string? Reason, string? Message, bool GoesLast = false);
 
 /// <summary>A dead letter.</summary>
 /// <param name="Id">The queue's own id of it.</param>

@@ -89,6 +89,8 @@ public sealed record JobMessage
             }
 
             var job = JsonSerializer.Deserialize(body, JobJson.Readable.JobMessage)!;
+            if (Missing(job) is { } missing)
+                throw new JobFaultException(FaultReason.BadInput, $"The message is not a {CurrentSchema}: {missing} is null.");
             // A field that is null says nothing, as one that is missing; generated readers forget the defaults of what is missing.
             return job with
             {
@@ -98,8 +100,9 @@ public sealed record JobMessage
                 Priority = saysPriority ? job.Priority : DefaultPriority,
             };
         }
-        catch (JsonException error)
+        catch (Exception error) when (error is not JobFaultException)
         {
+            // Nothing but the body is looked at here: whatever fails, such as half a surrogate pair, is the body's fault.
             throw new JobFaultException(FaultReason.BadInput, $"The message is not a {CurrentSchema}: {Short(error.Message)}");
         }
     }
@@ -107,6 +110,17 @@ public sealed record JobMessage
     /// <summary><see cref="RequestSha256"/>, or the hash that stands in for it.</summary>
     public string Sha256OfRequest() => RequestSha256
         ?? Digest.Sha256(JsonSerializer.SerializeToUtf8Bytes(new JobMessage { JobId = "", Model = Model, Input = Input, Output = Output }, JobJson.Readable.JobMessage));
+    /// <summary>A field that must hold something and holds null.</summary>
+    private static string? Missing(JobMessage job) => job switch
+    {
+        { JobId: null } => "job_id",
+        { Reply: { Instance: null } or { Event: null } } => "reply.instance or reply.event",
+        { Callback.Url: null } => "callback.url",
+        _ => null,
+    };
+
+    /// <summary>What two messages of one job have in common.</summary>
+    internal string Key => IdempotencyKey ?? JobId;
 
     /// <summary>The body of this message.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, JobJson.Readable.JobMessage);
@@ -115,9 +129,13 @@ public sealed record JobMessage
 }
 
 /// <summary>The checkpoint of a job.</summary>
-/// <param name="Id">The name it goes by.</param>
-/// <param name="Revision">Its fingerprint, <c>sha256:…</c>; null takes any of that name.</param>
-public sealed record JobModel(string? Id = null, string? Revision = null);
+/// <param name="Id">The name it goes by: a message of another name is refused. Default any.</param>
+/// <param name="Revision">Its fingerprint, <c>sha256:…</c>, which decides alone when it is given: a worker with another one leaves the message. Default any.</param>
+public sealed record JobModel(string? Id = null, string? Revision = null)
+{
+    /// <summary>Exactly this checkpoint.</summary>
+    public static JobModel Of(string name, string fingerprint) => new(name, $"sha256:{fingerprint}");
+}
 
 /// <summary>What to draw: a prompt, a blob that holds the input, or a batch of a plan.</summary>
 public sealed record JobInput

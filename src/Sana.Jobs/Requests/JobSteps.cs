@@ -35,7 +35,7 @@ public sealed class JobSteps(IBlobs blobs, IJobQueue queue, GuardedHttp http, IR
             .Add(RequestedJobs.SendJob, Send)
             .Add(RequestedJobs.ReadJobEnd, async (id, cancellation) => await Result(id, cancellation) is { } result ? new JobEnd(id, result.Status) : null)
             .Add(RequestedJobs.GiveUpJob, GiveUp)
-            .Add(RequestedJobs.StartDelivery, async (message, _) => (await client.Start(DeliverWebhook.Workflow, message, $"webhook-{message.JobId}")).IsNew)
+            .Add(RequestedJobs.StartDelivery, async (message, _) => (await client.Start(DeliverWebhook.Workflow, message, "webhook-" + message.Id["msg_".Length..])).IsNew)
             .Add(RequestedJobs.PostWebhook, PostOnce);
     }
 
@@ -60,9 +60,11 @@ public sealed class JobSteps(IBlobs blobs, IJobQueue queue, GuardedHttp http, IR
             RequestSha256 = given.RequestSha256,
             Status = given.Status,
             Error = new JobError(given.Code, given.Reason, given.Code == FaultReason.Timeout, 0),
+            Round = given.Round,
             CompletedAt = clock.GetUtcNow(),
         };
-        await blobs.PutIfAbsent(RequestedJobs.Result(given.JobId), result.ToJson(), cancellationToken);
+        if (!await blobs.PutIfAbsent(RequestedJobs.Result(given.JobId), result.ToJson(), cancellationToken) && (await Result(given.JobId, cancellationToken))!.Round < given.Round)
+            await blobs.Put(RequestedJobs.Result(given.JobId), result.ToJson(), cancellationToken);
         return new JobEnd(given.JobId, (await Result(given.JobId, cancellationToken))!.Status);
     }
 

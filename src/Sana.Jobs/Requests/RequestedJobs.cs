@@ -1,4 +1,5 @@
 using Sana.Jobs.Durable;
+using Sana.Storage;
 
 namespace Sana.Jobs.Requests;
 
@@ -11,13 +12,21 @@ namespace Sana.Jobs.Requests;
 /// <param name="Images">How many images it makes.</param>
 /// <param name="DeadlineSeconds">From being asked for to being given up.</param>
 /// <param name="Webhook">Who is told when it has ended; null for nobody.</param>
-public sealed record JobTicket(string JobId, string Message, string Sha256, int Images, int DeadlineSeconds, WebhookTarget? Webhook = null);
+public sealed record JobTicket(string JobId, string Message, string Sha256, int Images, int DeadlineSeconds, WebhookTarget? Webhook = null)
+{
+    /// <value>How often its dead letter was put back by hand; then its message is on the queue already. Default 0.</value>
+    public int Round { get; init; }
+}
 
 /// <summary>Puts the message on the queue; <paramref name="ReplyTo"/> is the instance that waits for its end.</summary>
 public sealed record JobSend(string JobId, string Message, string ReplyTo);
 
 /// <summary>Writes the result of a job that no worker ended.</summary>
-public sealed record JobGivenUp(string JobId, string Status, string Code, string Reason, string? RequestSha256 = null);
+public sealed record JobGivenUp(string JobId, string Status, string Code, string Reason, string? RequestSha256 = null)
+{
+    /// <value>Of the job; the result of an earlier round is replaced. Default 0.</value>
+    public int Round { get; init; }
+}
 
 /// <summary>How a job ended: <c>succeeded</c>, <c>failed</c> or <c>canceled</c>. The result document says the rest.</summary>
 public sealed record JobEnd(string JobId, string Status);
@@ -37,7 +46,16 @@ public sealed record WebhookTarget(string Url, string Secret, IReadOnlyList<stri
 /// <param name="Target">Where to.</param>
 /// <param name="Type">What happened, such as <c>job.completed</c>.</param>
 /// <param name="JobId">To which job.</param>
-public sealed record WebhookMessage(string Id, WebhookTarget Target, string Type, string JobId);
+public sealed record WebhookMessage(string Id, WebhookTarget Target, string Type, string JobId)
+{
+    /// <summary>The message about the end of a job. Each round that was put back by hand is told of anew.</summary>
+    public static WebhookMessage Of(string jobId, int round, WebhookTarget target, string status) => new($"msg_{Suffixed(jobId, round)}", target, $"job.{status}", jobId);
+
+    /// <summary>The instance that delivers it; an id that is too long for one is hashed.</summary>
+    public static string Instance(string jobId, int round) => $"webhook-{(jobId.Length <= 64 ? Suffixed(jobId, round) : Digest.Sha256(Suffixed(jobId, round)))}";
+
+    private static string Suffixed(string jobId, int round) => round == 0 ? jobId : $"{jobId}.{round}";
+}
 
 /// <summary>Names of the orchestrations and activities of requested jobs.</summary>
 public static class RequestedJobs

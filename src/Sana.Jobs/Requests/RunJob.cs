@@ -25,17 +25,18 @@ public sealed class RunJob : TaskOrchestrator<JobTicket, JobEnd>
         catch (TaskFailedException error)
         {
             var reason = Tasks.Chain(error.FailureDetails).Last().ErrorMessage;
-            end = await context.Call(RequestedJobs.GiveUpJob, new JobGivenUp(input.JobId, JobStatus.Failed, FaultReason.TransientIo, reason, input.Sha256), Retry);
+            end = await context.Call(RequestedJobs.GiveUpJob, new JobGivenUp(input.JobId, JobStatus.Failed, FaultReason.TransientIo, reason, input.Sha256) { Round = input.Round }, Retry);
         }
 
         if (input.Webhook is { } target && target.Wants(end.Status))
-            await context.Call(RequestedJobs.StartDelivery, new WebhookMessage($"msg_{input.JobId}", target, $"job.{end.Status}", input.JobId), Retry);
+            await context.Call(RequestedJobs.StartDelivery, WebhookMessage.Of(input.JobId, input.Round, target, end.Status), Retry);
         return end;
     }
 
     private static async Task<JobEnd> Follow(TaskOrchestrationContext context, JobTicket ticket)
     {
-        if (await context.Call(RequestedJobs.SendJob, new JobSend(ticket.JobId, ticket.Message, context.InstanceId), Retry))
+        // A dead letter that was put back is in a worker's hands already.
+        if (ticket.Round > 0 || await context.Call(RequestedJobs.SendJob, new JobSend(ticket.JobId, ticket.Message, context.InstanceId), Retry))
         {
             using var rest = new CancellationTokenSource();
             var ended = context.WaitForExternalEvent<BatchDone>(RequestedJobs.Ended, rest.Token);
@@ -44,12 +45,12 @@ public sealed class RunJob : TaskOrchestrator<JobTicket, JobEnd>
             var first = await Task.WhenAny(ended, cancel, deadline);
             rest.Cancel();
             if (first == cancel)
-                return await context.Call(RequestedJobs.GiveUpJob, new JobGivenUp(ticket.JobId, JobStatus.Canceled, "canceled", await cancel, ticket.Sha256), Retry);
+                return await context.Call(RequestedJobs.GiveUpJob, new JobGivenUp(ticket.JobId, JobStatus.Canceled, "canceled", await cancel, ticket.Sha256) { Round = ticket.Round }, Retry);
         }
 
         // The event may be lost where the result is not: the document decides.
         return await context.Call(RequestedJobs.ReadJobEnd, ticket.JobId, Retry)
             ?? await context.Call(
-                RequestedJobs.GiveUpJob, new JobGivenUp(ticket.JobId, JobStatus.Failed, FaultReason.Timeout, $"No worker ended the job within {ticket.DeadlineSeconds} s.", ticket.Sha256), Retry);
+                RequestedJobs.GiveUpJob, new JobGivenUp(ticket.JobId, JobStatus.Failed, FaultReason.Timeout, $"No worker ended the job within {ticket.DeadlineSeconds} s.", ticket.Sha256) { Round = ticket.Round }, Retry);
     }
 }

@@ -18,7 +18,9 @@ internal sealed class AttemptLog(IBlobs blobs, string queue)
         try
         {
             var json = await blobs.Read(Name(key), cancellationToken);
-            return json is null ? new Entries([], null) : JsonSerializer.Deserialize(json, WorkerJson.Readable.Entries)!;
+            var entries = json is null ? new Entries([], null) : JsonSerializer.Deserialize(json, WorkerJson.Readable.Entries)!;
+            // What was made once and is made again, because somebody removed it, begins afresh.
+            return entries.Attempts is [.., { Ended: Attempt.Succeeded }] ? new Entries([], null) : entries;
         }
         catch (JsonException)
         {
@@ -35,28 +37,32 @@ internal sealed class AttemptLog(IBlobs blobs, string queue)
     /// <summary>The attempts so far, and how many images may be rendered together since memory ran out; null for all.</summary>
     internal sealed record Entries(IReadOnlyList<Attempt> Attempts, int? MaxBatch)
     {
-        /// <summary>Attempts that nobody ended: their process died.</summary>
-        public int ProcessDeaths => Attempts.Count(attempt => attempt.Ended is null);
-
-        /// <summary>Attempts under which a process or the runtime died.</summary>
-        public int Deaths => Count(FaultReason.EngineDead) + ProcessDeaths;
+        /// <summary>Attempts that nobody ended, whatever the cause.</summary>
+        public int Unended => Attempts.Count(attempt => attempt.Ended is null);
 
         /// <summary>Attempts that count: one that was called back does not.</summary>
         public int Spent => Attempts.Count(attempt => attempt.Ended != Attempt.Returned);
 
+        /// <summary>Attempts whose process died of itself, as far as can be told from here.</summary>
+        public int ProcessDeaths(ProcessPlace here) => Attempts.Count(attempt => attempt.Ended is null && !here.Excuses(attempt.Place));
+
         public int Count(string reason) => Attempts.Count(attempt => attempt.Ended == reason);
 
-        public Entries Begin(DateTimeOffset now) => this with { Attempts = [.. Attempts, new Attempt(now, null, null)] };
+        public Entries Begin(DateTimeOffset now, ProcessPlace here) => this with { Attempts = [.. Attempts, new Attempt(now, null, null) { Place = here }] };
 
         public Entries End(string how, string? message) => this with { Attempts = [.. Attempts.SkipLast(1), Attempts[^1] with { Ended = how, Message = message }] };
     }
 
     /// <param name="Begun">When it began.</param>
-    /// <param name="Ended">A reason of <see cref="FaultReason"/>, <see cref="Returned"/>, or null while it runs.</param>
+    /// <param name="Ended">A reason of <see cref="FaultReason"/>, <see cref="Returned"/>, <see cref="Succeeded"/>, or null while it runs.</param>
     /// <param name="Message">One sentence.</param>
     internal sealed record Attempt(DateTimeOffset Begun, string? Ended, string? Message)
     {
         public const string Returned = "returned";
+        public const string Succeeded = "succeeded";
+
+        /// <summary>The process that made it; null in a log of an earlier version.</summary>
+        public ProcessPlace? Place { get; init; }
     }
 }
 

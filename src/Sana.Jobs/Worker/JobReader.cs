@@ -4,20 +4,24 @@ using Sana.Inference.Imaging;
 using Sana.Jobs.Generation;
 using Sana.Jobs.Networks;
 using Sana.Jobs.Queue;
+using Sana.Jobs.Requests;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Worker;
 
 /// <summary>What a message asks for, checked: nothing after this looks at the message again. Names that a caller gives can reach his own folder only.</summary>
-internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions options)
+internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions options, CallbackRules callbacks)
 {
     /// <exception cref="JobFaultException">The message asks for what cannot be, or what this worker does not do.</exception>
+    /// <exception cref="OtherModelException">It is for a worker with another checkpoint.</exception>
     /// <exception cref="Inference.InferenceException">Its options do not fit the checkpoint.</exception>
     public async Task<RenderJob> Read(JobMessage job, IModel model, CancellationToken cancellationToken)
     {
-        if (job.Model?.Revision is { } revision && revision != $"sha256:{model.Fingerprint}" && revision != model.Fingerprint)
-            throw Bad($"The job is for model revision '{revision[..Math.Min(revision.Length, 80)]}' and this worker has sha256:{model.Fingerprint}.");
-        return job.Input.Batch is { } batch ? await FromPlan(job, batch, cancellationToken) : await FromOutside(job, model, cancellationToken);
+        if (job.Model?.Revision is { Length: > 0 } revision)
+            Leave(job.Model.Id, revision.StartsWith("sha256:", StringComparison.Ordinal) ? revision["sha256:".Length..] : revision, model);
+        else if (job.Model?.Id is { Length: > 0 } name && !IsNameOf(name, model))
+            throw new JobFaultException(FaultReason.ModelMismatch, $"The job is for the model '{Short(name)}' and this worker has '{model.ModelName}'; leave model.id out, or send the job where that model is.");
+        return job.Input.Batch is { } batch ? await FromPlan(job, batch, model, cancellationToken) : await FromOutside(job, model, cancellationToken);
     }
 
     /// <summary>The id as part of a name.</summary>
@@ -26,21 +30,24 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
         ? jobId.ToLowerInvariant()
         : throw Bad("job_id is not 1…128 letters, digits, hyphens and underscores, or is one of the names that runs use (b or j and nine digits).");
 
-    private async Task<RenderJob> FromPlan(JobMessage job, string batch, CancellationToken cancellationToken)
+    private async Task<RenderJob> FromPlan(JobMessage job, string batch, IModel model, CancellationToken cancellationToken)
     {
         if (job.Reply is null || job.Input.PromptRef is not { } name || PlanName().Match(name) is not { Success: true } match)
             throw Bad("input.batch is for messages of a workflow: they have reply, and prompt_ref is a chunk of a plan.");
         if (!await blobs.Exists(name, cancellationToken))
             throw Bad($"There is no plan {name} in {blobs.Place}.");
         var chunk = await PlanChunk.Read(blobs, name, cancellationToken);
-        var planned = chunk.Batches().FirstOrDefault(each => each.Id == batch);
-        if (planned is null || chunk.RunId != match.Groups[1].Value)
+        var rendered = chunk.Batches().FirstOrDefault(each => each.Id == batch);
+        if (rendered is null || chunk.RunId != match.Groups[1].Value)
             throw Bad($"The plan {name} has no such batch.");
-        return new RenderJob(new RunNames(chunk.RunId), planned, chunk.Output, planned.Images.Count);
+        if (chunk.Model is { } planned)
+            Leave(planned.Name, planned.Fingerprint, model);
+        return new RenderJob(new RunNames(chunk.RunId), rendered, chunk.Output, rendered.Images.Count);
     }
 
     private async Task<RenderJob> FromOutside(JobMessage job, IModel model, CancellationToken cancellationToken)
     {
+        Refuse(job.Callback);
         var input = await ClaimCheck.Redeem(blobs, job.Input, cancellationToken);
         Refuse(PromptText.Check(input.Prompt ?? ""));
         Refuse(PromptText.Check(input.NegativePrompt ?? "", "Negative prompt", mayBeEmpty: true));
@@ -104,6 +111,34 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
     };
 
     private static int Quality(int? quality) => quality is null or (>= 1 and <= 100) ? quality ?? 90 : throw Bad($"output.quality {quality} is outside 1…100.");
+
+    /// <summary>One checkpoint alone may go on with what was begun with it: pixels of two would be mixed.</summary>
+    private static void Leave(string? name, string fingerprint, IModel model)
+    {
+        if (fingerprint != model.Fingerprint)
+            throw new OtherModelException($"This is for {Named(name, fingerprint)}, and this worker has {Named(model.ModelName, model.Fingerprint)}: start one with that checkpoint, or cancel what asked for it.");
+    }
+
+    private static string Named(string? name, string fingerprint) => $"{(name is null ? "the model" : $"'{Short(name)}'")} sha256:{fingerprint[..Math.Min(fingerprint.Length, 12)]}…";
+
+    // A model of a hub is owner/name; its last part is what people call it.
+    private static bool IsNameOf(string name, IModel model) =>
+        name.Equals(model.ModelName, StringComparison.OrdinalIgnoreCase) || name.Equals(model.ModelName[(model.ModelName.LastIndexOf('/') + 1)..], StringComparison.OrdinalIgnoreCase);
+
+    private static string Short(string text) => text.Length > 80 ? text[..80] + "…" : text;
+
+    private void Refuse(JobCallback? callback)
+    {
+        try
+        {
+            if (callback is not null)
+                callbacks.Check(callback);
+        }
+        catch (BlockedCallbackException error)
+        {
+            throw Bad($"{error.Field}: {error.Message}");
+        }
+    }
 
     private static void Refuse(Rejection? rejection)
     {

@@ -67,8 +67,9 @@ public sealed class RenderWorker(IJobQueue queue, JobHandler handler, RendererSo
         {
             return await queue.Receive(options.Visibility, drain);
         }
-        catch (SanaException error)
+        catch (Exception error) when (error is not OperationCanceledException)
         {
+            // Whatever a queue stumbles over, the next message may be a good one.
             log.QueueFailed(error.Message);
             await Task.Delay(options.RetryDelay, drain);
             return null;
@@ -86,7 +87,7 @@ public sealed class RenderWorker(IJobQueue queue, JobHandler handler, RendererSo
         using var done = new CancellationTokenSource();
         Current = new JobProgress(message.Id, default);
         var hold = Hold(message, stop, done.Token);
-        var settlement = await Task.Run(() => Handle(message, stop.Token), CancellationToken.None);
+        var settlement = await Task.Run(() => Handle(message, stop.Token, drain), CancellationToken.None);
         await done.CancelAsync();
         if (await hold)
             await Carry(message, settlement);
@@ -94,11 +95,11 @@ public sealed class RenderWorker(IJobQueue queue, JobHandler handler, RendererSo
         Interlocked.Increment(ref _handled);
     }
 
-    private async Task<Settlement> Handle(QueuedJob message, CancellationToken stop)
+    private async Task<Settlement> Handle(QueuedJob message, CancellationToken stop, CancellationToken drain)
     {
         try
         {
-            return await handler.Handle(message, new Progress(this, message.Id), stop);
+            return await handler.Handle(message, new Progress(this, message.Id), stop, drain);
         }
         catch (Exception error)
         {
@@ -129,7 +130,7 @@ public sealed class RenderWorker(IJobQueue queue, JobHandler handler, RendererSo
             {
                 return true;
             }
-            catch (SanaException error)
+            catch (Exception error)
             {
                 log.QueueFailed(error.Message);
                 if (++missed == 3)
@@ -150,11 +151,11 @@ public sealed class RenderWorker(IJobQueue queue, JobHandler handler, RendererSo
             _ = settlement.Kind switch
             {
                 SettlementKind.Complete => await queue.Complete(message),
-                SettlementKind.Abandon => await queue.Abandon(message, settlement.Delay),
+                SettlementKind.Abandon => await queue.Abandon(message, settlement.Delay, settlement.Note),
                 _ => await queue.DeadLetter(message, settlement.Reason!, settlement.Message!),
             };
         }
-        catch (SanaException error)
+        catch (Exception error)
         {
             // It comes back by itself, and what was done for it is found.
             log.QueueFailed(error.Message);

@@ -10,7 +10,14 @@ namespace Sana.Jobs.Worker;
 /// <param name="Delay">A returned one is not seen again before.</param>
 /// <param name="Reason">Of a dead letter, or of the attempt that failed.</param>
 /// <param name="Message">One sentence.</param>
-public sealed record Settlement(SettlementKind Kind, TimeSpan Delay = default, string? Reason = null, string? Message = null);
+public sealed record Settlement(SettlementKind Kind, TimeSpan Delay = default, string? Reason = null, string? Message = null)
+{
+    /// <value>A returned one is seen again when nothing else waits. Default false.</value>
+    public bool GoesLast { get; init; }
+
+    /// <summary>What the queue is told with a return.</summary>
+    public ReturnNote Note => new(Reason, Message, GoesLast);
+}
 
 /// <summary>The three ends of a delivery.</summary>
 public enum SettlementKind
@@ -29,7 +36,7 @@ public enum SettlementKind
 internal sealed record JobFault(string Reason, string Message)
 {
     /// <summary>Another attempt may end otherwise.</summary>
-    public bool IsRetryable => Reason is not (FaultReason.BadInput or FaultReason.Policy);
+    public bool IsRetryable => Reason is not (FaultReason.BadInput or FaultReason.Policy or FaultReason.ModelMismatch);
 
     public static JobFault FromException(Exception error) => error switch
     {
@@ -42,6 +49,11 @@ internal sealed record JobFault(string Reason, string Message)
         // The runtime, a driver, or a bug: the networks are loaded again before the next message.
         _ => new JobFault(FaultReason.EngineDead, $"{error.GetType().Name}: {Line(error)}"),
     };
+
+    /// <summary>Of what happened before anything was rendered: an error that the same message causes each time.</summary>
+    public static JobFault OfReading(Exception error) => error is ArgumentException or FormatException or ArithmeticException or InvalidCastException or NullReferenceException or NotSupportedException or IndexOutOfRangeException
+        ? new JobFault(FaultReason.BadInput, $"The message cannot be read: {error.GetType().Name}: {Line(error)}")
+        : FromException(error);
 
     // What ONNX Runtime's arenas, CUDA and the C++ library say.
     private static bool IsOutOfMemory(string message) =>

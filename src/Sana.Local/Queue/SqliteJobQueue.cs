@@ -6,20 +6,11 @@ namespace Sana.Local.Queue;
 
 /// <summary>
 /// Jobs in a SQLite file, for any number of processes of one machine. Each call is one transaction that is on disk when it returns. A message is invisible until a point in time:
-/// that is its delay, its hold and, when a holder dies, its return.
+/// that is its delay, its hold and, when a holder dies, its return. A clock that is set back prolongs that by no more than the delay or hold itself.
+/// A row that is no message becomes a dead letter as soon as it is met.
 /// </summary>
 public sealed class SqliteJobQueue : IJobQueue, IDisposable
 {
-    // Times are Unix milliseconds. A receipt is null while nobody holds the message.
-    private const string Tables = """
-        CREATE TABLE IF NOT EXISTS jobs(
-            key INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL UNIQUE, body TEXT NOT NULL, priority INTEGER NOT NULL,
-            due INTEGER NOT NULL, receipt TEXT, deliveries INTEGER NOT NULL DEFAULT 0, sent INTEGER NOT NULL);
-        CREATE INDEX IF NOT EXISTS jobs_in_order ON jobs(priority DESC, key);
-        CREATE TABLE IF NOT EXISTS dead(
-            key INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL, body TEXT NOT NULL, priority INTEGER NOT NULL, reason TEXT NOT NULL, message TEXT NOT NULL, buried INTEGER NOT NULL);
-        """;
-
     /// <summary>In the place of a path: a queue that ends with the process.</summary>
     public const string InMemory = ":memory:";
 
@@ -28,11 +19,15 @@ public sealed class SqliteJobQueue : IJobQueue, IDisposable
     private readonly TimeProvider _clock;
     private readonly List<Statement> _all = [];
     private readonly Statement _send;
-    private readonly Statement _receive;
+    private readonly Statement _settle;
+    private readonly Statement _astray;
+    private readonly Statement _next;
+    private readonly Statement _take;
     private readonly Statement _renew;
     private readonly Statement _abandon;
     private readonly Statement _complete;
     private readonly Statement _bury;
+    private readonly Statement _remove;
     private readonly Statement _count;
     private readonly Statement _peek;
     private readonly Statement _dead;
@@ -40,21 +35,28 @@ public sealed class SqliteJobQueue : IJobQueue, IDisposable
     private SqliteJobQueue(SqliteConnection connection, TimeProvider clock)
     {
         (_connection, _clock) = (connection, clock);
-        _send = Prepare("INSERT INTO jobs(job, body, priority, due, sent) VALUES($1, $2, $3, $4, $5) ON CONFLICT(job) DO NOTHING", 5);
-        _receive = Prepare(
+        _send = Prepare("INSERT INTO jobs(job, body, priority, due, sent, since) VALUES($1, $2, $3, $4, $5, $5) ON CONFLICT(job) DO NOTHING", 5);
+        // Set by a clock that was ahead of this one: the delay begins anew.
+        _settle = Prepare("UPDATE jobs SET due=$1+min(max(due-coalesce(since, sent), 0), $2), since=$1 WHERE due>$1 AND coalesce(since, sent)>$1", 2);
+        // Text and bytes are larger than any number.
+        _astray = Prepare(
             """
-            UPDATE jobs SET due=$1, receipt=$2, deliveries=deliveries+1
-            WHERE key=(SELECT key FROM jobs WHERE due<=$3 ORDER BY priority DESC, key LIMIT 1) RETURNING key, receipt, body, deliveries, sent
+            SELECT key, CAST(due AS TEXT) FROM jobs WHERE due>$1 AND
+                (typeof(due)<>'integer' OR typeof(coalesce(since, sent))<>'integer' OR CAST(due AS REAL)-coalesce(since, sent)>$2)
             """,
-            3);
-        _renew = Prepare("UPDATE jobs SET due=$1 WHERE key=$2 AND receipt=$3", 3);
-        _abandon = Prepare("UPDATE jobs SET due=$1, receipt=NULL WHERE key=$2 AND receipt=$3", 3);
+            2);
+        // The plus keeps the order's index: the other one would sort all that wait.
+        _next = Prepare("SELECT key, CAST(body AS BLOB), deliveries, sent FROM jobs WHERE +due<=$1 ORDER BY priority DESC, key LIMIT 1", 1);
+        _take = Prepare("UPDATE jobs SET due=$1, since=$2, receipt=$3, deliveries=deliveries+1 WHERE key=$4", 4);
+        _renew = Prepare("UPDATE jobs SET due=$1, since=$2 WHERE key=$3 AND receipt=$4", 4);
+        _abandon = Prepare(
+            "UPDATE jobs SET due=$1, since=$2, receipt=NULL, reason=$5, message=$6, priority=CASE WHEN $7 THEN -1 ELSE priority END WHERE key=$3 AND receipt=$4", 7);
         _complete = Prepare("DELETE FROM jobs WHERE key=$1 AND receipt=$2", 2);
-        _bury = Prepare(
-            "INSERT INTO dead(job, body, priority, reason, message, buried) SELECT job, body, priority, $3, $4, $5 FROM jobs WHERE key=$1 AND receipt=$2", 5);
+        _bury = Prepare("INSERT INTO dead(job, body, priority, reason, message, buried) SELECT job, body, priority, $2, $3, $4 FROM jobs WHERE key=$1 AND ($5 IS NULL OR receipt=$5)", 5);
+        _remove = Prepare("DELETE FROM jobs WHERE key=$1", 1);
         _count = Prepare("SELECT (SELECT count(*) FROM jobs WHERE receipt IS NULL OR due<=$1), (SELECT count(*) FROM jobs WHERE receipt IS NOT NULL AND due>$1), (SELECT count(*) FROM dead)", 1);
-        _peek = Prepare("SELECT key, '', body, deliveries, sent FROM jobs WHERE receipt IS NULL OR due<=$1 ORDER BY priority DESC, key LIMIT $2", 2);
-        _dead = Prepare("SELECT key, body, reason, message, buried, job, priority FROM dead WHERE $1 IS NULL OR key=$1 ORDER BY key LIMIT $2", 2);
+        _peek = Prepare("SELECT key, CAST(body AS BLOB), deliveries, sent, reason, message FROM jobs WHERE receipt IS NULL OR due<=$1 ORDER BY priority DESC, key LIMIT $2", 2);
+        _dead = Prepare("SELECT key, CAST(body AS BLOB), reason, message, buried, job FROM dead WHERE $1 IS NULL OR key=$1 ORDER BY key LIMIT $2", 2);
     }
 
     /// <inheritdoc/>
@@ -70,12 +72,7 @@ public sealed class SqliteJobQueue : IJobQueue, IDisposable
         try
         {
             connection.Open();
-            using (var schema = connection.CreateCommand())
-            {
-                schema.CommandText = $"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN IMMEDIATE; {Tables} COMMIT;";
-                schema.ExecuteNonQuery();
-            }
-
+            QueueRows.Create(connection);
             return new SqliteJobQueue(connection, clock);
         }
         catch (SqliteException error)
@@ -100,28 +97,48 @@ public sealed class SqliteJobQueue : IJobQueue, IDisposable
     public Task<bool> Send(JobMessage job, TimeSpan delay = default, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(job);
-        return Do(now => _send.Run(job.JobId, job.ToJson(), Math.Clamp(job.Priority, 0, 9), now + Milliseconds(delay), now) > 0, cancellationToken);
+        return Do(now => _send.Run(job.JobId, job.ToJson(), Math.Clamp(job.Priority, 0, 9), Due(now, delay), now) > 0, cancellationToken);
     }
 
     /// <inheritdoc/>
-    public Task<QueuedJob?> Receive(TimeSpan visibility, CancellationToken cancellationToken = default) =>
-        Do(now => _receive.Rows(Read, now + Milliseconds(visibility), Guid.NewGuid().ToString("N"), now).FirstOrDefault(), cancellationToken);
+    public Task<QueuedJob?> Receive(TimeSpan visibility, CancellationToken cancellationToken = default) => Do(
+        now =>
+        {
+            foreach (var (key, due) in _astray.Rows(row => (row.GetInt64(0), QueueRows.Text(row.GetValue(1))), now, QueueRows.LongestDelay))
+                Bury(key, $"The row's due is {(due.Length > 60 ? due[..60] + "…" : due)}; it is a time in Unix milliseconds, at most a year after since or sent.", now);
+            _settle.Run(now, QueueRows.LongestDelay);
+            while (_next.Rows(QueueRows.Message, now) is [var (key, job, fault)])
+            {
+                if (job is null)
+                {
+                    Bury(key, fault!, now);
+                    continue;
+                }
+
+                job.Receipt = Guid.NewGuid().ToString("N");
+                _take.Run(now + Milliseconds(visibility), now, job.Receipt, key);
+                return job;
+            }
+
+            return null;
+        },
+        cancellationToken);
 
     /// <inheritdoc/>
     public Task<bool> Renew(QueuedJob job, TimeSpan visibility, CancellationToken cancellationToken = default) =>
-        Do(now => _renew.Run(now + Milliseconds(visibility), job.Id, job.Receipt) > 0, cancellationToken);
+        Do(now => _renew.Run(now + Milliseconds(visibility), now, job.Id, job.Receipt) > 0, cancellationToken);
 
     /// <inheritdoc/>
     public Task<bool> Complete(QueuedJob job, CancellationToken cancellationToken = default) =>
         Do(_ => _complete.Run(job.Id, job.Receipt) > 0, cancellationToken);
 
     /// <inheritdoc/>
-    public Task<bool> Abandon(QueuedJob job, TimeSpan delay, CancellationToken cancellationToken = default) =>
-        Do(now => _abandon.Run(now + Milliseconds(delay), job.Id, job.Receipt) > 0, cancellationToken);
+    public Task<bool> Abandon(QueuedJob job, TimeSpan delay, ReturnNote? note = null, CancellationToken cancellationToken = default) =>
+        Do(now => _abandon.Run(Due(now, delay), now, job.Id, job.Receipt, note?.Reason, note?.Message, note?.GoesLast == true ? 1 : 0) > 0, cancellationToken);
 
     /// <inheritdoc/>
     public Task<bool> DeadLetter(QueuedJob job, string reason, string message, CancellationToken cancellationToken = default) =>
-        Do(now => _bury.Run(job.Id, job.Receipt, reason, message, now) > 0 && _complete.Run(job.Id, job.Receipt) > 0, cancellationToken);
+        Do(now => _bury.Run(job.Id, reason, message, now, job.Receipt) > 0 && _remove.Run(job.Id) > 0, cancellationToken);
 
     /// <inheritdoc/>
     public Task<QueueCounts> Count(CancellationToken cancellationToken = default) =>
@@ -129,26 +146,27 @@ public sealed class SqliteJobQueue : IJobQueue, IDisposable
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<QueuedJob>> Peek(int most, CancellationToken cancellationToken = default) =>
-        Do<IReadOnlyList<QueuedJob>>(now => _peek.Rows(Read, now, most), cancellationToken);
+        Do<IReadOnlyList<QueuedJob>>(now => _peek.Rows(QueueRows.Peeked, now, most), cancellationToken);
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<DeadJob>> Dead(int most, CancellationToken cancellationToken = default) => Do<IReadOnlyList<DeadJob>>(
-        _ => _dead.Rows(row => new DeadJob(row.GetString(0), row.GetString(1), row.GetString(2), row.GetString(3), Time(row.GetInt64(4))), null, most),
-        cancellationToken);
+    public Task<IReadOnlyList<DeadJob>> Dead(int most, CancellationToken cancellationToken = default) =>
+        Do<IReadOnlyList<DeadJob>>(_ => _dead.Rows(QueueRows.Dead, null, most), cancellationToken);
 
     /// <inheritdoc/>
     public Task<int> Requeue(string? id, CancellationToken cancellationToken = default) => Do(
         now =>
         {
-            var letters = _dead.Rows(row => (Key: row.GetInt64(0), Body: row.GetString(1), Job: row.GetString(5), Priority: row.GetInt64(6)), id, -1);
+            var count = 0;
             using var remove = new Statement(_connection, "DELETE FROM dead WHERE key=$1", 1);
-            foreach (var letter in letters)
+            foreach (var (letter, job) in _dead.Rows(row => (QueueRows.Dead(row), QueueRows.Text(row.GetValue(5))), id, -1))
             {
-                _send.Run(letter.Job, DeadLetterNote.Requeued(letter.Body), letter.Priority, now, now);
-                remove.Run(letter.Key);
+                // While the same job waits, its letter stays a letter.
+                if (_send.Run(job, DeadLetterNote.Requeued(letter.Body), Priority(letter.Body), 0, now) == 0)
+                    continue;
+                count += remove.Run(letter.Id);
             }
 
-            return letters.Count;
+            return count;
         },
         cancellationToken);
 
@@ -172,16 +190,26 @@ public sealed class SqliteJobQueue : IJobQueue, IDisposable
         }
     }
 
-    private static QueuedJob Read(SqliteDataReader row) => new()
-    {
-        Id = row.GetString(0),
-        Receipt = row.GetString(1),
-        Body = row.GetString(2),
-        Deliveries = row.GetInt32(3),
-        Sent = Time(row.GetInt64(4)),
-    };
+    // What is to be seen at once is not compared with any clock.
+    private static long Due(long now, TimeSpan delay) => delay > TimeSpan.Zero ? now + Milliseconds(delay) : 0;
 
-    private static DateTimeOffset Time(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds);
+    private static int Priority(string body)
+    {
+        try
+        {
+            return Math.Clamp(JobMessage.Parse(body).Priority, 0, 9);
+        }
+        catch (JobFaultException)
+        {
+            return new JobMessage { JobId = "" }.Priority;
+        }
+    }
+
+    private void Bury(long key, string why, long now)
+    {
+        _bury.Run(key, FaultReason.BadInput, why, now, null);
+        _remove.Run(key);
+    }
 
     private static long Milliseconds(TimeSpan time) => (long)time.TotalMilliseconds;
 
@@ -193,26 +221,19 @@ public sealed class SqliteJobQueue : IJobQueue, IDisposable
         {
             try
             {
-                Execute("BEGIN IMMEDIATE");
+                QueueRows.Execute(_connection, "BEGIN IMMEDIATE");
                 var value = work(_clock.GetUtcNow().ToUnixTimeMilliseconds());
-                Execute("COMMIT");
+                QueueRows.Execute(_connection, "COMMIT");
                 return Task.FromResult(value);
             }
-            catch (SqliteException error)
+            catch (Exception error)
             {
                 // Nothing to roll back when the begin itself failed; a full disk has rolled back already.
                 if (SQLitePCL.raw.sqlite3_get_autocommit(_connection.Handle) == 0)
-                    Execute("ROLLBACK");
-                return Task.FromException<T>(new SanaException($"The queue {_connection.DataSource} does not answer: {error.Message}", error));
+                    QueueRows.Execute(_connection, "ROLLBACK");
+                return Task.FromException<T>(error is SqliteException ? new SanaException($"The queue {_connection.DataSource} does not answer: {error.Message}", error) : error);
             }
         }
-    }
-
-    private void Execute(string sql)
-    {
-        using var command = _connection.CreateCommand();
-        command.CommandText = sql;
-        command.ExecuteNonQuery();
     }
 
     private Statement Prepare(string sql, int parameters)

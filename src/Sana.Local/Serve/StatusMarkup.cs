@@ -28,6 +28,7 @@ internal static class StatusMarkup
         <main>
         {Head(view)}
         {Tiles(view)}
+        {(view.Mismatch is null ? Html.Empty : Html.Of($"""<section><p class="bad">{view.Mismatch}</p></section>"""))}
         {Runs(view)}
         {Gallery(view)}
         <div class="pair">{Failures(view)}{Schedules(view)}</div>

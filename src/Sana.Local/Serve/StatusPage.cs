@@ -35,6 +35,7 @@ internal sealed class StatusPage(ApiParts parts, QueueWatch queue, RecentWork re
             Settled = recent.Settled,
             Schedules = [.. await parts.Workflows.List(ScheduleActivities.Instance(""), 50, isFinished: false)],
             Failures = recent.Failures,
+            Mismatch = parts.Mismatch(),
         };
         var nonce = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
         var headers = context.Response.Headers;
@@ -87,4 +88,6 @@ internal sealed record StatusView
     public required IReadOnlyList<WorkflowInstance> Schedules { get; init; }
 
     public required IReadOnlyDictionary<string, long> Failures { get; init; }
+
+    public string? Mismatch { get; init; }
 }

@@ -226,7 +226,7 @@ public sealed class GenerateRunTests : IDisposable
         await Run("whole");
         await using (var host = await MemoryHost.Open(FileBlobs.Open(_folder.File("out")), new FakeRenderer { Pause = TimeSpan.FromMilliseconds(50) }))
         {
-            await GenerateSubmission.Start(host.Client, host.Blobs, "f", Job(2), pace: null, None);
+            await GenerateSubmission.Start(host.Client, host.Blobs, new FakeRenderer().Fingerprint, Job(2), pace: null, None);
             while (host.Worker.Handled < 2)
                 await Task.Delay(5);
         }
@@ -249,7 +249,7 @@ public sealed class GenerateRunTests : IDisposable
     {
         var blobs = new CrashingBlobs(FileBlobs.Open(_folder.File(place)), deadline, afterwards);
         await using var host = await MemoryHost.Open(blobs, new FakeRenderer());
-        var started = await GenerateSubmission.Start(host.Client, host.Blobs, "f", Job(batchSize), pace: null, None);
+        var started = await GenerateSubmission.Start(host.Client, host.Blobs, new FakeRenderer().Fingerprint, Job(batchSize), pace: null, None);
         return await Task.WhenAny(blobs.Crash, host.Client.Wait(started.Instance.Id)) == blobs.Crash;
     }
 

@@ -39,7 +39,7 @@ public sealed class LocalHostTests(AzuriteFixture azurite) : IDisposable
             Blobs = $"{azurite.Connection};Container={name}",
         });
         const string Body = """
-            {"schema":"sana.job/1","job_id":"01JNODE","batch_id":"01JBATCH","index":17,"model":{"id":"any","precision":{"dit":"fp16"}},
+            {"schema":"sana.job/1","job_id":"01JNODE","batch_id":"01JBATCH","index":17,"model":{"id":"checkpoint","precision":{"dit":"fp16"}},
              "input":{"prompt":"a red apple","prompt_ref":null,"negative_prompt":"","width":64,"height":64,"steps":2,"guidance_scale":4.5,"seeds":[42],"scheduler":"flow-dpm++2m","chi":true},
              "output":{"container":"images","prefix":"runs/from-node/","format":"png","quality":95,"embed_metadata":true,"evaluate":["clip"]},"limits":{"max_attempts":5,"timeout_s":300}}
             """;
@@ -81,7 +81,7 @@ public sealed class LocalHostTests(AzuriteFixture azurite) : IDisposable
         await using var host = await Open();
         await Eventually(() => Task.FromResult(host.Worker.State == WorkerState.Warm ? host : null));
         _renderer.Hangs = true;
-        var id = (await GenerateSubmission.Start(host.Client, host.Blobs, "fake", JobScenarios.Job(), null, default)).Instance.Id;
+        var id = (await GenerateSubmission.Start(host.Client, host.Blobs, _renderer.Fingerprint, JobScenarios.Job(), null, default)).Instance.Id;
 
         Assert.True(await ControlInbox.Send(_folder.File("data"), null, new ControlRequest("suspend", id, []), default));
         Assert.Equal(WorkflowStatus.Suspended, (await host.Client.Get(id))!.Status);

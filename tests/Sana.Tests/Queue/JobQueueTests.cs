@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Azure.Storage.Queues;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Time.Testing;
 using Sana.Jobs.Queue;
 using Sana.Local.Queue;
@@ -187,6 +188,142 @@ public sealed class SqliteJobQueueTests : JobQueueTests
 
         Assert.Equal(200, taken.SelectMany(mine => mine).Distinct().Count());
         Assert.Equal(200, taken.Sum(mine => mine.Count));
+    }
+
+    public static TheoryData<string, string> BadRows => new()
+    {
+        { "due=1796000000000000", "due is 1796000000000000" },
+        { "due='soon'", "due is soon" },
+        { "due=x'ff'", "The row's due is" },
+        { "sent=1796000000000000", "sent is 1796000000000000" },
+        { "sent='yesterday'", "sent is yesterday" },
+        { "sent=-1", "sent is -1" },
+        { "deliveries=9223372036854775807", "deliveries are 9223372036854775807" },
+        { "deliveries=-3", "deliveries are -3" },
+        { "deliveries='many'", "deliveries are many" },
+        { "body=x'7bff7d'", "body is not text in UTF-8" },
+        { "body=CAST(x'7bff7d' AS TEXT)", "body is not text in UTF-8" },
+    };
+
+    [Theory]
+    [MemberData(nameof(BadRows))]
+    public async Task A_row_that_is_no_message_is_buried_at_once(string damage, string why)
+    {
+        var queue = await Open();
+        await queue.Send(Job("bad"));
+        await queue.Send(Job("good"));
+        Execute($"UPDATE jobs SET since=NULL, {damage} WHERE job='bad'");
+
+        Assert.Single(await queue.Peek(1));
+        var got = await queue.Receive(Hold);
+
+        Assert.Equal("good", JobMessage.Parse(got!.Body).JobId);
+        var letter = Assert.Single(await queue.Dead(10));
+        Assert.Equal(FaultReason.BadInput, letter.Reason);
+        Assert.Contains(why, letter.Message, StringComparison.Ordinal);
+        Assert.Null(await queue.Receive(Hold));
+        Assert.Equal(1, await queue.Requeue(letter.Id));
+    }
+
+    [Fact]
+    public async Task A_dead_letter_of_another_program_is_shown_as_far_as_it_can_be_read()
+    {
+        var queue = await Open();
+        Execute("INSERT INTO dead(job, body, priority, reason, message, buried) VALUES(x'ff', x'ff', 'high', x'ff', 7, 1796000000000000000)");
+
+        Assert.Equal("7", Assert.Single(await queue.Dead(10)).Message);
+        Assert.Equal(1, await queue.Requeue(null));
+    }
+
+    [Fact]
+    public async Task A_clock_that_was_set_back_hides_nothing()
+    {
+        var queue = await Open();
+        await queue.Send(Job("waits"));
+        await queue.Send(Job("delayed"), TimeSpan.FromSeconds(10));
+        await queue.Send(Job("held"));
+        var waits = (await queue.Receive(Hold))!;
+        var held = (await queue.Receive(Hold))!;
+        await queue.Abandon(waits, TimeSpan.Zero);
+        _queue!.Dispose();
+
+        var clock = new FakeTimeProvider(_clock.GetUtcNow().AddHours(-5));
+        using var later = SqliteJobQueue.Open(Folder.File("queue.db"), clock);
+
+        Assert.Equal("waits", Id(await later.Receive(Hold)));
+        Assert.Null(await later.Receive(Hold));
+        clock.Advance(TimeSpan.FromSeconds(11));
+        Assert.Equal("delayed", Id(await later.Receive(Hold)));
+        Assert.True(await later.Renew(held, Hold));
+        clock.Advance(TimeSpan.FromSeconds(31));
+        Assert.Equal(["waits", "delayed", "held"], new[] { Id(await later.Receive(Hold)), Id(await later.Receive(Hold)), Id(await later.Receive(Hold)) });
+    }
+
+    [Fact]
+    public async Task A_clock_that_was_set_to_the_beginning_buries_nothing()
+    {
+        var queue = await Open();
+        await queue.Send(Job("a"), TimeSpan.FromMinutes(1));
+        _queue!.Dispose();
+
+        var clock = new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddSeconds(3));
+        using var later = SqliteJobQueue.Open(Folder.File("queue.db"), clock);
+        Assert.Null(await later.Receive(Hold));
+        clock.Advance(TimeSpan.FromMinutes(2));
+
+        Assert.Equal("a", Id(await later.Receive(Hold)));
+    }
+
+    [Fact]
+    public async Task A_message_that_goes_last_comes_when_nothing_else_waits()
+    {
+        var queue = await Open();
+        await queue.Send(Job("suspect") with { Priority = 9 });
+        await queue.Abandon((await queue.Receive(Hold))!, TimeSpan.Zero, new ReturnNote(FaultReason.EngineDead, "It died.", GoesLast: true));
+        await queue.Send(Job("low") with { Priority = 0 });
+
+        Assert.Equal("low", Id(await queue.Receive(Hold)));
+        var seen = Assert.Single(await queue.Peek(10));
+        Assert.Equal((FaultReason.EngineDead, "It died."), (seen.Reason, seen.Message));
+        Assert.Equal("suspect", Id(await queue.Receive(Hold)));
+    }
+
+    [Fact]
+    public async Task A_letter_stays_while_its_job_waits_again()
+    {
+        var queue = await Open();
+        await queue.Send(Job("a"));
+        await queue.DeadLetter((await queue.Receive(Hold))!, FaultReason.BadInput, "It cannot be.");
+        await queue.Send(Job("a"));
+
+        Assert.Equal(0, await queue.Requeue(null));
+        Assert.Equal(1, (await queue.Count()).Dead);
+    }
+
+    [Fact]
+    public async Task A_file_of_an_earlier_version_goes_on()
+    {
+        Execute("""
+            CREATE TABLE jobs(
+                key INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL UNIQUE, body TEXT NOT NULL, priority INTEGER NOT NULL,
+                due INTEGER NOT NULL, receipt TEXT, deliveries INTEGER NOT NULL DEFAULT 0, sent INTEGER NOT NULL);
+            INSERT INTO jobs(job, body, priority, due, sent) VALUES('a', '{"schema":"sana.job/1","job_id":"a"}', 5, 1, 1);
+            """);
+
+        var queue = await Open();
+
+        Assert.Equal("a", Id(await queue.Receive(Hold)));
+    }
+
+    private static string? Id(QueuedJob? job) => job is null ? null : JobMessage.Parse(job.Body).JobId;
+
+    private void Execute(string sql)
+    {
+        using var connection = new SqliteConnection($"Data Source={Folder.File("queue.db")};Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
     }
 
     public override ValueTask DisposeAsync()

@@ -138,7 +138,13 @@ public sealed class JobHandlerTests : IAsyncDisposable
         { """{"schema":"sana.job/1","job_id":"a","input":{"prompt_ref":"work/jobs/secret.json"}}""", "prompt_ref is not" },
         { """{"schema":"sana.job/1","job_id":"a","input":{"prompt_ref":"inputs/missing.json"}}""", "prompt_ref names no blob" },
         { """{"schema":"sana.job/1","job_id":"a","input":{"prompt_ref":"work/x/plan/000000.json","batch":"b000000000"}}""", "input.batch is for" },
-        { """{"schema":"sana.job/1","job_id":"a","model":{"revision":"sha256:0"},"input":{"prompt":"x"}}""", "model revision" },
+        { """{"schema":"sana.job/1","job_id":null,"input":{"prompt":"x"}}""", "job_id is null" },
+        { """{"schema":"sana.job/1","job_id":"a","input":{"prompt":"x"},"reply":{"instance":null,"event":"ended"}}""", "reply.instance" },
+        { """{"schema":"sana.job/1","job_id":"a","input":{"prompt":"x"},"callback":{"url":null}}""", "callback.url is null" },
+        { """{"schema":"sana.job/1","job_id":"a","input":{"prompt":"x"},"callback":{"url":"https://example.org/"}}""", "callback.secret_ref: The server has no webhook secret" },
+        { """{"schema":"\ud800","job_id":"a","input":{"prompt":"x"}}""", "is not a sana.job/1" },
+        { """{"schema":"sana.job/1","job_id":"\ud800","input":{"prompt":"x"}}""", "is not a sana.job/1" },
+        { "{\"schema\":\"sana.job/1\",\"job_id\":\"\ud800\"}", "is not a sana.job/1" },
     };
 
     [Theory]
@@ -219,48 +225,6 @@ public sealed class JobHandlerTests : IAsyncDisposable
         Assert.Equal(SettlementKind.Complete, (await _host.Turn())!.Kind);
 
         Assert.Equal((JobStatus.Succeeded, 2), ((await Result("a"))!.Status, (await Result("a"))!.Attempts));
-    }
-
-    [Fact]
-    public async Task A_message_under_which_processes_die_five_times_is_given_up()
-    {
-        await Send(Job("a"));
-        for (var death = 0; death < 5; death++)
-        {
-            // The process is gone between the ledger and the image: nothing after the first line of the render happens.
-            var message = (await _host.Queue.Receive(TimeSpan.FromSeconds(1)))!;
-            var process = new JobHandler(new DyingBlobs(_host.Blobs), _host.Client, _host.Source, "jobs", _host.Options, _host.Clock);
-            var deferred = await process.Handle(message, null, default);
-            if (death > 0)
-            {
-                Assert.Equal((SettlementKind.Abandon, TimeSpan.FromSeconds(death)), (deferred.Kind, deferred.Delay));
-                await process.Handle(message, null, default);
-            }
-
-            _host.Clock.Advance(TimeSpan.FromMinutes(1));
-        }
-
-        var verdict = await _host.Turn();
-
-        Assert.Equal((SettlementKind.DeadLetter, FaultReason.EngineDead), (verdict!.Kind, verdict.Reason));
-        Assert.Equal(FaultReason.EngineDead, (await Result("a"))!.Error!.Code);
-    }
-
-    [Fact]
-    public async Task A_message_under_which_a_process_died_lets_the_others_go_first()
-    {
-        await Send(Job("a"));
-        var message = (await _host.Queue.Receive(TimeSpan.FromSeconds(1)))!;
-        await new JobHandler(new DyingBlobs(_host.Blobs), _host.Client, _host.Source, "jobs", _host.Options, _host.Clock).Handle(message, null, default);
-        _host.Clock.Advance(TimeSpan.FromMinutes(1));
-        await Send(Job("b"));
-
-        var (first, second) = ((await _host.Turn())!, (await _host.Turn())!);
-        _host.Clock.Advance(TimeSpan.FromSeconds(1));
-        var third = (await _host.Turn())!;
-
-        Assert.Equal((SettlementKind.Abandon, SettlementKind.Complete, SettlementKind.Complete), (first.Kind, second.Kind, third.Kind));
-        Assert.Equal((1, 2), ((await Result("b"))!.Attempts, (await Result("a"))!.Attempts));
     }
 
     [Fact]
@@ -350,35 +314,5 @@ public sealed class JobHandlerTests : IAsyncDisposable
     {
         while (!holds())
             await Task.Delay(1, TestContext.Current.CancellationToken);
-    }
-
-    /// <summary>Blobs of a process that dies as soon as it wants to write an image's timings.</summary>
-    private sealed class DyingBlobs(IBlobs inner) : IBlobs
-    {
-        private bool _dead;
-
-        public string Place => inner.Place;
-
-        public Task<bool> PutIfAbsent(string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) => Live(name).PutIfAbsent(name, bytes, cancellationToken);
-
-        public Task Put(string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) => Live(name).Put(name, bytes, cancellationToken);
-
-        public Task<byte[]?> Read(string name, CancellationToken cancellationToken) => Live(name).Read(name, cancellationToken);
-
-        public Task Write(string name, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) => inner.Write(name, write, cancellationToken);
-
-        public Task<Stream?> Open(string name, CancellationToken cancellationToken) => inner.Open(name, cancellationToken);
-
-        public Task<bool> Exists(string name, CancellationToken cancellationToken) => Live(name).Exists(name, cancellationToken);
-
-        public Task Delete(string name, CancellationToken cancellationToken) => inner.Delete(name, cancellationToken);
-
-        public IAsyncEnumerable<BlobEntry> List(string prefix, CancellationToken cancellationToken) => inner.List(prefix, cancellationToken);
-
-        private IBlobs Live(string name)
-        {
-            _dead |= name.StartsWith("timings/", StringComparison.Ordinal);
-            return _dead ? throw new SanaException("dead") : inner;
-        }
     }
 }

@@ -77,7 +77,7 @@ internal abstract class JobHost : IAsyncDisposable
         Assert.True(verdict.Kind switch
         {
             SettlementKind.Complete => await Queue.Complete(message),
-            SettlementKind.Abandon => await Queue.Abandon(message, verdict.Delay),
+            SettlementKind.Abandon => await Queue.Abandon(message, verdict.Delay, verdict.Note),
             _ => await Queue.DeadLetter(message, verdict.Reason!, verdict.Message!),
         });
         return verdict;

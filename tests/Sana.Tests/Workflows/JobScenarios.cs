@@ -75,10 +75,10 @@ internal static class JobScenarios
     private static async Task<string> OtherCheckpoint(JobHost host)
     {
         var job = Job("one", batch: 1) with { Images = 1 };
-        await host.Work((await GenerateSubmission.Start(host.Client, host.Blobs, "one", job, null, default)).Instance.Id);
+        await host.Work((await GenerateSubmission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, job, null, default)).Instance.Id);
         await GenerateSubmission.Start(host.Client, host.Blobs, "another", job, null, default);
         var runs = (await host.Client.List("generate-")).Count;
-        await GenerateSubmission.Start(host.Client, host.Blobs, "one", job with { Run = "mine" }, null, default);
+        await GenerateSubmission.Start(host.Client, host.Blobs, host.Renderer.Fingerprint, job with { Run = "mine" }, null, default);
         var refused = await Assert.ThrowsAsync<SanaException>(() => GenerateSubmission.Start(host.Client, host.Blobs, "another", job with { Run = "mine" }, null, default));
         return $"{runs} runs, then refused: {refused.Message[refused.Message.IndexOf("is under", StringComparison.Ordinal)..refused.Message.IndexOf(',', StringComparison.Ordinal)]}";
     }
