@@ -33,11 +33,12 @@ internal sealed partial class Journal
     /// <summary>Ids of finished instances that nothing stands above, the oldest first.</summary>
     public List<string> Finished(DateTime? createdFrom, DateTime? createdTo, DateTime? updatedBefore, IEnumerable<OrchestrationStatus>? statuses)
     {
+        // The finished statuses by name and not as the others: so the index of statuses and times is used.
         using var select = new Statement(
             _connection,
             $"""
-            SELECT id FROM instances WHERE NOT {Unfinished} AND ($1 IS NULL OR created>=$1) AND ($2 IS NULL OR created<=$2) AND ($3 IS NULL OR updated<$3)
-              AND {In(statuses)} AND (parent_id IS NULL OR parent_id NOT IN (SELECT id FROM instances)) ORDER BY key
+            SELECT id FROM instances AS i WHERE status IN (1, 2, 3, 4, 5) AND ($1 IS NULL OR created>=$1) AND ($2 IS NULL OR created<=$2) {(updatedBefore is null ? "" : "AND updated<$3")}
+              AND {In(statuses)} AND (parent_id IS NULL OR NOT EXISTS (SELECT 1 FROM instances WHERE id=i.parent_id)) ORDER BY key
             """,
             3);
         return select.Rows(row => row.GetString(0), Of(createdFrom), Of(createdTo), Of(updatedBefore));
@@ -46,17 +47,30 @@ internal sealed partial class Journal
     /// <summary>A page of instances, the newest first. The token is the key of the last one of the page before.</summary>
     public OrchestrationQueryResult Query(OrchestrationQuery query, bool topOnly = false)
     {
-        using var select = new Statement(
-            _connection,
-            $"""
-            SELECT {Columns} FROM instances WHERE ($1 IS NULL OR key<$1) AND ($2 IS NULL OR created>=$2) AND ($3 IS NULL OR created<=$3)
-              AND ($4 IS NULL OR substr(id, 1, length($4))=$4) AND {In(query.RuntimeStatus)} AND ($5=0 OR parent_id IS NULL) ORDER BY key DESC LIMIT $6
-            """,
-            6);
+        var prefix = string.IsNullOrEmpty(query.InstanceIdPrefix) ? null : query.InstanceIdPrefix;
+        var group = prefix?[..(prefix.IndexOf('-', StringComparison.Ordinal) + 1)];
+        List<string> conditions = [In(query.RuntimeStatus)];
+        if (query.ContinuationToken is { Length: > 0 })
+            conditions.Add("key<$1");
+        if (Of(query.CreatedTimeFrom) is not null)
+            conditions.Add("created>=$2");
+        if (Of(query.CreatedTimeTo) is not null)
+            conditions.Add("created<=$3");
+        if (topOnly)
+            conditions.Add("parent_id IS NULL");
+        // An index that has the rows in their order, so that a page costs what it shows: of the group, or of the unfinished ones.
+        if (query.RuntimeStatus is { Count: > 0 } asked && asked.All(IsUnfinished))
+            conditions.Add(group is { Length: > 0 } ? Unfinished : $"key IN (SELECT key FROM instances WHERE {Unfinished})");
+        if (group is { Length: > 0 })
+            conditions.Add($"{Group}=$5");
+        // A longer prefix has few; all that begin so are found by their ids.
+        if (prefix is not null && prefix.Length > group!.Length)
+            conditions.Add("key IN (SELECT key FROM instances WHERE id>=$4 AND id<$4 || CAST(x'ff' AS TEXT))");
+        using var select = new Statement(_connection, $"SELECT {Columns} FROM instances WHERE {string.Join(" AND ", conditions)} ORDER BY key DESC LIMIT $6", 6);
         var page = Math.Max(1, query.PageSize);
         var rows = select.Rows(
             row => (State: State(row, query.FetchInputsAndOutputs), Key: row.GetInt64(17)),
-            Key(query.ContinuationToken), Of(query.CreatedTimeFrom), Of(query.CreatedTimeTo), query.InstanceIdPrefix, topOnly ? 1 : 0, page + 1L);
+            Key(query.ContinuationToken), Of(query.CreatedTimeFrom), Of(query.CreatedTimeTo), prefix, group, page + 1L);
         var next = rows.Count > page ? rows[page - 1].Key.ToString(CultureInfo.InvariantCulture) : null;
         return new OrchestrationQueryResult([.. rows.Take(page).Select(row => row.State)], next);
     }

@@ -3,7 +3,7 @@ using DurableTask.Core.History;
 
 namespace DurableTask.Sqlite;
 
-// What is written. Texts are made before: nothing here throws between two writes but SQLite, and then the journal is broken and nothing of the transaction stays.
+// What is written. Texts are made before: nothing here throws between two writes but SQLite, and then nothing of the transaction stays and all of it is done again.
 internal sealed partial class Journal
 {
     private const string Family =
@@ -16,9 +16,19 @@ internal sealed partial class Journal
         """;
 
     private readonly Writes _writes;
+    private JournalMark? _stamped;
 
     /// <summary>Told the key of each activity that is deleted because its instance has ended.</summary>
     public Action<long>? ActivityEnded { get; set; }
+
+    /// <summary>Counts the transaction that has begun.</summary>
+    public void Stamp(DateTime now) => _stamped = Mark with { Transactions = _writes.Stamp.Number(Time(now))!.Value, Time = now };
+
+    /// <summary>The transaction is on the disk.</summary>
+    public void Committed() => Mark = _stamped ?? Mark;
+
+    /// <summary>Brings timers forward by some time. A start for a certain hour stays where it is.</summary>
+    public void Advance(TimeSpan time) => _writes.Advance.Run(time.Ticks);
 
     /// <summary>Adds a new instance; there must be none of its id. Returns its key.</summary>
     public long Add(ExecutionStartedEvent started, DateTime now) => _writes.Insert.Number(
@@ -51,12 +61,8 @@ internal sealed partial class Journal
     }
 
     /// <summary>Adds a message. False when no unfinished instance takes it.</summary>
-    public bool Add(Pending pending)
-    {
-        var isAdded = _writes.AddMessage.Run(pending.Id, pending.InstanceId, pending.Due is { } due ? Time(due) : null, pending.IsRecursive, pending.Json) > 0;
-        pending.Json = null;
-        return isAdded;
-    }
+    public bool Add(Pending pending) =>
+        _writes.AddMessage.Run(pending.Id, pending.InstanceId, pending.Due is { } due ? Time(due) : null, pending.IsRecursive, pending.Json) > 0;
 
     /// <summary>A finished instance is pending until its rewind is done, so that who waits waits for what comes then. Returns false when there is none.</summary>
     public bool AddRewind(Pending rewind, DateTime now)
@@ -65,11 +71,7 @@ internal sealed partial class Journal
         return Add(rewind);
     }
 
-    public void Add(PendingActivity activity, long key)
-    {
-        _writes.AddActivity.Run(activity.Id, key, activity.Json);
-        activity.Json = null;
-    }
+    public void Add(PendingActivity activity, long key) => _writes.AddActivity.Run(activity.Id, key, activity.Json);
 
     public void Drop(IReadOnlyList<Pending> messages)
     {
@@ -125,6 +127,11 @@ internal sealed partial class Journal
 
     private sealed class Writes(Journal journal)
     {
+        public Statement Stamp { get; } = journal.Prepare("UPDATE written SET transactions=transactions+1, time=$1 RETURNING transactions", 1);
+
+        public Statement Advance { get; } = journal.Prepare(
+            """UPDATE messages SET due=max(0, due-$1) WHERE due IS NOT NULL AND instr(message, '"$type":"ExecutionStartedEvent"')=0""", 1);
+
         public Statement Insert { get; } = journal.Prepare(
             """
             INSERT INTO instances(id, execution, name, version, status, input, tags, parent_id, parent, generation, created, updated, scheduled)

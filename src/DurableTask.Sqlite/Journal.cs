@@ -26,6 +26,16 @@ internal sealed partial class Journal : IDisposable
         CREATE INDEX activities_by_instance ON activities(instance);
         """;
 
+    // What came later, and what an earlier program does not mind; made in the journals that lack it. The group of an id is what stands before its first hyphen, with the hyphen.
+    // The row of written counts the transactions and says when the last one was, by the wall clock.
+    private const string Additions = $"""
+        CREATE INDEX IF NOT EXISTS instances_by_group ON instances({Group});
+        CREATE INDEX IF NOT EXISTS instances_unfinished ON instances({Group}) WHERE {Unfinished};
+        CREATE TABLE IF NOT EXISTS written(row INTEGER PRIMARY KEY CHECK(row=1), journal TEXT NOT NULL, transactions INTEGER NOT NULL, time INTEGER NOT NULL);
+        """;
+
+    private const string Group = "substr(id, 1, instr(id, '-'))";
+
     private const string Columns =
         "id, execution, name, version, status, input, output, failure, custom_status, tags, parent, generation, created, updated, completed, scheduled, refused, key";
 
@@ -43,12 +53,22 @@ internal sealed partial class Journal : IDisposable
         _lastId = (long)last.ExecuteScalar()!;
     }
 
+    /// <summary>Which journal this is, and how far it is written.</summary>
+    public JournalMark Mark { get; private set; } = new("", 0, default);
+
     public SqliteConnection Connection => _connection;
 
     /// <summary>Opens the file, and makes its tables where they are missing.</summary>
-    /// <exception cref="JournalException">The file is no journal, is damaged, or belongs to another version of this library.</exception>
-    public static Journal Open(string path, bool write, bool survivePowerLoss)
+    /// <param name="path">The file.</param>
+    /// <param name="write">Whether it is opened for writing, and made when it is missing.</param>
+    /// <param name="survivePowerLoss">Whether each commit is flushed to the disk.</param>
+    /// <param name="check">Looks for damage before anything is written.</param>
+    /// <exception cref="JournalDamagedException">The file is damaged.</exception>
+    /// <exception cref="JournalException">The file is no journal, cannot be opened, or belongs to another version of this library.</exception>
+    public static Journal Open(string path, bool write, bool survivePowerLoss, bool check = false)
     {
+        if (check && File.Exists(path) && JournalFile.QuickCheck(path) is { } damage)
+            throw new JournalDamagedException(path, damage);
         var connection = new SqliteConnection(new SqliteConnectionStringBuilder
         {
             DataSource = path,
@@ -61,12 +81,15 @@ internal sealed partial class Journal : IDisposable
             if (write)
                 Execute(connection, $"PRAGMA journal_mode=WAL; PRAGMA synchronous={(survivePowerLoss ? "FULL" : "NORMAL")}; PRAGMA journal_size_limit=67108864;");
             Prepare(connection, path, write);
-            return new Journal(connection);
+            var journal = new Journal(connection);
+            if (write)
+                journal.Mark = journal.ReadMark();
+            return journal;
         }
         catch (SqliteException error)
         {
             connection.Dispose();
-            throw new JournalException($"The journal {path} cannot be opened: {error.Message} Move it away to start with an empty one.", error);
+            throw JournalFault.WhenOpened(path, error);
         }
         catch
         {
@@ -104,8 +127,21 @@ internal sealed partial class Journal : IDisposable
 
         if (version == 0 && !write)
             throw new JournalException($"The file {path} holds no journal yet.");
+        if (!write)
+            return;
         if (version == 0)
             Execute(connection, $"BEGIN; {Tables} PRAGMA user_version={Version}; COMMIT;");
+        Execute(connection, $"BEGIN; {Additions} COMMIT;");
+        using var first = new Statement(connection, "INSERT INTO written VALUES(1, $1, 0, $2) ON CONFLICT DO NOTHING", 2);
+        // Into the file itself: were it in the -wal alone, a file without its -wal would look like a new one.
+        if (first.Run(Guid.NewGuid().ToString("N"), 0) > 0)
+            Execute(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+
+    private JournalMark ReadMark()
+    {
+        using var read = new Statement(_connection, "SELECT journal, transactions, time FROM written", 0);
+        return read.Rows(row => new JournalMark(row.GetString(0), row.GetInt64(1), row.GetInt64(2) is var time and > 0 ? Time(time) : null))[0];
     }
 
     private static long Time(DateTime time) => (time.Kind == DateTimeKind.Local ? time.ToUniversalTime() : time).Ticks;
@@ -126,3 +162,9 @@ internal sealed partial class Journal : IDisposable
         return statement;
     }
 }
+
+/// <summary>How far a journal is written.</summary>
+/// <param name="Journal">An id that no other journal has; a backup and a rescued journal have their own.</param>
+/// <param name="Transactions">How many were written.</param>
+/// <param name="Time">When the last one was, UTC, by the wall clock of then; null when there was none.</param>
+internal sealed record JournalMark(string Journal, long Transactions, DateTime? Time);

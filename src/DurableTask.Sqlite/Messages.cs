@@ -23,7 +23,7 @@ internal sealed record Pending(long Id, TaskMessage Message)
 
     public string InstanceId => Message.OrchestrationInstance.InstanceId;
 
-    /// <summary>The message as it is written. It is made before the writer thread has it, which is the narrow place, and is null once it is in the journal.</summary>
+    /// <summary>The message as it is written. It is made before the writer thread has it, which is the narrow place, and is null once it is on the disk.</summary>
     public string? Json { get; set; }
 
     public static Pending Write(long id, TaskMessage message, DateTime? due = null) => new(id, message) { Due = due, Json = EventJson.Write(message) };

@@ -44,6 +44,7 @@ public sealed partial class SqliteOrchestrationService
             () => isRecorded = _journal.DropActivity(activity.Id) && _journal.Add(result),
             () =>
             {
+                result.Json = null;
                 _open.TryRemove(activity.Id, out _);
                 // The service was started again meanwhile, or for the first time: the result was not delivered below.
                 if (isRecorded && (present is null || present != _present))
@@ -85,6 +86,7 @@ public sealed partial class SqliteOrchestrationService
     /// <summary>On the writer thread, after the commit.</summary>
     private void HandOut(PendingActivity activity)
     {
+        activity.Json = null;
         _open[activity.Id] = activity;
         _activities.Writer.TryWrite(activity);
     }

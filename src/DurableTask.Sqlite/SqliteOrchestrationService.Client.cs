@@ -20,6 +20,7 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationServiceCl
     /// <param name="dedupeStatuses">Statuses of an existing instance that refuse a new one; null means <see cref="SqliteOrchestrationServiceSettings.DefaultDedupeStatuses"/>.</param>
     /// <exception cref="OrchestrationAlreadyExistsException">An instance of this id exists in one of these statuses.</exception>
     /// <exception cref="ArgumentException">The id is not allowed.</exception>
+    /// <exception cref="JournalUnavailableException">The journal cannot be written at present; nothing of this was.</exception>
     public Task CreateTaskOrchestrationAsync(TaskMessage creationMessage, OrchestrationStatus[] dedupeStatuses)
     {
         ArgumentNullException.ThrowIfNull(creationMessage);
@@ -29,7 +30,7 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationServiceCl
         if (WrongId(id) is { } sentence)
             throw new ArgumentException(sentence, nameof(creationMessage));
         var pending = Pending.Write(_journal.NextId(), creationMessage, started.ScheduledStartTime);
-        return _writer.Ask(
+        return _writer.Offer(
             () =>
             {
                 var before = _journal.Find(id);
@@ -56,7 +57,7 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationServiceCl
     public async Task<int> TrySendAsync(params TaskMessage[] messages)
     {
         var pending = messages.Select(message => Pending.Write(_journal.NextId(), message)).ToList();
-        var sent = await _writer.Ask(
+        var sent = await _writer.Offer(
             () => pending.Where(_journal.Add).ToList(),
             sent => sent.ForEach(Deliver));
         return sent.Count;
@@ -102,14 +103,14 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationServiceCl
 
     /// <summary>Ends an instance, and with <paramref name="recursive"/> everything below it, also what it begins meanwhile. Its code hears nothing of it. Returns how many were ended.</summary>
     public async Task<int> TerminateAsync(string instanceId, string? reason, bool recursive) =>
-        (await _writer.Ask(() => End(recursive ? _journal.FamilyOf(instanceId) : [instanceId], reason, recursive), Happen)).Count;
+        (await _writer.Offer(() => End(recursive ? _journal.FamilyOf(instanceId) : [instanceId], reason, recursive), Happen)).Count;
 
     /// <summary>Lets a failed instance run its failed activities and children again; one that does so already goes on.</summary>
     /// <exception cref="InvalidOperationException">It does not exist or has not failed.</exception>
     public async Task RewindTaskOrchestrationAsync(string instanceId, string? reason)
     {
         var rewind = Pending.Write(_journal.NextId(), instanceId, new ExecutionRewoundEvent(-1, reason));
-        await _writer.Ask(
+        await _writer.Offer(
             () =>
             {
                 if (_journal.IsRewound(instanceId))
@@ -127,37 +128,37 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationServiceCl
 
     /// <inheritdoc/>
     public async Task<IList<OrchestrationState>> GetOrchestrationStateAsync(string instanceId, bool allExecutions) =>
-        await _writer.Ask(() => _journal.Find(instanceId)) is { } found ? [found] : [];
+        await Read(journal => journal.Find(instanceId)) is { } found ? [found] : [];
 
     /// <inheritdoc/>
-    public async Task<OrchestrationState> GetOrchestrationStateAsync(string instanceId, string executionId) => (await _writer.Ask(() => _journal.Find(instanceId)))!;
+    public async Task<OrchestrationState> GetOrchestrationStateAsync(string instanceId, string executionId) => (await Read(journal => journal.Find(instanceId)))!;
 
     /// <summary>The events of the present execution, as JSON.</summary>
     public async Task<string> GetOrchestrationHistoryAsync(string instanceId, string executionId) =>
-        JsonConvert.SerializeObject(await _writer.Ask(() => _journal.History(instanceId).ToList()));
+        JsonConvert.SerializeObject(await Read(journal => journal.History(instanceId)));
 
     /// <inheritdoc/>
     public Task<OrchestrationQueryResult> GetOrchestrationWithQueryAsync(OrchestrationQuery query, CancellationToken cancellationToken) => QueryAsync(query, topOnly: false);
 
     /// <summary>A page of instances, the newest first; with <paramref name="topOnly"/> only those that no other instance began.</summary>
-    public Task<OrchestrationQueryResult> QueryAsync(OrchestrationQuery query, bool topOnly) => _writer.Ask(() => _journal.Query(query, topOnly));
+    public Task<OrchestrationQueryResult> QueryAsync(OrchestrationQuery query, bool topOnly) => Read(journal => journal.Query(query, topOnly));
 
     /// <summary>Deletes finished instances of before a time, with what has finished below them.</summary>
     public Task PurgeOrchestrationHistoryAsync(DateTime thresholdDateTimeUtc, OrchestrationStateTimeRangeFilterType timeRangeFilterType) => Purge(
-        () => timeRangeFilterType == OrchestrationStateTimeRangeFilterType.OrchestrationCreatedTimeFilter
-            ? _journal.Finished(null, thresholdDateTimeUtc, null, null)
-            : _journal.Finished(null, null, thresholdDateTimeUtc, null),
+        journal => timeRangeFilterType == OrchestrationStateTimeRangeFilterType.OrchestrationCreatedTimeFilter
+            ? journal.Finished(null, thresholdDateTimeUtc, null, null)
+            : journal.Finished(null, null, thresholdDateTimeUtc, null),
         null);
 
     /// <summary>Deletes a finished instance and what has finished below it; nothing when it has not finished.</summary>
-    public Task<PurgeResult> PurgeInstanceStateAsync(string instanceId) => Purge(() => [instanceId], null);
+    public Task<PurgeResult> PurgeInstanceStateAsync(string instanceId) => Purge(_ => [instanceId], null);
 
     /// <summary>Deletes finished instances that match, with what has finished below them. With a timeout the result says whether all are gone.</summary>
     public Task<PurgeResult> PurgeInstanceStateAsync(PurgeInstanceFilter purgeInstanceFilter)
     {
         ArgumentNullException.ThrowIfNull(purgeInstanceFilter);
         return Purge(
-            () => _journal.Finished(purgeInstanceFilter.CreatedTimeFrom, purgeInstanceFilter.CreatedTimeTo, null, purgeInstanceFilter.RuntimeStatus),
+            journal => journal.Finished(purgeInstanceFilter.CreatedTimeFrom, purgeInstanceFilter.CreatedTimeTo, null, purgeInstanceFilter.RuntimeStatus),
             purgeInstanceFilter.Timeout);
     }
 
@@ -167,14 +168,14 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationServiceCl
         : id.Any(char.IsControl) ? "An instance id must not contain control characters."
         : null;
 
-    private async Task<PurgeResult> Purge(Func<List<string>> which, TimeSpan? timeout)
+    private async Task<PurgeResult> Purge(Func<Journal, List<string>> which, TimeSpan? timeout)
     {
         var (deleted, begin) = (0, TimeProvider.System.GetTimestamp());
-        foreach (var some in (await _writer.Ask(which)).Chunk(PurgedAtOnce))
+        foreach (var some in (await Read(which)).Chunk(PurgedAtOnce))
         {
             if (timeout is { } limit && TimeProvider.System.GetElapsedTime(begin) >= limit)
                 return new PurgeResult(deleted, false);
-            deleted += await _writer.Ask(() => some.Sum(_journal.Purge));
+            deleted += await _writer.Offer(() => some.Sum(_journal.Purge));
         }
 
         return new PurgeResult(deleted, timeout is null ? null : true);

@@ -224,7 +224,7 @@ public sealed partial class SqliteOrchestrationService
             {
                 Forget(id);
                 if (Journal.IsUnfinished(_journal.Find(id)!.OrchestrationStatus))
-                    InstanceFinished?.Invoke(id);
+                    _onCommit.Add(() => InstanceFinished?.Invoke(id));
             }
 
             _journal.Delete(before.OrchestrationInstance.InstanceId);
@@ -275,10 +275,12 @@ public sealed partial class SqliteOrchestrationService
 
     private void Deliver(Pending message)
     {
+        message.Json = null;
         if (_present is not { } present)
             return;
+        // A start may be asked for at a certain hour; what else waits, waits for some time.
         if (message.Due is { } due && due > Now)
-            _timers.Add(due, () => present.Add(message), message.InstanceId);
+            _timers.Add(due, () => present.Add(message), message.InstanceId, isHour: message.Message.Event is ExecutionStartedEvent);
         else
             present.Add(message);
     }

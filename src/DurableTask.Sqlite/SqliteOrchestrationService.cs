@@ -26,8 +26,12 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationService, 
     private readonly Lease? _lease;
     private readonly Journal _journal; // writer thread, but for NextId
     private readonly JournalWriter _writer;
+    private readonly JournalReads? _reads; // none of a journal in memory, which has one connection only
+    private readonly WrittenMark? _mark;
     private readonly TimerQueue _timers;
+    private readonly ClockWatch _clockWatch;
     private readonly ITimer _housekeeping;
+    private readonly List<Action> _onCommit = []; // writer thread: what of the present transaction concerns the memory
     private readonly Channel<Inbox> _ready = Channel.CreateUnbounded<Inbox>();
     private readonly Channel<PendingActivity> _activities = Channel.CreateUnbounded<PendingActivity>();
     private volatile Inboxes? _present; // from a start to a stop; set on the writer thread, so that each message is delivered either by the start or after it
@@ -40,10 +44,12 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationService, 
         ArgumentNullException.ThrowIfNull(settings);
         _settings = settings;
         _log = settings.LoggerFactory.CreateLogger<SqliteOrchestrationService>();
-        (_lease, _journal) = Open(settings, Now);
-        _journal.ActivityEnded = key => _open.TryRemove(key, out _);
-        _writer = new JournalWriter(_journal.Connection, Break);
+        (_lease, _journal, _mark) = Open(settings, Now);
+        _journal.ActivityEnded = key => _onCommit.Add(() => _open.TryRemove(key, out _));
+        _writer = new JournalWriter(_journal.Connection, Break) { Begun = BeginTransaction, Committed = Committed, Changed = LogChange };
+        _reads = _lease is null ? null : new JournalReads(Path.GetFullPath(settings.Path));
         _timers = new TimerQueue(settings.Clock);
+        _clockWatch = new ClockWatch(settings.Clock, _journal.Mark.Time, () => _writer.Post(() => { }));
         _writer.Start();
         _housekeeping = settings.Clock.CreateTimer(_ => _ = PurgeOld(), null, TimeSpan.Zero, TimeSpan.FromHours(1));
     }
@@ -51,8 +57,19 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationService, 
     /// <summary>Ends when the service is closed, with a <see cref="JournalException"/> when the journal cannot be written any more.</summary>
     public Task Stopped => _stopped.Task;
 
+    /// <summary>Why the journal cannot be written at present, a full disk for example; null when it can. Meanwhile what clients ask for is refused with this, and what runs waits. It is tried
+    /// again after 0.1…5 seconds until it can be written.</summary>
+    public JournalUnavailableException? Unavailable => _writer.Unavailable;
+
     /// <summary>Told the id of an instance when it has finished, on the writer thread: it must be quick.</summary>
     public event Action<string>? InstanceFinished;
+
+    /// <summary>For tests: something done to the connection, in the writer's order.</summary>
+    internal Task<bool> OnConnection(Action<SqliteConnection> act) => _writer.Ask(() =>
+    {
+        act(_journal.Connection);
+        return true;
+    });
 
     /// <summary>For tests: timers in memory, see <see cref="TimerQueue.Count"/>.</summary>
     internal int TimersInMemory => _timers.Count;
@@ -134,20 +151,24 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationService, 
     /// <summary>Leaves as a killed process does: nothing more is written, and the lease ends.</summary>
     internal void Abandon() => Close(_writer.Abandon);
 
-    private static (Lease? Lease, Journal Journal) Open(SqliteOrchestrationServiceSettings settings, DateTime now)
+    private static (Lease? Lease, Journal Journal, WrittenMark? Mark) Open(SqliteOrchestrationServiceSettings settings, DateTime now)
     {
         if (settings.Path == SqliteOrchestrationServiceSettings.InMemory)
-            return (null, Journal.Open(settings.Path, write: true, survivePowerLoss: false));
+            return (null, Journal.Open(settings.Path, write: true, survivePowerLoss: false), null);
         var path = Path.GetFullPath(settings.Path);
         Lease? lease = null;
+        Journal? journal = null;
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             lease = Lease.Take(path, now);
-            return (lease, Journal.Open(path, write: true, settings.SurvivePowerLoss));
+            journal = Journal.Open(path, write: true, settings.SurvivePowerLoss, settings.ChecksJournal);
+            // Without a flush at each commit the newest transactions may be lost with the power, and that is no damage.
+            return (lease, journal, settings.SurvivePowerLoss ? WrittenMark.Open(path, journal.Mark) : null);
         }
         catch (Exception error)
         {
+            journal?.Dispose();
             lease?.Dispose();
             if (error is IOException or UnauthorizedAccessException or SqliteException)
                 throw new JournalException($"The journal {path} cannot be opened: {error.Message} Repair it or use another data folder.", error);
@@ -174,6 +195,48 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationService, 
         }
     }
 
+    /// <summary>What is committed; on a connection of its own where there is one, so that no look waits for the writer or holds it up.</summary>
+    private Task<T> Read<T>(Func<Journal, T> read) => _reads is null ? _writer.Ask(() => read(_journal)) : _reads.Run(read);
+
+    /// <summary>On the writer thread, first in each transaction.</summary>
+    private void BeginTransaction()
+    {
+        // An attempt before this one was rolled back.
+        _onCommit.Clear();
+        var (now, setBack) = _clockWatch.Look();
+        if (setBack > TimeSpan.Zero)
+        {
+            // A timer waits for the rest of its time, as if the clock had not been set: it was asked for as a time from now.
+            _journal.Advance(setBack);
+            _onCommit.Add(() =>
+            {
+                _timers.Advance(setBack);
+                _log.ClockWasSetBack(setBack);
+            });
+        }
+
+        _journal.Stamp(now);
+        _onCommit.Add(() => _clockWatch.Saw(now));
+    }
+
+    /// <summary>On the writer thread, after each commit and before what waits for it.</summary>
+    private void Committed()
+    {
+        _journal.Committed();
+        _mark?.Write(_journal.Mark.Transactions);
+        foreach (var happen in _onCommit)
+            happen();
+        _onCommit.Clear();
+    }
+
+    private void LogChange(JournalUnavailableException? fault)
+    {
+        if (fault is null)
+            _log.IsWrittenAgain();
+        else
+            _log.CannotBeWritten(fault.Message);
+    }
+
     /// <summary>On the writer thread, after the journal was read.</summary>
     private void Begin((List<Pending> Messages, List<PendingActivity> Activities) waiting)
     {
@@ -195,12 +258,12 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationService, 
         _timers.Clear();
     }
 
-    /// <summary>An instance was replaced, ended from outside or purged. On the writer thread.</summary>
-    private void Forget(string id)
+    /// <summary>An instance was replaced, ended from outside or purged. On the writer thread, in the transaction that does so.</summary>
+    private void Forget(string id) => _onCommit.Add(() =>
     {
         _present?.Forget(id);
         _timers.Remove(id);
-    }
+    });
 
     /// <summary>On the writer thread, after the commit.</summary>
     private void Finished(string id)
@@ -216,7 +279,7 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationService, 
             return;
         try
         {
-            await Purge(() => _journal.Finished(null, null, Now - _settings.Retention, null), null);
+            await Purge(journal => journal.Finished(null, null, Now - _settings.Retention, null), null);
         }
         catch (JournalException)
         {
@@ -244,11 +307,14 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationService, 
         if (Interlocked.Exchange(ref _state, 2) == 2)
             return;
         _housekeeping.Dispose();
+        _clockWatch.Dispose();
         _timers.Dispose();
         endWriter();
+        _reads?.Dispose();
         Forget();
         Tell(waiter => waiter.TrySetException(new JournalException("The service was closed; the instance goes on when the journal is opened again.")));
         _journal.Dispose();
+        _mark?.Dispose();
         _lease?.Dispose();
         _stopped.TrySetResult();
     }
@@ -261,6 +327,15 @@ internal static partial class ServiceLog
 
     [LoggerMessage(102, LogLevel.Critical, "The journal stopped.")]
     public static partial void Broke(this ILogger logger, Exception error);
+
+    [LoggerMessage(104, LogLevel.Error, "{Sentence}")]
+    public static partial void CannotBeWritten(this ILogger logger, string sentence);
+
+    [LoggerMessage(105, LogLevel.Warning, "The journal can be written again.")]
+    public static partial void IsWrittenAgain(this ILogger logger);
+
+    [LoggerMessage(106, LogLevel.Warning, "The clock was set back by {Time}; timers were brought forward by as much.")]
+    public static partial void ClockWasSetBack(this ILogger logger, TimeSpan time);
 
     [LoggerMessage(103, LogLevel.Warning, "Work of instance {Instance} could not be run; it is tried again in {Wait}.")]
     public static partial void Abandoned(this ILogger logger, string instance, TimeSpan wait);

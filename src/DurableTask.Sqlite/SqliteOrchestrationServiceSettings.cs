@@ -40,6 +40,9 @@ public sealed record SqliteOrchestrationServiceSettings
     /// <value>True flushes each commit to the disk. False keeps commits safe from a killed process but may lose the newest ones when the power fails. Default true.</value>
     public bool SurvivePowerLoss { get; init; } = true;
 
+    /// <value>Looks for damage before the journal is opened, which reads the whole file: a second for some hundred megabytes. Default true.</value>
+    public bool ChecksJournal { get; init; } = true;
+
     /// <value>Statuses in which an existing instance of the same id refuses a new one, where the caller names none. Default Pending, Running and Suspended; empty replaces any instance.</value>
     public IReadOnlyList<OrchestrationStatus> DefaultDedupeStatuses { get; init; } = [OrchestrationStatus.Pending, OrchestrationStatus.Running, OrchestrationStatus.Suspended];
 

@@ -3,8 +3,8 @@ namespace DurableTask.Sqlite;
 /// <summary>Calls back at given times, with one alarm of the clock for all of them.</summary>
 internal sealed class TimerQueue : IDisposable
 {
-    // A clock's alarm takes 49 days at most: for longer waits it rings once a day.
-    private static readonly TimeSpan _longest = TimeSpan.FromDays(1);
+    // An alarm counts time that has passed, and not the hour: after the clock was set forward, or the machine slept, it would ring late. So it looks at the hour this often.
+    private static readonly TimeSpan _longest = TimeSpan.FromSeconds(10);
 
     private readonly Lock _gate = new();
     private readonly PriorityQueue<Entry, (DateTime Due, long Number)> _entries = new();
@@ -35,11 +35,12 @@ internal sealed class TimerQueue : IDisposable
     /// <param name="due">When, UTC.</param>
     /// <param name="ring">What is called.</param>
     /// <param name="owner">Whose it is, for <see cref="Remove"/>.</param>
-    public void Add(DateTime due, Action ring, string? owner = null)
+    /// <param name="isHour">It is an hour, which <see cref="Advance"/> leaves alone, and not a time from now.</param>
+    public void Add(DateTime due, Action ring, string? owner = null, bool isHour = false)
     {
         lock (_gate)
         {
-            var (entry, place) = (new Entry(ring, owner), (due, _number++));
+            var (entry, place) = (new Entry(ring, owner, isHour), (due, _number++));
             if (owner is not null && !_byOwner.TryAdd(owner, [entry]))
                 _byOwner[owner].Add(entry);
             _entries.Enqueue(entry, place);
@@ -65,6 +66,20 @@ internal sealed class TimerQueue : IDisposable
             _entries.Clear();
             _entries.EnqueueRange(rest);
             _removed = 0;
+        }
+    }
+
+    /// <summary>The clock was set back by so much: what waits for some time is due as much earlier.</summary>
+    public void Advance(TimeSpan time)
+    {
+        lock (_gate)
+        {
+            var all = _entries.UnorderedItems
+                .Select(item => item.Element.IsHour ? item : (item.Element, (new DateTime(Math.Max(0, item.Priority.Due.Ticks - time.Ticks), DateTimeKind.Utc), item.Priority.Number)))
+                .ToList();
+            _entries.Clear();
+            _entries.EnqueueRange(all);
+            Arm();
         }
     }
 
@@ -124,8 +139,10 @@ internal sealed class TimerQueue : IDisposable
     }
 
     /// <summary>A class, not a record: two entries are never the same.</summary>
-    private sealed class Entry(Action ring, string? owner)
+    private sealed class Entry(Action ring, string? owner, bool isHour)
     {
+        public bool IsHour { get; } = isHour;
+
         public Action? Ring { get; set; } = ring;
 
         public string? Owner { get; } = owner;

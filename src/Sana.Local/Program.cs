@@ -21,6 +21,7 @@ var root = new RootCommand("Sana on one machine: images of a folder or container
     SteerCommand.Cancel(),
     SteerCommand.Retry(),
     new QueueCommand(),
+    new JournalCommand(),
     new ServeCommand(),
 };
 

@@ -33,17 +33,49 @@ public class TimerQueueTests
     }
 
     [Fact]
-    public void A_year_is_not_too_long()
+    public void Two_months_are_not_too_long_for_an_alarm_that_takes_49_days()
     {
         using var queue = new TimerQueue(_clock);
         var rung = 0;
-        queue.Add(In(TimeSpan.FromDays(365)), () => rung++);
+        queue.Add(In(TimeSpan.FromDays(60)), () => rung++);
 
-        _clock.Advance(TimeSpan.FromDays(364));
+        _clock.Advance(TimeSpan.FromDays(59));
         Assert.Equal(0, rung);
         _clock.Advance(TimeSpan.FromDays(2));
 
         Assert.Equal(1, rung);
+    }
+
+    [Fact]
+    public void A_clock_that_is_set_forward_is_noticed_within_ten_seconds()
+    {
+        using var queue = new TimerQueue(_clock);
+        var rung = 0;
+        queue.Add(In(TimeSpan.FromHours(8)), () => rung++);
+
+        _clock.AdjustTime(_clock.GetUtcNow().AddHours(9));
+        Assert.Equal(0, rung);
+        _clock.Advance(TimeSpan.FromSeconds(10.1));
+
+        Assert.Equal(1, rung);
+    }
+
+    [Fact]
+    public void What_waits_for_some_time_can_be_brought_forward_and_an_hour_stays()
+    {
+        using var queue = new TimerQueue(_clock);
+        List<string> rung = [];
+        queue.Add(In(TimeSpan.FromHours(2)), () => rung.Add("hour"), isHour: true);
+        queue.Add(In(TimeSpan.FromHours(3)), () => rung.Add("time"), "owner");
+        queue.Add(In(TimeSpan.FromHours(4)), () => rung.Add("removed"), "other");
+
+        queue.Advance(TimeSpan.FromHours(2.5));
+        queue.Remove("other");
+        _clock.Advance(TimeSpan.FromHours(1));
+        Assert.Equal(["time"], rung);
+        _clock.Advance(TimeSpan.FromHours(10));
+
+        Assert.Equal(["time", "hour"], rung);
     }
 
     [Fact]

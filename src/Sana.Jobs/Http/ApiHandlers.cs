@@ -76,6 +76,9 @@ public sealed record ApiParts
     /// <value>The worker's state where it runs in this process. Default unknown, and then jobs are accepted.</value>
     public Func<WorkerState>? Worker { get; init; }
 
+    /// <value>Why what is asked for cannot be written down at present, one sentence; null when it can. Default always null.</value>
+    public Func<string?> Unavailable { get; init; } = () => null;
+
     /// <value>The id of the job that is being rendered in this process. Default unknown.</value>
     public Func<string?> Rendering { get; init; } = () => null;
 

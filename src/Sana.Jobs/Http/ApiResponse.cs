@@ -57,6 +57,9 @@ public static class ApiResponse
         });
     }
 
+    /// <summary>The answer while the server cannot write down what is asked for, with the sentence that says why.</summary>
+    public static IResult ForUnavailable(HttpRequest request, string sentence) => ForException(request, new ApiException(503, "storage", sentence) { RetryAfter = TimeSpan.FromSeconds(5) });
+
     /// <summary>The answer for a fault.</summary>
     internal static IResult ForException(HttpRequest request, ApiException fault)
     {

@@ -22,7 +22,10 @@ public sealed class RunSchedule : TaskOrchestrator<ScheduleState, bool>
         if (await context.Call(ScheduleActivities.NextTick, new NextTick(input.Run.Schedule, context.CurrentUtcDateTime)) is not { } due)
             return false;
         context.SetCustomStatus(due);
-        await context.CreateTimer(due, CancellationToken.None);
+        // A timer lasts as long as it was asked for; when the clock is set back meanwhile, it ends before the hour.
+        do
+            await context.CreateTimer(due, CancellationToken.None);
+        while (context.CurrentUtcDateTime < due);
 
         var started = input.Before;
         try

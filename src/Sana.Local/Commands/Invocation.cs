@@ -4,6 +4,7 @@ using DurableTask.Sqlite;
 using Sana.Curation;
 using Sana.GraphBuilder;
 using Sana.Inference;
+using Sana.Local.Hosting;
 
 namespace Sana.Local.Commands;
 
@@ -45,6 +46,10 @@ internal static class Invocation
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
             return Fail("Stopped; the same command goes on from here.", ExitCode.Signal + signal, json);
+        }
+        catch (Exception error) when (DescriptorLimit.Explain(error) is { } sentence)
+        {
+            return Fail(sentence, ExitCode.Failed, json, error);
         }
         catch (WrongUseException error)
         {

@@ -64,6 +64,11 @@ internal sealed record SteerReport(string Id, string Verb, bool Done);
 internal sealed record QueueReport(
     string Queue, long Waiting, long Held, long Dead, int Requeued, IReadOnlyList<WaitingReport> Jobs, IReadOnlyList<DeadReport> DeadLetters);
 
+/// <summary>Of <c>sana journal</c>. <paramref name="File"/> is what was written; the lists are of <c>rescue</c>.</summary>
+internal sealed record JournalReport(
+    string Journal, IReadOnlyList<string> Damages, long? Instances = null, long? Unfinished = null, string? File = null, IReadOnlyList<string>? Failed = null, IReadOnlyList<string>? Lost = null,
+    bool? IsListComplete = null);
+
 internal sealed record WaitingReport(string Id, string JobId, int Deliveries, DateTimeOffset Sent);
 
 internal sealed record DeadReport(string Id, string JobId, string? Reason, string? Message, DateTimeOffset Buried);
@@ -81,6 +86,7 @@ internal sealed record DeadReport(string Id, string JobId, string? Reason, strin
 [JsonSerializable(typeof(StatusReport))]
 [JsonSerializable(typeof(SteerReport))]
 [JsonSerializable(typeof(QueueReport))]
+[JsonSerializable(typeof(JournalReport))]
 [JsonSerializable(typeof(CurationEstimate))]
 [JsonSerializable(typeof(SelectionSummary))]
 [JsonSerializable(typeof(LoaderReport))]

@@ -37,7 +37,7 @@ internal static partial class ControlInbox
         {
             engine = await DurableHost.Open(options);
         }
-        catch (JournalException owned)
+        catch (JournalException owned) when (owned is not JournalDamagedException)
         {
             // Another process owns the journal; it will answer.
             return await Ask(data, request, owned, cancellationToken);

@@ -37,23 +37,34 @@ internal sealed class DurableHost : IAsyncDisposable
     /// <summary>Ends when the journal cannot be written any more, with the exception that says why; or when the host is closed.</summary>
     public Task Stopped { get; }
 
+    /// <summary>Why the journal cannot be written at present; null when it can, or when that is not known here.</summary>
+    public string? Unavailable => (_service as SqliteOrchestrationService)?.Unavailable?.Message;
+
+    /// <exception cref="JournalDamagedException">The data folder's journal is damaged, or its newest part is missing.</exception>
     /// <exception cref="JournalException">Another process owns the data folder's journal, or it cannot be opened.</exception>
     /// <exception cref="SanaException">The place of the journal is not understood, or nothing answers there.</exception>
     public static async Task<DurableHost> Open(LocalOptions options)
     {
-        if (options.Journal == "sqlite")
+        return options.Journal == "sqlite" ? new DurableHost(options, OpenFile(options)) : await OpenShared(options);
+    }
+
+    private static SqliteOrchestrationService OpenFile(LocalOptions options)
+    {
+        try
         {
-            return new DurableHost(options, new SqliteOrchestrationService(new SqliteOrchestrationServiceSettings
+            return new SqliteOrchestrationService(new SqliteOrchestrationServiceSettings
             {
                 Path = options.Data is { } data ? Path.Combine(Path.GetFullPath(data), "journal.db") : SqliteOrchestrationServiceSettings.InMemory,
                 MaxConcurrentActivities = options.MaxParallelSteps,
                 Retention = Timeout.InfiniteTimeSpan, // LocalHost forgets instances together with their blobs
                 Clock = options.Clock,
                 LoggerFactory = options.Logging,
-            }));
+            });
         }
-
-        return await OpenShared(options);
+        catch (JournalDamagedException damaged)
+        {
+            throw new JournalDamagedException($"{damaged.Message} sana journal check --data {options.Data} says more, and sana journal rescue --data {options.Data} brings out what can be read.");
+        }
     }
 
     // A method of its own: the packages of Azure Storage are loaded where they are used.

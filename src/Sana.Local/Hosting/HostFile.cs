@@ -27,8 +27,8 @@ internal sealed record HostFile(string? Blobs, string? Checkpoint, string Device
         var file = new HostFile(
             Absolute(complete.Blobs), complete.Checkpoint is null ? null : Path.GetFullPath(complete.Checkpoint), complete.Device, IsSecret(complete.Queue) ? Withheld : complete.Queue,
             IsSecret(complete.Journal) ? Withheld : complete.Journal);
-        Directory.CreateDirectory(data);
-        File.WriteAllText(path, JsonSerializer.Serialize(file, HostJson.Default.HostFile));
+        if (file != known)
+            Write(path, file);
         return complete;
     }
 
@@ -53,6 +53,26 @@ internal sealed record HostFile(string? Blobs, string? Checkpoint, string Device
         catch (Exception error) when (error is JsonException or IOException)
         {
             return null;
+        }
+    }
+
+    /// <summary>Whole or not at all: on a full disk what was known stays.</summary>
+    private static void Write(string path, HostFile file)
+    {
+        var temporary = $"{path}.{Guid.NewGuid():N}.tmp";
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            File.WriteAllText(temporary, JsonSerializer.Serialize(file, HostJson.Default.HostFile));
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new SanaException($"{path} cannot be written: {error.Message} Make room and give the program the right to write there, or use another folder.", error);
+        }
+        finally
+        {
+            File.Delete(temporary);
         }
     }
 

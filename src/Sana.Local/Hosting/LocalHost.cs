@@ -43,6 +43,9 @@ public sealed partial class LocalHost : IAsyncDisposable
     /// <summary>The worker; it stays in <see cref="WorkerState.Loading"/> when there is no checkpoint.</summary>
     public RenderWorker Worker { get; private set; } = null!;
 
+    /// <summary>Why the journal cannot be written at present, one sentence; null when it can. It is tried again by itself.</summary>
+    public string? Unavailable => _engine.Unavailable;
+
     /// <summary>Ends when the engine broke or the worker cannot go on, with the exception that says why; or when the host is closed.</summary>
     public Task Stopped { get; private set; } = null!;
 

@@ -48,19 +48,24 @@ internal static class Health
     public static void MapHealth(this IEndpointRouteBuilder app, ApiParts parts, QueueWatch queue)
     {
         app.MapGet("/healthz", () => TypedResults.Text("ok\n")).WithSummary("The process lives.").WithTags("Health");
-        app.MapGet("/readyz", (HttpContext context) => Ready(context, parts.Worker?.Invoke(), queue.IsReachable, parts.Mismatch()))
-            .WithSummary("The model is loaded and warm, and the queue answers.").WithTags("Health").Produces<Readiness>().Produces<Readiness>(503);
+        app.MapGet("/readyz", (HttpContext context) => Ready(context, parts.Worker?.Invoke(), queue.IsReachable, parts.Unavailable(), parts.Mismatch()))
+            .WithSummary("The model is loaded and warm, the queue answers and the journal can be written.").WithTags("Health").Produces<Readiness>().Produces<Readiness>(503);
     }
 
-    private static JsonHttpResult<Readiness> Ready(HttpContext context, WorkerState? worker, bool queue, string? mismatch)
+    private static JsonHttpResult<Readiness> Ready(HttpContext context, WorkerState? worker, bool queue, string? unavailable, string? mismatch)
     {
-        var isReady = queue && (worker is null or WorkerState.Warm);
+        var isReady = queue && unavailable is null && (worker is null or WorkerState.Warm);
         context.Response.Headers.CacheControl = "no-store";
         if (!isReady)
             context.Response.Headers.RetryAfter = "2";
-        return TypedResults.Json(new Readiness(isReady, worker?.ToString().ToLowerInvariant(), queue ? "reachable" : "unreachable", mismatch), statusCode: isReady ? 200 : 503);
+        return TypedResults.Json(
+            new Readiness(isReady, worker?.ToString().ToLowerInvariant(), queue ? "reachable" : "unreachable", unavailable ?? "written", mismatch), statusCode: isReady ? 200 : 503);
     }
 
-    // ModelMismatch says what waits for a worker with another checkpoint; this process serves all the same.
-    private sealed record Readiness(bool Ready, string? Worker, string Queue, string? ModelMismatch);
+    /// <param name="Ready">Whether requests are to be sent here.</param>
+    /// <param name="Worker">Where the worker stands.</param>
+    /// <param name="Queue">reachable or unreachable.</param>
+    /// <param name="Journal">written, or the sentence that says why it cannot be.</param>
+    /// <param name="ModelMismatch">What waits for a worker with another checkpoint; this process serves all the same.</param>
+    private sealed record Readiness(bool Ready, string? Worker, string Queue, string Journal, string? ModelMismatch);
 }

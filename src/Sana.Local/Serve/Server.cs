@@ -30,7 +30,8 @@ internal sealed class Server : IAsyncDisposable
         try
         {
             await ScheduleSteps.Apply(host.Client, options.Config!.Schedules);
-            var api = await host.Jobs.OpenApi(parts => limits(parts) with { Worker = () => host.Worker.State, Stopping = stopping.Token }, cancellationToken);
+            var api = await host.Jobs.OpenApi(
+                parts => limits(parts) with { Worker = () => host.Worker.State, Unavailable = () => host.Unavailable, Stopping = stopping.Token }, cancellationToken);
             var app = WebApp.Build(settings, api, watch => new StatusPage(api.Parts, watch, host.Jobs.Recent, () => host.Worker.Current, host.Blobs.Place), options.Logging);
             await Listen(app, cancellationToken);
             return new Server(host, app, stopping);

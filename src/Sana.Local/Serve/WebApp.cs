@@ -1,6 +1,8 @@
 using System.Text.Json;
 using System.Threading.RateLimiting;
+using DurableTask.Sqlite;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.HostFiltering;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -12,6 +14,7 @@ using OpenTelemetry.Metrics;
 using OpenTelemetry.Trace;
 using Sana.Jobs.Http;
 using Sana.Jobs.Telemetry;
+using Sana.Local.Hosting;
 
 namespace Sana.Local.Serve;
 
@@ -28,7 +31,7 @@ internal static class WebApp
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = MaxBody;
-            kestrel.Limits.MaxConcurrentConnections = 2000;
+            kestrel.Limits.MaxConcurrentConnections = DescriptorLimit.Connections(DescriptorLimit.Max);
         });
         builder.WebHost.UseUrls([.. settings.Urls.Select(url => url.GetLeftPart(UriPartial.Authority))]);
         builder.Services.AddSingleton(logging);
@@ -38,8 +41,8 @@ internal static class WebApp
         app.Use(next => context => EveryRequest.Pass(context, next));
         app.UseExceptionHandler(new ExceptionHandlerOptions
         {
-            SuppressDiagnosticsCallback = failed => failed.Exception is OperationCanceledException,
-            ExceptionHandler = context => ApiResponse.ForStatus(context.Request, 500).ExecuteAsync(context),
+            SuppressDiagnosticsCallback = failed => failed.Exception is OperationCanceledException or JournalUnavailableException,
+            ExceptionHandler = context => Fault(context).ExecuteAsync(context),
         });
         app.UseHostFiltering();
         var gate = new ApiAuthorization(settings, api.Parts.Links);
@@ -56,6 +59,10 @@ internal static class WebApp
         app.MapGet("/", (HttpRequest request) => status.Show(request.HttpContext)).ExcludeFromDescription();
         return app;
     }
+
+    private static IResult Fault(HttpContext context) => context.Features.Get<IExceptionHandlerFeature>()?.Error is JournalException fault
+        ? ApiResponse.ForUnavailable(context.Request, fault.Message)
+        : ApiResponse.ForStatus(context.Request, 500);
 
     private static void AddServices(IServiceCollection services, ServeSettings settings, ApiParts parts)
     {
