@@ -26,6 +26,7 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
     // A message that fails before its first attempt, because blobs or engine do not answer, comes back often before it is given up.
     private const int MaxDeliveries = 200;
 
+    private static readonly TimeSpan _whileSuspended = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan _whileAnotherWorks = TimeSpan.FromSeconds(2);
 
     private readonly JobReader _reader = new(blobs, options);
@@ -78,7 +79,14 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
     private async Task<Settlement?> Duplicate(JobMessage job, int deliveries, CancellationToken cancellationToken)
     {
         if (job.Reply is { } reply)
-            return await client.Get(reply.Instance) is { IsFinished: false } ? null : new Settlement(SettlementKind.Complete, Reason: JobStatus.Canceled);
+        {
+            return await client.Get(reply.Instance) switch
+            {
+                { Status: WorkflowStatus.Suspended } => new Settlement(SettlementKind.Abandon, _whileSuspended),
+                { IsFinished: false } => null,
+                _ => new Settlement(SettlementKind.Complete, Reason: JobStatus.Canceled),
+            };
+        }
 
         var key = Key(job);
         if (await _results.Read(job.JobId, cancellationToken) is { } result && result.Round >= job.Round)
