@@ -40,7 +40,8 @@ internal static class ComposeMarkup
             from openai import OpenAI
 
             client = OpenAI(base_url="{frame.BaseUrl}", api_key={(frame.IsKeyed ? "os.environ[\"SANA_API_KEY\"]" : "\"none\"")})
-            made = client.images.generate(model="{Plain(model)}", prompt="a red bicycle")
+            made = client.images.generate(
+                model="{Plain(model)}", prompt="a red bicycle")
             open("bicycle.png", "wb").write(b64decode(made.data[0].b64_json))
             """;
         return Html.Of($"""

@@ -43,7 +43,15 @@ internal static class PageMarkup
 
     public static Html Pill(string text, string tone) => Html.Of($"""<span class="pill {tone}">{text}</span>""");
 
-    public static string Tone(string status) => status switch
+    /// <summary>A run that came to its end is called succeeded, whatever became of its images: here it says so.</summary>
+    public static Html State(string status, long? good, long? failed) => (status, good, failed) switch
+    {
+        ("succeeded", 0, > 0) => Pill("all failed", "bad"),
+        ("succeeded", _, > 0) => Pill("some failed", "held"),
+        _ => Pill(status, Tone(status)),
+    };
+
+    private static string Tone(string status) => status switch
     {
         "succeeded" => "good",
         "failed" => "bad",

@@ -36,8 +36,10 @@ internal sealed class PageSessions(ApiKeys keys, SignedLinks links)
             Give(context);
     }
 
-    // That it is no other site was checked before; here it must be said at all.
-    private static bool IsFromThePage(HttpRequest request) => request.Headers["Sec-Fetch-Site"] == "same-origin" || (request.Headers["Sec-Fetch-Site"].Count == 0 && request.Headers.Origin.Count == 1);
+    // Browsers name the site in the first header on this machine and over https, and in the second for every request that changes something.
+    private static bool IsFromThePage(HttpRequest request) => request.Headers["Sec-Fetch-Site"] is [var site]
+        ? site == "same-origin"
+        : request.Headers.Origin is [var origin] && string.Equals(origin, $"{request.Scheme}://{request.Host}", StringComparison.OrdinalIgnoreCase);
 
     private IResult Open(HttpContext context)
     {

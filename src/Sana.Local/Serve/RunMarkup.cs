@@ -31,7 +31,7 @@ internal static class RunMarkup
     private static Html Result(RunPageView view, PageFrame frame) => Html.Of($"""
         <section id="result" class="run" data-live data-ended="{(view.Run.IsFinished ? "1" : "")}">
         <div class="what"><h1>{view.Title ?? view.Run.Id}</h1>
-        <p class="facts">{PageMarkup.Pill(view.Status, PageMarkup.Tone(view.Status))} <span>{view.Kind} <a href="{PageMarkup.Run(frame, view.Run.Id)}"><code>{view.Run.Id}</code></a></span>{Html.Join(Facts(view).Select(fact => Html.Of($"<span>{fact}</span>")))}</p></div>
+        <p class="facts">{PageMarkup.State(view.Status, view.Succeeded, view.Failed)} <span>{view.Kind} <a href="{PageMarkup.Run(frame, view.Run.Id)}"><code>{view.Run.Id}</code></a></span>{Html.Join(Facts(view).Select(fact => Html.Of($"<span>{fact}</span>")))}</p></div>
         <div class="acts">{Actions(view)}</div>
         {Stand(view)}
         {(view.Error is { Length: > 0 } error ? Html.Of($"""<p class="error">{error}</p>""") : Html.Empty)}
@@ -75,11 +75,12 @@ internal static class RunMarkup
     {
         var (status, isRun) = (view.Run.Status, view.Kind != "job");
         var resume = status == WorkflowStatus.Suspended || (isRun && status is WorkflowStatus.Failed or WorkflowStatus.Canceled);
-        return Html.Of($"""
-            {(status == WorkflowStatus.Running ? Button("suspend", "Suspend", "POST", $"{view.Api}/suspend", "Suspended: nothing new begins.") : Html.Empty)}
-            {(resume ? Button("resume", "Resume", "POST", $"{view.Api}/resume", "It goes on.") : Html.Empty)}
-            {(view.Run.IsFinished ? Html.Empty : Button("cancel", "Cancel", "DELETE", view.Api, "Canceled.", ask: isRun ? "Cancel this run? What it made stays." : null))}
-            """);
+        return Html.Join(
+        [
+            status == WorkflowStatus.Running ? Button("suspend", "Suspend", "POST", $"{view.Api}/suspend", "Suspended: nothing new begins.") : Html.Empty,
+            resume ? Button("resume", "Resume", "POST", $"{view.Api}/resume", "It goes on.") : Html.Empty,
+            view.Run.IsFinished ? Html.Empty : Button("cancel", "Cancel", "DELETE", view.Api, "Canceled.", ask: isRun ? "Cancel this run? What it made stays." : null),
+        ]);
     }
 
     private static Html Button(string id, string text, string method, string path, string done, string? ask = null) => Html.Of(
@@ -97,7 +98,7 @@ internal static class RunMarkup
         return Html.Of($"""<section id="failures" data-live><h2>Failures by reason</h2><table class="reasons"><tbody>{Html.Join(rows)}</tbody></table><div class="acts">{all}</div></section>""");
     }
 
-    private static Html Again(RunPageView view, string reason) => !IsCurable(reason) ? Html.Of($"<small>mend the row</small>")
+    private static Html Again(RunPageView view, string reason) => !IsCurable(reason) ? Html.Of($"<small>left out; mend the row</small>")
         : view.Run.IsFinished ? Button($"retry-{reason}", "Retry", "POST", Retry(view, reason), "Tried again.")
         : Html.Empty;
 
@@ -129,7 +130,7 @@ internal static class RunMarkup
             return Html.Of($"""<a href="{PageMarkup.Blob(frame, blob)}"><figure><img src="{PageMarkup.Blob(frame, blob)}" width="{width}" height="{height}" alt="{name}" loading="lazy">{caption}</figure></a>""");
         // A drawing of the right shape keeps the place: what comes later moves nothing.
         return Html.Of($"""
-            <figure><svg class="blank {(image.Reason is null ? "" : "bad")}" viewBox="0 0 {width} {height}" role="img" aria-label="{(image.Reason is null ? "not made yet" : "failed")}"></svg><figcaption>{(isAlone ? Html.Empty : Html.Of($"<span>{name}</span>"))}{(image.Reason is null ? Html.Of($"<small>{Seed(image)}</small>") : Html.Of($"<small><code>{image.Reason}</code> {image.Message}</small>"))}</figcaption></figure>
+            <figure><svg class="blank {(image.Reason is null ? "" : "bad")}" viewBox="0 0 {width} {height}" role="img" aria-label="{(image.Reason is null ? "not made yet" : "failed")}"></svg><figcaption>{(isAlone ? Html.Empty : Html.Of($"<span>{name}</span>"))}{(image.Reason is null ? Html.Of($"<small>{Seed(image)}</small>") : Html.Of($"""<span class="why" title="{image.Message}"><code>{image.Reason}</code> {image.Message}</span>"""))}</figcaption></figure>
             """);
     }
 

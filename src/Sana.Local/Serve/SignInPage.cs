@@ -20,6 +20,7 @@ internal static class SignInPage
     private static Html Page(PageFrame frame) => PageMarkup.Page(frame, "Sana", Html.Of($"""
         <form id="signin" class="signin">
         <h1>{PageMarkup.Logo(frame)}</h1>
+        <input name="username" autocomplete="username" value="sana" hidden>
         <label>Key<input id="key" type="password" autocomplete="current-password" required autofocus></label>
         <button class="main">Open</button>
         <p id="why" role="alert"></p>

@@ -76,7 +76,7 @@ internal static class StatusMarkup
         var progress = shown.Progress is { Total: > 0 } at ? Html.Of($"""<progress max="{at.Total}" value="{at.Done}"></progress><small>{at.Done:N0} of {at.Total:N0} · {at.Stage}</small>""")
             : run.IsFinished ? Html.Of($"""<small>{PageMarkup.Short(run.Error ?? Reasons(shown.Reasons))}</small>{Report(shown.Report, frame)}""") : Html.Of($"<small>planning</small>");
         return Html.Of($"""
-            <tr>{Name(titled, frame)}<td class="state">{PageMarkup.Pill(shown.Status, PageMarkup.Tone(shown.Status))}</td><td class="progress">{progress}</td>
+            <tr>{Name(titled, frame)}<td class="state">{PageMarkup.State(shown.Status, shown.Succeeded, shown.Failed)}</td><td class="progress">{progress}</td>
             {Number("good", shown.Succeeded ?? (shown.Progress?.Done - shown.Progress?.Failed))}{Number("failed", shown.Failed ?? shown.Progress?.Failed)}{Number("left out", shown.Rejected)}{Times(run, view.Now)}</tr>
             """);
     }
@@ -89,7 +89,7 @@ internal static class StatusMarkup
         var ticket = WorkflowJson.Read<JobTicket>(job.Input);
         var status = !job.IsFinished && ticket.JobId == view.Rendering ? JobStatus.Processing : JobsApi.StatusOf(job);
         return Html.Of($"""
-            <tr>{Name(titled, frame)}<td class="state">{PageMarkup.Pill(status, PageMarkup.Tone(status))}</td><td class="progress"><small>{PageMarkup.Images(ticket.Images)}</small></td>
+            <tr>{Name(titled, frame)}<td class="state">{PageMarkup.State(status, null, null)}</td><td class="progress"><small>{PageMarkup.Images(ticket.Images)}</small></td>
             {Number("good", status == JobStatus.Succeeded ? ticket.Images : null)}{Number("failed", null)}{Number("left out", null)}{Times(job, view.Now)}</tr>
             """);
     }
@@ -103,7 +103,7 @@ internal static class StatusMarkup
         $"""<td class="num time">{PageMarkup.Span((run.IsFinished ? run.Updated : now) - run.Created)}</td><td class="num started"><time>{run.Created:MM-dd HH:mm:ss}</time></td>""");
 
     private static Html Number(string of, long? count) => count is { } number
-        ? Html.Of($"""<td class="num" data-of="{of}">{number:N0}</td>""")
+        ? Html.Of($"""<td class="num {(number == 0 ? "none" : "")}" data-of="{of}">{number:N0}</td>""")
         : Html.Of($"""<td class="num none"></td>""");
 
     private static Html Gallery(StatusView view, PageFrame frame) => view.Images.Count == 0

@@ -33,7 +33,7 @@ internal static class StatusStyle
         th{font-size:12px;font-weight:500;color:var(--dim);text-align:left;padding:0 12px 8px 0;white-space:nowrap}
         td{padding:10px 12px 10px 0;border-top:1px solid var(--line);vertical-align:middle}
         section>table:not(.runs) tr:first-child td{border-top:0;padding-top:0}
-        th:last-child,td:last-child{padding-right:0}
+        th:last-child,td:last-child{padding-right:0}tr:last-child td{padding-bottom:2px}
         .num{text-align:right;white-space:nowrap}
         .name{width:34%}.name a{display:-webkit-box;-webkit-line-clamp:2;-webkit-box-orient:vertical;overflow:hidden;overflow-wrap:anywhere;color:inherit;font-weight:550;text-decoration:none}
         .name a:hover{text-decoration:underline}.name code{color:var(--dim);font-size:12px}.name a code{color:inherit;font-size:13px}
@@ -51,7 +51,7 @@ internal static class StatusStyle
         .blank.bad{background:var(--bad-bg)}
         figcaption{padding:7px 2px 0;font-size:13px;line-height:1.35;overflow-wrap:anywhere}
         figcaption span{display:-webkit-box;-webkit-line-clamp:2;-webkit-box-orient:vertical;overflow:hidden}
-        figcaption small{font-size:12px}
+        figcaption small{font-size:12px}figcaption .why{-webkit-line-clamp:4;color:var(--dim);font-size:12px}
         .pair{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:20px}
         .empty{margin:0;color:var(--dim)}
         footer{display:flex;justify-content:space-between;align-items:baseline;gap:8px 16px;flex-wrap:wrap;font-size:13px}footer span{overflow-wrap:anywhere}nav{display:flex;gap:8px 16px;flex-wrap:wrap}
@@ -80,6 +80,7 @@ internal static class StatusStyle
         .stand{margin:14px 0 0}.stand progress{margin:0 0 4px}
         .error{margin:14px 0 0;padding:10px 14px;border-radius:10px;background:var(--bad-bg);color:var(--bad);overflow-wrap:anywhere}
         .reasons button{min-height:34px;padding:4px 14px}
+        .reasons td:first-child{width:24%}.reasons .progress{width:auto}
         .pages{justify-content:space-between;margin-top:18px}
         .clients p{display:flex;flex-wrap:wrap;gap:4px 10px;align-items:baseline;margin:0 0 14px}#base{font-size:15px;color:var(--ink)}
         #note{position:fixed;left:50%;bottom:20px;z-index:1;width:max-content;max-width:calc(100vw - 32px);margin:0;padding:10px 18px;border-radius:12px;background:var(--ink);color:var(--bg);transform:translateX(-50%);box-shadow:0 6px 24px #0004;overflow-wrap:anywhere}
@@ -87,20 +88,19 @@ internal static class StatusStyle
         .signin{display:grid;gap:16px;width:min(100%,360px);margin:14vh auto 0;padding:28px;border:1px solid var(--line);border-radius:16px;background:var(--card)}
         .signin p{margin:0;color:var(--bad)}.signin p:empty{display:none}.signin input{margin-top:3px;font-size:17px;color:var(--ink)}
 
-        @media(max-width:860px){.tiles{grid-template-columns:repeat(2,minmax(0,1fr))}.pair{grid-template-columns:minmax(0,1fr)}.knobs{grid-template-columns:repeat(3,minmax(0,1fr))}.knobs .main{justify-self:stretch;min-width:0}}
+        @media(max-width:860px){.tiles{grid-template-columns:repeat(2,minmax(0,1fr))}.tiles article:last-child{grid-column:span 2}.pair{grid-template-columns:minmax(0,1fr)}.knobs{grid-template-columns:repeat(3,minmax(0,1fr))}.knobs .main{justify-self:stretch;min-width:0}}
         @media(max-width:760px){
          .runs thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}.runs,.runs tbody{display:block}
-         .runs tr{display:grid;grid-template-columns:minmax(0,1fr) auto;gap:4px 12px;padding:12px 0;border-top:1px solid var(--line)}.runs tr:first-child{border-top:0;padding-top:0}.runs tr:last-child{padding-bottom:0}
-         .runs td{display:block;padding:0;border:0;text-align:left}.runs .name{grid-column:1;width:auto}.runs .state{grid-column:2;grid-row:1}
-         .runs .progress{grid-column:1/-1;width:auto}.runs .num{font-size:13px;color:var(--dim)}.runs .num[data-of]::after{content:" " attr(data-of)}.runs .none{display:none}
-         .runs .time{grid-column:1}.runs .started{grid-column:2;text-align:right}
+         .runs tr{display:flex;flex-wrap:wrap;gap:4px 12px;padding:12px 0;border-top:1px solid var(--line)}.runs tr:first-child{border-top:0;padding-top:0}.runs tr:last-child{padding-bottom:0}
+         .runs td{display:block;padding:0;border:0;text-align:left}.runs .name{flex:1 1 calc(100% - 150px);min-width:0;width:auto}.runs .state{flex:none}
+         .runs .progress{flex:1 0 100%;width:auto}.runs .num{font-size:13px;color:var(--dim)}.runs .num[data-of]::after{content:" " attr(data-of)}.runs .none{display:none}.runs .started{margin-left:auto}
         }
         @media(max-width:520px){
          main{padding:16px 14px 56px;gap:14px}section:not(.tiles),article{padding:14px 16px}
          .tiles{gap:10px}strong{font-size:26px}.bars{width:44%}
-         .gallery{grid-template-columns:repeat(auto-fill,minmax(130px,1fr));gap:12px}
+         .gallery{grid-template-columns:repeat(auto-fill,minmax(130px,1fr));gap:12px}#newest a:nth-child(n+9){display:none}.pair{gap:14px}.run h1{font-size:18px}
          input,textarea{font-size:16px!important}.knobs{gap:10px}
-         .run{grid-template-columns:minmax(0,1fr)}.run .acts{grid-column:1;grid-row:auto;margin-top:12px}.acts button{flex:1}
+         .run{grid-template-columns:minmax(0,1fr)}.run .acts{grid-column:1;grid-row:auto}.run .acts:not(:empty){margin-top:12px}.acts button{flex:1}
         }
         """;
 }
