@@ -56,16 +56,23 @@ var orchestratorFunctions = [
   'ListJobs'
   'GetJob'
   'DeleteJob'
+  'SuspendJob'
+  'ResumeJob'
   'PostBatch'
   'PutBatch'
   'ListBatches'
   'GetBatch'
   'DeleteBatch'
+  'SuspendBatch'
+  'ResumeBatch'
   'RetryBatch'
   'ReportBatch'
   'PostDatasetRun'
   'GetDatasetRun'
   'DeleteDatasetRun'
+  'SuspendDatasetRun'
+  'ResumeDatasetRun'
+  'RetryDatasetRun'
 ]
 
 var gpuFunctions = ['RenderFromServiceBus', 'RenderFromStorageQueue']

@@ -57,6 +57,14 @@ internal sealed class JobFunctions(ApiRequests requests)
     [Function("DeleteJob")]
     public Task<IResult> DeleteJob([HttpTrigger(AuthorizationLevel.Function, "delete", Route = "v1/jobs/{id}")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
         requests.Handle(request, durable, api => api.Jobs.Delete(request, id));
+
+    [Function("SuspendJob")]
+    public Task<IResult> SuspendJob([HttpTrigger(AuthorizationLevel.Function, "post", Route = "v1/jobs/{id}/suspend")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Jobs.Suspend(request, id));
+
+    [Function("ResumeJob")]
+    public Task<IResult> ResumeJob([HttpTrigger(AuthorizationLevel.Function, "post", Route = "v1/jobs/{id}/resume")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Jobs.Resume(request, id));
 }
 
 /// <summary>Batches: generation runs.</summary>
@@ -81,6 +89,14 @@ internal sealed class BatchFunctions(ApiRequests requests)
     [Function("DeleteBatch")]
     public Task<IResult> DeleteBatch([HttpTrigger(AuthorizationLevel.Function, "delete", Route = "v1/batches/{id}")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
         requests.Handle(request, durable, api => api.Batches.Delete(request, id));
+
+    [Function("SuspendBatch")]
+    public Task<IResult> SuspendBatch([HttpTrigger(AuthorizationLevel.Function, "post", Route = "v1/batches/{id}/suspend")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Batches.Suspend(request, id));
+
+    [Function("ResumeBatch")]
+    public Task<IResult> ResumeBatch([HttpTrigger(AuthorizationLevel.Function, "post", Route = "v1/batches/{id}/resume")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Batches.Resume(request, id));
 
     [Function("RetryBatch")]
     public Task<IResult> RetryBatch([HttpTrigger(AuthorizationLevel.Function, "post", Route = "v1/batches/{id}/retry")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
@@ -108,6 +124,18 @@ internal sealed class DatasetFunctions(ApiRequests requests)
     [Function("DeleteDatasetRun")]
     public Task<IResult> DeleteRun([HttpTrigger(AuthorizationLevel.Function, "delete", Route = Run)] HttpRequest request, string name, string version, [DurableClient] DurableTaskClient durable) =>
         requests.Handle(request, durable, api => api.Datasets.Delete(request, name, version));
+
+    [Function("SuspendDatasetRun")]
+    public Task<IResult> SuspendRun([HttpTrigger(AuthorizationLevel.Function, "post", Route = "v1/datasets/{name}/runs/{version}/suspend")] HttpRequest request, string name, string version, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Datasets.Suspend(request, name, version));
+
+    [Function("ResumeDatasetRun")]
+    public Task<IResult> ResumeRun([HttpTrigger(AuthorizationLevel.Function, "post", Route = "v1/datasets/{name}/runs/{version}/resume")] HttpRequest request, string name, string version, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Datasets.Resume(request, name, version));
+
+    [Function("RetryDatasetRun")]
+    public Task<IResult> RetryRun([HttpTrigger(AuthorizationLevel.Function, "post", Route = "v1/datasets/{name}/runs/{version}/retry")] HttpRequest request, string name, string version, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Datasets.Retry(request, name, version));
 }
 
 /// <summary>Outputs, by the signed links that answers hold: whoever fetches an image's URL sends nothing but the URL, so no key of the host is asked for.</summary>

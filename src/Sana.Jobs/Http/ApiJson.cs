@@ -111,3 +111,22 @@ internal static class ApiJson
         return next >= 0 && body[end + next] == (byte)',' ? end + next + 1 : end;
     }
 }
+
+/// <summary>What the query of a request asks for.</summary>
+internal static class RequestQuery
+{
+    private const int MaxReasons = 32;
+    private const int MaxCharacters = 40;
+
+    /// <summary>The reason codes of a retry, given as <c>?reason=oom,timeout</c> or one by one.</summary>
+    /// <exception cref="ApiException">There is none, there are more than 32, or one is not a code.</exception>
+    public static IReadOnlyList<string> Reasons(HttpRequest request)
+    {
+        string[] reasons = [.. request.Query["reason"].SelectMany(value => (value ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)).Distinct()];
+        return reasons.Length is > 0 and <= MaxReasons && Array.TrueForAll(reasons, IsCode)
+            ? reasons
+            : throw ApiException.BadRequest("reason", "Name the reasons that are tried again, such as ?reason=oom,timeout; the report lists which there are.");
+    }
+
+    private static bool IsCode(string reason) => reason.Length <= MaxCharacters && reason.All(letter => letter is (>= 'a' and <= 'z') or (>= '0' and <= '9') or '_');
+}

@@ -12,10 +12,17 @@ public sealed class ApiKeys
 
     private readonly byte[][] _hashes;
 
-    private ApiKeys(byte[][] hashes) => _hashes = hashes;
+    private ApiKeys(byte[][] hashes)
+    {
+        _hashes = hashes;
+        Fingerprint = Convert.ToHexStringLower(SHA256.HashData([.. hashes.SelectMany(hash => hash)]))[..32];
+    }
 
     /// <summary>True when no key is asked for.</summary>
     public bool IsOpen => _hashes.Length == 0;
+
+    /// <summary>Another one whenever a key is added or taken away; says nothing about the keys.</summary>
+    public string Fingerprint { get; }
 
     /// <summary>Reads keys; several, parted by commas, let one be replaced while the other still works.</summary>
     /// <param name="keys">Null or empty for an open API.</param>
@@ -58,6 +65,18 @@ public sealed class SignedLinks(byte[] key, TimeProvider clock)
         var expires = clock.GetUtcNow().Add(Life).ToUnixTimeSeconds();
         return string.Create(CultureInfo.InvariantCulture, $"?exp={expires}&sig={Base64Url.EncodeToString(Sign(blob, expires))}");
     }
+
+    /// <summary>A token that <see cref="Accepts"/> takes for the same subject until its life is over: <c>expires.signature</c>.</summary>
+    public string Token(string subject, TimeSpan life)
+    {
+        var expires = clock.GetUtcNow().Add(life).ToUnixTimeSeconds();
+        return string.Create(CultureInfo.InvariantCulture, $"{expires}.{Base64Url.EncodeToString(Sign(subject, expires))}");
+    }
+
+    /// <summary>What is left of the life of a token of this subject; null when it is none, or over.</summary>
+    public TimeSpan? Accepts(string subject, string? token) => token?.Split('.') is [var expires, var signature] && Opens(subject, expires, signature)
+        ? DateTimeOffset.FromUnixTimeSeconds(long.Parse(expires, CultureInfo.InvariantCulture)) - clock.GetUtcNow()
+        : null;
 
     /// <summary>Whether the values of a query open a blob now.</summary>
     public bool Opens(string blob, string? exp, string? sig)

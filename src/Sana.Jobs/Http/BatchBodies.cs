@@ -137,8 +137,7 @@ public static class RunViews
     public static string StatusOf(WorkflowInstance instance) => instance.Status switch
     {
         WorkflowStatus.Running => instance.CustomStatus is null ? JobStatus.Queued : JobStatus.Processing,
-        WorkflowStatus.Suspended => "suspended",
-        WorkflowStatus.Refused => "suspended",
+        WorkflowStatus.Suspended or WorkflowStatus.Refused => JobStatus.Suspended,
         WorkflowStatus.Completed => JobStatus.Succeeded,
         WorkflowStatus.Failed => JobStatus.Failed,
         _ => JobStatus.Canceled,

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Sana.Jobs.Control;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
 
@@ -38,25 +39,23 @@ public sealed class BatchesApi
     public Task<IResult> Get(HttpRequest request, string id) => ApiResponse.Handle(request, async () => Show(request, await Find(id)));
 
     /// <summary><c>DELETE /v1/batches/{id}</c>: asks a batch to stop; what it made stays. 202, or 409 when it has ended.</summary>
-    public Task<IResult> Delete(HttpRequest request, string id) => ApiResponse.Handle(request, async () =>
-    {
-        var instance = await Find(id);
-        return await _parts.Workflows.Cancel(instance.Id, "canceled by request")
-            ? Show(request, await Find(id))
-            : throw ApiException.Conflict($"The batch is {RunViews.StatusOf(instance)} and cannot be canceled.", id);
-    });
+    public Task<IResult> Delete(HttpRequest request, string id) => Steer(request, id, instance => _parts.Workflows.Cancel(instance, "canceled by request"), "canceled");
+
+    /// <summary><c>POST /v1/batches/{id}/suspend</c>: what is rendered ends, nothing new begins. 202, or 409 when it does not run.</summary>
+    public Task<IResult> Suspend(HttpRequest request, string id) => Steer(request, id, _parts.Workflows.Suspend, "suspended");
+
+    /// <summary><c>POST /v1/batches/{id}/resume</c>: goes on with a batch that is suspended, failed or canceled. 202, or 409 for another.</summary>
+    public Task<IResult> Resume(HttpRequest request, string id) => Steer(request, id, instance => RunControl.Resume(_parts.Workflows, instance), "resumed");
 
     /// <summary><c>POST /v1/batches/{id}/retry?reason=oom</c>: makes the images again that failed for these reasons, and no others. 202, or 409 while it runs.</summary>
     public Task<IResult> Retry(HttpRequest request, string id) => ApiResponse.Handle(request, async () =>
     {
-        var reasons = request.Query["reason"].SelectMany(value => (value ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)).Distinct().ToArray();
-        if (reasons.Length is 0 or > 32 || reasons.Any(reason => reason.Length > 40 || reason.Any(letter => letter is not ((>= 'a' and <= 'z') or (>= '0' and <= '9') or '_'))))
-            throw ApiException.BadRequest("reason", "Name the reasons that are tried again, such as ?reason=oom,timeout; the report lists which there are.");
+        var reasons = RequestQuery.Reasons(request);
         var instance = await Find(id);
         if (!instance.IsFinished)
             throw ApiException.Conflict("The batch still runs; try again when it has ended.", id);
         await _admission.Enter(needsWorker: false, request.HttpContext.RequestAborted);
-        if (!await GenerateSubmission.Retry(_parts.Workflows, instance.Id, reasons))
+        if (!await RunControl.Retry(_parts.Workflows, instance.Id, reasons))
             throw ApiException.Conflict("The batch is being tried again already.", id);
         return Show(request, await Find(id));
     });
@@ -98,6 +97,12 @@ public sealed class BatchesApi
             throw ApiException.Invalid(fault.Field, "OpenAI's batches of uploaded files (input_file_id) are not there yet; a batch here has its prompts in the body: {\"prompts\": [\"a red bicycle\"], \"seeds\": [1, 2]}.");
         }
     }
+
+    private Task<IResult> Steer(HttpRequest request, string id, Func<string, Task<bool>> steer, string done) => ApiResponse.Handle(request, async () =>
+    {
+        var instance = await Find(id);
+        return await steer(instance.Id) ? Show(request, await Find(id)) : throw ApiException.Conflict($"The batch is {RunViews.StatusOf(instance)} and cannot be {done}.", id);
+    });
 
     private async Task<IResult> Ask(HttpRequest request, string id, BatchRequest asked)
     {

@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http;
 using Sana.Curation;
+using Sana.Jobs.Control;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
 
@@ -34,11 +35,32 @@ public sealed partial class DatasetsApi(ApiParts parts)
     /// <summary><c>GET /v1/datasets/{name}/runs/{version}</c>.</summary>
     public Task<IResult> Get(HttpRequest request, string name, string version) => ApiResponse.Handle(request, async () => Show(request, name, version, await Find(name, version)));
 
-    /// <summary><c>DELETE /v1/datasets/{name}/runs/{version}</c>: asks a run to stop; what it wrote stays.</summary>
-    public Task<IResult> Delete(HttpRequest request, string name, string version) => ApiResponse.Handle(request, async () =>
-        await parts.Workflows.Cancel((await Find(name, version)).Id, "canceled by request")
+    /// <summary><c>DELETE /v1/datasets/{name}/runs/{version}</c>: asks a run to stop; what it wrote stays. 202, or 409 when it has ended.</summary>
+    public Task<IResult> Delete(HttpRequest request, string name, string version) => Steer(request, name, version, instance => parts.Workflows.Cancel(instance, "canceled by request"), "canceled");
+
+    /// <summary><c>POST /v1/datasets/{name}/runs/{version}/suspend</c>: what runs ends, nothing new begins. 202, or 409 when it does not run.</summary>
+    public Task<IResult> Suspend(HttpRequest request, string name, string version) => Steer(request, name, version, parts.Workflows.Suspend, "suspended");
+
+    /// <summary><c>POST /v1/datasets/{name}/runs/{version}/resume</c>: goes on with a run that is suspended, failed or canceled. 202, or 409 for another.</summary>
+    public Task<IResult> Resume(HttpRequest request, string name, string version) => Steer(request, name, version, instance => RunControl.Resume(parts.Workflows, instance), "resumed");
+
+    /// <summary><c>POST /v1/datasets/{name}/runs/{version}/retry?reason=captioner_timeout</c>: does again what failed for these reasons, and nothing else. 202, or 409 while it runs.</summary>
+    public Task<IResult> Retry(HttpRequest request, string name, string version)
+    {
+        return ApiResponse.Handle(request, () =>
+        {
+            var reasons = RequestQuery.Reasons(request);
+            return Steer(request, name, version, instance => RunControl.Retry(parts.Workflows, instance, reasons), "tried again before it has ended");
+        });
+    }
+
+    private Task<IResult> Steer(HttpRequest request, string name, string version, Func<string, Task<bool>> steer, string done) => ApiResponse.Handle(request, async () =>
+    {
+        var instance = await Find(name, version);
+        return await steer(instance.Id)
             ? Show(request, name, version, await Find(name, version))
-            : throw ApiException.Conflict("The run has ended and cannot be canceled."));
+            : throw ApiException.Conflict($"The run is {RunViews.StatusOf(instance)} and cannot be {done}.");
+    });
 
     private static CurationJob Checked(CurationJob job)
     {

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Sana.Jobs.Control;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Queue;
 using Sana.Jobs.Requests;
@@ -47,6 +48,12 @@ public sealed class JobsApi
             throw ApiException.Conflict($"The job is {StatusOf(instance)} and cannot be canceled.", id);
         return await Show(request, await WaitFor(instance, TimeSpan.FromSeconds(2), request.HttpContext.RequestAborted), statusWhenOpen: 202);
     });
+
+    /// <summary><c>POST /v1/jobs/{id}/suspend</c>: a job that waits is not begun until it is resumed; one that is being rendered is rendered to its end. 202, or 409 when it has ended.</summary>
+    public Task<IResult> Suspend(HttpRequest request, string id) => Steer(request, id, _parts.Workflows.Suspend, "suspended");
+
+    /// <summary><c>POST /v1/jobs/{id}/resume</c>: 202, or 409 when the job is not suspended.</summary>
+    public Task<IResult> Resume(HttpRequest request, string id) => Steer(request, id, instance => RunControl.Resume(_parts.Workflows, instance), "resumed");
 
     /// <summary><c>GET /v1/jobs</c>: newest first, <c>?limit=</c> 1…1000 and <c>?skip=</c>.</summary>
     public Task<IResult> List(HttpRequest request) => ApiResponse.Handle(request, async () =>
@@ -108,6 +115,12 @@ public sealed class JobsApi
         return await Show(request, await WaitFor(instance, wait, request.HttpContext.RequestAborted), statusWhenOpen: 202);
     }
 
+    private Task<IResult> Steer(HttpRequest request, string id, Func<string, Task<bool>> steer, string done) => ApiResponse.Handle(request, async () =>
+    {
+        var instance = await Find(id);
+        return await steer(instance.Id) ? await Show(request, await Find(id), statusWhenOpen: 202) : throw ApiException.Conflict($"The job is {StatusOf(instance)} and cannot be {done}.", id);
+    });
+
     private async Task<WorkflowInstance> Find(string id) => await _parts.Workflows.Get(RequestedJobs.Instance(JobRequestValidator.CheckId(id)))
         ?? throw ApiException.NotFound($"There is no job {id}.");
 
@@ -163,6 +176,7 @@ public sealed class JobsApi
         WorkflowStatus.Completed => instance.ReadOutput<JobEnd>().Status,
         WorkflowStatus.Failed => JobStatus.Failed,
         WorkflowStatus.Canceled => JobStatus.Canceled,
+        WorkflowStatus.Suspended => JobStatus.Suspended,
         _ => JobStatus.Queued,
     };
 

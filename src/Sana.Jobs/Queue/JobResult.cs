@@ -82,6 +82,9 @@ public static class JobStatus
     /// <summary>Is being rendered.</summary>
     public const string Processing = "processing";
 
+    /// <summary>Is not begun until it is resumed.</summary>
+    public const string Suspended = "suspended";
+
     /// <summary>At least one image came out; the others say why not.</summary>
     public const string Succeeded = "succeeded";
 

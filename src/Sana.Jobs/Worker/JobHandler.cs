@@ -22,6 +22,7 @@ public sealed class JobHandler
     // Of these deliveries at least so many failed here: one that was only left for another worker is not given up at its first fault.
     private const int MinFaults = 5;
 
+    private static readonly TimeSpan _whileSuspended = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan _whileAnotherWorks = TimeSpan.FromSeconds(2);
 
     private readonly WorkflowClient _client;
@@ -120,7 +121,11 @@ public sealed class JobHandler
     {
         var job = delivery.Job;
         if (job.Reply is { } reply)
+        {
+            if (await _client.Get(reply.Instance) is { Status: WorkflowStatus.Suspended })
+                return new Settlement(SettlementKind.Abandon, _whileSuspended);
             return await _revived.Revive(job, reply, cancellationToken) ? null : new Settlement(SettlementKind.Complete, Reason: JobStatus.Canceled);
+        }
 
         if (await _results.Read(job.JobId, cancellationToken) is { } result && result.Round >= job.Round)
         {

@@ -43,6 +43,9 @@ internal sealed class HostArguments
 
     public IEnumerable<Option> All => [_data, _checkpoint, _device, _out, _queue, _journal, _visibility, _deaths];
 
+    /// <summary>The data folder and the journal's place as they are given, before anything else is looked at.</summary>
+    public (string? Data, string? Journal) Folder(ParseResult parsed) => (parsed.GetValue(_data), parsed.GetValue(_journal));
+
     /// <exception cref="WrongUseException">A place or the device is not understood.</exception>
     public LocalOptions Read(ParseResult parsed)
     {

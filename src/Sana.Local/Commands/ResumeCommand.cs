@@ -1,14 +1,13 @@
 using System.CommandLine;
 using DurableTask.Sqlite;
-using Sana.Jobs.Curation;
+using Sana.Jobs.Control;
 using Sana.Jobs.Durable;
-using Sana.Jobs.Generation;
 using Sana.Jobs.Schedules;
 using Sana.Local.Hosting;
 
 namespace Sana.Local.Commands;
 
-/// <summary><c>sana resume</c>: goes on with an instance and follows it to its end.</summary>
+/// <summary><c>sana resume</c>: goes on with an instance and follows it to its end. Where another process owns the folder, it is told to go on, and not waited for.</summary>
 internal sealed class ResumeCommand : Command
 {
     private readonly Argument<string> _id = CommonOptions.Instance();
@@ -16,7 +15,7 @@ internal sealed class ResumeCommand : Command
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public ResumeCommand()
-        : base("resume", "Go on with an instance that was interrupted, suspended, canceled or failed, and follow it to its end.")
+        : base("resume", "Go on with an instance that was interrupted, suspended, canceled or failed, and follow it to its end. Where a server runs on the folder, it goes on there.")
     {
         Add(_id);
         foreach (var option in _host.All)
@@ -27,25 +26,18 @@ internal sealed class ResumeCommand : Command
 
     private async Task<int> Run(ParseResult parsed, CancellationToken cancellationToken)
     {
-        var id = parsed.GetRequiredValue(_id);
-        var (options, json) = (_host.Read(parsed), parsed.GetValue(_json));
-        LocalHost host;
-        try
-        {
-            host = await LocalHost.Open(options, cancellationToken);
-        }
-        catch (JournalException)
-        {
-            return await AskOwner(options, id, json, cancellationToken);
-        }
+        var (id, json) = (parsed.GetRequiredValue(_id), parsed.GetValue(_json));
+        var (data, journal) = _host.Folder(parsed);
+        // The owner has its places already: what this command was given of them is neither needed nor kept.
+        if (await ControlInbox.AskOwner(data!, journal, new ControlRequest("resume", id, []), cancellationToken) is { } done)
+            return done ? Report(id, json) : await Show(data!, id, json);
 
-        await using var closed = host;
-        var instance = await host.Client.Get(id) ?? throw new WrongUseException($"There is no instance {id}; see sana status.");
+        var options = _host.Read(parsed);
+        await using var host = await LocalHost.Open(options, cancellationToken);
+        var instance = await host.Client.Get(id) ?? throw Missing(id);
         if (options.Checkpoint is not null && instance.Status != WorkflowStatus.Completed && GenerateSubmission.WhyNot(instance, await host.Model(cancellationToken)) is { } otherModel)
             throw new WrongUseException(otherModel);
-        if (instance.Status == WorkflowStatus.Suspended)
-            await host.Client.Resume(id);
-        else if (instance is { IsFinished: true, Status: not WorkflowStatus.Completed } && !await Restart(host.Client, instance))
+        if (instance.Status is WorkflowStatus.Suspended or WorkflowStatus.Failed or WorkflowStatus.Canceled && !await RunControl.Resume(host.Client, id))
             throw new WrongUseException($"{id} has ended and has its result; only generation and curation runs are begun again.");
         // A schedule has no end: it goes on with the next sana serve, or as long as a command owns the folder.
         return instance.Workflow == RunSchedule.Workflow.Name
@@ -53,11 +45,8 @@ internal sealed class ResumeCommand : Command
             : RunOutput.Print((await ProgressView.ToTheEnd(host, [(id, id)], linesWhenRedirected: false, cancellationToken))[0], json);
     }
 
-    /// <summary>Another process owns the folder and runs the instance: it is told to go on.</summary>
-    private static async Task<int> AskOwner(LocalOptions options, string id, bool json, CancellationToken cancellationToken)
+    private static int Report(string id, bool json)
     {
-        if (!await ControlInbox.Send(options.Data!, options.Journal, new ControlRequest("resume", id, []), cancellationToken))
-            throw new SanaException($"{id} is not suspended in the process that owns {options.Data}; see sana status.");
         if (json)
             Reports.WriteJson(new SteerReport(id, "resume", Done: true), Reports.Json.SteerReport);
         else
@@ -65,15 +54,13 @@ internal sealed class ResumeCommand : Command
         return ExitCode.Done;
     }
 
-    // What it wrote is found again, so starting over is going on.
-    private static async Task<bool> Restart(WorkflowClient client, WorkflowInstance instance)
+    /// <summary>There is nothing to resume: it runs, or it has its result.</summary>
+    private static async Task<int> Show(string data, string id, bool json)
     {
-        if (instance.Workflow == GenerateImages.Workflow.Name)
-            await client.Start(GenerateImages.Workflow, WorkflowJson.Read<GenerateRequest>(instance.Input) with { Cursor = null }, instance.Id, restartFinished: true);
-        else if (instance.Workflow == CurateDataset.Workflow.Name)
-            await client.Start(CurateDataset.Workflow, WorkflowJson.Read<CurateRequest>(instance.Input) with { Cursor = null }, instance.Id, restartFinished: true);
-        else
-            return false;
-        return true;
+        using var journal = new JournalReader(Path.Combine(data, "journal.db"));
+        await using var reads = new OrchestrationServiceDurableTaskClient("resume", WorkflowJson.Converter, journal);
+        return RunOutput.Print(await new WorkflowClient(() => reads, isNewestFirst: true).Get(id) ?? throw Missing(id), json);
     }
+
+    private static WrongUseException Missing(string id) => new($"There is no instance {id}; see sana status.");
 }

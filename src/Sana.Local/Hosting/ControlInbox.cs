@@ -3,9 +3,8 @@ using DurableTask.Sqlite;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using Sana.Jobs;
-using Sana.Jobs.Curation;
+using Sana.Jobs.Control;
 using Sana.Jobs.Durable;
-using Sana.Jobs.Generation;
 
 namespace Sana.Local.Hosting;
 
@@ -17,37 +16,51 @@ internal static partial class ControlInbox
 {
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan CancelTimeout = TimeSpan.FromSeconds(5);
 
-    /// <summary>Sends a request and waits for its answer.</summary>
+    /// <summary>Sends a request and waits for its answer; where no process owns the folder it is carried out here.</summary>
     /// <param name="data">The data folder.</param>
     /// <param name="journal">The journal's place; null for the one that the folder was last opened with.</param>
     /// <param name="request">What to do.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>False when the instance is not there or not in a state for it.</returns>
-    /// <exception cref="JournalException">The folder has no journal, or the process that owns it does not answer.</exception>
+    /// <exception cref="JournalException">The folder has no journal, it cannot be opened, or the process that owns it does not answer.</exception>
     /// <exception cref="SanaException">The shared journal cannot be opened.</exception>
     public static async Task<bool> Send(string data, string? journal, ControlRequest request, CancellationToken cancellationToken)
     {
-        var options = new LocalOptions { Data = data, Journal = journal ?? HostFile.JournalOf(data), MaxParallelSteps = 0 };
-        if (options.Journal == "sqlite" && !File.Exists(Path.Combine(data, "journal.db")))
+        var options = Options(data, journal);
+        if (options.Journal == "sqlite" && !File.Exists(JournalFile(data)))
             throw new JournalException($"There is no journal in {data}; give the --data folder of the run.");
-        DurableHost engine;
-        try
+        for (; ; )
         {
-            engine = await DurableHost.Open(options);
-        }
-        catch (JournalException owned) when (owned is not JournalDamagedException)
-        {
-            // Another process owns the journal; it will answer.
-            return await Ask(data, request, owned, cancellationToken);
-        }
+            DurableHost engine;
+            try
+            {
+                engine = await DurableHost.Open(options);
+            }
+            catch (JournalException refusal) when (IsOwned(refusal))
+            {
+                if (await Ask(options, request, refusal, cancellationToken) is { } done)
+                    return done;
+                continue;
+            }
 
-        await using var closed = engine;
-        // A shared journal is served by the processes that share it.
-        if (options.Journal == "sqlite")
-            await engine.Start(SanaJobs.AddOrchestrations(new TaskRegistry()));
-        return await Apply(engine.Client, request, waits: true);
+            await using var closed = engine;
+            // A shared journal is served by the processes that share it.
+            if (options.Journal == "sqlite")
+                await engine.Start(SanaJobs.AddOrchestrations(new TaskRegistry()));
+            return await Apply(engine.Client, request, waits: true);
+        }
+    }
+
+    /// <summary>The same, for the process that owns the folder alone.</summary>
+    /// <returns>What it answered; null when no process owns the folder, and nothing was done.</returns>
+    /// <exception cref="JournalException">The process that owns the folder does not answer.</exception>
+    public static async Task<bool?> AskOwner(string data, string? journal, ControlRequest request, CancellationToken cancellationToken)
+    {
+        var options = Options(data, journal);
+        return options.Journal == "sqlite" && File.Exists(JournalFile(data)) && await Refusal(options) is { } refusal ? await Ask(options, request, refusal, cancellationToken) : null;
     }
 
     /// <summary>Carries out the requests of a folder until canceled.</summary>
@@ -79,19 +92,27 @@ internal static partial class ControlInbox
         }
     }
 
-    private static async Task<bool> Ask(string data, ControlRequest request, JournalException refusal, CancellationToken cancellationToken)
+    /// <summary>The owner's answer; null when it ended before it gave one.</summary>
+    private static async Task<bool?> Ask(LocalOptions options, ControlRequest request, JournalException refusal, CancellationToken cancellationToken)
     {
-        using var table = Connect(data);
+        using var table = Connect(options.Data!);
         var row = table.Add(request);
         try
         {
-            for (var begun = TimeProvider.System.GetTimestamp(); TimeProvider.System.GetElapsedTime(begun) < AnswerTimeout; await Task.Delay(PollInterval, cancellationToken))
+            var (begun, looked) = (TimeProvider.System.GetTimestamp(), TimeProvider.System.GetTimestamp());
+            for (; TimeProvider.System.GetElapsedTime(begun) < AnswerTimeout; await Task.Delay(PollInterval, cancellationToken))
             {
                 if (table.Take(row) is { } answer)
                     return answer.Error is null ? answer.Done : throw new SanaException(answer.Error);
+                // The owner may be a command like this one, which answers nobody and ends soon.
+                if (TimeProvider.System.GetElapsedTime(looked) < LookInterval)
+                    continue;
+                if (await Refusal(options) is null)
+                    return null;
+                looked = TimeProvider.System.GetTimestamp();
             }
 
-            throw new JournalException($"The process that owns {data} does not answer; look whether it still runs. {refusal.Message}", refusal);
+            throw new JournalException($"The process that owns {options.Data} does not answer; look whether it still runs. {refusal.Message}", refusal);
         }
         finally
         {
@@ -99,6 +120,27 @@ internal static partial class ControlInbox
             table.Remove(row);
         }
     }
+
+    /// <summary>Why the journal cannot be opened: another process owns it. Null when nobody does.</summary>
+    private static async Task<JournalException?> Refusal(LocalOptions options)
+    {
+        try
+        {
+            await (await DurableHost.Open(options)).DisposeAsync();
+            return null;
+        }
+        catch (JournalException refusal) when (IsOwned(refusal))
+        {
+            return refusal;
+        }
+    }
+
+    // The lock of the journal is refused by the operating system. A journal that is damaged, or of another version, has no owner that could be asked.
+    private static bool IsOwned(JournalException refusal) => refusal.InnerException is IOException;
+
+    private static string JournalFile(string data) => Path.Combine(data, "journal.db");
+
+    private static LocalOptions Options(string data, string? journal) => new() { Data = data, Journal = journal ?? HostFile.JournalOf(data), MaxParallelSteps = 0 };
 
     private static async Task<ControlAnswer> Carry(long row, string verb, string id, string reasons, WorkflowClient client, ILogger log)
     {
@@ -120,8 +162,8 @@ internal static partial class ControlInbox
     {
         "cancel" => await Cancel(client, request.Id, request.Reasons is [var reason, ..] ? reason : "sana cancel", waits),
         "suspend" => await client.Suspend(request.Id),
-        "resume" => await client.Resume(request.Id),
-        "retry" => await GenerateSubmission.Retry(client, request.Id, request.Reasons) || await CurationSubmission.Retry(client, request.Id, request.Reasons),
+        "resume" => await RunControl.Resume(client, request.Id),
+        "retry" => await RunControl.Retry(client, request.Id, request.Reasons),
         _ => throw new SanaException($"'{request.Verb}' is none of cancel, suspend, resume and retry."),
     };
 

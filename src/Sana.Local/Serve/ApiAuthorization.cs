@@ -4,8 +4,8 @@ using Sana.Jobs.Http;
 
 namespace Sana.Local.Serve;
 
-/// <summary>Which requests are allowed: those with a key, and signed links. What a page of another site sends is refused, with a key or without.</summary>
-internal sealed class ApiAuthorization(ServeSettings settings, SignedLinks links)
+/// <summary>Which requests are allowed: those with a key, those of a browser that is signed in, and signed links. What a page of another site sends is refused, with a key or without.</summary>
+internal sealed class ApiAuthorization(ServeSettings settings, SignedLinks links, PageSessions sessions)
 {
     private const string Blobs = "/v1/blobs/";
 
@@ -18,6 +18,8 @@ internal sealed class ApiAuthorization(ServeSettings settings, SignedLinks links
         var status = IsOfAnotherSite(request) ? 403 : IsKnown(request) ? 0 : 401;
         if (status == 0)
             await next(context);
+        else if (status == 401 && SignInPage.IsFor(request))
+            await SignInPage.Answer(context).ExecuteAsync(context);
         else
             await ApiResponse.ForStatus(request, status).ExecuteAsync(context);
     }
@@ -26,6 +28,7 @@ internal sealed class ApiAuthorization(ServeSettings settings, SignedLinks links
         settings.Keys.IsOpen
         || request.Path.Value is "/healthz" or "/readyz"
         || settings.Keys.Accepts(Bearer(request), request.Headers["api-key"])
+        || sessions.Allows(request)
         || (IsRead(request) && request.Path.Value is { } path && path.StartsWith(Blobs, StringComparison.Ordinal)
             && links.Opens(path[Blobs.Length..], request.Query["exp"], request.Query["sig"]));
 

@@ -44,6 +44,11 @@ internal static class ApiRoutes
             .WithSummary("Ask a job to stop.")
             .Gives<JobView>().Produces<JobView>(202).ProducesProblem(409).WithTags("Jobs");
 
+        app.MapPost("/v1/jobs/{id}/suspend", (HttpRequest request, string id) => api.Jobs.Suspend(request, id))
+            .WithSummary("Hold a job: it is not begun until it is resumed.").Steers<JobView>().WithTags("Jobs");
+        app.MapPost("/v1/jobs/{id}/resume", (HttpRequest request, string id) => api.Jobs.Resume(request, id))
+            .WithSummary("Let a suspended job go on.").Steers<JobView>().WithTags("Jobs");
+
         app.MapPost("/v1/batches", (HttpRequest request) => api.Batches.Post(request))
             .WithSummary("Ask for a batch: prompts times seeds, or paired with them.")
             .Asks<BatchRequest, RunView>().RequireRateLimiting(Heavy).WithTags("Batches");
@@ -59,6 +64,10 @@ internal static class ApiRoutes
         app.MapDelete("/v1/batches/{id}", (HttpRequest request, string id) => api.Batches.Delete(request, id))
             .WithSummary("Ask a batch to stop; what it made stays.")
             .Gives<RunView>().Produces<RunView>(202).ProducesProblem(409).WithTags("Batches");
+        app.MapPost("/v1/batches/{id}/suspend", (HttpRequest request, string id) => api.Batches.Suspend(request, id))
+            .WithSummary("Hold a batch: what is rendered ends, nothing new begins until it is resumed.").Steers<RunView>().WithTags("Batches");
+        app.MapPost("/v1/batches/{id}/resume", (HttpRequest request, string id) => api.Batches.Resume(request, id))
+            .WithSummary("Go on with a batch that is suspended, failed or canceled.").Steers<RunView>().WithTags("Batches");
         app.MapPost("/v1/batches/{id}/retry", (HttpRequest request, string id) => api.Batches.Retry(request, id))
             .WithSummary("Make again the images that failed for the reasons named.")
             .Produces<RunView>(202).ProducesProblem(404).ProducesProblem(409).WithTags("Batches");
@@ -75,6 +84,12 @@ internal static class ApiRoutes
         app.MapDelete("/v1/datasets/{name}/runs/{version}", (HttpRequest request, string name, string version) => api.Datasets.Delete(request, name, version))
             .WithSummary("Ask a curation run to stop; what it wrote stays.")
             .Gives<RunView>().ProducesProblem(409).WithTags("Datasets");
+        app.MapPost("/v1/datasets/{name}/runs/{version}/suspend", (HttpRequest request, string name, string version) => api.Datasets.Suspend(request, name, version))
+            .WithSummary("Hold a curation run: what runs ends, nothing new begins until it is resumed.").Steers<RunView>().WithTags("Datasets");
+        app.MapPost("/v1/datasets/{name}/runs/{version}/resume", (HttpRequest request, string name, string version) => api.Datasets.Resume(request, name, version))
+            .WithSummary("Go on with a curation run that is suspended, failed or canceled.").Steers<RunView>().WithTags("Datasets");
+        app.MapPost("/v1/datasets/{name}/runs/{version}/retry", (HttpRequest request, string name, string version) => api.Datasets.Retry(request, name, version))
+            .WithSummary("Do again what failed for the reasons named.").Steers<RunView>().WithTags("Datasets");
 
         app.MapGet("/v1/blobs/{**name}", (HttpRequest request, string name) => api.Blobs.Get(request, name))
             .WithSummary("An output under its own name.").WithTags("Blobs").Produces(200).ProducesProblem(404);
@@ -83,6 +98,8 @@ internal static class ApiRoutes
     private static RouteHandlerBuilder Asks<TAsked, TGiven>(this RouteHandlerBuilder route)
         where TAsked : notnull => route.Accepts<TAsked>(Json).Produces<TGiven>(202).Produces<TGiven>(200)
             .ProducesProblem(400).ProducesProblem(409).ProducesProblem(413).ProducesProblem(415).ProducesProblem(422).ProducesProblem(429).ProducesProblem(503);
+
+    private static RouteHandlerBuilder Steers<TGiven>(this RouteHandlerBuilder route) => route.Produces<TGiven>(202).ProducesProblem(404).ProducesProblem(409);
 
     private static RouteHandlerBuilder Gives<TGiven>(this RouteHandlerBuilder route) => route.Produces<TGiven>().ProducesProblem(404);
 }

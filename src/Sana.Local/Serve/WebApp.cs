@@ -45,7 +45,8 @@ internal static class WebApp
             ExceptionHandler = context => Fault(context).ExecuteAsync(context),
         });
         app.UseHostFiltering();
-        var gate = new ApiAuthorization(settings, api.Parts.Links);
+        var sessions = new PageSessions(settings.Keys, api.Parts.Links);
+        var gate = new ApiAuthorization(settings, api.Parts.Links, sessions);
         app.Use(next => context => gate.Pass(context, next));
         app.UseStatusCodePages(pages => ApiResponse.ForStatus(pages.HttpContext.Request, pages.HttpContext.Response.StatusCode).ExecuteAsync(pages.HttpContext));
         app.UseRouting();
@@ -55,8 +56,8 @@ internal static class WebApp
         app.MapPrometheusScrapingEndpoint("/metrics");
         var watch = app.Services.GetRequiredService<QueueWatch>();
         app.MapHealth(api.Parts, watch);
-        var status = page(watch);
-        app.MapGet("/", (HttpRequest request) => status.Show(request.HttpContext)).ExcludeFromDescription();
+        sessions.Map(app);
+        page(watch).Map(app, sessions);
         return app;
     }
 

@@ -60,6 +60,28 @@ internal sealed class BrowserPage : IAsyncDisposable
         return answer["result"]!["value"]!.GetValue<string>();
     }
 
+    /// <summary>Does something that leads to another page, and waits for that.</summary>
+    public async Task GoBy(string statement)
+    {
+        await Call("Runtime.evaluate", new JsonObject { ["expression"] = statement }, until: "Page.loadEventFired");
+        await Call("Runtime.evaluate", new JsonObject { ["expression"] = "0" });
+    }
+
+    /// <summary>Waits until an expression is true; the page itself looks.</summary>
+    public Task Until(string condition) => Evaluate($"await new Promise(done => {{ const look = () => {condition} ? done() : setTimeout(look, 20); look(); }})");
+
+    /// <summary>Writes into what has the focus, as a keyboard does.</summary>
+    public Task Type(string text) => Call("Input.insertText", new JsonObject { ["text"] = text });
+
+    /// <summary>Presses and releases a key such as <c>Enter</c> or <c>Tab</c>.</summary>
+    public async Task Press(string key)
+    {
+        var text = key == "Enter" ? "\r" : "";
+        var code = key switch { "Enter" => 13, "Tab" => 9, _ => throw new ArgumentOutOfRangeException(nameof(key), key, "Only Enter and Tab.") };
+        foreach (var type in new[] { "keyDown", "keyUp" })
+            await Call("Input.dispatchKeyEvent", new JsonObject { ["type"] = type, ["key"] = key, ["code"] = key, ["text"] = type == "keyDown" ? text : "", ["windowsVirtualKeyCode"] = code });
+    }
+
     public async Task<byte[]> Screenshot(bool whole = false)
     {
         var answer = await Call("Page.captureScreenshot", new JsonObject { ["captureBeyondViewport"] = whole });
