@@ -51,6 +51,9 @@ public static class ApiResponse
         _ => new ApiException(status, "failed", "This should not happen; the server's log has more."),
     });
 
+    /// <summary>The answer of a host that does not take a request: a status, a code for programs, and a sentence with the fix.</summary>
+    public static IResult ForRefusal(HttpRequest request, int status, string code, string message) => ForException(request, new ApiException(status, code, message));
+
     /// <summary>The answer for a fault.</summary>
     internal static IResult ForException(HttpRequest request, ApiException fault)
     {

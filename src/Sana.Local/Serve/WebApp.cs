@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.HostFiltering;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.RateLimiting;
@@ -9,6 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
 using Sana.Jobs.Http;
 using Sana.Jobs.Telemetry;
@@ -19,6 +19,11 @@ namespace Sana.Local.Serve;
 internal static class WebApp
 {
     private const long MaxBody = 33L << 20;
+
+    // What a script may read beside the body.
+    private static readonly string[] ShownToOtherOrigins = ["ETag", "Location", "Preference-Applied", "Retry-After", "x-ignored-fields", "x-request-id", "x-should-retry"];
+
+    private static readonly string Version = typeof(WebApp).Assembly.GetName().Version!.ToString(3);
 
     public static WebApplication Build(ServeSettings settings, ApiHandlers api, Func<QueueWatch, StatusPage> page, ILoggerFactory logging)
     {
@@ -31,16 +36,21 @@ internal static class WebApp
             kestrel.Limits.MaxConcurrentConnections = 2000;
         });
         builder.WebHost.UseUrls([.. settings.Urls.Select(url => url.GetLeftPart(UriPartial.Authority))]);
-        builder.Services.AddSingleton(logging);
+        WebApplication? app = null;
+        builder.Services.AddSingleton<ILoggerFactory>(new StartLogs(logging, () => app?.Lifetime.ApplicationStarted.IsCancellationRequested == true));
         AddServices(builder.Services, settings, api.Parts);
 
-        var app = builder.Build();
+        app = builder.Build();
         app.UseExceptionHandler(new ExceptionHandlerOptions
         {
             SuppressDiagnosticsCallback = failed => failed.Exception is OperationCanceledException,
             ExceptionHandler = context => ApiResponse.ForStatus(context.Request, 500).ExecuteAsync(context),
         });
-        app.UseHostFiltering();
+        app.UseTrustedProxies(settings);
+        var address = new OutsideAddress(settings);
+        app.Use(next => context => address.Pass(context, next));
+        if (settings.CorsOrigins.Count > 0)
+            app.UseCors();
         var gate = new ApiAuthorization(settings, api.Parts.Links);
         app.Use(next => context => gate.Pass(context, next));
         app.UseStatusCodePages(pages => ApiResponse.ForStatus(pages.HttpContext.Request, pages.HttpContext.Response.StatusCode).ExecuteAsync(pages.HttpContext));
@@ -62,7 +72,8 @@ internal static class WebApp
         services.AddSingleton<IHostLifetime, NoLifetime>();
         services.AddSingleton(new QueueWatch(parts.Queue, parts.Clock));
         services.AddHostedService(all => all.GetRequiredService<QueueWatch>());
-        services.Configure<HostFilteringOptions>(hosts => (hosts.AllowedHosts, hosts.AllowEmptyHosts, hosts.IncludeFailureMessage) = ([.. settings.AllowedHosts], false, false));
+        // Without credentials: a page of another origin sends a key of its own, and never what the browser keeps for this server.
+        services.AddCors(cors => cors.AddDefaultPolicy(named => named.WithOrigins([.. settings.CorsOrigins]).AllowAnyHeader().AllowAnyMethod().WithExposedHeaders(ShownToOtherOrigins)));
         services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower);
         services.AddOpenApi("v1", document => document.AddDocumentTransformer((made, _, _) =>
         {
@@ -76,6 +87,8 @@ internal static class WebApp
         });
 
         var telemetry = services.AddOpenTelemetry()
+            // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES have the last word.
+            .ConfigureResource(resource => resource.AddService("sana", serviceVersion: Version, autoGenerateServiceInstanceId: false).AddEnvironmentVariableDetector())
             .WithMetrics(metrics => metrics.AddMeter(SanaTelemetry.Name, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime").AddPrometheusExporter())
             .WithTracing(traces => traces.AddSource(SanaTelemetry.Name).AddAspNetCoreInstrumentation());
         // The standard variables say where traces go; without them they are made, handed on in messages, and sent nowhere.
