@@ -60,6 +60,9 @@ public static class ApiResponse
     /// <summary>The answer while the server cannot write down what is asked for, with the sentence that says why.</summary>
     public static IResult ForUnavailable(HttpRequest request, string sentence) => ForException(request, new ApiException(503, "storage", sentence) { RetryAfter = TimeSpan.FromSeconds(5) });
 
+    /// <summary>The answer of a host that does not take a request: a status, a code for programs, and a sentence with the fix.</summary>
+    public static IResult ForRefusal(HttpRequest request, int status, string code, string message) => ForException(request, new ApiException(status, code, message));
+
     /// <summary>The answer for a fault.</summary>
     internal static IResult ForException(HttpRequest request, ApiException fault)
     {

@@ -21,13 +21,8 @@ public sealed class BlobsApi(ApiParts parts)
     {
         if (!BlobName.IsValid(name) || !Array.Exists(Open, prefix => name.StartsWith(prefix, StringComparison.Ordinal)))
             throw ApiException.NotFound("There is no blob of this name.");
-        var (bytes, cancellation) = (0L, request.HttpContext.RequestAborted);
-        await foreach (var entry in parts.Blobs.List(name, cancellation))
-        {
-            bytes = entry.Name == name ? entry.Length : -1;
-            break;
-        }
-
+        var cancellation = request.HttpContext.RequestAborted;
+        var bytes = await parts.Blobs.Length(name, cancellation);
         if (bytes > MaxBytes)
             throw new ApiException(413, "blob_too_large", $"The blob has {bytes} bytes; read it from where it is stored.");
         var content = await parts.Blobs.Read(name, cancellation) ?? throw ApiException.NotFound("There is no blob of this name.");

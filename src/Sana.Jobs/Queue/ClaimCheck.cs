@@ -35,13 +35,7 @@ internal static class ClaimCheck
         if (!BlobName.IsValid(name) || !(name.StartsWith("inputs/", StringComparison.Ordinal) || name.StartsWith("work/claims/", StringComparison.Ordinal)))
             throw Bad("is not the name of a blob under inputs/");
 
-        var length = -1L;
-        await foreach (var blob in blobs.List(name, cancellationToken))
-        {
-            length = blob.Name == name ? blob.Length : length;
-            break;
-        }
-
+        var length = await blobs.Length(name, cancellationToken) ?? -1;
         if (length is < 0 or > MaxBytes)
             throw Bad(length < 0 ? "names no blob" : $"names a blob of {length} bytes; the limit is {MaxBytes}");
         try

@@ -22,7 +22,7 @@ internal sealed record GenerateReport(
 internal sealed record DemoReport(string Page, int Images, int Captioned, double Seconds);
 
 /// <summary>Of <c>sana serve</c>, when it listens.</summary>
-internal sealed record ServeReport(IReadOnlyList<string> Urls, string Place);
+internal sealed record ServeReport(IReadOnlyList<string> Urls, string Place, string BaseUrl, string Page, bool KeyRequired);
 
 /// <summary>Of <c>sana info</c>.</summary>
 internal sealed record InfoReport(CheckpointSummary Checkpoint, MemoryReport Memory);

@@ -21,6 +21,12 @@ internal sealed class ServeCommand : Command
         HelpName = "keys",
     };
 
+    private readonly Option<string?> _publicUrl = new("--public-url")
+    {
+        Description = "Address under which the outside reaches this server through a proxy, such as https://images.example.org/sana; links are made with it. Default: public_url of sana.json.",
+        HelpName = "address",
+    };
+
     private readonly Option<int?> _maxQueue = CommonOptions.Number("--max-queue", "Jobs that may wait, 1…1000000; past that requests are answered 429. Default: 1000.", 1, 1_000_000);
     private readonly Option<int?> _wait = CommonOptions.Number(
         "--wait", "Seconds for which a request for images is held, 1…86400; after that it is answered 503, and without an Idempotency-Key its job is canceled. Default: 600.", 1, 86_400);
@@ -32,7 +38,7 @@ internal sealed class ServeCommand : Command
     public ServeCommand()
         : base("serve", "Answer over HTTP: OpenAI's images, jobs, batches, datasets, a status page at /. SIGTERM ends what is being rendered; what waits goes on at the next start.")
     {
-        Option[] options = [.. _host.All, _urls, _apiKey, _maxQueue, _wait, _longPrompts, _verbose, _json];
+        Option[] options = [.. _host.All, _urls, _publicUrl, _apiKey, _maxQueue, _wait, _longPrompts, _verbose, _json];
         foreach (var option in options)
             Add(option);
         SetAction(Run);
@@ -44,14 +50,14 @@ internal sealed class ServeCommand : Command
         var config = WrongUseException.Unless(() => ServerFile.Read(options.Data));
         WrongUseException.Unless(config.Curation.Settings);
         var keys = WrongUseException.Unless(() => ApiKeys.Parse(parsed.GetValue(_apiKey) ?? Environment.GetEnvironmentVariable(KeyVariable)));
-        var settings = WrongUseException.Unless(() => ServeSettings.Create(parsed.GetValue(_urls) ?? "http://127.0.0.1:8080", keys, config.Hosts));
+        var settings = WrongUseException.Unless(() => ServeSettings.Create(parsed.GetValue(_urls) ?? "http://127.0.0.1:8080", keys, config, parsed.GetValue(_publicUrl)));
         WrongUseException.Unless(() => DescriptorLimit.Connections(DescriptorLimit.Max));
         DescriptorLimit.Prepare(DescriptorLimit.Max);
         // A limit of the size of files is like a full disk, and no reason to end.
         using var tooLarge = PosixSignalRegistration.Create(FileTooLarge, context => context.Cancel = true);
         using var logging = ServeLogs.Factory(parsed.GetValue(_verbose) ? LogLevel.Information : LogLevel.Warning);
         await using var server = await Server.Start(options with { Config = config, Logging = logging }, settings, parts => Limits(parts, parsed), cancellationToken);
-        Report(server, parsed.GetValue(_json));
+        Report(server, settings, parsed.GetValue(_json));
         await server.Run(cancellationToken);
         return ExitCode.Done;
     }
@@ -64,11 +70,19 @@ internal sealed class ServeCommand : Command
         RefusesLongPrompts = parsed.GetValue(_longPrompts) == "refuse",
     };
 
-    private static void Report(Server server, bool json)
+    private static void Report(Server server, ServeSettings settings, bool json)
     {
+        var page = settings.ClientAddress(server.Urls);
+        var report = new ServeReport([.. server.Urls.Select(url => url.GetLeftPart(UriPartial.Authority))], server.Place, $"{page}v1", $"{page}", !settings.Keys.IsOpen);
         if (json)
-            Reports.WriteJson(new ServeReport([.. server.Urls], server.Place), Reports.Json.ServeReport);
-        else
-            Console.WriteLine($"Listening on {string.Join(", ", server.Urls)}; images go to {server.Place}.");
+        {
+            Reports.WriteJson(report, Reports.Json.ServeReport);
+            return;
+        }
+
+        Console.WriteLine($"Base URL for clients: {report.BaseUrl}");
+        Console.WriteLine($"Page:                 {report.Page}");
+        Console.WriteLine($"Key:                  {(report.KeyRequired ? "asked for, as Authorization: Bearer <key>" : "none is asked for")}");
+        Console.WriteLine($"Listening on {string.Join(", ", report.Urls)}; images go to {server.Place}.");
     }
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Sana.Jobs;
@@ -43,6 +44,18 @@ internal sealed record ServerFile
     /// <value>Days for which instances, results with the images of their jobs, timings, dead letters and work in progress are kept, 1…36,500; 0 keeps everything. Default 30.</value>
     public int RetentionDays { get; init; } = Retention.DefaultDays;
 
+    /// <value>The address under which the outside reaches this server through a proxy, such as <c>https://images.example.org/sana</c>, without <c>/v1</c>. Links are made with it. Default: as each request came.</value>
+    public string? PublicUrl { get; init; }
+
+    /// <value>Proxies whose forwarded headers are believed: addresses, or networks such as <c>10.1.0.0/16</c>. Default none.</value>
+    public IReadOnlyList<string> TrustedProxies { get; init; } = [];
+
+    /// <value>Which headers they send: <c>x-forwarded</c> (X-Forwarded-Proto, -Host, -Prefix) or <c>forwarded</c> (RFC 7239). Default x-forwarded.</value>
+    public string ForwardedHeaders { get; init; } = "x-forwarded";
+
+    /// <value>Origins of web apps whose scripts may use the API, such as <c>https://app.example.org</c>. Default none.</value>
+    public IReadOnlyList<string> CorsOrigins { get; init; } = [];
+
     /// <value>Runs that start by the clock.</value>
     public IReadOnlyList<ScheduledRun> Schedules { get; init; } = [];
 
@@ -50,7 +63,30 @@ internal sealed record ServerFile
     public IReadOnlyDictionary<string, byte[]> SecretKeys() => WebhookSecrets.ToDictionary(secret => secret.Key, secret => WebhookSignature.Key(secret.Value));
 
     /// <summary>Which URLs webhooks may have.</summary>
-    public UrlRules UrlRules() => new() { Ports = WebhookPorts, Networks = [.. WebhookNetworks.Select(Network)] };
+    public UrlRules UrlRules() => new() { Ports = WebhookPorts, Networks = [.. WebhookNetworks.Select(text => Network(text, "webhook_networks"))] };
+
+    /// <summary>The networks of the trusted proxies.</summary>
+    public IReadOnlyList<IPNetwork> ProxyNetworks() =>
+        [.. TrustedProxies.Select(text => IPAddress.TryParse(text, out var one) ? new IPNetwork(one, one.AddressFamily == AddressFamily.InterNetwork ? 32 : 128) : Network(text, "trusted_proxies"))];
+
+    /// <summary>The origins as browsers write them.</summary>
+    public IReadOnlyList<string> Origins() => [.. CorsOrigins.Select(Origin)];
+
+    /// <summary>Reads an address of the outside.</summary>
+    /// <param name="text">The address; null for none.</param>
+    /// <param name="setting">Where it was given, for the message.</param>
+    /// <exception cref="SanaException">It is not the address of a server.</exception>
+    public static Uri? Address(string? text, string setting)
+    {
+        if (text is null)
+            return null;
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.Scheme is not ("https" or "http") || url is not { Query: "", Fragment: "", UserInfo: "" })
+            throw new SanaException($"'{text}' in {setting} is not an address such as https://images.example.org or https://images.example.org/sana.");
+        var path = url.AbsolutePath.TrimEnd('/');
+        return path.EndsWith("/v1", StringComparison.OrdinalIgnoreCase)
+            ? throw new SanaException($"'{text}' in {setting} ends with /v1, where the API begins; give the address before it.")
+            : new Uri(url.GetLeftPart(UriPartial.Authority) + path);
+    }
 
     /// <exception cref="SanaException">The file is there and cannot be used.</exception>
     public static ServerFile Read(string? dataFolder)
@@ -85,13 +121,23 @@ internal sealed record ServerFile
         _ = UrlRules();
         _ = Retention.Days(RetentionDays, "retention_days of sana.json");
         _ = Curation.DownloadNetworks();
+        _ = Origins();
+        var (address, proxies) = (Address(PublicUrl, "public_url"), ProxyNetworks());
+        if (address is not null && proxies.Count > 0)
+            throw new SanaException("sana.json has public_url and trusted_proxies, and both say how the outside calls this server; keep one of them.");
+        if (ForwardedHeaders is not ("x-forwarded" or "forwarded"))
+            throw new SanaException($"forwarded_headers is '{ForwardedHeaders}'; use x-forwarded or forwarded.");
         foreach (var run in Schedules)
             run.Check();
         if (Schedules.GroupBy(run => run.Schedule.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new SanaException($"sana.json has two schedules '{twice.Key}'; give each a name of its own.");
     }
 
-    private static IPNetwork Network(string text) => IPNetwork.TryParse(text, out var network)
+    private static IPNetwork Network(string text, string setting) => IPNetwork.TryParse(text, out var network)
         ? network
-        : throw new SanaException($"'{text}' in webhook_networks of sana.json is not a network such as 10.1.0.0/16.");
+        : throw new SanaException($"'{text}' in {setting} of sana.json is not a network such as 10.1.0.0/16.");
+
+    private static string Origin(string text) => Uri.TryCreate(text, UriKind.Absolute, out var url) && url is { PathAndQuery: "/" or "", Fragment: "", UserInfo: "", Host.Length: > 0 }
+        ? url.GetLeftPart(UriPartial.Authority)
+        : throw new SanaException($"'{text}' in cors_origins of sana.json is not an origin such as https://app.example.org; name each web app.");
 }

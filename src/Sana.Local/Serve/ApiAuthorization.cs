@@ -14,7 +14,8 @@ internal sealed class ApiAuthorization(ServeSettings settings, SignedLinks links
         var (request, headers) = (context.Request, context.Response.Headers);
         headers.XContentTypeOptions = "nosniff";
         headers["Referrer-Policy"] = "no-referrer";
-        headers["Cross-Origin-Resource-Policy"] = "same-origin";
+        // Whoever has a link may show it: an <img> in a page of another site sends no header that could ask for leave.
+        headers["Cross-Origin-Resource-Policy"] = IsSignedLink(request) ? "cross-origin" : "same-origin";
         var status = IsOfAnotherSite(request) ? 403 : IsKnown(request) ? 0 : 401;
         if (status == 0)
             await next(context);
@@ -29,8 +30,11 @@ internal sealed class ApiAuthorization(ServeSettings settings, SignedLinks links
         || request.Path.Value is "/healthz" or "/readyz"
         || settings.Keys.Accepts(Bearer(request), request.Headers["api-key"])
         || sessions.Allows(request)
-        || (IsRead(request) && request.Path.Value is { } path && path.StartsWith(Blobs, StringComparison.Ordinal)
-            && links.Opens(path[Blobs.Length..], request.Query["exp"], request.Query["sig"]));
+        || IsSignedLink(request);
+
+    private bool IsSignedLink(HttpRequest request) =>
+        IsRead(request) && request.Path.Value is { } path && path.StartsWith(Blobs, StringComparison.Ordinal)
+        && links.Opens(path[Blobs.Length..], request.Query["exp"], request.Query["sig"]);
 
     /// <summary>A person's browser asks for a password: any name will do, and the key. It sends it along with everything afterwards, so it opens pages only.</summary>
     private static string? Bearer(HttpRequest request)
@@ -48,13 +52,14 @@ internal sealed class ApiAuthorization(ServeSettings settings, SignedLinks links
                 : null;
     }
 
-    private static bool IsOfAnotherSite(HttpRequest request)
+    private bool IsOfAnotherSite(HttpRequest request)
     {
-        if (IsRead(request))
+        var origin = request.Headers.Origin;
+        if (IsRead(request) || settings.CorsOrigins.Contains($"{origin}", StringComparer.OrdinalIgnoreCase))
             return false;
         if (request.Headers["Sec-Fetch-Site"] is [{ } site])
             return site is not ("same-origin" or "none");
-        return request.Headers.Origin is [{ } origin] && !string.Equals(origin, $"{request.Scheme}://{request.Host}", StringComparison.OrdinalIgnoreCase);
+        return origin.Count > 0 && !OutsideAddress.IsOwn(request, origin);
     }
 
     private static bool IsRead(HttpRequest request) => HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method);

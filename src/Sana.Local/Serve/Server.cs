@@ -1,4 +1,4 @@
-using System.Net;
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -18,7 +18,8 @@ internal sealed class Server : IAsyncDisposable
 
     private Server(LocalHost host, WebApplication app, CancellationTokenSource stopping) => (_host, _app, _stopping) = (host, app, stopping);
 
-    public IEnumerable<string> Urls => _app.Urls;
+    /// <summary>Where it listens, with the ports that it got.</summary>
+    public IReadOnlyList<Uri> Urls => [.. _app.Urls.Select(url => new Uri(url))];
 
     public string Place => _host.Blobs.Place;
 
@@ -33,7 +34,7 @@ internal sealed class Server : IAsyncDisposable
             var api = await host.Jobs.OpenApi(
                 parts => limits(parts) with { Worker = () => host.Worker.State, Unavailable = () => host.Unavailable, Stopping = stopping.Token }, cancellationToken);
             var app = WebApp.Build(settings, api, watch => new StatusPage(api.Parts, watch, host.Jobs.Recent, () => host.Worker.Current, host.Blobs.Place), options.Logging);
-            await Listen(app, cancellationToken);
+            await Listen(app, settings, cancellationToken);
             return new Server(host, app, stopping);
         }
         catch
@@ -63,18 +64,26 @@ internal sealed class Server : IAsyncDisposable
         _stopping.Dispose();
     }
 
-    private static async Task Listen(WebApplication app, CancellationToken cancellationToken)
+    private static async Task Listen(WebApplication app, ServeSettings settings, CancellationToken cancellationToken)
     {
         try
         {
             await app.StartAsync(cancellationToken);
         }
-        catch (IOException error)
+        catch (Exception error) when (error is IOException or SocketException or InvalidOperationException)
         {
             await app.DisposeAsync();
-            throw new SanaException($"Cannot listen: {error.Message.TrimEnd('.')}; stop the other program or take another port with --urls.", error);
+            throw new SanaException($"Cannot listen on {string.Join(", ", settings.Urls.Select(url => url.GetLeftPart(UriPartial.Authority)))}: {Reason(error)}.", error);
         }
     }
+
+    private static string Reason(Exception error) => (error.GetBaseException() as SocketException)?.SocketErrorCode switch
+    {
+        SocketError.AddressAlreadyInUse => "another program listens there; stop it or take another port with --urls",
+        SocketError.AccessDenied => "this user may not; take a port of 1024 or more with --urls",
+        SocketError.AddressNotAvailable => "this machine does not have the address; give one that it has with --urls",
+        _ => $"{error.Message.TrimEnd('.')}; give another address with --urls",
+    };
 }
 
 /// <summary>One line an event, on stderr: stdout belongs to what programs read.</summary>
@@ -86,35 +95,4 @@ internal static class ServeLogs
             .AddSimpleConsole(line => (line.SingleLine, line.TimestampFormat, line.UseUtcTimestamp) = (true, "yyyy-MM-ddTHH:mm:ssZ ", true));
         logging.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
     });
-}
-
-/// <summary>Where the API listens and who may talk to it.</summary>
-internal sealed record ServeSettings(IReadOnlyList<Uri> Urls, ApiKeys Keys, IReadOnlyList<string> Hosts)
-{
-    private static readonly string[] LoopbackNames = ["localhost", "127.0.0.1", "[::1]"];
-
-    /// <summary>Names under which a request may ask for this server: a page that points its own name at this machine gets nothing.</summary>
-    public IReadOnlyList<string> AllowedHosts => Hosts.Count > 0 ? [.. Hosts, .. LoopbackNames] : Urls.All(IsLoopback) ? LoopbackNames : ["*"];
-
-    /// <exception cref="SanaException">An address cannot be listened on, or is open to others without a key.</exception>
-    public static ServeSettings Create(string urls, ApiKeys keys, IReadOnlyList<string> hosts)
-    {
-        var list = urls.Split([';', ','], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(Parse).ToList();
-        if (list.Count == 0)
-            throw new SanaException("There is no address to listen on; use http://127.0.0.1:8080.");
-        if (keys.IsOpen && list.Find(url => !IsLoopback(url)) is { } open)
-            throw new SanaException($"{open.Scheme}://{open.Authority} can be reached from other machines: give a key with SANA_API_KEY or --api-key, or listen on 127.0.0.1.");
-        return new ServeSettings(list, keys, hosts);
-    }
-
-    private static Uri Parse(string text)
-    {
-        // Kestrel's own words for "every address".
-        var spelled = text.Replace("://*", "://0.0.0.0", StringComparison.Ordinal).Replace("://+", "://0.0.0.0", StringComparison.Ordinal);
-        return Uri.TryCreate(spelled, UriKind.Absolute, out var url) && url is { Scheme: "http", PathAndQuery: "/", UserInfo: "" }
-            ? url
-            : throw new SanaException($"'{text}' is not an address such as http://127.0.0.1:8080; for https put a proxy with the certificate before it.");
-    }
-
-    private static bool IsLoopback(Uri url) => url.Host == "localhost" || (IPAddress.TryParse(url.Host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
 }

@@ -3,7 +3,6 @@ using System.Threading.RateLimiting;
 using DurableTask.Sqlite;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics;
-using Microsoft.AspNetCore.HostFiltering;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.RateLimiting;
@@ -11,6 +10,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
 using Sana.Jobs.Http;
 using Sana.Jobs.Telemetry;
@@ -23,6 +23,11 @@ internal static class WebApp
 {
     private const long MaxBody = 33L << 20;
 
+    // What a script may read beside the body.
+    private static readonly string[] ShownToOtherOrigins = ["ETag", "Location", "Preference-Applied", "Retry-After", "x-ignored-fields", "x-request-id", "x-should-retry"];
+
+    private static readonly string Version = typeof(WebApp).Assembly.GetName().Version!.ToString(3);
+
     public static WebApplication Build(ServeSettings settings, ApiHandlers api, Func<QueueWatch, StatusPage> page, ILoggerFactory logging)
     {
         // No configuration of the machine reaches in: neither ASPNETCORE_* nor an appsettings.json of the folder it is started in.
@@ -34,17 +39,22 @@ internal static class WebApp
             kestrel.Limits.MaxConcurrentConnections = DescriptorLimit.Connections(DescriptorLimit.Max);
         });
         builder.WebHost.UseUrls([.. settings.Urls.Select(url => url.GetLeftPart(UriPartial.Authority))]);
-        builder.Services.AddSingleton(logging);
+        WebApplication? app = null;
+        builder.Services.AddSingleton<ILoggerFactory>(new StartLogs(logging, () => app?.Lifetime.ApplicationStarted.IsCancellationRequested == true));
         AddServices(builder.Services, settings, api.Parts);
 
-        var app = builder.Build();
+        app = builder.Build();
         app.Use(next => context => EveryRequest.Pass(context, next));
         app.UseExceptionHandler(new ExceptionHandlerOptions
         {
             SuppressDiagnosticsCallback = failed => failed.Exception is OperationCanceledException or JournalUnavailableException,
             ExceptionHandler = context => Fault(context).ExecuteAsync(context),
         });
-        app.UseHostFiltering();
+        app.UseTrustedProxies(settings);
+        var address = new OutsideAddress(settings);
+        app.Use(next => context => address.Pass(context, next));
+        if (settings.CorsOrigins.Count > 0)
+            app.UseCors();
         var sessions = new PageSessions(settings.Keys, api.Parts.Links);
         var gate = new ApiAuthorization(settings, api.Parts.Links, sessions);
         app.Use(next => context => gate.Pass(context, next));
@@ -71,7 +81,8 @@ internal static class WebApp
         services.AddSingleton<IHostLifetime, NoLifetime>();
         services.AddSingleton(new QueueWatch(parts.Queue, parts.Clock));
         services.AddHostedService(all => all.GetRequiredService<QueueWatch>());
-        services.Configure<HostFilteringOptions>(hosts => (hosts.AllowedHosts, hosts.AllowEmptyHosts, hosts.IncludeFailureMessage) = ([.. settings.AllowedHosts], false, false));
+        // Without credentials: a page of another origin sends a key of its own, and never what the browser keeps for this server.
+        services.AddCors(cors => cors.AddDefaultPolicy(named => named.WithOrigins([.. settings.CorsOrigins]).AllowAnyHeader().AllowAnyMethod().WithExposedHeaders(ShownToOtherOrigins)));
         services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower);
         services.AddOpenApi("v1", document => document.AddDocumentTransformer((made, _, _) =>
         {
@@ -85,6 +96,8 @@ internal static class WebApp
         });
 
         var telemetry = services.AddOpenTelemetry()
+            // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES have the last word.
+            .ConfigureResource(resource => resource.AddService("sana", serviceVersion: Version, autoGenerateServiceInstanceId: false).AddEnvironmentVariableDetector())
             .WithMetrics(metrics => metrics.AddMeter(SanaTelemetry.Name, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime").AddPrometheusExporter())
             .WithTracing(traces => traces.AddSource(SanaTelemetry.Name).AddAspNetCoreInstrumentation());
         // The standard variables say where traces go; without them they are made, handed on in messages, and sent nowhere.

@@ -14,6 +14,8 @@ public sealed class FileBlobs : IBlobs
     private const int MaxAttempts = 5;
     private const int NoEntry = 2;
     private const int WouldBlock = 11;
+    private const int NoFolder = 20;
+    private const int TooLong = 36;
 
     private readonly string _root;
     private readonly string _incoming;
@@ -77,7 +79,7 @@ public sealed class FileBlobs : IBlobs
         {
             return await File.ReadAllBytesAsync(path, cancellationToken);
         }
-        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
+        catch (Exception error) when (IsAbsent(error, path))
         {
             return null;
         }
@@ -95,7 +97,7 @@ public sealed class FileBlobs : IBlobs
         {
             return Task.FromResult<Stream?>(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 1 << 16, FileOptions.Asynchronous));
         }
-        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
+        catch (Exception error) when (IsAbsent(error, path))
         {
             return Task.FromResult<Stream?>(null);
         }
@@ -269,6 +271,12 @@ public sealed class FileBlobs : IBlobs
             }
         }
     }
+
+    /// <summary>No blob has this name: nothing is there, a folder is, or a blob stands where a folder would be.</summary>
+    private static bool IsAbsent(Exception error, string path) =>
+        error is FileNotFoundException or DirectoryNotFoundException
+        || (error is UnauthorizedAccessException && Directory.Exists(path))
+        || (error is IOException && error.HResult is NoFolder or TooLong);
 
     private string Resolve(string name)
     {

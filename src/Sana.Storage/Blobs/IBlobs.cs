@@ -58,6 +58,17 @@ public interface IBlobs
 /// <param name="Modified">When it was last written, UTC, by the clock of the place.</param>
 public readonly record struct BlobEntry(string Name, long Length, string Version, DateTimeOffset Modified);
 
+/// <summary>What is asked about one blob.</summary>
+internal static class OneBlob
+{
+    /// <summary>The blob's size in bytes; null when there is none. It is asked for by its name: a listing would read every name that starts alike.</summary>
+    public static async Task<long?> Length(this IBlobs blobs, string name, CancellationToken cancellationToken)
+    {
+        await using var content = await blobs.Open(name, cancellationToken);
+        return content?.Length;
+    }
+}
+
 /// <summary>How a step that may run twice writes its outputs.</summary>
 internal static class BlobRepair
 {

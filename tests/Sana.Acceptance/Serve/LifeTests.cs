@@ -1,12 +1,16 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.RegularExpressions;
 using Sana.Acceptance.Support;
+using Sana.Tests.Support;
 using Xunit;
 
 namespace Sana.Acceptance.Serve;
 
 /// <summary>Starting, dying, coming back, and what the clock starts.</summary>
-public sealed class LifeTests
+public sealed class LifeTests(SmallCheckpoint checkpoint)
 {
     [Fact]
     public async Task Jobs_that_were_accepted_before_a_crash_are_done_after_it()
@@ -94,5 +98,58 @@ public sealed class LifeTests
 
         Assert.Equal(2, process.ExitCode);
         Assert.Contains(sentence, error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_busy_port_is_one_sentence()
+    {
+        using var other = new TcpListener(IPAddress.Loopback, 0);
+        other.Start();
+        using var data = new TempFolder();
+        var address = $"http://{other.LocalEndpoint}";
+
+        var end = await SanaProgram.Run("serve", "--checkpoint", checkpoint.Path, "--data", data.Path, "--urls", address);
+
+        Assert.Equal($"sana: Cannot listen on {address}: another program listens there; stop it or take another port with --urls.\n", end.Error);
+        Assert.Equal(1, end.ExitCode);
+    }
+
+    [Theory]
+    [InlineData("http://192.0.2.1:8080", "this machine does not have the address")]
+    [InlineData("http://localhost:0", "give another address with --urls")]
+    public async Task An_address_that_cannot_be_listened_on_is_one_sentence(string address, string part)
+    {
+        using var data = new TempFolder();
+
+        var end = await SanaProgram.Run("serve", "--checkpoint", checkpoint.Path, "--data", data.Path, "--api-key", SanaServer.Key, "--urls", address);
+
+        Assert.Matches($"^sana: Cannot listen on {Regex.Escape(address)}: .*{part}.*\\.\n$", end.Error);
+        Assert.Equal(1, end.ExitCode);
+    }
+
+    [Theory]
+    [InlineData(null, null, "Base URL for clients: http://127.0.0.1:[0-9]+/v1\nPage: +http://127.0.0.1:[0-9]+/\nKey: +none is asked for\nListening on http://127.0.0.1:[0-9]+; images go to folder ")]
+    [InlineData(SanaServer.Key, "https://images.example.org/sana/", "Base URL for clients: https://images.example.org/sana/v1\nPage: +https://images.example.org/sana/\nKey: +asked for, as Authorization: Bearer <key>\nListening on ")]
+    public async Task The_start_says_what_clients_need(string? key, string? publicUrl, string text)
+    {
+        using var data = new TempFolder();
+        string[] given = [.. key is null ? Array.Empty<string>() : ["--api-key", key], .. publicUrl is null ? Array.Empty<string>() : ["--public-url", publicUrl]];
+        using var process = SanaProgram.Start(["serve", "--checkpoint", checkpoint.Path, "--data", data.Path, "--urls", "http://127.0.0.1:0", .. given]);
+        var lines = new StringBuilder();
+        while (!lines.ToString().Contains("Listening", StringComparison.Ordinal) && await process.StandardOutput.ReadLineAsync() is { } line)
+            lines.Append(line).Append('\n');
+        SanaProgram.Signal(process, "TERM");
+        var end = await SanaProgram.Finish(process);
+
+        Assert.Matches("^" + text, lines.ToString());
+        Assert.Equal((0, ""), (end.ExitCode, end.Error));
+    }
+
+    [Fact]
+    public async Task The_service_is_called_sana()
+    {
+        await using var server = await SanaServer.Start();
+
+        Assert.Contains("service_name=\"sana\"", await server.Http.GetStringAsync("/metrics"), StringComparison.Ordinal);
     }
 }

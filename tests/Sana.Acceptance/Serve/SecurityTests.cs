@@ -68,7 +68,7 @@ public sealed class SecurityTests(SharedServer shared)
     [InlineData("127.0.0.1.evil.example")]
     [InlineData("")]
     public async Task A_request_for_another_host_is_refused(string host) =>
-        Assert.StartsWith("HTTP/1.1 400", await Raw($"GET /v1/jobs HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {SanaServer.Key}\r\nConnection: close\r\n\r\n"), StringComparison.Ordinal);
+        Assert.Matches("^HTTP/1.1 400(.|\\s)*unknown_host", await Raw($"GET /v1/jobs HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {SanaServer.Key}\r\nConnection: close\r\n\r\n"));
 
     [Theory]
     [InlineData("GET /v1/blobs/../../journal.db HTTP/1.1")]

@@ -22,10 +22,11 @@ internal sealed class BrowserPage : IAsyncDisposable
     /// <summary>What the console says, and every breach of the page's policy.</summary>
     public List<string> Complaints { get; } = [];
 
-    public static async Task<BrowserPage> Open()
+    /// <param name="options">Further options of the browser.</param>
+    public static async Task<BrowserPage> Open(params string[] options)
     {
         var profile = Directory.CreateTempSubdirectory("chromium-");
-        var page = new BrowserPage(profile, Chromium.Start(profile, "--remote-debugging-port=0", "--hide-scrollbars", "about:blank"), new ClientWebSocket());
+        var page = new BrowserPage(profile, Chromium.Start(profile, [.. options, "--remote-debugging-port=0", "--hide-scrollbars", "about:blank"]), new ClientWebSocket());
         try
         {
             await page.Connect();
@@ -45,6 +46,9 @@ internal sealed class BrowserPage : IAsyncDisposable
         Call("Emulation.setEmulatedMedia", new JsonObject { ["features"] = new JsonArray(new JsonObject { ["name"] = "prefers-color-scheme", ["value"] = scheme }) });
 
     public Task Scripts(bool isOn) => Call("Emulation.setScriptExecutionDisabled", new JsonObject { ["value"] = !isOn });
+
+    /// <summary>Sends the key with every request, as a browser that is signed in does.</summary>
+    public Task Authorize(string key) => Call("Network.setExtraHTTPHeaders", new JsonObject { ["headers"] = new JsonObject { ["Authorization"] = $"Bearer {key}" } });
 
     public async Task Go(Uri address)
     {

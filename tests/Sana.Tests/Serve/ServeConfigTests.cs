@@ -23,11 +23,30 @@ public sealed class ServeConfigTests
     [InlineData("{\"schedules\":[{\"schedule\":{\"name\":\"n\",\"cron\":\"never\"},\"curate\":{\"source\":\"s\",\"dataset\":\"d\"}}]}", "never")]
     [InlineData("{\"schedules\":[{\"schedule\":{\"name\":\"n\",\"cron\":\"* * * * *\"}}]}", "one of generate and curate")]
     [InlineData("{\"schedules\":[{\"schedule\":{\"name\":\"../n\",\"cron\":\"* * * * *\"},\"curate\":{\"source\":\"s\",\"dataset\":\"d\"}}]}", "takes a-z")]
+    [InlineData("{\"public_url\":\"images.example.org\"}", "is not an address such as https://images.example.org")]
+    [InlineData("{\"public_url\":\"ftp://images.example.org\"}", "is not an address such as")]
+    [InlineData("{\"public_url\":\"https://images.example.org/?a=b\"}", "is not an address such as")]
+    [InlineData("{\"public_url\":\"https://images.example.org/v1/\"}", "ends with /v1")]
+    [InlineData("{\"public_url\":\"https://images.example.org\",\"trusted_proxies\":[\"127.0.0.1\"]}", "keep one of them")]
+    [InlineData("{\"trusted_proxies\":[\"nginx\"]}", "'nginx' in trusted_proxies")]
+    [InlineData("{\"forwarded_headers\":\"x\"}", "use x-forwarded or forwarded")]
+    [InlineData("{\"cors_origins\":[\"*\"]}", "'*' in cors_origins")]
+    [InlineData("{\"cors_origins\":[\"https://app.example.org/page\"]}", "is not an origin")]
     public void What_cannot_be_used_is_refused_with_its_place(string json, string part)
     {
         using var folder = new TempFolder();
         File.WriteAllText(folder.File("sana.json"), json);
 
         Assert.Contains(part, Assert.Throws<SanaException>(() => ServerFile.Read(folder.Path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Addresses_and_origins_are_kept_as_browsers_write_them()
+    {
+        var config = new ServerFile { TrustedProxies = ["127.0.0.1", "::1", "10.1.0.0/16"], CorsOrigins = ["https://App.example.org/", "https://app.example.org:443", "app://notes.example"] };
+
+        Assert.Equal(["127.0.0.1/32", "::1/128", "10.1.0.0/16"], config.ProxyNetworks().Select(network => network.ToString()));
+        Assert.Equal(["https://app.example.org", "https://app.example.org", "app://notes.example"], config.Origins());
+        Assert.Equal("https://images.example.org/sana", ServerFile.Address("https://images.example.org/sana//", "public_url")!.AbsoluteUri);
     }
 }
