@@ -32,6 +32,8 @@ public static class CaptionChecks
 
         if (finishReason == "content_filter")
             return found.Refuse(Reasons.CaptionRefusal, "The endpoint's content filter stopped the answer.");
+        if (text.Length == 0 && finishReason == "length")
+            return found.Refuse(Reasons.CaptionReasoning, UsedUp);
         if (text.Length == 0)
             return found.Refuse(Reasons.CaptionEmpty, "The answer has no letters.");
         if (!Apply(Mojibake.Repair(text), Reasons.CaptionEncoding, "The text has letters that were lost in a wrong encoding.", found, ref text))
