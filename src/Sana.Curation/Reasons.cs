@@ -48,6 +48,7 @@ public static class Reasons
     public const string CaptionTruncated = "caption_truncated";
     public const string CaptionRepetition = "caption_repetition";
     public const string CaptionLeak = "caption_leak";
+    public const string CaptionMarkup = "caption_markup";
     public const string CaptionReasoning = "caption_reasoning";
     public const string CaptionLang = "caption_lang";
     public const string CaptionLength = "caption_length";

@@ -117,7 +117,8 @@ internal sealed record RepairDecoding(Decoding Decoding, string Suffix = "", dou
             Reasons.CaptionRefusal => new(other, "\nDescribe only what can be seen. Do not say who anybody is."),
             Reasons.CaptionLang when one.Rules.Language == "en" => new(other, "\nAnswer in English."),
             Reasons.CaptionLang => new(other, $"\nAnswer in the language with the ISO 639-1 code {one.Rules.Language}."),
-            Reasons.CaptionLeak or Reasons.CaptionReasoning => new(other, "\nAnswer with the description alone, as plain text."),
+            Reasons.CaptionReasoning => new(other with { MaxTokens = Math.Min(MostTokens, 2 * plain.MaxTokens) }, "\nAnswer with the description alone, as plain text."),
+            Reasons.CaptionLeak or Reasons.CaptionMarkup => new(other, "\nAnswer with the description alone, as plain text."),
             Reasons.CaptionLength => new(other, $"\nUse {one.Rules.MinWords} to {one.Rules.MaxWords} words."),
             _ => new(other, "\nAnswer with at least one full sentence."),
         };

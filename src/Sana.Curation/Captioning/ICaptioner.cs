@@ -16,6 +16,11 @@ public interface ICaptioner
     /// <param name="ask">The image and how to ask.</param>
     /// <param name="cancellationToken">Stops the run.</param>
     Task<CaptionAnswer> Ask(CaptionAsk ask, CancellationToken cancellationToken);
+
+    /// <summary>After a failure for good (a key, an account, a model) a captioner answers with that failure at once; this lets it try again.</summary>
+    void Resume()
+    {
+    }
 }
 
 /// <summary>A captioner as records name it.</summary>
@@ -70,7 +75,7 @@ public sealed record CaptionAnswer
     /// <value>Which endpoint answered when it was the fallback; else null.</value>
     public string? Endpoint { get; init; }
 
-    /// <value>captioner_unavailable, captioner_timeout, captioner_refused or bad_answer; null when there is a text.</value>
+    /// <value>captioner_unavailable, captioner_timeout, captioner_refused, bad_answer, or caption_refusal of a filter; null when there is a text.</value>
     public string? Reason { get; init; }
 
     /// <value>One sentence to <see cref="Reason"/>; never a key.</value>

@@ -25,6 +25,8 @@ internal sealed class CaptionStep(IBlobs blobs, OpenDatasets datasets, Spending 
 
         var timing = clock.Start();
         var captioner = dataset.Captioners.Single(one => one.Card.Label == label);
+        if (retry.Wants(Reasons.CaptionerRefused))
+            await captioner.Resume(cancellationToken);
         var account = await spending.Of(names, dataset.Settings.Budget, ticket.Shard.Shards, dataset.Labels, cancellationToken);
         var settled = before?.ToDictionary(line => line.Row, line => line.Candidate) ?? [];
         var work = rows.Where(row => row.Status == RowStatus.Success).ToArray();

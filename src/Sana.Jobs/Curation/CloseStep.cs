@@ -25,10 +25,11 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
 
         // 1. What a loader opens, and what the next version leaves out.
         var report = new ReportBuilder();
+        var tally = new CaptionerTally(dataset.Labels);
         var files = new List<ShardFile>
         {
             await Put($"{names.Shards}/{ShardNames.WidsMeta}", WidsMeta.Bytes(dataset.Job.Dataset, shards), shards.Sum(shard => shard.Successes), cancellationToken),
-            await Put(names.Hashes, dataset.Known.With(await Hashes(names, ticket.Shards, report, cancellationToken)), 0, cancellationToken),
+            await Put(names.Hashes, dataset.Known.With(await Hashes(names, ticket.Shards, report, tally, cancellationToken)), 0, cancellationToken),
         };
 
         // 2. The report, which may quote the clock.
@@ -50,7 +51,8 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
             statuses.GetValueOrDefault(RowStatus.Rejected),
             statuses,
             reasons,
-            account.Spent);
+            account.Spent)
+        { Captioners = tally.Outcomes };
     }
 
     private async Task WriteManifest(
@@ -81,7 +83,7 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
         await blobs.PutOrRepair(dataset.Names.Manifest, JsonSerializer.SerializeToUtf8Bytes(manifest, CurateJson.Readable.DatasetManifest), cancellationToken);
     }
 
-    private async Task<List<string>> Hashes(DatasetNames names, int shards, ReportBuilder report, CancellationToken cancellationToken)
+    private async Task<List<string>> Hashes(DatasetNames names, int shards, ReportBuilder report, CaptionerTally tally, CancellationToken cancellationToken)
     {
         var hashes = new List<string>();
         for (var shard = 0; shard < shards; shard++)
@@ -89,6 +91,7 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
             foreach (var row in await Index(names, shard, cancellationToken))
             {
                 report.Add(row);
+                tally.Add(row);
                 // What failed for want of captions is new to the next version; what cannot be used is not.
                 if (row.Sha256 is { } sha256 && row.Status != RowStatus.Failed)
                     hashes.Add(sha256[..32]);
@@ -129,6 +132,33 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
         foreach (var (name, count) in shards.SelectMany(shard => shard))
             sum[name] = sum.GetValueOrDefault(name) + count;
         return sum;
+    }
+}
+
+/// <summary>Counts what each captioner gave, row by row.</summary>
+internal sealed class CaptionerTally(IReadOnlyList<string> labels)
+{
+    private readonly Dictionary<string, (long Usable, Dictionary<string, (long Count, string? Message)> Reasons)> _counts = labels.ToDictionary(label => label, _ => (0L, new Dictionary<string, (long, string?)>()));
+
+    /// <summary>In the order of the labels; a captioner that was never asked has zeros.</summary>
+    public IReadOnlyList<CaptionerOutcome> Outcomes => [.. labels.Select(label =>
+    {
+        var (usable, reasons) = _counts[label];
+        var most = reasons.OrderByDescending(reason => reason.Value.Count).ThenBy(reason => reason.Key, StringComparer.Ordinal).FirstOrDefault();
+        return new CaptionerOutcome(label, usable, reasons.Values.Sum(reason => reason.Count), most.Key, most.Value.Message);
+    })];
+
+    public void Add(IndexRow row)
+    {
+        foreach (var candidate in row.Candidates)
+        {
+            if (!_counts.TryGetValue(candidate.Label, out var count))
+                continue;
+            if (candidate.Reason is { } reason)
+                count.Reasons[reason] = count.Reasons.TryGetValue(reason, out var before) ? (before.Count + 1, before.Message) : (1, candidate.Message);
+            else
+                _counts[candidate.Label] = (count.Usable + 1, count.Reasons);
+        }
     }
 }
 

@@ -71,7 +71,19 @@ public sealed record CurateSummary(
     long Rejected,
     IReadOnlyDictionary<string, long> Statuses,
     IReadOnlyDictionary<string, long> Reasons,
-    Usage Spent);
+    Usage Spent)
+{
+    /// <value>What each captioner gave, in the order of the settings.</value>
+    public IReadOnlyList<CaptionerOutcome> Captioners { get; init; } = [];
+}
+
+/// <summary>What one captioner gave over a whole dataset.</summary>
+/// <param name="Label">Its label.</param>
+/// <param name="Usable">Captions that could be chosen.</param>
+/// <param name="Unusable">Images for which it gave none.</param>
+/// <param name="Reason">The commonest code of those; null when there are none.</param>
+/// <param name="Message">The first sentence to it, with the provider's own words.</param>
+public sealed record CaptionerOutcome(string Label, long Usable, long Unusable, string? Reason, string? Message);
 
 /// <summary>The activities of a curation run, in the order of the data. Names stay as they are as long as instances that recorded them may run.</summary>
 public static class CurateActivities

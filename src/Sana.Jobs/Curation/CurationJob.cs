@@ -60,7 +60,7 @@ public sealed record CurationSettings
 
     /// <summary>The captioners, in the order of their file.</summary>
     /// <exception cref="Sana.Curation.CurationException">The text is no such file.</exception>
-    internal IReadOnlyList<CaptionerConfig> ReadCaptioners() => Captioners is null ? [] : CaptionerFile.Parse(Captioners).Captioners;
+    public IReadOnlyList<CaptionerConfig> ReadCaptioners() => Captioners is null ? [] : CaptionerFile.Parse(Captioners).Captioners;
 
     /// <summary>Refuses what cannot be run.</summary>
     /// <exception cref="SanaException">A value is out of its range.</exception>

@@ -8,6 +8,8 @@ using Sana.Curation.Report;
 using Sana.Curation.Selection;
 using Sana.Curation.Shards;
 using Sana.Curation.Sources;
+using Sana.GraphBuilder;
+using Sana.Inference;
 using Sana.Inference.Clip;
 using Sana.Inference.Imaging;
 using Sana.Storage;
@@ -111,7 +113,7 @@ internal sealed class OpenDatasets(IBlobs blobs, CurationTools tools) : IDisposa
         try
         {
             foreach (var config in job.Settings.ReadCaptioners())
-                captioners.Add(new OpenCaptioner(await tools.Captioner(config, default), config));
+                captioners.Add(await OpenCaptioner.Open(config, tools.Captioner));
             return new OpenDataset
             {
                 Job = job,
@@ -249,17 +251,57 @@ internal sealed class OpenDataset : IDisposable
     }
 }
 
-/// <summary>A captioner with its bound on asks in flight, which holds over all shards.</summary>
-internal sealed class OpenCaptioner(ICaptioner captioner, CaptionerConfig config) : IDisposable
+/// <summary>A captioner with its bound on asks in flight, which holds over all shards. One that cannot be opened has that for an answer: the others go on.</summary>
+internal sealed class OpenCaptioner : IDisposable
 {
-    private readonly CheckedCaptioner _checked = new(captioner, config);
-    private readonly SemaphoreSlim _slots = new(config.Concurrency);
+    private readonly CaptionerConfig _config;
+    private readonly Func<CaptionerConfig, CancellationToken, Task<ICaptioner>> _open;
+    private readonly SemaphoreSlim _slots;
+    private ICaptioner? _captioner;
+    private CheckedCaptioner? _checked;
+    private string? _fault;
 
-    public CaptionerCard Card => captioner.Card;
+    private OpenCaptioner(CaptionerConfig config, Func<CaptionerConfig, CancellationToken, Task<ICaptioner>> open)
+    {
+        (_config, _open, _slots) = (config, open, new SemaphoreSlim(config.Concurrency));
+        Card = config.Card();
+    }
 
-    public int Concurrency => config.Concurrency;
+    public CaptionerCard Card { get; private set; }
 
-    public string Currency => config.Price.Currency;
+    public int Concurrency => _config.Concurrency;
+
+    public string Currency => _config.Price.Currency;
+
+    public static async Task<OpenCaptioner> Open(CaptionerConfig config, Func<CaptionerConfig, CancellationToken, Task<ICaptioner>> open)
+    {
+        var opened = new OpenCaptioner(config, open);
+        await opened.TryOpen(CancellationToken.None);
+        return opened;
+    }
+
+    /// <summary>Before a retry: what failed for good may have been mended.</summary>
+    public async Task Resume(CancellationToken cancellationToken)
+    {
+        if (_captioner is null)
+            await TryOpen(cancellationToken);
+        else
+            _captioner.Resume();
+    }
+
+    private async Task TryOpen(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var captioner = await _open(_config, cancellationToken);
+            (_checked, _fault, Card) = (new CheckedCaptioner(captioner, _config), null, captioner.Card);
+            _captioner = captioner;
+        }
+        catch (Exception error) when (error is CurationException or InferenceException or CheckpointException)
+        {
+            _fault = error.Message;
+        }
+    }
 
     /// <summary>Where its answers are kept: by model, revision, prompt and decoding; by the original caption too where the prompt quotes it.</summary>
     public string CacheName(string sha256, string? original)
@@ -274,7 +316,7 @@ internal sealed class OpenCaptioner(ICaptioner captioner, CaptionerConfig config
         await _slots.WaitAsync(cancellationToken);
         try
         {
-            return await _checked.Caption(ask, cancellationToken);
+            return _checked is null ? Refused() : await _checked.Caption(ask, cancellationToken);
         }
         finally
         {
@@ -285,9 +327,20 @@ internal sealed class OpenCaptioner(ICaptioner captioner, CaptionerConfig config
     public void Dispose()
     {
         _slots.Dispose();
-        (captioner as IDisposable)?.Dispose();
-        (captioner as IAsyncDisposable)?.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        (_captioner as IDisposable)?.Dispose();
+        (_captioner as IAsyncDisposable)?.DisposeAsync().AsTask().GetAwaiter().GetResult();
     }
+
+    private Candidate Refused() => new()
+    {
+        Label = Card.Label,
+        Model = Card.Model,
+        ModelRevision = Card.Revision,
+        Licence = Card.Licence,
+        PromptId = Card.PromptId,
+        Reason = Reasons.CaptionerRefused,
+        Message = _fault,
+    };
 
     // A readable part of a name; the hash keeps apart what reads alike.
     private static string Slug(string text)

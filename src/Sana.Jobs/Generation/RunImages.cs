@@ -60,7 +60,7 @@ public sealed record RunImages(IReadOnlyList<RunImage> Images, int Chunk, int Fr
         if (item is RejectedRow row)
             return [new RunImage("", null, null, 0, 0, row.Rejection.Reason, $"Row {row.Row}: {row.Rejection.Message}")];
         var batch = (RenderBatch)item;
-        var records = await new FinishedImages(blobs, names).Of(batch, redo: null, cancellationToken);
+        var records = await new FinishedImages(blobs, names, fingerprint: null).Of(batch, redo: null, cancellationToken);
         var failure = Array.TrueForAll(records, record => record is not null) || await blobs.Read(names.Failure(batch.Id), cancellationToken) is not { } bytes
             ? null
             : JsonSerializer.Deserialize(bytes, RunJson.Readable.BatchFailure);

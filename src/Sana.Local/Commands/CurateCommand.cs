@@ -53,6 +53,7 @@ internal sealed class CurateCommand : Command
         var dataset = parsed.GetValue(_dataset) ?? CurationSubmission.NameOf(place);
         var options = _host.Read(parsed) with { Checkpoint = null, DownloadNetworks = _arguments.Networks(parsed) };
         WrongUseException.Unless(() => Checked(new CurationJob(place, dataset, parsed.GetValue(_version) ?? "v1", parsed.GetValue(_since), settings)));
+        NameMissingKeys(settings);
         await using var host = await LocalHost.Open(options, cancellationToken);
 
         var job = await Versioned(host, parsed, new CurationJob(place, dataset, "v1", parsed.GetValue(_since), settings), cancellationToken);
@@ -74,6 +75,17 @@ internal sealed class CurateCommand : Command
         if (parsed.GetValue(_version) is { } version)
             return job with { Version = version };
         return await CurationSubmission.Next(host.Blobs, job, cancellationToken);
+    }
+
+    // Before the first image: a run whose captioners all lack their keys is not begun, one that lacks some says so.
+    private static void NameMissingKeys(CurationSettings settings)
+    {
+        var captioners = settings.ReadCaptioners();
+        var missing = captioners.Select(captioner => captioner.MissingKey()).OfType<string>().ToArray();
+        if (missing.Length > 0 && missing.Length == captioners.Count)
+            throw new WrongUseException(string.Join(" ", missing));
+        foreach (var message in missing)
+            Console.Error.WriteLine($"sana: {message} The other captioners go on.");
     }
 
     private static CurationJob Checked(CurationJob job)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
@@ -18,7 +19,7 @@ internal static class RunOutput
         if (json)
             Reports.WriteJson(report, Reports.Json.InstanceReport);
         else
-            Console.WriteLine(report.Output is { } output ? $"{Line(instance)}\n{output}" : Line(instance));
+            Console.WriteLine(Sentence(instance));
         return instance.Status is WorkflowStatus.Running or WorkflowStatus.Suspended ? ExitCode.Done : End(instance);
     }
 
@@ -31,15 +32,13 @@ internal static class RunOutput
         {
             var run = instance.ReadOutput<GenerateSummary>();
             if (run.Cut > 0)
-                Console.Error.WriteLine($"sana: {run.Cut} images show only the begin of their prompt: the network reads 300 tokens of it (flag prompt_truncated in runs/{run.RunId}/outcomes/). --long-prompts refuse leaves such prompts out.");
-            return End(run.Succeeded, run.Failed, run.Rejected, run.Reasons, $"runs/{run.RunId}/outcomes/");
+                Console.Error.WriteLine($"sana: {Images(run.Cut)} made from the beginning of a prompt only: the network reads 300 tokens of it (flag prompt_truncated in runs/{run.RunId}/outcomes/). --long-prompts refuse leaves such prompts out.");
+            return End(run.Succeeded, run.Failed + run.Rejected, run.Reasons, $"runs/{run.RunId}/outcomes/");
         }
 
         if (instance.Workflow != CurateDataset.Workflow.Name)
             return ExitCode.Done;
-        // What a rule left out, or an earlier version has, is not lost.
-        var made = instance.ReadOutput<CurateSummary>();
-        return End(made.Statuses.Values.Sum() - made.Failed - made.Rejected, made.Failed, made.Rejected, made.Reasons, made.Report);
+        return End(instance.ReadOutput<CurateSummary>());
     }
 
     /// <summary>Why an instance has no result, in one sentence.</summary>
@@ -51,11 +50,50 @@ internal static class RunOutput
     public static RunStatus? StatusOf(WorkflowInstance instance) =>
         instance.CustomStatus is { } status && (instance.Workflow == GenerateImages.Workflow.Name || instance.Workflow == CurateDataset.Workflow.Name) ? WorkflowJson.Read<RunStatus>(status) : null;
 
-    private static int End(long good, long failed, long rejected, IReadOnlyDictionary<string, long> reasons, string place) => failed + rejected == 0
+    // What came of an instance: where its results are, and what is not among them.
+    private static string Sentence(WorkflowInstance instance)
+    {
+        if (instance.Status != WorkflowStatus.Completed)
+            return Line(instance);
+        if (instance.Workflow == GenerateImages.Workflow.Name)
+        {
+            var run = instance.ReadOutput<GenerateSummary>();
+            return $"{instance.Id}: {Images(run.Succeeded)} in runs/{run.RunId}/images/{Left(run.Failed + run.Rejected, run.Reasons)}; manifest {run.Manifest}";
+        }
+
+        if (instance.Workflow != CurateDataset.Workflow.Name)
+            return Line(instance);
+        var made = instance.ReadOutput<CurateSummary>();
+        var shards = made.Manifest[..(made.Manifest.LastIndexOf('/') + 1)] + "shards/";
+        return $"{made.Dataset} {made.Version}: {Images(made.Succeeded)} in {shards}{Left(made.Statuses.Values.Sum() - made.Succeeded, made.Reasons)}; report {made.Report}";
+    }
+
+    private static string Images(long count) => count == 1 ? "1 image" : string.Create(CultureInfo.InvariantCulture, $"{count} images");
+
+    private static string Left(long count, IReadOnlyDictionary<string, long> reasons) => count == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", {count} left out ({Codes(reasons)})");
+
+    private static string Codes(IReadOnlyDictionary<string, long> reasons) => string.Join(", ", reasons.Select(reason => string.Create(CultureInfo.InvariantCulture, $"{reason.Key} {reason.Value}")));
+
+    private static int End(long good, long lost, IReadOnlyDictionary<string, long> reasons, string place) => lost == 0 && good > 0
         ? ExitCode.Done
-        : Fail(
-            good == 0 ? ExitCode.Failed : ExitCode.SomeFailed,
-            $"{failed} images failed and {rejected} were left out ({string.Join(", ", reasons.Select(reason => $"{reason.Key} {reason.Value}"))}); see {place}.");
+        : Fail(good == 0 ? ExitCode.Failed : ExitCode.SomeFailed, lost == 0 ? "No image was made." : $"{Images(lost)} not made ({Codes(reasons)}); see {place}.");
+
+    // What a rule left out, or an earlier version has, is no fault. A captioner that gave nothing is one, however good the others are.
+    private static int End(CurateSummary made)
+    {
+        var (total, lost, exit) = (made.Statuses.Values.Sum(), made.Failed + made.Rejected, ExitCode.Done);
+        if (made.Succeeded == 0)
+            exit = Fail(ExitCode.Failed, total == 0 ? "The source has no image." : $"No image came into the shards: {Images(total)} left out ({Codes(made.Reasons)}); see {made.Report}.");
+        else if (lost > 0)
+            exit = Fail(ExitCode.SomeFailed, $"{Images(lost)} of {total} failed or cannot be used; left out in all: {Codes(made.Reasons)}; see {made.Report}.");
+        foreach (var silent in made.Captioners.Where(captioner => captioner.Usable == 0 && captioner.Unusable > 0))
+        {
+            exit = exit == ExitCode.Failed ? exit : ExitCode.SomeFailed;
+            Fail(exit, $"Captioner {silent.Label} gave 0 usable captions for {Images(silent.Unusable)}: {silent.Reason}: {silent.Message}");
+        }
+
+        return exit;
+    }
 
     private static int Fail(int exitCode, string sentence)
     {

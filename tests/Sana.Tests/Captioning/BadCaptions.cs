@@ -23,7 +23,7 @@ internal static class BadCaptions
 
     private static readonly (string Reason, string[] Answers)[] _answers =
     [
-        (Reasons.CaptionEmpty, ["", " ", "\n\n\t", "\u200b", "\u0000\u0001"]),
+        (Reasons.CaptionEmpty, ["", " ", "<|im_end|>", "ASSISTANT:", "\n\n\t", "\u200b", "\u0000\u0001"]),
         (Reasons.CaptionRefusal,
         [
             "I'm sorry, but I can't assist with that.",
@@ -82,13 +82,13 @@ internal static class BadCaptions
             "describe this image  in detail",
             "You are a helpful assistant that writes captions for pictures of a museum.",
             "A cat. You are a helpful assistant that writes captions for pictures of a museum. A dog.",
+        ]),
+        (Reasons.CaptionMarkup,
+        [
             "{\"objects\": [\"cat\", \"sofa\"], \"colour\": \"grey\", \"mood\": \"calm\"}",
             "{\"caption\": \"A grey cat on a",
             "[\"cat\", \"sofa\"]",
             "A <|box_start|>cat on a sofa in a room.",
-            "A cat <0x0A> on a sofa in a room.",
-            "<|im_end|>",
-            "ASSISTANT:",
             "A cat on a sofa. ```python print(1)",
         ]),
         (Reasons.CaptionReasoning,

@@ -45,6 +45,31 @@ public sealed class CaptionChecksTests
     }
 
     [Theory]
+    [MemberData(nameof(FamilyAnswers.All), MemberType = typeof(FamilyAnswers))]
+    public void The_caption_is_found_in_the_answers_of_real_models(string family, string answer, string caption)
+    {
+        var found = Check(answer);
+
+        Assert.True(found.Text == caption, $"{family}: {found.Reason ?? found.Text}");
+        Assert.NotEmpty(found.Flags);
+    }
+
+    [Theory]
+    [MemberData(nameof(FamilyAnswers.Uncertain), MemberType = typeof(FamilyAnswers))]
+    public void What_cannot_be_told_from_the_caption_is_not_kept(string kind, string answer)
+    {
+        var found = Check(answer);
+
+        Assert.True(found.Reason == Reasons.CaptionMarkup, $"{kind}: {found.Reason ?? found.Text}");
+    }
+
+    [Theory]
+    [InlineData("<think>A cat, so")]
+    [InlineData("{\"caption\": \"A grey cat on a")]
+    public void An_answer_that_used_up_its_tokens_says_so(string answer) =>
+        Assert.Contains("max_tokens", CaptionChecks.Check(answer, "length", new CaptionRules(), _prompt).Message, StringComparison.Ordinal);
+
+    [Theory]
     [InlineData("A red barn stands by a road. Behind it there is a row of tall trees and", "length", "A red barn stands by a road.", 6)]
     [InlineData("A red barn stands by a narrow country road. Behind it there is a row of tall trees, and in front of it a", null, "A red barn stands by a narrow country road.", 8)]
     [InlineData("A red barn stands by a narrow country road. Behind it there is a row of tall trees, and in front of it a", "stop", "A red barn stands by a narrow country road.", 8)]

@@ -9,73 +9,82 @@ namespace Sana.Curation.Captioning.Chat;
 /// </summary>
 internal static class ChatAnswer
 {
-    /// <exception cref="EndpointFault">It is no chat answer.</exception>
-    public static byte[] Normalize(byte[] body)
+    /// <exception cref="EndpointFault">It is no chat answer, or an error in the place of one.</exception>
+    public static byte[] Normalize(string body, string? key)
     {
-        var (answer, choice) = Parse(body);
-        var message = (choice["message"] as JsonObject)!;
-        choice["finish_reason"] = Finish(choice["finish_reason"]);
-        message["role"] = "assistant";
-        message["content"] = Content(message["content"]);
-
-        // What the library does not need and other servers fill in their own way.
-        foreach (var name in new[] { "refusal", "annotations", "audio", "function_call" })
-            message.Remove(name);
-        choice.Remove("logprobs");
-        answer["choices"] = new JsonArray(choice.DeepClone());
-        answer["object"] = "chat.completion";
-        answer["id"] = "";
-        answer["created"] = 0;
-        answer["model"] = "";
-        foreach (var name in new[] { "service_tier", "system_fingerprint", "prompt_logprobs" })
-            answer.Remove(name);
-        answer["usage"] = Usage(answer["usage"] as JsonObject);
-        return JsonSerializer.SerializeToUtf8Bytes(answer);
+        if (AnswerBody.Json(body) is not { } root)
+            throw EndpointFailure.NoJson(body, key);
+        // Some gateways answer with a list of one.
+        var answer = root as JsonObject ?? (root as JsonArray)?.FirstOrDefault() as JsonObject ?? throw EndpointFailure.NoJson(body, key);
+        if (Choice(answer) is not { } choice)
+            throw EndpointFailure.InAnswer(body, key);
+        var message = choice["message"] as JsonObject ?? new JsonObject { ["content"] = choice["text"]?.DeepClone() };
+        if (message["tool_calls"] is JsonArray { Count: > 0 })
+            throw EndpointFault.BadAnswer("The model called a tool instead of answering.");
+        var (finish, text) = (Finish(choice["finish_reason"]), Content(message["content"]));
+        if (Word(message["refusal"]) is { } refusal)
+            (finish, text) = ("content_filter", refusal);
+        var normal = new JsonObject
+        {
+            ["id"] = "",
+            ["object"] = "chat.completion",
+            ["created"] = 0,
+            ["model"] = "",
+            ["choices"] = new JsonArray(new JsonObject
+            {
+                ["index"] = 0,
+                ["finish_reason"] = finish,
+                ["message"] = new JsonObject { ["role"] = "assistant", ["content"] = text },
+            }),
+            ["usage"] = Usage(answer["usage"] as JsonObject),
+        };
+        return JsonSerializer.SerializeToUtf8Bytes(normal);
     }
 
-    private static (JsonObject Answer, JsonObject Choice) Parse(byte[] body)
+    /// <summary>Text, parts of text, or nothing at all. Parts that hold thoughts are no text.</summary>
+    public static string Content(JsonNode? content) => content switch
     {
-        try
-        {
-            if (JsonNode.Parse(body) is not JsonObject answer)
-                throw EndpointFault.BadAnswer("The answer is JSON, but no object.");
-            if (answer["error"] is not null)
-                throw EndpointFault.BadAnswer($"The answer holds an error instead of a caption: {EndpointMessage.Read(body, key: null)}");
-            if ((answer["choices"] as JsonArray)?.FirstOrDefault() is not JsonObject choice || choice["message"] is not JsonObject message)
-                throw EndpointFault.BadAnswer("The answer has no choice with a message.");
-            if (message["tool_calls"] is JsonArray { Count: > 0 })
-                throw EndpointFault.BadAnswer("The model called a tool instead of answering.");
-            message.Remove("tool_calls");
-            return (answer, choice);
-        }
-        catch (Exception error) when (error is JsonException or ArgumentException or InvalidOperationException)
-        {
-            throw EndpointFault.BadAnswer("The answer is no JSON.");
-        }
+        JsonValue value when value.TryGetValue<string>(out var text) => text,
+        JsonArray parts => string.Concat(parts.Where(part => part is not JsonObject typed || !IsThought(Word(typed["type"]))).Select(Content)),
+        JsonObject part => Content(part["text"] ?? part["content"]),
+        _ => "",
+    };
+
+    /// <summary>A text that is not empty; else null.</summary>
+    public static string? Word(JsonNode? node) => node is JsonValue value && value.TryGetValue<string>(out var text) && text.Length > 0 ? text : null;
+
+    private static bool IsThought(string? type) => type is not null && (type.Contains("think", StringComparison.OrdinalIgnoreCase) || type.Contains("reason", StringComparison.OrdinalIgnoreCase));
+
+    // OpenAI's shape, or that of servers which answer with a message alone.
+    private static JsonObject? Choice(JsonObject answer)
+    {
+        if (answer["error"] is JsonValue or JsonObject or JsonArray)
+            return null;
+        if ((answer["choices"] as JsonArray)?.FirstOrDefault() is JsonObject choice && (choice["message"] is JsonObject || choice["text"] is JsonValue))
+            return choice;
+        if (answer["message"] is JsonObject message && (message["content"] is not null))
+            return new JsonObject { ["message"] = message.DeepClone(), ["finish_reason"] = answer["done_reason"]?.DeepClone() };
+        return answer["content"] is JsonArray && Word(answer["role"]) == "assistant"
+            ? new JsonObject { ["message"] = new JsonObject { ["content"] = answer["content"]!.DeepClone() }, ["finish_reason"] = answer["stop_reason"]?.DeepClone() }
+            : null;
     }
 
     private static string Finish(JsonNode? reason)
     {
-        var word = reason is JsonValue value && value.TryGetValue<string>(out var text) ? text : "";
-        return word switch
+        var word = Word(reason) ?? (reason is JsonObject typed ? Word(typed["type"]) : null) ?? "";
+        return word.ToLowerInvariant() switch
         {
-            "length" or "max_tokens" or "model_length" => "length",
-            "content_filter" => "content_filter",
+            "length" or "max_tokens" or "model_length" or "max_output_tokens" or "max_length" => "length",
             "abort" or "error" or "cancelled" => throw EndpointFault.BadAnswer($"The endpoint gave up the answer: {word}."),
+            var filter when EndpointFailure.IsFilter(filter) => "content_filter",
             _ => "stop",
         };
     }
 
-    // Text, parts of text, or nothing at all.
-    private static string Content(JsonNode? content) => content switch
-    {
-        JsonValue value when value.TryGetValue<string>(out var text) => text,
-        JsonArray parts => string.Concat(parts.OfType<JsonObject>().Select(part => Content(part["text"]))),
-        _ => "",
-    };
-
     private static JsonObject? Usage(JsonObject? usage) =>
-        Count(usage?["prompt_tokens"]) is not { } input || Count(usage?["completion_tokens"]) is not { } output ? null : new JsonObject { ["prompt_tokens"] = input, ["completion_tokens"] = output, ["total_tokens"] = input + (long)output };
+        Count(usage?["prompt_tokens"] ?? usage?["input_tokens"]) is not { } input || Count(usage?["completion_tokens"] ?? usage?["output_tokens"]) is not { } output
+            ? null : new JsonObject { ["prompt_tokens"] = input, ["completion_tokens"] = output, ["total_tokens"] = input + (long)output };
 
-    private static int? Count(JsonNode? node) => node is JsonValue value && value.TryGetValue<int>(out var count) && count >= 0 ? count : null;
+    private static int? Count(JsonNode? node) =>
+        node is JsonValue value && value.TryGetValue<double>(out var count) && count is >= 0 and <= int.MaxValue ? (int)count : null;
 }

@@ -17,7 +17,7 @@ public sealed class ChatCaptioner : ICaptioner, IDisposable
     {
         (_one, _first, _fallback, _time) = (one, first, fallback, time);
         _places = EndpointResilience.Places(one);
-        Card = new CaptionerCard(one.Label, one.Model, one.Revision, one.Licence, one.Prompt.Text, one.SettingsJson());
+        Card = one.Card();
     }
 
     /// <inheritdoc/>
@@ -48,6 +48,13 @@ public sealed class ChatCaptioner : ICaptioner, IDisposable
     {
         ArgumentNullException.ThrowIfNull(ask);
         return await _places.ExecuteAsync(async token => await AskInPlace(ask, token), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public void Resume()
+    {
+        _first.Resume();
+        _fallback?.Resume();
     }
 
     /// <inheritdoc/>
@@ -90,8 +97,16 @@ public sealed class ChatCaptioner : ICaptioner, IDisposable
         }
     }
 
-    private static CaptionAnswer Answered(ChatResponse response, RequestUsage usage, string? endpoint) =>
-        Taken(usage) with { Text = response.Text, FinishReason = response.FinishReason?.Value, Endpoint = endpoint };
+    // The same question again would meet the same filter.
+    private static CaptionAnswer Answered(ChatResponse response, RequestUsage usage, string? endpoint) => response.FinishReason == ChatFinishReason.ContentFilter
+        ? Taken(usage) with
+        {
+            FinishReason = "content_filter",
+            Endpoint = endpoint,
+            Reason = Reasons.CaptionRefusal,
+            Message = response.Text.Length == 0 ? "The endpoint's content filter stopped the answer." : $"The model or its content filter declined: {EndpointMessage.Plain(response.Text, key: null)}",
+        }
+        : Taken(usage) with { Text = response.Text, FinishReason = response.FinishReason?.Value, Endpoint = endpoint };
 
     private static CaptionAnswer Taken(RequestUsage usage) => new()
     {

@@ -15,14 +15,25 @@ internal sealed class ChatEndpoint(IChatClient client, IDisposable connections, 
     private readonly EndpointRateLimit _rateLimit = new(one, time);
     private readonly ResiliencePipeline<ChatResponse> _tries = EndpointResilience.Tries(one, time, waitForCircuit);
     private readonly ResiliencePipeline _deadline = EndpointResilience.Deadline(one, time);
+    private volatile EndpointFault? _stop;
 
-    /// <summary>Asks until there is an answer or no sense in asking on.</summary>
+    /// <summary>Lets the endpoint be asked again after a failure for good: somebody may have mended it.</summary>
+    public void Resume() => _stop = null;
+
+    /// <summary>Asks until there is an answer or no sense in asking on. After a failure for good nothing is sent any more.</summary>
     /// <exception cref="EndpointFault">There is no answer.</exception>
     public async Task<ChatResponse> Ask(ChatRequest request, RequestUsage usage, CancellationToken cancellationToken)
     {
+        if (_stop is { } stop)
+            throw new EndpointFault(stop.Reason, stop.Message, retryable: false);
         try
         {
             return await _tries.ExecuteAsync(async token => await Try(request, usage, token), cancellationToken);
+        }
+        catch (EndpointFault fault) when (fault.IsPermanent)
+        {
+            _stop = fault;
+            throw;
         }
         catch (TimeoutRejectedException)
         {
@@ -62,10 +73,12 @@ internal sealed class ChatEndpoint(IChatClient client, IDisposable connections, 
 
     private async ValueTask<ChatResponse> Send(ChatRequest request, RequestUsage usage, CancellationToken cancellationToken)
     {
-        usage.Begin();
+        if (_stop is null)
+            usage.Begin();
         try
         {
-            return await request.Send(client, cancellationToken);
+            // Whoever waited for its turn while the endpoint failed for good is not sent.
+            return _stop is { } stop ? throw new EndpointFault(stop.Reason, stop.Message, retryable: false) : await request.Send(client, cancellationToken);
         }
         catch (Exception error) when (error is not (EndpointFault or OperationCanceledException))
         {

@@ -1,8 +1,6 @@
 using System.ClientModel;
 using System.ClientModel.Primitives;
 using System.Net;
-using System.Text;
-using System.Text.Json;
 using Microsoft.Extensions.AI;
 using OpenAI;
 using OpenAI.Chat;
@@ -16,19 +14,16 @@ namespace Sana.Curation.Captioning.Chat;
 /// </summary>
 internal sealed class EndpointHandler(string? key, string auth, string? apiVersion, TimeProvider time, HttpMessageHandler inner) : DelegatingHandler(inner)
 {
-    /// <summary>A long caption is 10 kB; no real answer is larger than this.</summary>
-    internal const int MostBytes = 2_000_000;
-
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         Prepare(request);
         try
         {
             var response = await base.SendAsync(request, cancellationToken);
-            var body = await ReadBody(response, cancellationToken);
+            var body = await AnswerBody.Read(response.Content, cancellationToken);
             if (!response.IsSuccessStatusCode)
-                throw Failure(response, body);
-            response.Content = new ByteArrayContent(ChatAnswer.Normalize(body)) { Headers = { { "Content-Type", "application/json" } } };
+                throw EndpointFailure.Of(response.StatusCode, body, key, RetryAfter(response));
+            response.Content = new ByteArrayContent(ChatAnswer.Normalize(body, key)) { Headers = { { "Content-Type", "application/json" } } };
             return response;
         }
         catch (HttpRequestException error)
@@ -46,38 +41,6 @@ internal sealed class EndpointHandler(string? key, string auth, string? apiVersi
             request.Headers.TryAddWithoutValidation(auth == "bearer" ? "Authorization" : auth, auth == "bearer" ? $"Bearer {key}" : key);
         if (apiVersion is not null)
             request.RequestUri = new UriBuilder(request.RequestUri!) { Query = $"api-version={Uri.EscapeDataString(apiVersion)}" }.Uri;
-    }
-
-    private static async Task<byte[]> ReadBody(HttpResponseMessage response, CancellationToken cancellationToken)
-    {
-        try
-        {
-            using var content = await response.Content.ReadAsStreamAsync(cancellationToken);
-            using var body = new MemoryStream();
-            var buffer = new byte[16_384];
-            while (await content.ReadAsync(buffer, cancellationToken) is > 0 and var read)
-            {
-                if (body.Length + read > MostBytes)
-                    throw EndpointFault.BadAnswer($"The answer has more than {MostBytes} bytes.", retryable: false);
-                body.Write(buffer, 0, read);
-            }
-
-            return body.ToArray();
-        }
-        catch (Exception error) when (error is IOException or HttpRequestException)
-        {
-            throw EndpointFault.BadAnswer("The answer broke off before its end.");
-        }
-    }
-
-    private EndpointFault Failure(HttpResponseMessage response, byte[] body)
-    {
-        var status = response.StatusCode;
-        var said = EndpointMessage.Read(body, key);
-        var sentence = $"The endpoint answered {(int)status} {status}{(said.Length > 0 ? $": {said}" : "")}";
-        return status is HttpStatusCode.RequestTimeout or HttpStatusCode.Conflict or (HttpStatusCode)425 or HttpStatusCode.TooManyRequests || (int)status >= 500
-            ? new EndpointFault(Reasons.CaptionerUnavailable, sentence, retryable: true, RetryAfter(response))
-            : new EndpointFault(Reasons.CaptionerRefused, sentence, retryable: false);
     }
 
     private TimeSpan? RetryAfter(HttpResponseMessage response)
@@ -120,51 +83,10 @@ internal static class ChatClients
     }
 }
 
-/// <summary>The error text of an endpoint for a row: one short line, without the key, which some servers repeat.</summary>
-internal static class EndpointMessage
-{
-    private const int Longest = 300;
-
-    public static string Read(byte[] body, string? key)
-    {
-        try
-        {
-            var root = JsonElement.Parse(body);
-            return Plain(Text(root, "error") ?? Text(root, "message") ?? Text(root, "detail") ?? "", key);
-        }
-        catch (JsonException)
-        {
-            return "";
-        }
-    }
-
-    public static string Plain(string text, string? key)
-    {
-        if (!string.IsNullOrEmpty(key))
-            text = text.Replace(key, "***", StringComparison.Ordinal);
-        var line = new StringBuilder(Math.Min(text.Length, Longest));
-        foreach (var letter in text.AsSpan(0, Math.Min(text.Length, Longest)))
-            line.Append(char.IsControl(letter) || char.IsSurrogate(letter) ? ' ' : letter);
-        return line.ToString().Trim();
-    }
-
-    private static string? Text(JsonElement from, string name)
-    {
-        if (from.ValueKind != JsonValueKind.Object || !from.TryGetProperty(name, out var found))
-            return null;
-        return found.ValueKind switch
-        {
-            JsonValueKind.String => found.GetString(),
-            JsonValueKind.Object => Text(found, "message"),
-            _ => null,
-        };
-    }
-}
-
 /// <summary>A failed request to an endpoint. It is an exception because it passes through the client library; it never leaves the captioner.</summary>
 internal sealed class EndpointFault(string reason, string message, bool retryable, TimeSpan? retryAfter = null) : Exception(message)
 {
-    /// <summary>captioner_unavailable, captioner_timeout, captioner_refused or bad_answer.</summary>
+    /// <summary>captioner_unavailable, captioner_timeout, captioner_refused, caption_refusal or bad_answer.</summary>
     public string Reason => reason;
 
     /// <summary>Whether the same request may fare better later.</summary>
@@ -172,6 +94,9 @@ internal sealed class EndpointFault(string reason, string message, bool retryabl
 
     /// <summary>When the endpoint wants it again.</summary>
     public TimeSpan? RetryAfter => retryAfter;
+
+    /// <summary>Whether every other image would fare the same: the key, the account, the model, the address. Default false.</summary>
+    public bool IsPermanent { get; init; }
 
     public static EndpointFault BadAnswer(string message, bool retryable = true) => new(Reasons.BadAnswer, message, retryable);
 }

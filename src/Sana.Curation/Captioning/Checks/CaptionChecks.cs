@@ -14,6 +14,9 @@ public static class CaptionChecks
     /// <summary>Words that a text cut by us must keep, whatever the rules say: fewer are no caption.</summary>
     private const int FewestKept = 8;
 
+    /// <summary>What is said of an answer whose thoughts left no room for a caption.</summary>
+    internal const string UsedUp = "The model's thoughts used up max_tokens before a caption came; raise decoding.max_tokens, or turn thinking off in decoding.extra.";
+
     /// <summary>Checks one answer.</summary>
     /// <param name="raw">The text as it came.</param>
     /// <param name="finishReason">stop, length, content_filter or null.</param>
@@ -29,13 +32,22 @@ public static class CaptionChecks
 
         if (finishReason == "content_filter")
             return found.Refuse(Reasons.CaptionRefusal, "The endpoint's content filter stopped the answer.");
+        if (text.Length == 0 && finishReason == "length")
+            return found.Refuse(Reasons.CaptionReasoning, UsedUp);
         if (text.Length == 0)
             return found.Refuse(Reasons.CaptionEmpty, "The answer has no letters.");
         if (!Apply(Mojibake.Repair(text), Reasons.CaptionEncoding, "The text has letters that were lost in a wrong encoding.", found, ref text))
             return found.Refused!;
-        if (!Apply(CaptionReasoning.Strip(text), Reasons.CaptionReasoning, "The answer is the model's thoughts without a caption after them.", found, ref text))
+        if (!Apply(CaptionReasoning.Strip(text), Reasons.CaptionReasoning, finishReason == "length" ? UsedUp : "The answer is the model's thoughts without a caption after them.", found, ref text))
             return found.Refused!;
-        if (!Apply(CaptionLeak.Strip(text), Reasons.CaptionLeak, "Parts of a chat template, of markup or of JSON cannot be told from the caption.", found, ref text))
+        if (finishReason == "length" && CaptionMarkup.IsCutValue(text))
+            return found.Refuse(Reasons.CaptionTruncated, "The answer ends in the middle of its JSON; a greater max_tokens gives it room.");
+        var inside = CaptionMarkup.Strip(text);
+        if (inside is null)
+            return found.Refuse(Reasons.CaptionMarkup, "Parts of a chat template, of markup or of JSON cannot be told from the caption.");
+        if (inside.Length == 0)
+            return found.Refuse(Reasons.CaptionEmpty, "The answer has no caption, only what surrounds one.");
+        if (!Apply(inside, Reasons.CaptionLeak, "", found, ref text))
             return found.Refused!;
         if (!Apply(PromptEcho.Strip(text, prompt), Reasons.CaptionLeak, "The text repeats the prompt.", found, ref text))
             return found.Refused!;
@@ -113,8 +125,8 @@ public sealed record CheckedCaption
     public IReadOnlyList<string> Flags { get; init; } = [];
 
     /// <value>
-    /// caption_empty, caption_refusal, caption_truncated, caption_repetition, caption_leak, caption_reasoning, caption_lang, caption_length or
-    /// caption_encoding; null for a usable text.
+    /// caption_empty, caption_refusal, caption_truncated, caption_repetition, caption_leak, caption_markup, caption_reasoning, caption_lang, caption_length
+    /// or caption_encoding; null for a usable text.
     /// </value>
     public string? Reason { get; init; }
 

@@ -101,6 +101,25 @@ public sealed record CaptionerConfig
         ["settings"] = JsonNode.Parse(SettingsJson()),
     };
 
+    /// <summary>Why this captioner cannot be asked here: a key is not where it should be. Null when nothing is known against it. Nothing is sent.</summary>
+    /// <param name="environment">Reads a variable. Default the process's.</param>
+    public string? MissingKey(Func<string, string?>? environment = null)
+    {
+        try
+        {
+            foreach (var target in new[] { Target, Fallback })
+                target?.Key?.Read(Label, environment ?? Environment.GetEnvironmentVariable);
+            return null;
+        }
+        catch (CurationException error)
+        {
+            return error.Message;
+        }
+    }
+
+    /// <summary>What records say of this captioner.</summary>
+    public CaptionerCard Card() => new(Label, Model, Revision, Licence, Prompt.Text, SettingsJson());
+
     /// <summary>What captions depend on beside model, prompt and image, as JSON.</summary>
     internal string SettingsJson() => JsonSerializer.Serialize(
         new CaptionSettings(System, Decoding, ImageMaxSide, ImageDetail, Rules, Fallback is { } fallback && fallback.Model != Model ? fallback.Model : null), ConfigJson.Settings.CaptionSettings);
