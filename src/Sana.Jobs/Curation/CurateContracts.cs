@@ -1,3 +1,4 @@
+using Sana.Curation.Sources;
 using Sana.Jobs.Durable;
 
 namespace Sana.Jobs.Curation;
@@ -71,7 +72,11 @@ public sealed record CurateSummary(
     long Rejected,
     IReadOnlyDictionary<string, long> Statuses,
     IReadOnlyDictionary<string, long> Reasons,
-    Usage Spent);
+    Usage Spent)
+{
+    /// <value>What the source is, what it has, and what of it was left out; null for a run of a program that did not count it.</value>
+    public SourceFacts? Source { get; init; }
+}
 
 /// <summary>The activities of a curation run, in the order of the data. Names stay as they are as long as instances that recorded them may run.</summary>
 public static class CurateActivities

@@ -106,7 +106,8 @@ internal sealed class OpenDatasets(IBlobs blobs, CurationTools tools) : IDisposa
         var json = await blobs.Read(name, default) ?? throw new SanaException($"{blobs.Place} has no {name}; start the run again.");
         var job = JsonSerializer.Deserialize(json, CurateJson.Readable.CurationJob)!;
         CurationSubmission.Check(job);
-        var place = await SourcePlace.Open(job.Source, default);
+        var place = await SourcePlace.Open(job.Source, job.Settings.Reading.Links, default);
+        var before = job.Since is { } since ? new DatasetNames(job.Dataset, since) : null;
         var captioners = new List<OpenCaptioner>();
         try
         {
@@ -121,7 +122,8 @@ internal sealed class OpenDatasets(IBlobs blobs, CurationTools tools) : IDisposa
                 Selector = new CaptionSelector(job.Settings.Selection),
                 Captioners = captioners,
                 Scorer = job.Settings.Clip is { } clip ? await Scorer(clip) : null,
-                Known = await KnownHashes.Of(blobs, job.Since is { } since ? new DatasetNames(job.Dataset, since) : null, default),
+                Known = await KnownHashes.Of(blobs, before, default),
+                KnownCaptions = await KnownHashes.Captions(blobs, before, default),
             };
         }
         catch
@@ -185,6 +187,8 @@ internal sealed class OpenDataset : IDisposable
 
     public required KnownHashes Known { get; init; }
 
+    public required KnownHashes KnownCaptions { get; init; }
+
     public CurationSettings Settings => Job.Settings;
 
     public IReadOnlyList<string> Labels => [.. Captioners.Select(captioner => captioner.Card.Label)];
@@ -219,7 +223,8 @@ internal sealed class OpenDataset : IDisposable
         [.. Captioners.Select(captioner => captioner.Card)],
         Scorer is null ? null : new ScorerCard(Scorer.Name, Scorer.Fingerprint),
         Settings.Concepts,
-        Settings.Selection);
+        Settings.Selection,
+        Settings.EditedCaptions);
 
     /// <summary>What a report says of it beside its rows.</summary>
     public ReportRun ReportRun(string configSha256) => new()
@@ -246,6 +251,7 @@ internal sealed class OpenDataset : IDisposable
     {
         foreach (var captioner in Captioners)
             captioner.Dispose();
+        Source.Dispose();
     }
 }
 

@@ -1,3 +1,4 @@
+using Sana.Curation;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
@@ -37,7 +38,17 @@ internal static class RunOutput
             return ExitCode.Done;
         // What a rule left out, or an earlier version has, is not lost.
         var made = instance.ReadOutput<CurateSummary>();
+        if (made.Succeeded == 0 && !(made.Failed + made.Rejected == 0 && made.Statuses.GetValueOrDefault(RowStatus.Known) > 0))
+            return Fail(ExitCode.Failed, Empty(made));
         return End(made.Statuses.Values.Sum() - made.Failed - made.Rejected, made.Failed, made.Rejected, made.Reasons, made.Report);
+    }
+
+    /// <summary>Why a version has no image, in one sentence: what was seen and not used.</summary>
+    private static string Empty(CurateSummary made)
+    {
+        var (images, captions) = (made.Source?.Images ?? 0, made.Source?.Captions ?? 0);
+        var left = made.Reasons.Count == 0 ? "" : $" ({string.Join(", ", made.Reasons.Select(reason => $"{reason.Key} {reason.Value}"))})";
+        return $"Nothing came out: {images} images, {(captions == 0 ? "no" : captions)} captions{left}{made.Source?.Rest}; the version was not published, see {made.Report}.";
     }
 
     /// <summary>Why an instance has no result, in one sentence.</summary>
