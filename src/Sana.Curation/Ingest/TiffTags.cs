@@ -118,10 +118,11 @@ internal readonly ref struct TiffTags
             place = place[EntryBytes..];
         }
 
-        // No directory follows: the first page is taken.
-        if (place.Length < 4)
+        // Where the next directory lies stays said, so that a file whose directories lead in a circle stays refused.
+        var next = at + 2 + tags._entries.Length;
+        if (next + 4 > bytes.Length)
             return null;
-        place[..4].Clear();
+        bytes.AsSpan(next, 4).CopyTo(place);
         return file;
     }
 

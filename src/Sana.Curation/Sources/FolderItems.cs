@@ -18,31 +18,26 @@ namespace Sana.Curation.Sources;
 /// <param name="packed">Opens what is packed.</param>
 internal sealed class FolderItems(ISourceFiles files, SourceOptions options, SourceTally tally, string? only, PackedFiles packed)
 {
-    private const long MostJson = 512L << 20;
-
-    private readonly TarItems _tars = new(files, tally);
-    private readonly Annotations _annotations = new();
-
-    // Documents and texts that are no sidecars; of these the ones that said something of images.
-    private readonly HashSet<string> _documents = new(StringComparer.Ordinal);
-    private readonly HashSet<string> _readDocuments = new(StringComparer.Ordinal);
+    private readonly TarItems _tars = new(files, tally, options.Fields());
     private readonly HashSet<string> _taken = new(StringComparer.Ordinal);
     private readonly List<SourceItem> _orphans = [];
     private FolderSurvey _survey = null!;
+    private FolderLists _lists = null!;
 
     public async IAsyncEnumerable<SourceItem> List([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         _survey = await FolderSurvey.Of(files, cancellationToken);
-        await foreach (var item in Lists(cancellationToken))
+        _lists = new FolderLists(files, options, tally, _survey, only);
+        await foreach (var item in _lists.Read(cancellationToken))
             yield return item;
 
-        var (key, group) = ((string?)null, new List<SourceFile>());
+        var (key, group, faults) = ((string?)null, new List<SourceFile>(), new List<SourceItem>());
         await foreach (var file in files.List(cancellationToken))
         {
             if (file.LeftOut is { } what)
             {
                 if (LeftOut(file.Name, what) is { } row)
-                    yield return row;
+                    faults.Add(row);
                 continue;
             }
 
@@ -58,7 +53,10 @@ internal sealed class FolderItems(ISourceFiles files, SourceOptions options, Sou
             {
                 await foreach (var item in Items(group, cancellationToken))
                     yield return item;
+                foreach (var fault in faults)
+                    yield return fault;
                 group.Clear();
+                faults.Clear();
                 key = next;
             }
 
@@ -67,179 +65,8 @@ internal sealed class FolderItems(ISourceFiles files, SourceOptions options, Sou
 
         await foreach (var item in Items(group, cancellationToken))
             yield return item;
-        foreach (var item in _annotations.Left.Concat(_orphans.Where(orphan => !_taken.Contains(orphan.Name))))
+        foreach (var item in faults.Concat(_lists.Annotations.Left).Concat(_orphans.Where(orphan => !_taken.Contains(orphan.Name))))
             yield return item;
-    }
-
-    /// <summary>Reads tables and documents: what they say of files waits for these; rows that need no file are items.</summary>
-    private async IAsyncEnumerable<SourceItem> Lists([EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        foreach (var table in _survey.Tables.Where(_ => only is null))
-        {
-            if (_survey.ShardOf(table.Name) is not null || _survey.IsOfFolder(table.Name))
-                tally.LeftOut("table beside the images that it lists");
-            else
-            {
-                await foreach (var item in Table(table.Name, cancellationToken))
-                    yield return item;
-            }
-        }
-
-        foreach (var document in _survey.Documents.Where(document => only is null || document.Name == only))
-        {
-            var rows = FileNames.Kind(document.Name) == FileKind.CaptionText ? Addresses(document, cancellationToken) : Document(document, cancellationToken);
-            await foreach (var item in rows)
-                yield return item;
-        }
-    }
-
-    private async IAsyncEnumerable<SourceItem> Table(string name, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        var (isRead, rows) = (false, new ManifestItems(files, options, tally, areKeysFiles: false).Rows(name, cancellationToken));
-        await using var each = rows.GetAsyncEnumerator(cancellationToken);
-        while (true)
-        {
-            (SourceItem Item, string? Place) item = (null!, null);
-            SourceItem? fault = null;
-            try
-            {
-                if (!await each.MoveNextAsync())
-                    break;
-                item = each.Current;
-            }
-            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-            {
-                fault = ListingFault.Of(name, error);
-            }
-
-            if (fault is not null)
-            {
-                yield return fault;
-                yield break;
-            }
-
-            if (item.Item.Reason == Reasons.MissingColumn && item.Item.Name == name)
-            {
-                tally.LeftOut($"table without images ({FileNames.Last(name)})");
-                continue;
-            }
-
-            isRead |= item.Item.Name != name;
-            if (item.Place is not null && item.Item.Cell is null && (item.Item.Reason is null || item.Item.Reason == Reasons.UnsafeMember))
-                _annotations.Add(item.Item, item.Place);
-            else
-                yield return item.Item;
-        }
-
-        if (isRead)
-            tally.Read(ManifestItems.Kind(name));
-    }
-
-    /// <summary>A text with an address in its first line is a list of them; any other is a caption of nobody.</summary>
-    private async IAsyncEnumerable<SourceItem> Addresses(SourceFile file, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        var head = new byte[8];
-        await using (var stream = await OpenOrNull(file.Name, cancellationToken))
-        {
-            if (stream is null || await stream.ReadAtLeastAsync(head, head.Length, throwOnEndOfStream: false, cancellationToken) < head.Length)
-                yield break;
-        }
-
-        if (!head.AsSpan().StartsWith("http://"u8) && !head.AsSpan().StartsWith("https://"u8))
-            yield break;
-        _readDocuments.Add(file.Name);
-        await foreach (var item in Table(file.Name, cancellationToken))
-            yield return item;
-    }
-
-    private async IAsyncEnumerable<SourceItem> Document(SourceFile file, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        if (file.Length > MostJson)
-        {
-            _readDocuments.Add(file.Name);
-            yield return new SourceItem { Name = file.Name, Reason = Reasons.TooManyBytes, Message = $"The document has {file.Length} bytes; at most {MostJson} are read: save it as JSON lines (.jsonl)." };
-            yield break;
-        }
-
-        var json = (JsonDocument?)null;
-        await using (var stream = await OpenOrNull(file.Name, cancellationToken))
-        {
-            try
-            {
-                json = stream is null ? null : await JsonDocument.ParseAsync(stream, new JsonDocumentOptions { MaxDepth = 64 }, cancellationToken);
-            }
-            catch (Exception error) when (error is JsonException or IOException or InvalidOperationException)
-            {
-                // What is no JSON is nobody's sidecar either, which the listing says.
-            }
-        }
-
-        using (json)
-        {
-            if (json is null || Read(json.RootElement) is not { } document)
-            {
-                if (json is not null && !HasCaption(json.RootElement))
-                    _documents.Add(file.Name);
-                yield break;
-            }
-
-            _readDocuments.Add(file.Name);
-            tally.Read($"{document.Kind} ({FileNames.Last(file.Name)})");
-            var items = new RowItem(options, new CaptionTextReader(options.Fallback(), options.MaxCaptionLength), tally, files.Folder);
-            using var rows = document.Rows.GetEnumerator();
-            for (var number = 1L; ; number++)
-            {
-                (SourceItem Item, string? Place) row = (null!, null);
-                var isBad = false;
-                try
-                {
-                    if (!rows.MoveNext())
-                        break;
-                    var name = $"{file.Name}#{rows.Current.Number}";
-                    row = rows.Current.Reason is null ? items.Read(file.Name, name, rows.Current) : (new SourceItem { Name = name, Reason = rows.Current.Reason, Message = rows.Current.Message }, null);
-                }
-                catch (InvalidOperationException)
-                {
-                    // Half a surrogate pair in an escape is no text.
-                    isBad = true;
-                }
-
-                if (isBad)
-                {
-                    yield return new SourceItem { Name = $"{file.Name}#{number}", Reason = Reasons.BadRow, Message = "A text of the document is none; the rest of it is left out." };
-                    yield break;
-                }
-
-                if (row.Place is not null && (row.Item.Reason is null || row.Item.Reason == Reasons.UnsafeMember))
-                    _annotations.Add(row.Item, row.Place);
-                else
-                    yield return row.Item;
-            }
-        }
-    }
-
-    private (string Kind, IEnumerable<ManifestRow> Rows)? Read(JsonElement root)
-    {
-        try
-        {
-            return AnnotationJson.Read(root, options.Fields(), tally);
-        }
-        catch (InvalidOperationException)
-        {
-            return null;
-        }
-    }
-
-    private bool HasCaption(JsonElement root)
-    {
-        try
-        {
-            return root.ValueKind == JsonValueKind.Object && JsonCaptions.Of(root, options.Fields(), null, null).Count > 0;
-        }
-        catch (InvalidOperationException)
-        {
-            return false;
-        }
     }
 
     private async IAsyncEnumerable<SourceItem> Items(List<SourceFile> group, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -247,12 +74,12 @@ internal sealed class FolderItems(ISourceFiles files, SourceOptions options, Sou
         if (group.Count == 0)
             yield break;
         var stems = new HashSet<string>(StringComparer.Ordinal);
-        var images = new List<SourceFile>();
+        var images = new HashSet<string>(StringComparer.Ordinal);
         foreach (var file in group.Where(file => FileNames.Kind(file.Name) is FileKind.Image or FileKind.Other))
         {
             if (FileNames.Kind(file.Name) == FileKind.Image || (FileNames.Ending(file.Name).Length == 0 && await IsImage(file, cancellationToken)))
             {
-                images.Add(file);
+                images.Add(file.Name);
                 stems.Add(FileNames.Stem(file.Name));
             }
         }
@@ -275,7 +102,7 @@ internal sealed class FolderItems(ISourceFiles files, SourceOptions options, Sou
                     await foreach (var item in Zip(file.Name, cancellationToken))
                         yield return item;
                     break;
-                case FileKind.Image or FileKind.Other when images.Contains(file):
+                case FileKind.Image or FileKind.Other when images.Contains(file.Name):
                     if (Image(file, sidecars[FileNames.Stem(file.Name)]) is { } image)
                         yield return image;
                     break;
@@ -299,7 +126,7 @@ internal sealed class FolderItems(ISourceFiles files, SourceOptions options, Sou
         var strays = _survey.Strays(file.Name).ToList();
         _taken.UnionWith(strays.Select(part => part.Name));
         SourcePart[] parts = [.. sidecars.Select(part => new SourcePart(part.Name, part.Name, 0, part.Length)).UnionBy(strays, part => part.Name)];
-        var item = _annotations.With(new SourceItem { Name = file.Name, File = file.Name, Length = file.Length, Sidecars = parts.Length == 0 ? null : parts }, out var isNamed);
+        var item = _lists.Annotations.With(new SourceItem { Name = file.Name, File = file.Name, Length = file.Length, Sidecars = parts.Length == 0 ? null : parts }, out var isNamed);
         if (only is not null && !isNamed)
             return null;
         if (!isNamed && only is null)
@@ -310,9 +137,9 @@ internal sealed class FolderItems(ISourceFiles files, SourceOptions options, Sou
     /// <summary>The row of a sidecar that has no image; null when it has one, or is something else.</summary>
     private SourceItem? Orphan(string name, HashSet<string> stems)
     {
-        if (only is not null || Stems.Owner(name, stems.Contains) is not null || _readDocuments.Contains(name) || _survey.IsStray(name))
+        if (only is not null || Stems.Owner(name, stems.Contains) is not null || _lists.IsRead(name) || _survey.IsStray(name))
             return null;
-        if (FolderSurvey.IsKept(name) || _documents.Contains(name) || _survey.ShardOf(name) is not null || WellKnown.IsOne(name))
+        if (FolderSurvey.IsKept(name) || _lists.IsOther(name) || _survey.ShardOf(name) is not null || WellKnown.IsOne(name))
         {
             tally.LeftOut("." + FileNames.Ending(name).ToLowerInvariant());
             return null;
@@ -358,7 +185,7 @@ internal sealed class FolderItems(ISourceFiles files, SourceOptions options, Sou
             try
             {
                 await using var stream = await files.Open(file.Name, cancellationToken);
-                using var json = stream is null || file.Length > MostJson ? null : await JsonDocument.ParseAsync(stream, default, cancellationToken);
+                using var json = stream is null || file.Length > FolderLists.MostJson ? null : await JsonDocument.ParseAsync(stream, default, cancellationToken);
                 if (json?.RootElement.ValueKind != JsonValueKind.Object)
                     continue;
                 foreach (var sample in json.RootElement.EnumerateObject().Where(sample => sample.Value.ValueKind == JsonValueKind.Object))
@@ -410,51 +237,8 @@ internal sealed class FolderItems(ISourceFiles files, SourceOptions options, Sou
 
     private async Task<bool> IsImage(SourceFile file, CancellationToken cancellationToken)
     {
-        await using var stream = await OpenOrNull(file.Name, cancellationToken);
+        await using var stream = await FolderLists.OpenOrNull(files, file.Name, cancellationToken);
         var head = new byte[12];
         return stream is not null && await stream.ReadAtLeastAsync(head, head.Length, throwOnEndOfStream: false, cancellationToken) == head.Length && FileSignature.Read(head, "").IsImage;
     }
-
-    private async Task<Stream?> OpenOrNull(string name, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await files.Open(name, cancellationToken);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
-}
-
-/// <summary>Texts and documents that stand in many folders and are no captions.</summary>
-internal static class WellKnown
-{
-    private static readonly HashSet<string> _names = new(StringComparer.OrdinalIgnoreCase)
-    {
-        "readme", "license", "licence", "copying", "notice", "requirements", "changelog", "classes", "labels", "categories", "contributing", "citation", "robots", "sample_prompts", "prompts", "train", "test", "val",
-        "trainval", "index", "config", "package", "info", "metadata", "settings", "args",
-    };
-
-    public static bool IsOne(string name) => _names.Contains(FileNames.Stem(FileNames.Last(name)));
-}
-
-/// <summary>Layouts that are not read, with the way out.</summary>
-internal static class UnreadLayouts
-{
-    public static string? Of(string ending) => ending switch
-    {
-        "mds" => ".mds of MosaicML Streaming (write the samples as WebDataset tars or Parquet)",
-        "tfrecord" or "tfrecords" => ".tfrecord of TensorFlow (write the examples as WebDataset tars or Parquet)",
-        "beton" => ".beton of FFCV (take the dataset that it was written from)",
-        "mdb" or "lmdb" => ".mdb of LMDB (write the entries as WebDataset tars or Parquet)",
-        "h5" or "hdf5" => ".h5 of HDF5 (write the images as files or Parquet)",
-        "lance" => ".lance (write it as Parquet)",
-        "rec" => ".rec of MXNet (write the records as WebDataset tars)",
-        "feather" => ".feather (save it as Parquet)",
-        "rar" or "7z" => "." + ending + " archive (unpack it)",
-        "zst" or "xz" or "bz2" or "lz4" => "." + ending + " (unpack it, or pack it with gzip)",
-        _ => null,
-    };
 }

@@ -55,7 +55,7 @@ public sealed class SourceReader : IDisposable
             null => new FolderItems(_files, _options, tally, null, _files).List(cancellationToken),
             _ when FileNames.Kind(_path) == FileKind.CaptionJson => new FolderItems(_files, _options, tally, _path, _files).List(cancellationToken),
             _ when ManifestItems.Reads(_path) => new ManifestItems(_files, _options, tally).List(_path, cancellationToken),
-            _ when FileNames.Kind(_path) is FileKind.Tar or FileKind.GzipTar => new TarItems(_files, tally).List(_path, null, cancellationToken),
+            _ when FileNames.Kind(_path) is FileKind.Tar or FileKind.GzipTar => new TarItems(_files, tally, _options.Fields()).List(_path, null, cancellationToken),
             _ when FileNames.Kind(_path) == FileKind.PackedTar => Only(TarItems.Packed(_path)),
             _ when FileNames.Kind(_path) == FileKind.Zip => FolderItems.ListZip(_files, _path, _options, tally, cancellationToken),
             _ => Only(new SourceItem { Name = _path, File = _path }, tally),

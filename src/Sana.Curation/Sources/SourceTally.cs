@@ -61,6 +61,9 @@ public sealed class SourceTally
 /// <summary>What a source is, what it has, and what of it was left out.</summary>
 public sealed record SourceFacts
 {
+    /// <summary>What members of a tar are called that are not read, before their ending.</summary>
+    internal const string TarMember = "tar member .";
+
     /// <value>How it is laid out, in words: <c>WebDataset (2 files)</c>, <c>ImageFolder with metadata.jsonl</c>.</value>
     public required string Kind { get; init; }
 
@@ -82,6 +85,8 @@ public sealed record SourceFacts
     /// <value>Layouts that are not read, each with the way out.</value>
     public IReadOnlyList<string> Unread { get; init; } = [];
 
+    private IEnumerable<string> NoCaptions => NotTaken.Concat(LeftOut.Keys.Where(what => what.StartsWith(TarMember, StringComparison.Ordinal)));
+
     /// <summary>One line: <c>ImageFolder with metadata.jsonl: 6 images, 12 captions; left out: 2 hidden, 1 .toml</c>.</summary>
     [JsonIgnore]
     public string Line => string.Create(CultureInfo.InvariantCulture, $"{Kind}: {Images} images, {Captions} captions{Rest}");
@@ -92,6 +97,6 @@ public sealed record SourceFacts
         Edited == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"; of {Edited} images of earlier versions the captions have changed (--edited-captions takes them)"),
         LeftOut.Count == 0 ? "" : "; left out: " + string.Join(", ", LeftOut.OrderByDescending(each => each.Value).ThenBy(each => each.Key, StringComparer.Ordinal)
             .Select(each => string.Create(CultureInfo.InvariantCulture, $"{each.Value} {each.Key}"))),
-        Captions > 0 || NotTaken.Count == 0 ? "" : "; not taken as captions: " + string.Join(", ", NotTaken) + " (name them with --caption-field)",
+        Captions > 0 || !NoCaptions.Any() ? "" : "; not taken as captions: " + string.Join(", ", NoCaptions) + " (--caption-field takes them)",
         Unread.Count == 0 ? "" : "; not read: " + string.Join("; ", Unread));
 }

@@ -38,7 +38,7 @@ internal static class RunOutput
             return ExitCode.Done;
         // What a rule left out, or an earlier version has, is not lost.
         var made = instance.ReadOutput<CurateSummary>();
-        if (made.Succeeded == 0 && !(made.Failed + made.Rejected == 0 && made.Statuses.GetValueOrDefault(RowStatus.Known) > 0))
+        if (made.Succeeded == 0 && made.Statuses.GetValueOrDefault(RowStatus.Known) == 0)
             return Fail(ExitCode.Failed, Empty(made));
         return End(made.Statuses.Values.Sum() - made.Failed - made.Rejected, made.Failed, made.Rejected, made.Reasons, made.Report);
     }

@@ -98,6 +98,14 @@ internal sealed class ParquetTable(Stream stream, string file)
             return (null, "The manifest's schema is damaged.");
         }
 
+        if (await Try(() => Task.FromResult(Named(reader, leaves, texts))) is { } open)
+            return (open, null);
+        await reader.DisposeAsync();
+        return (null, "The manifest's schema is damaged.");
+    }
+
+    private static OpenParquet Named(ParquetReader reader, DataField[] leaves, HashSet<SchemaElement> texts)
+    {
         var fields = new Dictionary<string, DataField>(StringComparer.Ordinal);
         var columns = new List<TableColumn>();
         foreach (var leaf in leaves)
@@ -108,7 +116,7 @@ internal sealed class ParquetTable(Stream stream, string file)
                 columns.Add(new TableColumn(parts[0], path, parts.LastOrDefault(part => part is not ("list" or "element" or "item" or "array")) ?? parts[0], TypeOf(leaf, texts)));
         }
 
-        return (new OpenParquet(reader, columns, fields), null);
+        return new OpenParquet(reader, columns, fields);
     }
 
     private static TableType TypeOf(DataField leaf, HashSet<SchemaElement> texts)

@@ -137,8 +137,14 @@ internal static class JsonlRows
         if (!Columns.HaveImage(found.Select(field => field.Name)))
             return ManifestRow.Fault(number, Reasons.MissingColumn, $"The row has none of {Columns.ImageNames}.");
         var isWrong = false;
-        var captions = JsonCaptions.Of(json, fields, tally.NotTaken, _ => isWrong = true);
+        var captions = JsonCaptions.Of(json, fields, NotTaken, _ => isWrong = true);
         return new ManifestRow(number, found) { Captions = captions, HasWrongCaption = isWrong };
+
+        void NotTaken(string name)
+        {
+            if (Columns.Of(name).Column == Column.None)
+                tally.NotTaken(name);
+        }
     }
 
     private static FieldValue Value(JsonElement value) => value.ValueKind switch

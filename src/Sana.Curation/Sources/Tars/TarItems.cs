@@ -10,7 +10,7 @@ namespace Sana.Curation.Sources.Tars;
 /// The items of a tar: its images, each with the sidecars of its stem. WebDataset writes the members of a sample next to each other; where they are not, they are found over the whole tar, which is walked
 /// once for that before it is listed.
 /// </summary>
-internal sealed class TarItems(ISourceFiles files, SourceTally tally)
+internal sealed class TarItems(ISourceFiles files, SourceTally tally, CaptionFields fields)
 {
     private static readonly (byte[] Mark, string What)[] _packings =
     [
@@ -43,7 +43,7 @@ internal sealed class TarItems(ISourceFiles files, SourceTally tally)
         }
 
         tally.Read(FileNames.Kind(file) == FileKind.Tar ? "WebDataset" : "packed tar");
-        var plan = await TarPlan.Of(tar!, cancellationToken);
+        var plan = await TarPlan.Of(tar!, fields, cancellationToken);
         await foreach (var run in TarRun.Read(tar!, cancellationToken))
         {
             // What is wrong among a sample's members comes at its end, so that items come in the order of the tar.
@@ -60,11 +60,11 @@ internal sealed class TarItems(ISourceFiles files, SourceTally tally)
     private IEnumerable<SourceItem> Items(string file, List<TarEntry> run, TarPlan plan, IReadOnlyDictionary<string, List<SourceCaption>>? captions)
     {
         var members = run.Where(entry => !plan.Again.Contains(entry.Header)).ToList();
-        var sidecars = members.Where(entry => TarPlan.IsSidecar(entry.Name)).Select(entry => (Entry: entry, Owner: plan.OwnerOf(entry.Name)))
+        var sidecars = members.Where(plan.IsSidecar).Select(entry => (Entry: entry, Owner: plan.OwnerOf(entry.Name)))
             .Where(sidecar => sidecar.Owner is not null).ToLookup(sidecar => sidecar.Owner!.Value.Stem, StringComparer.Ordinal);
         foreach (var entry in members)
         {
-            switch (TarPlan.KindOf(entry))
+            switch (plan.KindOf(entry))
             {
                 case FileKind.Image:
                     var parts = sidecars[Stems.Folded(FileNames.Stem(entry.Name))]
@@ -87,7 +87,7 @@ internal sealed class TarItems(ISourceFiles files, SourceTally tally)
                     break;
                 default:
                     // A sample with an image may carry classes, embeddings and the like.
-                    tally.LeftOut(FileNames.Ending(entry.Name) is { Length: > 0 } ending ? $"tar member .{ending.ToLowerInvariant()}" : "tar member without an ending");
+                    tally.LeftOut(FileNames.Ending(entry.Name) is { Length: > 0 } ending ? SourceFacts.TarMember + ending.ToLowerInvariant() : "tar member without an ending");
                     break;
             }
         }
@@ -172,7 +172,7 @@ internal sealed record TarRun(List<TarEntry> Members, List<TarEntry> Faults, int
 /// <summary>
 /// What a first walk over a tar finds: which images there are, which members stand in it twice, and the sidecars that stand apart from their image. Of what stands next to each other only a hash is kept.
 /// </summary>
-internal sealed class TarPlan
+internal sealed class TarPlan(CaptionFields fields)
 {
     private readonly HashSet<UInt128> _images = [];
     private readonly Dictionary<string, List<(TarEntry Entry, string? Field)>> _strays = new(StringComparer.Ordinal);
@@ -181,25 +181,25 @@ internal sealed class TarPlan
     public HashSet<long> Again { get; } = [];
 
     /// <summary>Walks the tar.</summary>
-    public static async Task<TarPlan> Of(Stream tar, CancellationToken cancellationToken)
+    public static async Task<TarPlan> Of(Stream tar, CaptionFields fields, CancellationToken cancellationToken)
     {
-        var (plan, names, apart) = (new TarPlan(), new HashSet<UInt128>(), new List<TarEntry>());
+        var (plan, names, apart) = (new TarPlan(fields), new HashSet<UInt128>(), new List<TarEntry>());
         await foreach (var run in TarRun.Read(tar, cancellationToken))
         {
             var near = new HashSet<string>(StringComparer.Ordinal);
-            foreach (var entry in run.Members.Where(entry => KindOf(entry) is FileKind.Image or FileKind.CaptionText or FileKind.CaptionJson))
+            foreach (var entry in run.Members.Where(entry => plan.KindOf(entry) is FileKind.Image or FileKind.CaptionText or FileKind.CaptionJson))
             {
                 // Capitals of an ending make no other member.
                 if (!names.Add(Hash(FileNames.Stem(entry.Name) + '.' + FileNames.Ending(entry.Name).ToLowerInvariant())))
                     plan.Again.Add(entry.Header);
-                else if (KindOf(entry) == FileKind.Image)
+                else if (plan.KindOf(entry) == FileKind.Image)
                     near.Add(FileNames.Stem(entry.Name));
             }
 
             foreach (var stem in near)
                 plan._images.Add(Hash(Stems.Folded(stem)));
             // One with more than the image's stem in its name may belong to an image that comes later.
-            apart.AddRange(run.Members.Where(entry => IsSidecar(entry.Name) && !plan.Again.Contains(entry.Header) && Stems.Owner(entry.Name, near.Contains) is not { Field: null }));
+            apart.AddRange(run.Members.Where(entry => plan.IsSidecar(entry) && !plan.Again.Contains(entry.Header) && Stems.Owner(entry.Name, near.Contains) is not { Field: null }));
         }
 
         foreach (var entry in apart)
@@ -214,10 +214,12 @@ internal sealed class TarPlan
         return plan;
     }
 
-    /// <summary>What a member is.</summary>
-    public static FileKind KindOf(TarEntry entry) => entry.IsImage ? FileKind.Image : FileNames.Kind(entry.Name);
+    /// <summary>What a member is; one whose ending was named as a caption field is a caption.</summary>
+    public FileKind KindOf(TarEntry entry) => entry.IsImage ? FileKind.Image
+        : FileNames.Kind(entry.Name) is FileKind.Other && fields.AreNamed && fields.Rank(FileNames.Ending(entry.Name)) is not null ? FileKind.CaptionText
+        : FileNames.Kind(entry.Name);
 
-    public static bool IsSidecar(string name) => FileNames.Kind(name) is FileKind.CaptionText or FileKind.CaptionJson;
+    public bool IsSidecar(TarEntry entry) => KindOf(entry) is FileKind.CaptionText or FileKind.CaptionJson;
 
     /// <summary>The stem of the image that a sidecar belongs to; null when there is none in the tar.</summary>
     public (string Stem, string? Field)? OwnerOf(string sidecar) => Stems.Owner(Stems.Folded(sidecar), name => _images.Contains(Hash(name)));
