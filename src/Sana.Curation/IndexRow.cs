@@ -24,6 +24,9 @@ public sealed record IndexRow
     /// <value>Perceptual hash, 16 hexadecimal digits.</value>
     public string? Phash { get; init; }
 
+    /// <value>Colours of the image in a grid of 4 × 4, 32 hexadecimal digits; see <see cref="Ingest.IngestedImage.Colours"/>.</value>
+    public string? Colours { get; init; }
+
     /// <value>
     /// <c>success</c>: in the shard · <c>rejected</c>: the image itself · <c>filtered</c>: a rule · <c>duplicate</c> · <c>known</c>: in an earlier version ·
     /// <c>failed</c>: captions or scores are missing, <c>sana retry</c> may cure it.
@@ -66,6 +69,9 @@ public sealed record IndexRow
     /// <value>The caption that the source gave.</value>
     public string? Original { get; init; }
 
+    /// <value>The other captions that the source gave, each with a label of its own; null for none.</value>
+    public IReadOnlyList<LabelledCaption>? MoreOriginals { get; init; }
+
     /// <value>Encoding of the original caption when it was not UTF-8.</value>
     public string? CaptionEncoding { get; init; }
 
@@ -99,6 +105,11 @@ public sealed record IndexRow
     /// <value>Scores of the image against the configured concepts (0…100), such as <c>nsfw</c> or <c>watermark</c>.</value>
     public IReadOnlyList<ConceptScore> Concepts { get; init; } = [];
 }
+
+/// <summary>A caption that came with an image beside the first.</summary>
+/// <param name="Label">The label of its candidate.</param>
+/// <param name="Text">The caption.</param>
+public sealed record LabelledCaption(string Label, string Text);
 
 /// <summary>One caption of an image.</summary>
 public sealed record Candidate

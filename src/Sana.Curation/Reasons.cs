@@ -11,7 +11,6 @@ public static class Reasons
     public const string BadSidecar = "bad_sidecar";
     public const string MissingColumn = "missing_column";
     public const string WrongType = "wrong_type";
-    public const string DuplicateId = "duplicate_id";
     public const string DuplicateMember = "duplicate_member";
     public const string MissingImage = "missing_image";
     public const string UnsafeMember = "unsafe_member";

@@ -119,6 +119,7 @@ internal static class LoadedHeader
         "jpeg" when Flag(image, "jpeg-multiscan") => Text(image, "jpeg-chroma-subsample") == "4:2:0" ? 3 : 2 * image.Bands,
         "png" when image.Contains("interlaced") => image.Bands * SampleBytes(image),
         "webp" => 8,
+        "avif" or "heic" => 12, // planes of 8 to 16 bits, and the whole picture as colours
         "gif" => 8,
         "tiff" => image.Bands * SampleBytes(image), // one strip may hold the whole image
         _ => 0,

@@ -3,7 +3,7 @@ using System.IO.Compression;
 namespace Sana.Curation.Ingest;
 
 /// <summary>What a file is by its first bytes, whatever its name says.</summary>
-/// <param name="Format">jpeg, png, webp, gif or tiff; null for what is not decoded here.</param>
+/// <param name="Format">jpeg, png, webp, gif, tiff, avif or heic; null for what is not decoded here.</param>
 /// <param name="Name">What to call it in a message.</param>
 /// <param name="IsImage">Whether it is a picture at all, if one that is not decoded.</param>
 internal readonly record struct FileSignature(string? Format, string Name, bool IsImage)
@@ -25,6 +25,7 @@ internal readonly record struct FileSignature(string? Format, string Name, bool 
         [0x89, (byte)'P', (byte)'N', (byte)'G', ..] => "png",
         [(byte)'R', (byte)'I', (byte)'F', (byte)'F', _, _, _, _, (byte)'W', (byte)'E', (byte)'B', (byte)'P', ..] => "webp",
         [(byte)'G', (byte)'I', (byte)'F', (byte)'8', (byte)'7' or (byte)'9', (byte)'a', ..] => "gif",
+        [_, _, _, _, (byte)'f', (byte)'t', (byte)'y', (byte)'p', ..] => Boxed(bytes) switch { "AVIF" => "avif", "HEIC" => "heic", _ => null },
         [(byte)'I', (byte)'I', 42 or 43, 0, ..] or [(byte)'M', (byte)'M', 0, 42 or 43, ..] => "tiff",
         _ => null,
     };
@@ -58,7 +59,7 @@ internal readonly record struct FileSignature(string? Format, string Name, bool 
     {
         [(byte)'a', (byte)'v', (byte)'i', (byte)'f' or (byte)'s'] => "AVIF",
         [(byte)'h', (byte)'e', (byte)'i' or (byte)'v', (byte)'c' or (byte)'x' or (byte)'m' or (byte)'s'] => "HEIC",
-        [(byte)'m', (byte)'i', (byte)'f', (byte)'1'] => "HEIC",
+        [(byte)'m', (byte)'i', (byte)'f', (byte)'1'] => bytes[..Math.Min(bytes.Length, 64)].IndexOf("avif"u8) >= 0 ? "AVIF" : "HEIC",
         [(byte)'c', (byte)'r', (byte)'x', (byte)' '] => "camera raw",
         _ => null,
     };

@@ -21,6 +21,9 @@ internal readonly record struct FileStructure
     /// <value>Whether bytes are missing by the format's own marks, whatever a decoder would make of the rest.</value>
     public bool IsCut { get; init; }
 
+    /// <value>Whether nothing but the end mark may be missing: only decoding tells whether every pixel is there.</value>
+    public bool LacksEndMark { get; init; }
+
     /// <summary>Walks a file by the lengths in it.</summary>
     public static FileStructure Read(string format, ReadOnlySpan<byte> bytes) => format switch
     {
@@ -28,21 +31,31 @@ internal readonly record struct FileStructure
         "png" => PngChunks.Walk(bytes),
         "gif" => GifBlocks.Walk(bytes),
         "webp" => WebpChunks.Walk(bytes),
+        "avif" or "heic" => new FileStructure { Frames = 1 },
         _ => new FileStructure { Frames = TiffTags.Pages(bytes), IsCut = TiffTags.Read(bytes).IsCut },
     };
 }
 
 /// <summary>
-/// The segments of a JPEG up to its first scan. One without an end marker behind it is cut: zeros that fill a file up are pixels to a decoder.
+/// The segments of a JPEG up to its first scan. One without an end marker behind it is cut, unless it has a single scan that may be whole: of several nobody knows whether one is missing, and zeros that fill a file up
+/// are pixels to a decoder.
 /// </summary>
 internal static class JpegSegments
 {
     private const byte StartOfScan = 0xDA;
+    private const byte App1 = 0xE1;
     private const byte App2 = 0xE2;
+    private const byte App14 = 0xEE;
+    private const byte Baseline = 0xC0;
+    private const byte Extended = 0xC1;
+    private const int ZerosAtEnd = 16;
+
+    /// <summary>What ends a JPEG.</summary>
+    public static ReadOnlySpan<byte> EndMark => [0xFF, 0xD9];
 
     public static FileStructure Walk(ReadOnlySpan<byte> bytes)
     {
-        var hasProfile = false;
+        var (hasProfile, colours, isSingle) = (false, 0, false);
         var at = 2;
         while (at + 4 <= bytes.Length && bytes[at] == 0xFF)
         {
@@ -54,12 +67,51 @@ internal static class JpegSegments
             }
 
             hasProfile |= marker == App2 && bytes[(at + 4)..].StartsWith("ICC_PROFILE\0"u8);
+            if (marker is Baseline or Extended && at + 10 <= bytes.Length)
+                colours = bytes[at + 9];
             if (marker == StartOfScan)
+            {
+                isSingle = at + 5 <= bytes.Length && bytes[at + 4] == colours;
                 break;
+            }
+
             at += 2 + BinaryPrimitives.ReadUInt16BigEndian(bytes[(at + 2)..]);
         }
 
-        return new FileStructure { Frames = 1, HasProfile = hasProfile, IsCut = at >= bytes.Length || bytes[at..].LastIndexOf([(byte)0xFF, (byte)0xD9]) < 0 };
+        var isCut = at >= bytes.Length || bytes[at..].LastIndexOf(EndMark) < 0;
+        var lacksEnd = isCut && isSingle && bytes.Length - at > ZerosAtEnd && bytes[^ZerosAtEnd..].ContainsAnyExcept((byte)0);
+        return new FileStructure { Frames = 1, HasProfile = hasProfile, IsCut = isCut && !lacksEnd, LacksEndMark = lacksEnd };
+    }
+
+    /// <summary>The file without metadata but orientation, profile and Adobe's mark of the colours, and without bytes between its segments; null when it has no scan.</summary>
+    public static byte[]? Bare(ReadOnlySpan<byte> bytes)
+    {
+        using var kept = new MemoryStream();
+        kept.Write([0xFF, 0xD8]);
+        for (var at = 2; at + 4 <= bytes.Length;)
+        {
+            if (bytes[at] != 0xFF || bytes[at + 1] is 0 or 0xFF)
+            {
+                at++;
+                continue;
+            }
+
+            var (marker, length) = (bytes[at + 1], BinaryPrimitives.ReadUInt16BigEndian(bytes[(at + 2)..]));
+            if (marker == StartOfScan)
+            {
+                kept.Write(bytes[at..]);
+                return kept.ToArray();
+            }
+
+            if (length < 2 || at + 2 + length > bytes.Length)
+                return null;
+            var data = bytes.Slice(at + 4, length - 2);
+            if (marker is < 0xE0 or (> 0xEF and not 0xFE) or App14 || (marker == App1 && data.StartsWith("Exif\0\0"u8)) || (marker == App2 && data.StartsWith("ICC_PROFILE\0"u8)))
+                kept.Write(bytes.Slice(at, 2 + length));
+            at += 2 + length;
+        }
+
+        return null;
     }
 }
 
@@ -124,6 +176,26 @@ internal static class PngChunks
         return kept.ToArray();
     }
 
+    /// <summary>The chunks that make the pixels alone, of a file that <see cref="Walk"/> found whole.</summary>
+    public static byte[] Bare(ReadOnlySpan<byte> bytes)
+    {
+        using var kept = new MemoryStream();
+        kept.Write(_signature);
+        for (var at = _signature.Length; at + AroundData <= bytes.Length;)
+        {
+            var type = bytes.Slice(at + 4, 4);
+            var after = (int)Math.Min(bytes.Length, at + AroundData + (long)BinaryPrimitives.ReadUInt32BigEndian(bytes[at..]));
+            // Of chunks an upper-case first letter says that the pixels need it.
+            if (char.IsAsciiLetterUpper((char)type[0]) || type.SequenceEqual("tRNS"u8))
+                kept.Write(bytes[at..after]);
+            if (type.SequenceEqual("IEND"u8))
+                break;
+            at = after;
+        }
+
+        return kept.ToArray();
+    }
+
     private static bool IsText(ReadOnlySpan<byte> type) => type.SequenceEqual("tEXt"u8) || type.SequenceEqual("zTXt"u8) || type.SequenceEqual("iTXt"u8);
 
     // A name, a zero, the method; then packed, and the profile's first four bytes are its length.
@@ -173,7 +245,13 @@ internal static class GifBlocks
             at++;
         }
 
-        return new FileStructure { Frames = Math.Max(1, frames), IsCut = at > bytes.Length };
+        return new FileStructure
+        {
+            Frames = Math.Max(1, frames),
+            IsCut = at > bytes.Length,
+            Width = BinaryPrimitives.ReadUInt16LittleEndian(bytes[6..]),
+            Height = BinaryPrimitives.ReadUInt16LittleEndian(bytes[8..]),
+        };
     }
 
     private static int PaletteBytes(byte flags) => (flags & 0x80) == 0 ? 0 : 3 << ((flags & 7) + 1);

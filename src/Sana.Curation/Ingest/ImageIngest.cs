@@ -24,6 +24,8 @@ public sealed class ImageIngest
         ["webp"] = [".webp"],
         ["gif"] = [".gif"],
         ["tiff"] = [".tif", ".tiff"],
+        ["avif"] = [".avif", ".avifs"],
+        ["heic"] = [".heic", ".heif"],
     };
 
     private static readonly HashSet<string> _imageEndings =
@@ -31,6 +33,8 @@ public sealed class ImageIngest
         .. _endings.Values.SelectMany(endings => endings),
         ".bmp", ".heic", ".heif", ".avif", ".svg", ".ico", ".psd", ".jxl", ".jp2", ".pdf", ".txt", ".html", ".json",
     ];
+
+    private static readonly ReaderWriterLockSlim _decodes = new();
 
     private readonly IngestOptions _options;
     private readonly double[] _background;
@@ -61,11 +65,13 @@ public sealed class ImageIngest
             return Rejected(found, Reasons.EmptyFile, "The file has no bytes.");
         if (bytes.Length > _options.MaxBytes)
             return Rejected(found, Reasons.TooManyBytes, Invariant($"The file has {bytes.Length} bytes; the limit is {_options.MaxBytes}."));
+        if (GitLfs.IsPointer(bytes))
+            return Rejected(found, Reasons.NotAnImage, GitLfs.Message);
         var kind = FileSignature.Read(bytes, name);
         if (kind.Format is null)
         {
             return kind.IsImage
-                ? Rejected(found, Reasons.UnsupportedFormat, $"The file is {kind.Name}; JPEG, PNG, WebP, GIF and TIFF are read.")
+                ? Rejected(found, Reasons.UnsupportedFormat, $"The file is {kind.Name}; JPEG, PNG, WebP, GIF, TIFF and AVIF are read, so convert it to one of these.")
                 : Rejected(found, Reasons.NotAnImage, $"The file is no image by its first bytes but {kind.Name}.");
         }
 
@@ -78,15 +84,69 @@ public sealed class ImageIngest
             return Rejected(found, Reasons.TooManyPixels, Invariant($"The {kind.Format} has {shell.Frames} frames or pages; the limit is {_options.MaxFrames}."));
         if (shell.IsCut)
             return Rejected(found, Reasons.Truncated, $"The {kind.Format} ends before its end.");
+        byte[] opened = kind.Format == "png" ? PngChunks.WithoutBombs(bytes) : shell.LacksEndMark ? [.. bytes, .. JpegSegments.EndMark] : bytes;
+        var ingested = Whole(found, opened, shell, name, cancellationToken);
+        if (ingested.Reason == Reasons.DecodeError && !shell.LacksEndMark && Bare(kind.Format, opened) is { } bare)
+        {
+            // What is wrong may be said of metadata alone, which nobody keeps.
+            var without = Whole(found, bare, shell, name, cancellationToken);
+            if (without.Reason is null)
+                ingested = without with { Notes = [.. without.Notes, IngestNotes.MetadataIgnored] };
+        }
+
+        return ingested.Reason != Reasons.DecodeError ? shell.LacksEndMark && ingested.Reason is null ? ingested with { Notes = [.. ingested.Notes, IngestNotes.EndMarkMissing] } : ingested
+            : shell.LacksEndMark ? Rejected(found, Reasons.Truncated, $"The {kind.Format} ends before its end.")
+            : kind.Format is "avif" or "heic" && ingested.OriginalWidth == 0 ? Rejected(found, Reasons.UnsupportedFormat, $"The file is {kind.Name.ToUpperInvariant()} that cannot be opened here; convert it to JPEG or PNG.")
+            : kind.Format == "heic" ? Rejected(found, Reasons.UnsupportedFormat, "The file is HEIC, for which the library has no decoder; convert it to JPEG or PNG.")
+            : ingested with { Message = Warning(opened) is { } warning ? $"The {kind.Format} cannot be decoded: {warning}." : ingested.Message };
+    }
+
+    private IngestedImage Whole(IngestedImage found, byte[] opened, FileStructure shell, string name, CancellationToken cancellationToken)
+    {
+        _decodes.EnterReadLock();
         try
         {
-            var opened = kind.Format == "png" ? PngChunks.WithoutBombs(bytes) : bytes;
             using var image = Image.NewFromBuffer(opened, access: Enums.Access.Sequential, failOn: Strict);
             return Opened(found, image, shell, name, cancellationToken);
         }
         catch (VipsException)
         {
             return Undecodable(found);
+        }
+        finally
+        {
+            _decodes.ExitReadLock();
+        }
+    }
+
+    private static byte[]? Bare(string format, byte[] bytes) => format switch
+    {
+        "jpeg" => JpegSegments.Bare(bytes),
+        "png" => PngChunks.Bare(bytes),
+        "tiff" => TiffTags.Bare(bytes),
+        _ => null,
+    };
+
+    /// <summary>
+    /// What libvips says of a file, asked while nothing else is decoded: it keeps one text for all threads, and a row must say the same whenever it is made.
+    /// </summary>
+    private string? Warning(byte[] bytes)
+    {
+        _decodes.EnterWriteLock();
+        try
+        {
+            using var image = Image.NewFromBuffer(bytes, access: Enums.Access.Sequential, failOn: Strict);
+            using var stop = new DecodeStop(_options.Deadline, default);
+            return stop.Watch(image, whole => whole.Avg()) < 0 ? "" : null;
+        }
+        catch (VipsException error)
+        {
+            var line = error.Message.Split('\n').Select(line => line.Trim()).LastOrDefault(line => line.Contains(": ", StringComparison.Ordinal));
+            return line is null ? null : string.Concat(line.Take(160).Select(letter => char.IsControl(letter) ? ' ' : letter)).TrimEnd('.');
+        }
+        finally
+        {
+            _decodes.ExitWriteLock();
         }
     }
 
@@ -164,7 +224,8 @@ public sealed class ImageIngest
         {
             Width = upright.Width,
             Height = upright.Height,
-            Phash = PerceptualHash.Compute(pixels.Bytes, pixels.Width, pixels.Height, orientation),
+            Phash = PerceptualHash.Compute(pixels.Bytes, pixels.Width, pixels.Height, orientation, out var colours),
+            Colours = colours,
             File = stop.Watch(upright, Encode),
             Notes = notes,
         };
@@ -178,7 +239,7 @@ public sealed class ImageIngest
         ? image.PngsaveBuffer(compression: PngCompression, filter: Enums.ForeignPngFilter.Paeth, keep: Enums.ForeignKeep.None)
         : image.JpegsaveBuffer(q: _options.Quality, subsampleMode: Enums.ForeignSubsample.Off, keep: Enums.ForeignKeep.None);
 
-    // The exception's text is no help: libvips keeps one for all threads, so it may be of another image, and a row must say the same whenever it is made.
+    // The exception's text is no help here: libvips keeps one for all threads, so it may be of another image.
     private static IngestedImage Undecodable(IngestedImage found) =>
         Rejected(found, Reasons.DecodeError, $"The {found.Format} cannot be decoded: what is in it breaks the rules of its format.");
 

@@ -12,7 +12,7 @@ public sealed record IngestedImage
     /// <value>One sentence to <see cref="Reason"/>: the value, the limit.</value>
     public string? Message { get; init; }
 
-    /// <value>jpeg, png, webp, gif or tiff by the first bytes; null when it is none of these.</value>
+    /// <value>jpeg, png, webp, gif, tiff or avif by the first bytes; null when it is none of these.</value>
     public string? Format { get; init; }
 
     /// <value>Pixels as the header gives them, before orientation; 0 when unknown.</value>
@@ -32,6 +32,11 @@ public sealed record IngestedImage
 
     /// <value>64-bit perceptual hash of the normalised pixels; images that look alike differ in few bits.</value>
     public ulong Phash { get; init; }
+
+    /// <value>
+    /// Colours of a grid of 4 × 4 as it looks upright: of each cell, first row first, four bits of blue and four of red chroma (BT.601). Images whose <see cref="Phash"/> is alike and whose colours are not show other things.
+    /// </value>
+    public UInt128 Colours { get; init; }
 
     /// <value>The normalised file: 8-bit sRGB, upright, no metadata.</value>
     public byte[]? File { get; init; }
@@ -72,4 +77,10 @@ public static class IngestNotes
 
     /// <summary>EXIF or XMP is broken and was ignored.</summary>
     public const string ExifIgnored = "exif_ignored";
+
+    /// <summary>Metadata that breaks the rules of the format was left out, so that the pixels can be read.</summary>
+    public const string MetadataIgnored = "metadata_ignored";
+
+    /// <summary>The JPEG has all its pixels and lacks its end mark.</summary>
+    public const string EndMarkMissing = "end_mark_missing";
 }

@@ -17,6 +17,12 @@ internal static class PerceptualHash
 
     private const int FewestBits = 12;
 
+    private const int Grid = 4;
+    private const int CellSamples = Side / Grid * (Side / Grid);
+
+    // Steps of 16 of 255 in which the chroma of a cell may differ: what is saved again or scaled differs by less than one, and may fall on either side of its edge.
+    private const int MostColourSteps = 1;
+
     private static readonly double[][] _waves = [.. Enumerable.Range(0, Low).Select(Wave)];
 
     /// <summary>Hashes pixels of three bytes each as they look upright.</summary>
@@ -24,19 +30,30 @@ internal static class PerceptualHash
     /// <param name="width">Pixels in a row.</param>
     /// <param name="height">Rows.</param>
     /// <param name="orientation">How they are stored, 1…8 as EXIF has it.</param>
-    public static ulong Compute(ReadOnlySpan<byte> pixels, int width, int height, int orientation)
+    /// <param name="colours">What they are like in colour, see <see cref="IngestedImage.Colours"/>.</param>
+    public static ulong Compute(ReadOnlySpan<byte> pixels, int width, int height, int orientation, out UInt128 colours)
     {
+        Span<double> chroma = stackalloc double[2 * Grid * Grid]; // [cell, blue and red]
+        chroma.Clear();
         Span<double> rows = stackalloc double[Side * Low]; // [u, y]
         for (var y = 0; y < Side; y++)
         {
             for (var x = 0; x < Side; x++)
             {
                 var (column, row) = Stored(x, y, orientation);
-                var luma = Luma(pixels, width, Samples(column, width), Samples(row, height));
+                var (red, green, blue) = Mean(pixels, width, Samples(column, width), Samples(row, height));
+                var luma = (0.299 * red) + (0.587 * green) + (0.114 * blue);
+                var cell = 2 * ((y / (Side / Grid) * Grid) + (x / (Side / Grid)));
+                chroma[cell] += 0.564 * (blue - luma);
+                chroma[cell + 1] += 0.713 * (red - luma);
                 for (var u = 0; u < Low; u++)
                     rows[(u * Side) + y] += luma * _waves[u][x];
             }
         }
+
+        colours = 0;
+        foreach (var sum in chroma)
+            colours = (colours << 4) | (uint)Math.Clamp((int)Math.Floor(((sum / CellSamples) + 128) / 16), 0, 15);
 
         Span<double> low = stackalloc double[Low * Low]; // [v, u]
         for (var v = 0; v < Low; v++)
@@ -63,6 +80,18 @@ internal static class PerceptualHash
     /// <summary>Whether a hash says anything: of flat images and plain ramps, that have few frequencies, it does not.</summary>
     public static bool IsTelling(ulong hash) => BitOperations.PopCount(hash) >= FewestBits;
 
+    /// <summary>Whether two images have the same colours in the same places, but for what saving again changes.</summary>
+    public static bool HaveSameColours(UInt128 one, UInt128 other)
+    {
+        for (; one != other; one >>= 4, other >>= 4)
+        {
+            if (Math.Abs((int)(one & 15) - (int)(other & 15)) > MostColourSteps)
+                return false;
+        }
+
+        return true;
+    }
+
     private static (int Column, int Row) Stored(int x, int y, int orientation)
     {
         const int Last = Side - 1;
@@ -87,7 +116,7 @@ internal static class PerceptualHash
         return (from, size, Math.Min(size, MostSamples));
     }
 
-    private static double Luma(ReadOnlySpan<byte> pixels, int width, (int From, int Length, int Count) columns, (int From, int Length, int Count) rows)
+    private static (double Red, double Green, double Blue) Mean(ReadOnlySpan<byte> pixels, int width, (int From, int Length, int Count) columns, (int From, int Length, int Count) rows)
     {
         var (red, green, blue) = (0, 0, 0);
         for (var i = 0; i < rows.Count; i++)
@@ -102,7 +131,8 @@ internal static class PerceptualHash
             }
         }
 
-        return ((0.299 * red) + (0.587 * green) + (0.114 * blue)) / (rows.Count * columns.Count);
+        double count = rows.Count * columns.Count;
+        return (red / count, green / count, blue / count);
     }
 
     // DCT-II, orthonormal.

@@ -17,6 +17,9 @@ internal sealed class SeenRows
     private readonly List<byte[]> _keys = [];
     private int _keyBytes = KeyBlockBytes; // used of the last block
 
+    /// <summary>Colours of an image at which nobody looked: no chroma is at both ends in every cell.</summary>
+    public static UInt128 NoColours => UInt128.MaxValue;
+
     public int Count { get; private set; }
 
     public ref Row this[int row] => ref _blocks[row >> BlockBits][row & ((1 << BlockBits) - 1)];
@@ -25,15 +28,16 @@ internal sealed class SeenRows
     /// <param name="high">First half of the hash's first 128 bits, by which files are told apart.</param>
     /// <param name="low">Second half.</param>
     /// <param name="phash">Perceptual hash.</param>
+    /// <param name="colours">What it is like in colour.</param>
     /// <param name="key">What it is called.</param>
     /// <param name="first">The row that it is like, or −1.</param>
     /// <returns>Its number.</returns>
-    public int Add(ulong high, ulong low, ulong phash, string key, int first)
+    public int Add(ulong high, ulong low, ulong phash, UInt128 colours, string key, int first)
     {
         if (Count == _blocks.Count << BlockBits)
             _blocks.Add(new Row[1 << BlockBits]);
         var keyAt = key == HashKey(high, low) ? KeyOfHash : Keep(key);
-        this[Count] = new Row { High = high, Low = low, Phash = phash, KeyAt = keyAt, TimesOrFirst = first >= 0 ? ~first : 1 };
+        this[Count] = new Row { High = high, Low = low, Phash = phash, ColoursHigh = (ulong)(colours >> 64), ColoursLow = (ulong)colours, KeyAt = keyAt, TimesOrFirst = first >= 0 ? ~first : 1 };
         return Count++;
     }
 
@@ -68,16 +72,20 @@ internal sealed class SeenRows
 
     private static string HashKey(ulong high, ulong low) => string.Create(CultureInfo.InvariantCulture, $"{high:x16}{low:x16}");
 
-    /// <summary>One row, 48 bytes.</summary>
+    /// <summary>One row, 64 bytes.</summary>
     [StructLayout(LayoutKind.Sequential, Pack = 4)]
     public struct Row
     {
         public ulong High;
         public ulong Low;
         public ulong Phash;
+        public ulong ColoursHigh;
+        public ulong ColoursLow;
         public PhashIndex.Links Links;
         public int KeyAt;
         public int TimesOrFirst;
+
+        public readonly UInt128 Colours => new(ColoursHigh, ColoursLow);
 
         public readonly bool IsFirst => TimesOrFirst > 0;
 
@@ -163,7 +171,7 @@ internal sealed class PhashIndex
     }
 
     /// <summary>The nearest row, the first of several; −1 when none is near, or the hash says nothing.</summary>
-    public int Find(ulong phash)
+    public int Find(ulong phash, UInt128 colours)
     {
         if (!PerceptualHash.IsTelling(phash))
             return -1;
@@ -177,7 +185,7 @@ internal sealed class PhashIndex
                 {
                     ref var seen = ref _rows[row];
                     var distance = BitOperations.PopCount(seen.Phash ^ phash);
-                    if (distance < least || (distance == least && row < best))
+                    if ((distance < least || (distance == least && row < best)) && Alike(seen.Colours, colours))
                         (best, least) = (row, distance);
                     row = seen.Links[quarter] - 1;
                 }
@@ -199,6 +207,8 @@ internal sealed class PhashIndex
             head = row + 1;
         }
     }
+
+    private static bool Alike(UInt128 one, UInt128 other) => one == SeenRows.NoColours || other == SeenRows.NoColours || PerceptualHash.HaveSameColours(one, other);
 
     private static int Quarter(ulong phash, int quarter) => (ushort)(phash >> (quarter * QuarterBits));
 

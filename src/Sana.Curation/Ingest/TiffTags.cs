@@ -15,6 +15,13 @@ internal readonly ref struct TiffTags
     private const ushort TileOffsets = 324;
     private const ushort TileByteCounts = 325;
 
+    // Sizes, places, forms and colours of the pixels, orientation and profile: everything else is metadata.
+    private static readonly HashSet<ushort> _pixels =
+    [
+        254, 256, 257, 258, 259, 262, 263, 266, 273, 274, 277, 278, 279, 280, 281, 284, 292, 293, 297, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 332, 334, 336, 338, 339, 340, 341, 347, 512, 513, 514, 519, 520, 521,
+        529, 530, 531, 532, 34675,
+    ];
+
     private readonly ReadOnlySpan<byte> _bytes;
     private readonly ReadOnlySpan<byte> _entries;
     private readonly bool _isBigEndian;
@@ -82,6 +89,42 @@ internal readonly ref struct TiffTags
     }
 
     public bool HasTag(ushort tag) => EntryOf(tag) >= 0;
+
+    /// <summary>The file with the first directory's entries that make the pixels alone, in their order; null when it has no directory that can be read.</summary>
+    public static byte[]? Bare(byte[] bytes)
+    {
+        var tags = Read(bytes);
+        if (tags._entries.IsEmpty || tags._isEarly)
+            return null;
+        var at = (int)tags.Read32(bytes.AsSpan(4));
+        var kept = new SortedDictionary<ushort, byte[]>();
+        for (var entry = 0; entry < tags._entries.Length; entry += EntryBytes)
+        {
+            var bare = tags._entries.Slice(entry, EntryBytes);
+            if (_pixels.Contains(tags.Read16(bare)))
+                kept.TryAdd(tags.Read16(bare), bare.ToArray());
+        }
+
+        var file = (byte[])bytes.Clone();
+        var place = file.AsSpan(at);
+        if (tags._isBigEndian)
+            BinaryPrimitives.WriteUInt16BigEndian(place, (ushort)kept.Count);
+        else
+            BinaryPrimitives.WriteUInt16LittleEndian(place, (ushort)kept.Count);
+        place = place[2..];
+        foreach (var entry in kept.Values)
+        {
+            entry.CopyTo(place);
+            place = place[EntryBytes..];
+        }
+
+        // Where the next directory lies stays said, so that a file whose directories lead in a circle stays refused.
+        var next = at + 2 + tags._entries.Length;
+        if (next + 4 > bytes.Length)
+            return null;
+        bytes.AsSpan(next, 4).CopyTo(place);
+        return file;
+    }
 
     private int EntryOf(ushort tag)
     {

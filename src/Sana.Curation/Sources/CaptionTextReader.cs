@@ -77,7 +77,7 @@ internal sealed class CaptionTextReader(Encoding? fallback, int maxLength)
         }
 
         var folded = kept.ToString().Normalize(NormalizationForm.FormC);
-        return new Caption(folded.Length == 0 ? null : folded, null, isCut ? Reasons.CaptionLength : null);
+        return new Caption(folded.EnumerateRunes().Any(IsSeen) ? folded : null, null, isCut ? Reasons.CaptionLength : null);
     }
 
     private static string? Strict(Encoding encoding, ReadOnlySpan<byte> bytes)
@@ -92,6 +92,10 @@ internal sealed class CaptionTextReader(Encoding? fallback, int maxLength)
         }
     }
 
+    // Joiners, soft hyphens, variation selectors, fillers and the blank of Braille draw nothing: a caption of these alone is none.
+    private static bool IsSeen(Rune rune) => Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Format or UnicodeCategory.Control or UnicodeCategory.SpaceSeparator or UnicodeCategory.LineSeparator
+        or UnicodeCategory.ParagraphSeparator or UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark) && rune.Value is not (0x115F or 0x1160 or 0x2800 or 0x3164 or 0xFFA0);
+
     // Bidi marks and overrides, the mark of byte order, tag letters, and code points that are no characters.
     private static bool IsInvisible(int value) => value is 0x061C or 0x200E or 0x200F or (>= 0x202A and <= 0x202E) or (>= 0x2066 and <= 0x2069) or 0xFEFF
         or (>= 0xE0000 and <= 0xE007F) or (>= 0xFDD0 and <= 0xFDEF) || (value & 0xFFFE) == 0xFFFE;
@@ -102,56 +106,3 @@ internal sealed class CaptionTextReader(Encoding? fallback, int maxLength)
 /// <param name="Encoding">What it was in, when not UTF-8.</param>
 /// <param name="Note">caption_encoding when no encoding fits, caption_length when it was cut; else null.</param>
 internal readonly record struct Caption(string? Text, string? Encoding, string? Note);
-
-/// <summary>
-/// What a sidecar says of its image: <c>a.txt</c> is a caption, <c>a.json</c> an object with <c>prompt</c>, <c>caption</c> or <c>text</c>, and <c>licence</c>
-/// or <c>license</c>.
-/// </summary>
-/// <param name="Caption">The caption; without text when there is none.</param>
-/// <param name="Licence">The licence; null when nothing is said.</param>
-internal readonly record struct CaptionSidecar(Caption Caption, string? Licence)
-{
-    private const int MaxLicence = 200;
-
-    private static readonly string[] _captions = ["prompt", "caption", "text"];
-    private static readonly string[] _licences = ["licence", "license"];
-    private static readonly JsonDocumentOptions _json = new() { MaxDepth = 64 };
-
-    /// <summary>Reads one; null when its bytes are not what its name says.</summary>
-    /// <remarks>Of a text the whole is taken, its lines joined: a caption of several paragraphs would lose all but one otherwise, and what is too long is seen by the length rules.</remarks>
-    public static CaptionSidecar? Read(string name, byte[] bytes, CaptionTextReader captions) =>
-        FileNames.Kind(name) == FileKind.CaptionJson ? ReadJson(bytes, captions) : new CaptionSidecar(captions.Read(bytes), null);
-
-    private static CaptionSidecar? ReadJson(byte[] bytes, CaptionTextReader captions)
-    {
-        if (captions.Decode(bytes, out var encoding) is not { } text)
-            return null;
-        try
-        {
-            using var json = JsonDocument.Parse(text, _json);
-            if (json.RootElement.ValueKind != JsonValueKind.Object)
-                return null;
-            var caption = Word(json.RootElement, _captions) is { } found ? captions.Clean(found) with { Encoding = encoding } : default;
-            return new CaptionSidecar(caption, Word(json.RootElement, _licences) is { } licence ? Short(captions.Clean(licence).Text) : null);
-        }
-        catch (Exception error) when (error is JsonException or InvalidOperationException)
-        {
-            // Half a surrogate pair in an escape is no text, which only reading the string tells.
-            return null;
-        }
-    }
-
-    /// <summary>A licence as records keep it.</summary>
-    public static string? Short(string? licence) => licence?.Length > MaxLicence ? licence[..MaxLicence] : licence;
-
-    private static string? Word(JsonElement json, string[] names)
-    {
-        foreach (var name in names)
-        {
-            if (json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 } text)
-                return text;
-        }
-
-        return null;
-    }
-}

@@ -5,10 +5,19 @@ internal enum FileKind
 {
     Other,
     Image,
-    CaptionTextReader,
+    CaptionText,
     CaptionJson,
     Tar,
+
+    /// <summary>A tar packed with gzip, which is unpacked.</summary>
+    GzipTar,
+
+    /// <summary>A tar packed in another way, which is not read.</summary>
     PackedTar,
+    Zip,
+
+    /// <summary>A table or list of images.</summary>
+    Manifest,
 }
 
 /// <summary>Names of a source's files, taken apart.</summary>
@@ -19,7 +28,8 @@ internal static class FileNames
         "jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "tif", "tiff", "bmp", "avif", "heic", "heif", "jxl", "jp2", "svg", "ppm", "pgm", "ico",
     };
 
-    private static readonly string[] _packed = [".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst"];
+    private static readonly string[] _packed = [".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tar.lz4"];
+    private static readonly HashSet<string> _tables = new(StringComparer.OrdinalIgnoreCase) { "jsonl", "ndjson", "csv", "tsv", "parquet", "arrow" };
 
     public static FileKind Kind(string name)
     {
@@ -28,12 +38,21 @@ internal static class FileNames
         var ending = Ending(name);
         return ending.ToLowerInvariant() switch
         {
-            "txt" or "caption" or "cap" => FileKind.CaptionTextReader,
+            "txt" or "caption" or "captions" or "cap" or "text" or "prompt" => FileKind.CaptionText,
             "json" => FileKind.CaptionJson,
             "tar" => FileKind.Tar,
-            _ => _images.Contains(ending) ? FileKind.Image : FileKind.Other,
+            "tgz" => FileKind.GzipTar,
+            "zip" => FileKind.Zip,
+            "gz" => Kind(name[..^3]) switch { FileKind.Tar => FileKind.GzipTar, FileKind.Manifest => FileKind.Manifest, FileKind.CaptionJson => FileKind.CaptionJson, _ => FileKind.Other },
+            _ => _images.Contains(ending) ? FileKind.Image : _tables.Contains(ending) ? FileKind.Manifest : FileKind.Other,
         };
     }
+
+    /// <summary>The ending of a table or list, <c>.gz</c> taken off, lower case.</summary>
+    public static string TableEnding(string name) => Ending(name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? name[..^3] : name).ToLowerInvariant();
+
+    /// <summary>Whether a file is packed with gzip by its name.</summary>
+    public static bool IsGzip(string name) => Ending(name).ToLowerInvariant() is "gz" or "tgz";
 
     /// <summary>What follows the last dot of the last part; empty when nothing does.</summary>
     public static string Ending(string name)
@@ -55,6 +74,9 @@ internal static class FileNames
         var dot = name.IndexOf('.', name.LastIndexOf('/') + 1);
         return dot < 0 ? name : name[..dot];
     }
+
+    /// <summary>The last part of a path.</summary>
+    public static string Last(string name) => name[(name.LastIndexOf('/') + 1)..];
 
     /// <summary>The folder with its slash; empty at the top.</summary>
     public static string Folder(string name) => name[..(name.LastIndexOf('/') + 1)];

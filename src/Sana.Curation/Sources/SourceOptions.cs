@@ -1,4 +1,5 @@
 using System.Text;
+using Sana.Storage.Sources;
 
 namespace Sana.Curation.Sources;
 
@@ -24,6 +25,14 @@ public sealed record SourceOptions
     /// </value>
     public string? FallbackEncoding { get; init; }
 
+    /// <value>
+    /// Fields, columns and members that hold captions, by name in any case, at most 64; only these are taken then. Default null: those whose name says that they hold captions.
+    /// </value>
+    public IReadOnlyList<string>? CaptionFields { get; init; }
+
+    /// <value>Which links of a folder are followed. Default <see cref="LinkRule.Inside"/>.</value>
+    public LinkRule Links { get; init; }
+
     /// <summary>Refuses what cannot be used.</summary>
     /// <exception cref="CurationException">A value is outside its range, or nobody knows the encoding.</exception>
     public void Check()
@@ -32,8 +41,13 @@ public sealed record SourceOptions
         InRange(nameof(MaxSidecarBytes), MaxSidecarBytes, 1, 64 << 20);
         InRange(nameof(MaxRowBytes), MaxRowBytes, 1024, 64 << 20);
         InRange(nameof(MaxCaptionLength), MaxCaptionLength, 1, 1_000_000);
+        if (CaptionFields is { Count: > 64 } || CaptionFields?.Any(string.IsNullOrWhiteSpace) == true)
+            throw new CurationException($"{nameof(CaptionFields)} has {CaptionFields.Count} names; it takes 1…64 names that are not empty.");
         _ = Fallback();
     }
+
+    /// <summary>The fields that hold captions.</summary>
+    internal CaptionFields Fields() => new(CaptionFields);
 
     /// <summary>The fallback as a decoder that refuses what it cannot read.</summary>
     /// <exception cref="CurationException">Nobody knows it.</exception>

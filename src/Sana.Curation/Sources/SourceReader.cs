@@ -8,21 +8,21 @@ using Sana.Storage.Sources;
 namespace Sana.Curation.Sources;
 
 /// <summary>
-/// The items of a source of any kind. Without a path everything in the place is listed: images with their sidecars, and the members of every <c>.tar</c>. A
-/// path names one file: a <c>.tar</c>, a manifest (<c>.jsonl</c>, <c>.ndjson</c>, <c>.csv</c>, <c>.tsv</c>, <c>.parquet</c>) whose file names are relative to
-/// its own folder, or one image.
+/// The items of a source of any kind. Without a path everything in the place is listed: images with their sidecars and what lists say of them, tables with images, and the members of tars and zips. A
+/// path names one file: a tar, a zip, a table or list (<c>.jsonl</c>, <c>.csv</c>, <c>.tsv</c>, <c>.parquet</c>, <c>.arrow</c>, <c>.txt</c>, <c>.json</c>) whose file names are relative to
+/// its own folder, or one image. What is unpacked for that is removed when the reader is disposed.
 /// </summary>
-public sealed class SourceReader
+public sealed class SourceReader : IDisposable
 {
-    private readonly ISourceFiles _files;
+    private readonly PackedFiles _files;
     private readonly string? _path;
     private readonly SourceOptions _options;
     private readonly ItemReader _items;
 
     private SourceReader(ISourceFiles files, string? path, SourceOptions options, GuardedDownload? download)
     {
-        (_files, _path, _options) = (files, path, options);
-        _items = new ItemReader(files, download, options);
+        (_files, _path, _options) = (new PackedFiles(files, options.MaxFileBytes), path, options);
+        _items = new ItemReader(_files, download, options);
     }
 
     /// <summary>Opens a source; nothing is read yet.</summary>
@@ -41,14 +41,26 @@ public sealed class SourceReader
 
     /// <summary>Every item in an order that depends on the content of the source alone. Rows and members that cannot be used are items with a reason.</summary>
     /// <exception cref="SanaException">The source as a whole cannot be read.</exception>
-    public IAsyncEnumerable<SourceItem> List(CancellationToken cancellationToken) => _path switch
+    public IAsyncEnumerable<SourceItem> List(CancellationToken cancellationToken) => List(new SourceTally(), cancellationToken);
+
+    /// <summary>The same, and counts what the source is and what is passed over.</summary>
+    /// <param name="tally">Counts; complete when the listing has ended.</param>
+    /// <param name="cancellationToken">Stops the listing.</param>
+    /// <exception cref="SanaException">The source as a whole cannot be read.</exception>
+    public IAsyncEnumerable<SourceItem> List(SourceTally tally, CancellationToken cancellationToken)
     {
-        null => new FolderItems(_files).List(cancellationToken),
-        _ when ManifestItems.Reads(_path) => new ManifestItems(_files, _options).List(_path, cancellationToken),
-        _ when FileNames.Kind(_path) == FileKind.Tar => new TarItems(_files).List(_path, cancellationToken),
-        _ when FileNames.Kind(_path) == FileKind.PackedTar => Only(TarItems.Packed(_path)),
-        _ => Only(new SourceItem { Name = _path, File = _path }),
-    };
+        ArgumentNullException.ThrowIfNull(tally);
+        return _path switch
+        {
+            null => new FolderItems(_files, _options, tally, null, _files).List(cancellationToken),
+            _ when FileNames.Kind(_path) == FileKind.CaptionJson => new FolderItems(_files, _options, tally, _path, _files).List(cancellationToken),
+            _ when ManifestItems.Reads(_path) => new ManifestItems(_files, _options, tally).List(_path, cancellationToken),
+            _ when FileNames.Kind(_path) is FileKind.Tar or FileKind.GzipTar => new TarItems(_files, tally, _options.Fields()).List(_path, null, cancellationToken),
+            _ when FileNames.Kind(_path) == FileKind.PackedTar => Only(TarItems.Packed(_path)),
+            _ when FileNames.Kind(_path) == FileKind.Zip => FolderItems.ListZip(_files, _path, _options, tally, cancellationToken),
+            _ => Only(new SourceItem { Name = _path, File = _path }, tally),
+        };
+    }
 
     /// <summary>Reads one item. What is wrong with it is a reason in the answer.</summary>
     /// <exception cref="SanaException">The place itself fails, so trying again later makes sense.</exception>
@@ -58,29 +70,62 @@ public sealed class SourceReader
         return _items.Read(item, cancellationToken);
     }
 
-    private static async IAsyncEnumerable<SourceItem> Only(SourceItem item)
+    /// <summary>Removes what was unpacked.</summary>
+    public void Dispose() => _files.Dispose();
+
+    private static async IAsyncEnumerable<SourceItem> Only(SourceItem item, SourceTally? tally = null)
     {
         await Task.CompletedTask;
+        tally?.Read("image");
         yield return item;
     }
 }
 
-/// <summary>Reads an item's bytes, caption and licence, from a file, a part of one or a URL, within the limits.</summary>
+/// <summary>Reads an item's bytes, captions and licence, from a cell of a table, a file, a part of one or a URL, within the limits.</summary>
 internal sealed class ItemReader(ISourceFiles files, GuardedDownload? download, SourceOptions options)
 {
+    private const int MostCaptions = 64;
+
     private readonly CaptionTextReader _captions = new(options.Fallback(), options.MaxCaptionLength);
+    private readonly CaptionFields _fields = options.Fields();
+    private readonly TableCells _cells = new(files);
 
     /// <exception cref="CurationException">The place itself fails.</exception>
     public async Task<FetchedItem> Read(SourceItem item, CancellationToken cancellationToken)
     {
         if (item.Reason is not null)
             return Rejected(item.Reason, item.Message);
-        var (bytes, reason, message) = item.Url is not null ? await FromUrl(item.Url, cancellationToken) : await FromFile(item, cancellationToken);
+        var (bytes, reason, message) = item.Cell is null ? new Downloaded(null) : await FromCell(item.Cell, cancellationToken);
+        if (bytes is null && reason is null && item.File is not null)
+            (bytes, reason, message) = await FromFile(item, cancellationToken);
+        if (bytes is null && reason is null or Reasons.NotFound && item.Url is not null)
+        {
+            var isInstead = reason == Reasons.NotFound;
+            (bytes, reason, message) = await FromUrl(item.Url, cancellationToken);
+            if (isInstead && bytes is not null)
+                item = item with { Notes = [.. item.Notes ?? [], "url_instead_of_file"] };
+        }
+
         if (bytes is null)
-            return Rejected(reason!, message);
+            return Rejected(reason ?? Reasons.MissingImage, message ?? "The row has no image.");
         if (Broken(item, bytes) is { } broken)
             return Rejected(Reasons.HashMismatch, broken);
-        return await WithCaption(item, bytes, cancellationToken);
+        return await WithCaptions(item, bytes, cancellationToken);
+    }
+
+    private async Task<Downloaded> FromCell(SourceCell cell, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var (bytes, fault) = await _cells.Read(cell, cancellationToken);
+            return fault is not null ? new Downloaded(null, Reasons.BadRow, fault)
+                : bytes?.Length > options.MaxFileBytes ? new Downloaded(null, Reasons.TooManyBytes, TooMany(bytes.Length))
+                : new Downloaded(bytes is { Length: > 0 } ? bytes : null);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return new Downloaded(null, Reasons.Unreadable, error is UnpackException ? error.Message : "The table cannot be read; check its rights and the disk.");
+        }
     }
 
     private async Task<Downloaded> FromUrl(string url, CancellationToken cancellationToken)
@@ -110,16 +155,18 @@ internal sealed class ItemReader(ISourceFiles files, GuardedDownload? download, 
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            return new Downloaded(null, Reasons.Unreadable, "The file cannot be read; check its rights and the disk.");
+            return new Downloaded(null, Reasons.Unreadable, error is UnpackException ? error.Message : "The file cannot be read; check its rights and the disk.");
         }
     }
 
-    private async Task<FetchedItem> WithCaption(SourceItem item, byte[] bytes, CancellationToken cancellationToken)
+    private async Task<FetchedItem> WithCaptions(SourceItem item, byte[] bytes, CancellationToken cancellationToken)
     {
-        var notes = new List<string>(item.Notes ?? []);
-        var (caption, encoding, licence) = (item.Caption, item.CaptionEncoding, item.Licence);
+        var (notes, licence, found) = (new List<string>(item.Notes ?? []), item.Licence, new List<SourceCaption>());
+        // Labels that a dataset of this program gave come last: its own json says which caption is the original.
+        foreach (var caption in (item.Captions ?? []).Where(caption => !caption.IsLabel))
+            Add(caption);
         // A text is the caption itself; an object is data of which one may be.
-        foreach (var part in (item.Sidecars ?? []).OrderBy(part => FileNames.Kind(part.Name)))
+        foreach (var part in (item.Sidecars ?? []).OrderBy(part => FileNames.Kind(part.Name)).ThenBy(part => part.Field is null ? 0 : 1))
         {
             if (await ReadSidecar(part, cancellationToken) is not { } sidecar)
             {
@@ -128,14 +175,31 @@ internal sealed class ItemReader(ISourceFiles files, GuardedDownload? download, 
             }
 
             licence ??= sidecar.Licence;
-            if (caption is not null)
-                continue;
-            (caption, encoding) = (sidecar.Caption.Text, sidecar.Caption.Text is null ? null : sidecar.Caption.Encoding);
-            if (sidecar.Caption.Note is not null)
-                Note(sidecar.Caption.Note);
+            foreach (var caption in sidecar.Captions)
+                Add(caption);
+            foreach (var note in sidecar.Notes)
+                Note(note);
         }
 
-        return new FetchedItem { Bytes = bytes, Caption = caption, CaptionEncoding = encoding, Licence = licence, Notes = notes };
+        foreach (var caption in (item.Captions ?? []).Where(caption => caption.IsLabel))
+            Add(caption);
+        if (found.Count > MostCaptions)
+        {
+            found.RemoveRange(MostCaptions, found.Count - MostCaptions);
+            Note("captions_left_out");
+        }
+
+        return new FetchedItem { Bytes = bytes, Captions = found, Licence = licence, Notes = notes };
+
+        // The same words under a name that says more are the same caption.
+        void Add(SourceCaption caption)
+        {
+            var at = found.FindIndex(other => other.Text == caption.Text);
+            if (at < 0)
+                found.Add(caption);
+            else if (caption.IsLabel && !found[at].IsLabel)
+                found[at] = caption;
+        }
 
         void Note(string code)
         {
@@ -153,7 +217,7 @@ internal sealed class ItemReader(ISourceFiles files, GuardedDownload? download, 
             await using var file = await files.Open(part.File, cancellationToken);
             var length = file is null || part.Offset > 0 ? part.Length : file.Length;
             return file is not null && length <= options.MaxSidecarBytes && await Range(file, part.Offset, length, cancellationToken) is { } bytes
-                ? CaptionSidecar.Read(part.Name, bytes, _captions)
+                ? CaptionSidecar.Read(part, bytes, _captions, _fields)
                 : null;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
@@ -187,6 +251,10 @@ internal sealed class ItemReader(ISourceFiles files, GuardedDownload? download, 
 /// <summary>Ends a listing with an item that has the reason where reading its file fails; the items before it stay.</summary>
 internal static class ListingFault
 {
+    /// <summary>The item that says so.</summary>
+    public static SourceItem Of(string file, Exception error) =>
+        new() { Name = file, Reason = Reasons.Unreadable, Message = error is UnpackException ? error.Message : "The file cannot be read to its end; check its rights and the disk." };
+
     public static async IAsyncEnumerable<SourceItem> AsItem(
         string file, IAsyncEnumerable<SourceItem> items, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -201,7 +269,7 @@ internal static class ListingFault
             }
             catch (Exception error) when (error is IOException or UnauthorizedAccessException)
             {
-                fault = new SourceItem { Name = file, Reason = Reasons.Unreadable, Message = "The file cannot be read to its end; check its rights and the disk." };
+                fault = Of(file, error);
             }
 
             yield return fault ?? each.Current;

@@ -29,6 +29,8 @@ internal static class SafetensorsHeader
 
         Span<byte> prefix = stackalloc byte[8];
         RegularFile.Fill(handle, prefix, 0, path);
+        if (prefix.SequenceEqual("version "u8))
+            throw new CheckpointException($"{path} is a pointer of Git LFS and not the weights; run git lfs pull in its repository.");
         var declared = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (declared > (ulong)(length - 8))
         {

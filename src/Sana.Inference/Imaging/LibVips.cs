@@ -18,7 +18,7 @@ public static partial class LibVips
 
         // By default libvips loads more than pictures: a text of numbers is a matrix, and SVG may name other files. Its list of untrusted loaders does not block all of these.
         Operation.Block("VipsForeignLoad", true);
-        foreach (var format in new[] { "Jpeg", "Png", "Webp", "Nsgif", "Tiff" })
+        foreach (var format in new[] { "Jpeg", "Png", "Webp", "Nsgif", "Tiff", "Heif" })
             Operation.Block($"VipsForeignLoad{format}", false);
 
         ReturnLargeBlocks();

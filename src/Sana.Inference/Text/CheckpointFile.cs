@@ -26,6 +26,8 @@ internal static class CheckpointFile
             if (length > maxBytes) throw new InferenceException($"{path} has {length:N0} bytes, the limit is {maxBytes:N0}; download the checkpoint again.");
 
             ReadOnlyMemory<byte> bytes = File.ReadAllBytes(target);
+            if (bytes.Span.StartsWith("version https://git-lfs.github.com/spec/v1"u8))
+                throw new InferenceException($"{path} is a pointer of Git LFS and not the file; run git lfs pull in its repository.");
             if (bytes.Span.StartsWith("\uFEFF"u8)) bytes = bytes[3..];
             if (!Utf8.IsValid(bytes.Span)) throw new InferenceException($"{path} is not UTF-8 text; download the checkpoint again.");
             return bytes;

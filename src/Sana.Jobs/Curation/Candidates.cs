@@ -5,7 +5,7 @@ using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Curation;
 
-/// <summary>Every caption of a shard's images: the original first, then those of each captioner in the configuration's order, the same text only once.</summary>
+/// <summary>Every caption of a shard's images: those of the source first, then those of each captioner in the configuration's order, the same text only once.</summary>
 internal static class Candidates
 {
     /// <summary>The shard's rows, each that goes on with its candidates.</summary>
@@ -25,8 +25,17 @@ internal static class Candidates
     private static IndexRow With(OpenDataset dataset, IndexRow row, IEnumerable<Candidate> said)
     {
         var all = said.Select(candidate => Judged(dataset, candidate)).ToList();
+        var originals = (row.MoreOriginals ?? []).Select(caption => (caption.Label, caption.Text));
         if (row.Original is { Length: > 0 } original)
-            all.Insert(0, Judged(dataset, new Candidate { Label = Candidate.OriginalLabel, Text = original, TextRaw = original, Words = original.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Length, Licence = row.Licence }));
+            originals = originals.Prepend((Candidate.OriginalLabel, original));
+        all.InsertRange(0, originals.Select(caption => Judged(dataset, new Candidate
+        {
+            Label = caption.Label,
+            Text = caption.Text,
+            TextRaw = caption.Text,
+            Words = caption.Text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Length,
+            Licence = row.Licence,
+        })));
         return row with { Candidates = CandidateDuplicates.Mark(all), CandidatesExpected = all.Count };
     }
 

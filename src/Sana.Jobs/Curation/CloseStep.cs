@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
+using Sana.Curation.Sources;
 using Sana.Curation;
 using Sana.Curation.Report;
 using Sana.Curation.Shards;
@@ -23,14 +25,19 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
         var account = await spending.Of(names, dataset.Settings.Budget, ticket.Shards, dataset.Labels, cancellationToken);
         spending.Forget(names, dataset.Settings.Budget);
 
-        // 1. What a loader opens, and what the next version leaves out.
+        // 1. What a loader opens, and what the next version leaves out. A version without an image is not published.
+        var (statuses, reasons) = (Sum(shards.Select(shard => shard.Status)), Sum(shards.Select(shard => shard.Reasons)));
+        var isEmpty = statuses.GetValueOrDefault(RowStatus.Success) == 0;
         var report = new ReportBuilder();
         var tally = new CaptionerTally(dataset.Labels);
-        var files = new List<ShardFile>
+        var (hashes, captions) = await Hashes(names, ticket.Shards, report, tally, cancellationToken);
+        var files = new List<ShardFile>();
+        if (!isEmpty)
         {
-            await Put($"{names.Shards}/{ShardNames.WidsMeta}", WidsMeta.Bytes(dataset.Job.Dataset, shards), shards.Sum(shard => shard.Successes), cancellationToken),
-            await Put(names.Hashes, dataset.Known.With(await Hashes(names, ticket.Shards, report, tally, cancellationToken)), 0, cancellationToken),
-        };
+            files.Add(await Put($"{names.Shards}/{ShardNames.WidsMeta}", WidsMeta.Bytes(dataset.Job.Dataset, shards), shards.Sum(shard => shard.Successes), cancellationToken));
+            files.Add(await Put(names.Hashes, dataset.Known.With(hashes), 0, cancellationToken));
+            files.Add(await Put(names.CaptionHashes, dataset.KnownCaptions.With(captions), 0, cancellationToken));
+        }
 
         // 2. The report, which may quote the clock.
         await AddFirsts(names, ticket.Shards, report, cancellationToken);
@@ -39,8 +46,11 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
         await blobs.Write(names.Report, (page, cancellation) => report.Write(page, run, (row, inner) => Image(dataset, row, inner), timings, cancellation), cancellationToken);
 
         // 3. The manifest, last.
-        var (statuses, reasons) = (Sum(shards.Select(shard => shard.Status)), Sum(shards.Select(shard => shard.Reasons)));
-        await WriteManifest(dataset, shards, files, statuses, reasons, account.Spent, cancellationToken);
+        if (isEmpty)
+            await blobs.Put(names.Empty, Encoding.ASCII.GetBytes(ticket.Job), cancellationToken);
+        else
+            await WriteManifest(dataset, shards, files, statuses, reasons, account.Spent, cancellationToken);
+        var source = await blobs.Read(names.Source, cancellationToken) is { } facts ? JsonSerializer.Deserialize(facts, CurateJson.Readable.SourceFacts) : null;
         return new CurateSummary(
             dataset.Job.Dataset,
             dataset.Job.Version,
@@ -52,7 +62,7 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
             statuses,
             reasons,
             account.Spent)
-        { Captioners = tally.Outcomes };
+        { Captioners = tally.Outcomes, Source = source };
     }
 
     private async Task WriteManifest(
@@ -83,9 +93,9 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
         await blobs.PutOrRepair(dataset.Names.Manifest, JsonSerializer.SerializeToUtf8Bytes(manifest, CurateJson.Readable.DatasetManifest), cancellationToken);
     }
 
-    private async Task<List<string>> Hashes(DatasetNames names, int shards, ReportBuilder report, CaptionerTally tally, CancellationToken cancellationToken)
+    private async Task<(List<string> Images, List<string> Captions)> Hashes(DatasetNames names, int shards, ReportBuilder report, CaptionerTally tally, CancellationToken cancellationToken)
     {
-        var hashes = new List<string>();
+        var (hashes, captions) = (new List<string>(), new List<string>());
         for (var shard = 0; shard < shards; shard++)
         {
             foreach (var row in await Index(names, shard, cancellationToken))
@@ -93,12 +103,15 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
                 report.Add(row);
                 tally.Add(row);
                 // What failed for want of captions is new to the next version; what cannot be used is not.
-                if (row.Sha256 is { } sha256 && row.Status != RowStatus.Failed)
-                    hashes.Add(sha256[..32]);
+                if (row.Sha256 is not { } sha256 || row.Status == RowStatus.Failed)
+                    continue;
+                hashes.Add(sha256[..32]);
+                if (row.Status != RowStatus.Known)
+                    captions.AddRange(SourceLabels.All(row).Select(caption => KnownHashes.Caption(sha256, caption)));
             }
         }
 
-        return hashes;
+        return (hashes, captions);
     }
 
     private async Task AddFirsts(DatasetNames names, int shards, ReportBuilder report, CancellationToken cancellationToken)

@@ -1,3 +1,4 @@
+using Sana.Curation.Sources;
 using Sana.Jobs.Durable;
 
 namespace Sana.Jobs.Curation;
@@ -73,6 +74,9 @@ public sealed record CurateSummary(
     IReadOnlyDictionary<string, long> Reasons,
     Usage Spent)
 {
+    /// <value>What the source is, what it has, and what of it was left out; null for a run of a program that did not count it.</value>
+    public SourceFacts? Source { get; init; }
+
     /// <value>What each captioner gave, in the order of the settings.</value>
     public IReadOnlyList<CaptionerOutcome> Captioners { get; init; } = [];
 }

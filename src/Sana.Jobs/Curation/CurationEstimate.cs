@@ -24,9 +24,9 @@ public sealed record CurationEstimate(long Items, long Sampled, double Usable, l
     {
         ArgumentNullException.ThrowIfNull(job);
         ArgumentNullException.ThrowIfNull(made);
-        var place = await SourcePlace.Open(job.Source, cancellationToken);
-        var source = SourceReader.Open(place.Files, place.Path, job.Settings.Reading, download: null);
-        var (items, _) = await ItemList.Count(source, job.Settings with { Sample = null }, cancellationToken);
+        var place = await SourcePlace.Open(job.Source, job.Settings.Reading.Links, cancellationToken);
+        using var source = SourceReader.Open(place.Files, place.Path, job.Settings.Reading, download: null);
+        var (items, _, _) = await ItemList.Count(source, job.Settings with { Sample = null }, cancellationToken);
         var names = new DatasetNames(job.Dataset, job.Version);
         var config = JsonSerializer.Deserialize((await blobs.Read(names.Config, cancellationToken))!, CurateJson.Readable.DatasetConfig)!;
         var shards = (int)((config.Items + config.ItemsPerShard - 1) / config.ItemsPerShard);

@@ -58,6 +58,9 @@ public sealed record CurationSettings
     /// <value>Share of a shard's items, 0…1, that may fail before the rest of it is left unread, looked at after every 64 items. Default 1: it never stops.</value>
     public double MaxFailures { get; init; } = 1;
 
+    /// <value>Whether images of earlier versions are taken again where the captions of the source have changed since; null or false leaves them out and says how many there are. Default null.</value>
+    public bool? EditedCaptions { get; init; }
+
     /// <summary>The captioners, in the order of their file.</summary>
     /// <exception cref="Sana.Curation.CurationException">The text is no such file.</exception>
     public IReadOnlyList<CaptionerConfig> ReadCaptioners() => Captioners is null ? [] : CaptionerFile.Parse(Captioners).Captioners;
@@ -130,7 +133,8 @@ internal sealed record DatasetConfig(
     IReadOnlyList<CaptionerCard> Captioners,
     ScorerCard? Scorer,
     IReadOnlyList<Concept> Concepts,
-    SelectionOptions Selection);
+    SelectionOptions Selection,
+    bool? EditedCaptions = null);
 
 /// <summary>The CLIP checkpoint behind scores.</summary>
 internal sealed record ScorerCard(string Name, string Fingerprint);
@@ -161,6 +165,7 @@ internal sealed record DatasetManifest(
 [JsonSerializable(typeof(CurationJob))]
 [JsonSerializable(typeof(SelectionSummary))]
 [JsonSerializable(typeof(IngestOptions))]
+[JsonSerializable(typeof(SourceFacts))]
 internal sealed partial class CurateJson : JsonSerializerContext
 {
     public static CurateJson Readable { get; } = new(new JsonSerializerOptions

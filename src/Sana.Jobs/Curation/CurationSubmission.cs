@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Sana.Curation.Sources;
@@ -46,10 +47,15 @@ public static partial class CurationSubmission
     internal static async Task<string> Write(IBlobs blobs, CurationJob job, CancellationToken cancellationToken)
     {
         Check(job);
-        var json = JsonSerializer.SerializeToUtf8Bytes(job, CurateJson.Readable.CurationJob);
-        var name = $"work/jobs/{Digest.Sha256(json)}.json";
+        var (name, json) = Named(job);
         await blobs.PutOrRepair(name, json, cancellationToken);
         return name;
+    }
+
+    private static (string Name, byte[] Json) Named(CurationJob job)
+    {
+        var json = JsonSerializer.SerializeToUtf8Bytes(job, CurateJson.Readable.CurationJob);
+        return ($"work/jobs/{Digest.Sha256(json)}.json", json);
     }
 
     /// <summary>The first setting in which a job would come to other results than the run that is there; null when there is none.</summary>
@@ -76,16 +82,28 @@ public static partial class CurationSubmission
         return (await client.Start(CurateDataset.Workflow, request with { Retry = retry, Cursor = null }, id, restartFinished: true)).IsNew;
     }
 
-    /// <summary>The version that a run without one makes: the one that is under way, or the next, which adds what is new since the last finished one.</summary>
+    /// <summary>The version that a run without one makes: the one that is under way, or the next, which adds what is new since the last finished one. Versions that came out empty are passed over.</summary>
     public static async Task<(string Version, string? Since)> NextVersion(IBlobs blobs, string dataset, CancellationToken cancellationToken)
     {
+        var (version, since, _) = await Versions(blobs, dataset, cancellationToken);
+        return (version, since);
+    }
+
+    // The next version, the last one that was published, and the last one that came out empty after it.
+    private static async Task<(string Next, string? Published, string? Empty)> Versions(IBlobs blobs, string dataset, CancellationToken cancellationToken)
+    {
+        var (published, empty) = ((string?)null, (string?)null);
         for (var number = 1; ; number++)
         {
-            if (!await blobs.Exists(new DatasetNames(dataset, Version(number)).Manifest, cancellationToken))
-                return (Version(number), number > 1 ? Version(number - 1) : null);
+            var version = string.Create(CultureInfo.InvariantCulture, $"v{number}");
+            var names = new DatasetNames(dataset, version);
+            if (await blobs.Exists(names.Manifest, cancellationToken))
+                (published, empty) = (version, null);
+            else if (await blobs.Exists(names.Empty, cancellationToken))
+                empty = version;
+            else
+                return (version, published, empty);
         }
-
-        static string Version(int number) => string.Create(CultureInfo.InvariantCulture, $"v{number}");
     }
 
     /// <summary>The job with the version that a run without one makes; when the source has nothing that the last finished version was not made from, it is that one again.</summary>
@@ -94,14 +112,22 @@ public static partial class CurationSubmission
         ArgumentNullException.ThrowIfNull(blobs);
         ArgumentNullException.ThrowIfNull(job);
         Check(job);
-        var (version, last) = await NextVersion(blobs, job.Dataset, cancellationToken);
-        if (last is not null && await blobs.Read(new DatasetNames(job.Dataset, last).Config, cancellationToken) is { } bytes)
+        var (version, last, empty) = await Versions(blobs, job.Dataset, cancellationToken);
+        if (last is null && empty is null)
+            return job with { Version = version };
+        var place = await SourcePlace.Open(job.Source, job.Settings.Reading.Links, cancellationToken);
+        using var source = SourceReader.Open(place.Files, place.Path, job.Settings.Reading, download: null);
+        var (_, sha256, stamp) = await ItemList.Count(source, job.Settings, cancellationToken);
+        foreach (var made in new[] { empty, last }.OfType<string>())
         {
-            var config = JsonSerializer.Deserialize(bytes, CurateJson.Readable.DatasetConfig)!;
-            var place = await SourcePlace.Open(job.Source, cancellationToken);
-            var (_, sha256) = await ItemList.Count(SourceReader.Open(place.Files, place.Path, job.Settings.Reading, download: null), job.Settings, cancellationToken);
-            if ((config.Source, config.ItemsSha256) == (job.Source, sha256))
-                return job with { Version = last, Since = config.Since };
+            var names = new DatasetNames(job.Dataset, made);
+            if (await blobs.Read(names.Config, cancellationToken) is not { } bytes || JsonSerializer.Deserialize(bytes, CurateJson.Readable.DatasetConfig) is not { } config)
+                continue;
+            // Files that were changed and are as long as before may be edited captions, which only reading tells.
+            var isSame = (config.Source, config.ItemsSha256) == (job.Source, sha256) && (await blobs.Read(names.Stamp, cancellationToken) is not { } stamped || Encoding.ASCII.GetString(stamped) == stamp);
+            var again = job with { Version = made, Since = config.Since };
+            if (isSame && (made == last ? job.Settings.EditedCaptions != true : await blobs.Read(names.Empty, cancellationToken) is { } was && Encoding.ASCII.GetString(was) == Named(again).Name))
+                return again;
         }
 
         return job with { Version = version, Since = job.Since ?? last };

@@ -24,9 +24,21 @@ internal sealed record DatasetNames(string Dataset, string Version)
     /// <summary>Hashes of everything that this version and those before it hold, 16 bytes each, sorted.</summary>
     public string Hashes => $"{Root}/hashes.bin";
 
+    /// <summary>Which captions the images of this version and those before it had in their sources, 16 bytes each, sorted.</summary>
+    public string CaptionHashes => $"{Root}/captions.bin";
+
     public string Shards => $"{Root}/shards";
 
     public string Removed(string reason, int shard) => $"{Root}/removed/{reason}/{Five(shard)}.jsonl";
+
+    /// <summary>What the source is, what it has, and what of it was left out.</summary>
+    public string Source => $"{Work}/source.json";
+
+    /// <summary>When the files of the source were last changed, as a hash.</summary>
+    public string Stamp => $"{Work}/stamp.txt";
+
+    /// <summary>Says that the version came out without an image, so that it was not published: the name of its job.</summary>
+    public string Empty => $"{Work}/empty.txt";
 
     public string Items(int shard) => $"{Work}/items/{Five(shard)}.jsonl";
 

@@ -93,7 +93,7 @@ public static class DatasetValidation
     /// <exception cref="Sana.Curation.CurationException">It cannot be read, or has no tars.</exception>
     public static async Task<LoaderReport> Run(string place, IReadOnlyList<string>? captionSuffixes, IReadOnlyList<string>? scoreSuffixes, CancellationToken cancellationToken)
     {
-        var source = await SourcePlace.Open(place, cancellationToken);
+        var source = await SourcePlace.Open(place, LinkRule.All, cancellationToken);
         if (source.Path is not null)
             throw new SanaException($"'{place}' is a file; give the folder that holds the tars.");
         return await SanaLoader.Check(source.Files, new LoaderOptions { CaptionSuffixes = captionSuffixes, ScoreSuffixes = scoreSuffixes, Place = place }, cancellationToken);

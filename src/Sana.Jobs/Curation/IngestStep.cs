@@ -66,7 +66,7 @@ internal sealed class IngestStep(IBlobs blobs, OpenDatasets datasets, StageClock
         Key = Rows.Key(shard, row),
         Shard = shard,
         Row = row,
-        SourceUri = item.Url ?? item.Name,
+        SourceUri = item is { File: null, Cell: null, Url: { } url } ? url : item.Name,
         Status = RowStatus.Rejected,
         Bytes = item.Length,
         Licence = item.Licence,
@@ -78,12 +78,12 @@ internal sealed class IngestStep(IBlobs blobs, OpenDatasets datasets, StageClock
         if (item.Reason is not null)
             return row with { Reason = item.Reason, ErrorMessage = item.Message };
         // Files are held whole while they are decoded: so many at once, over all shards.
-        var gate = item.Url is null ? _files : _downloads;
+        var gate = item is { File: null, Cell: null, Url: not null } ? _downloads : _files;
         await gate.WaitAsync(cancellationToken);
         try
         {
             var fetched = await dataset.Source.Fetch(item, cancellationToken);
-            row = row with { Original = fetched.Caption, CaptionEncoding = fetched.CaptionEncoding, Licence = fetched.Licence ?? row.Licence, Notes = fetched.Notes };
+            row = SourceLabels.Put(row, fetched, dataset.Labels) with { Licence = fetched.Licence ?? row.Licence, Notes = fetched.Notes };
             return fetched.Bytes is { } bytes
                 ? await Examine(dataset, item.Name, row, bytes, cancellationToken)
                 : row with { Reason = fetched.Reason, ErrorMessage = fetched.Message };
@@ -96,7 +96,7 @@ internal sealed class IngestStep(IBlobs blobs, OpenDatasets datasets, StageClock
 
     private async Task<IndexRow> Examine(OpenDataset dataset, string name, IndexRow row, byte[] bytes, CancellationToken cancellationToken)
     {
-        if (dataset.Known.Count > 0 && Digest.Sha256(bytes) is var hash && dataset.Known.Contains(hash))
+        if (dataset.Known.Count > 0 && Digest.Sha256(bytes) is var hash && dataset.Known.Contains(hash) && !IsTakenAgain(dataset, ref row, hash))
         {
             return row with
             {
@@ -128,10 +128,20 @@ internal sealed class IngestStep(IBlobs blobs, OpenDatasets datasets, StageClock
         }
 
         await blobs.PutIfAbsent(dataset.ImageName(image.Sha256), image.File, cancellationToken);
-        row = row with { Width = image.Width, Height = image.Height, Phash = image.Phash.ToString("x16", System.Globalization.CultureInfo.InvariantCulture) };
+        row = row with { Width = image.Width, Height = image.Height, Colours = image.Colours.ToString("x32", System.Globalization.CultureInfo.InvariantCulture), Phash = image.Phash.ToString("x16", System.Globalization.CultureInfo.InvariantCulture) };
         return dataset.Settings.Filters.Judge(image) is { } fault
             ? row with { Status = RowStatus.Filtered, Reason = fault.Reason, ErrorMessage = fault.Message }
             : row with { Key = row.Uid!, Status = RowStatus.Success };
+    }
+
+    /// <summary>Notes captions that the earlier version did not have; whether the image is taken again for them.</summary>
+    private static bool IsTakenAgain(OpenDataset dataset, ref IndexRow row, string sha256)
+    {
+        var captions = SourceLabels.All(row);
+        if (dataset.KnownCaptions.Count == 0 || captions.All(caption => dataset.KnownCaptions.Contains(KnownHashes.Caption(sha256, caption))))
+            return false;
+        row = row with { Notes = [.. row.Notes, SourceLabels.Edited] };
+        return dataset.Settings.EditedCaptions == true;
     }
 
     private static string Stopped(int failed, int examined, OpenDataset dataset) =>

@@ -10,10 +10,10 @@ internal static class ItemList
 {
     /// <summary>The item lists of the shards, as bytes; <paramref name="hash"/> takes all of them in.</summary>
     public static async IAsyncEnumerable<(byte[] List, int Items)> Shards(
-        SourceReader source, CurationSettings settings, IncrementalHash hash, [EnumeratorCancellation] CancellationToken cancellationToken)
+        SourceReader source, CurationSettings settings, IncrementalHash hash, SourceTally tally, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var shard = new List<SourceItem>();
-        await foreach (var item in Of(source, settings.Sample, cancellationToken))
+        await foreach (var item in Of(source, settings.Sample, tally, cancellationToken))
         {
             shard.Add(item);
             if (shard.Count == settings.ItemsPerShard)
@@ -32,18 +32,18 @@ internal static class ItemList
         }
     }
 
-    /// <summary>How many items there are, and the hash of their lists.</summary>
-    public static async Task<(long Items, string Sha256)> Count(SourceReader source, CurationSettings settings, CancellationToken cancellationToken)
+    /// <summary>How many items there are, the hash of their lists, and of when their files were changed.</summary>
+    public static async Task<(long Items, string Sha256, string Stamp)> Count(SourceReader source, CurationSettings settings, CancellationToken cancellationToken)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var count = 0L;
-        await foreach (var (_, items) in Shards(source, settings, hash, cancellationToken))
+        var (count, tally) = (0L, new SourceTally());
+        await foreach (var (_, items) in Shards(source, settings, hash, tally, cancellationToken))
             count += items;
-        return (count, Convert.ToHexStringLower(hash.GetHashAndReset()));
+        return (count, Convert.ToHexStringLower(hash.GetHashAndReset()), tally.Stamp);
     }
 
     /// <summary>For a sample the source is listed twice, which holds no list in memory.</summary>
-    private static async IAsyncEnumerable<SourceItem> Of(SourceReader source, int? sample, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private static async IAsyncEnumerable<SourceItem> Of(SourceReader source, int? sample, SourceTally tally, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var (count, place) = (0L, 0L);
         if (sample is not null)
@@ -52,7 +52,7 @@ internal static class ItemList
                 count++;
         }
 
-        await foreach (var item in source.List(cancellationToken))
+        await foreach (var item in source.List(tally, cancellationToken))
         {
             // Of n items, one is in a sample of s when ⌊place·s/n⌋ grows with it.
             if (sample is not { } size || count <= size || place == 0 || place * size / count != (place - 1) * size / count)

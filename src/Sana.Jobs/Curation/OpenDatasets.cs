@@ -108,7 +108,8 @@ internal sealed class OpenDatasets(IBlobs blobs, CurationTools tools) : IDisposa
         var json = await blobs.Read(name, default) ?? throw new SanaException($"{blobs.Place} has no {name}; start the run again.");
         var job = JsonSerializer.Deserialize(json, CurateJson.Readable.CurationJob)!;
         CurationSubmission.Check(job);
-        var place = await SourcePlace.Open(job.Source, default);
+        var place = await SourcePlace.Open(job.Source, job.Settings.Reading.Links, default);
+        var before = job.Since is { } since ? new DatasetNames(job.Dataset, since) : null;
         var captioners = new List<OpenCaptioner>();
         try
         {
@@ -123,7 +124,8 @@ internal sealed class OpenDatasets(IBlobs blobs, CurationTools tools) : IDisposa
                 Selector = new CaptionSelector(job.Settings.Selection),
                 Captioners = captioners,
                 Scorer = job.Settings.Clip is { } clip ? await Scorer(clip) : null,
-                Known = await KnownHashes.Of(blobs, job.Since is { } since ? new DatasetNames(job.Dataset, since) : null, default),
+                Known = await KnownHashes.Of(blobs, before, default),
+                KnownCaptions = await KnownHashes.Captions(blobs, before, default),
             };
         }
         catch
@@ -187,6 +189,8 @@ internal sealed class OpenDataset : IDisposable
 
     public required KnownHashes Known { get; init; }
 
+    public required KnownHashes KnownCaptions { get; init; }
+
     public CurationSettings Settings => Job.Settings;
 
     public IReadOnlyList<string> Labels => [.. Captioners.Select(captioner => captioner.Card.Label)];
@@ -221,7 +225,8 @@ internal sealed class OpenDataset : IDisposable
         [.. Captioners.Select(captioner => captioner.Card)],
         Scorer is null ? null : new ScorerCard(Scorer.Name, Scorer.Fingerprint),
         Settings.Concepts,
-        Settings.Selection);
+        Settings.Selection,
+        Settings.EditedCaptions);
 
     /// <summary>What a report says of it beside its rows.</summary>
     public ReportRun ReportRun(string configSha256) => new()
@@ -248,104 +253,6 @@ internal sealed class OpenDataset : IDisposable
     {
         foreach (var captioner in Captioners)
             captioner.Dispose();
-    }
-}
-
-/// <summary>A captioner with its bound on asks in flight, which holds over all shards. One that cannot be opened has that for an answer: the others go on.</summary>
-internal sealed class OpenCaptioner : IDisposable
-{
-    private readonly CaptionerConfig _config;
-    private readonly Func<CaptionerConfig, CancellationToken, Task<ICaptioner>> _open;
-    private readonly SemaphoreSlim _slots;
-    private ICaptioner? _captioner;
-    private CheckedCaptioner? _checked;
-    private string? _fault;
-
-    private OpenCaptioner(CaptionerConfig config, Func<CaptionerConfig, CancellationToken, Task<ICaptioner>> open)
-    {
-        (_config, _open, _slots) = (config, open, new SemaphoreSlim(config.Concurrency));
-        Card = config.Card();
-    }
-
-    public CaptionerCard Card { get; private set; }
-
-    public int Concurrency => _config.Concurrency;
-
-    public string Currency => _config.Price.Currency;
-
-    public static async Task<OpenCaptioner> Open(CaptionerConfig config, Func<CaptionerConfig, CancellationToken, Task<ICaptioner>> open)
-    {
-        var opened = new OpenCaptioner(config, open);
-        await opened.TryOpen(CancellationToken.None);
-        return opened;
-    }
-
-    /// <summary>Before a retry: what failed for good may have been mended.</summary>
-    public async Task Resume(CancellationToken cancellationToken)
-    {
-        if (_captioner is null)
-            await TryOpen(cancellationToken);
-        else
-            _captioner.Resume();
-    }
-
-    private async Task TryOpen(CancellationToken cancellationToken)
-    {
-        try
-        {
-            var captioner = await _open(_config, cancellationToken);
-            (_checked, _fault, Card) = (new CheckedCaptioner(captioner, _config), null, captioner.Card);
-            _captioner = captioner;
-        }
-        catch (Exception error) when (error is CurationException or InferenceException or CheckpointException)
-        {
-            _fault = error.Message;
-        }
-    }
-
-    /// <summary>Where its answers are kept: by model, revision, prompt and decoding; by the original caption too where the prompt quotes it.</summary>
-    public string CacheName(string sha256, string? original)
-    {
-        var quoted = original is not null && Card.Prompt.Contains("{original}", StringComparison.Ordinal);
-        var image = quoted ? $"{sha256}-{Digest.Sha256(original!)[..16]}" : sha256;
-        return SharedNames.Caption($"{Slug(Card.Model)}@{Slug(Card.Revision ?? "")}/{Card.PromptId}", image);
-    }
-
-    public async Task<Candidate> Ask(CaptionAsk ask, CancellationToken cancellationToken)
-    {
-        await _slots.WaitAsync(cancellationToken);
-        try
-        {
-            return _checked is null ? Refused() : await _checked.Caption(ask, cancellationToken);
-        }
-        finally
-        {
-            _slots.Release();
-        }
-    }
-
-    public void Dispose()
-    {
-        _slots.Dispose();
-        (_captioner as IDisposable)?.Dispose();
-        (_captioner as IAsyncDisposable)?.DisposeAsync().AsTask().GetAwaiter().GetResult();
-    }
-
-    private Candidate Refused() => new()
-    {
-        Label = Card.Label,
-        Model = Card.Model,
-        ModelRevision = Card.Revision,
-        Licence = Card.Licence,
-        PromptId = Card.PromptId,
-        Reason = Reasons.CaptionerRefused,
-        Message = _fault,
-    };
-
-    // A readable part of a name; the hash keeps apart what reads alike.
-    private static string Slug(string text)
-    {
-        var letters = string.Concat(text.Select(letter => char.IsAsciiLetterOrDigit(letter) ? char.ToLowerInvariant(letter) : '-'))[..Math.Min(text.Length, 40)].Trim('-');
-        return $"{letters}-{Digest.Sha256(text)[..8]}".TrimStart('-');
+        Source.Dispose();
     }
 }

@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
+using Sana.Curation.Sources;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Curation;
@@ -13,8 +15,8 @@ internal sealed class PlanStep(IBlobs blobs, OpenDatasets datasets)
         var dataset = lease.Dataset;
         var isClaimed = await blobs.Exists(dataset.Names.Config, cancellationToken);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var (shards, items) = (0, 0L);
-        await foreach (var (list, count) in ItemList.Shards(dataset.Source, dataset.Settings, hash, cancellationToken))
+        var (shards, items, tally) = (0, 0L, new SourceTally());
+        await foreach (var (list, count) in ItemList.Shards(dataset.Source, dataset.Settings, hash, tally, cancellationToken))
         {
             // A version that stands for other items is refused below; its lists are not touched.
             var name = dataset.Names.Items(shards);
@@ -25,8 +27,11 @@ internal sealed class PlanStep(IBlobs blobs, OpenDatasets datasets)
             (shards, items) = (shards + 1, items + count);
         }
 
+        var facts = tally.Facts;
         if (items == 0)
-            throw new UnusableJobException($"There is nothing in the source '{dataset.Job.Source}'; give a folder or container with images, a tar or a manifest.");
+            throw new UnusableJobException($"There is nothing in the source '{dataset.Job.Source}' that is an image or a list of images{facts.Rest}; give a folder or container with images, a tar or a manifest.");
+        await blobs.Put(dataset.Names.Source, JsonSerializer.SerializeToUtf8Bytes(facts, CurateJson.Readable.SourceFacts), cancellationToken);
+        await blobs.Put(dataset.Names.Stamp, Encoding.ASCII.GetBytes(tally.Stamp), cancellationToken);
         await Claim(dataset, items, Convert.ToHexStringLower(hash.GetHashAndReset()), cancellationToken);
         return new DatasetPlan(shards, items, dataset.Labels, dataset.Scorer is not null);
     }

@@ -15,6 +15,7 @@ internal static class ResultSettings
         settings.Remove("budget");
         settings.Remove("max_failures");
         settings["captioners"] = new JsonArray([.. job.Settings.ReadCaptioners().Select(captioner => captioner.Identity())]);
+        settings["reading"]!.AsObject().Remove("links");
         settings["source"] = job.Source;
         settings["since"] = job.Since;
         return settings;
@@ -26,6 +27,7 @@ internal static class ResultSettings
         var settings = JsonSerializer.SerializeToNode(config, CurateJson.Readable.DatasetConfig)!.AsObject();
         foreach (var name in (string[])["source", "items", "items_sha256"])
             settings.Remove(name);
+        settings["reading"]!.AsObject().Remove("links");
         foreach (var captioner in settings["captioners"]!.AsArray())
             captioner!["decoding"] = JsonNode.Parse(captioner["decoding"]!.GetValue<string>());
         return settings;

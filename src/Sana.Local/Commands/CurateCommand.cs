@@ -9,6 +9,7 @@ using Sana.Inference.Imaging;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
 using Sana.Local.Hosting;
+using Sana.Storage.Sources;
 
 namespace Sana.Local.Commands;
 
@@ -19,7 +20,7 @@ internal sealed class CurateCommand : Command
 
     private readonly Argument<string> _source = new("source")
     {
-        Description = "Folder of images with sidecars or of WebDataset tars; one tar; a manifest (.jsonl, .csv, .parquet) of names or URLs; azurite:container[/prefix]; a container's https address.",
+        Description = "Folder of images with captions beside them or in lists, of WebDataset tars, Parquet or Arrow tables; one of these files, or a zip; a list of names or URLs; azurite:container[/prefix]; a container's https address. Its first line says what it was found to be.",
     };
 
     private readonly Option<string?> _dataset = new("--dataset") { Description = "The dataset's name, a-z, 0-9, hyphens and dots, 1…64 characters. Default: what the source is called." };
@@ -62,6 +63,8 @@ internal sealed class CurateCommand : Command
         if (parsed.GetValue(_retry) is { } reasons && started.Instance.IsFinished)
             await CurationSubmission.Retry(host.Client, started.Instance.Id, reasons.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
         var ended = await ProgressView.ToTheEnd(host, [(dataset, started.Instance.Id)], linesWhenRedirected: false, cancellationToken);
+        if (!parsed.GetValue(_json) && ended[0] is { Status: WorkflowStatus.Completed } done && done.ReadOutput<CurateSummary>().Source is { } facts)
+            Console.WriteLine($"{source}: {facts.Line}");
         var exit = RunOutput.Print(ended[0], parsed.GetValue(_json));
         if (parsed.GetValue(_dryRun) && ended[0] is { Status: WorkflowStatus.Completed } made)
             await Estimate.Print(host, job, made.ReadOutput<CurateSummary>(), parsed.GetValue(_json), cancellationToken);
@@ -115,6 +118,13 @@ internal sealed class CurateArguments
     private readonly Option<decimal?> _budget = CommonOptions.Number("--budget", "What captions may cost, in the currency of their prices; then captioning stops and the rest goes on. Default: no limit.", 0m, 1_000_000_000m);
     private readonly Option<long?> _budgetTokens = CommonOptions.Number("--budget-tokens", "Tokens that captions may take, in and out. Default: no limit.", 0L, long.MaxValue);
     private readonly Option<double?> _maxFailures = CommonOptions.Number("--max-failures", "Share of a shard's items that may fail before the rest is left unread, 0…1. Default: 1, never.", 0.0, 1.0);
+    private readonly Option<string[]> _captionFields = new("--caption-field")
+    {
+        Description = "A field, column or tar member that holds captions, such as description. May be given many times; then only these are taken. Default: those whose name says that they do (caption, text, prompt, description …).",
+        HelpName = "name",
+    };
+
+    private readonly Option<bool> _editedCaptions = new("--edited-captions") { Description = "Take images of earlier versions again where their captions in the source have changed since. Default: only their number is said." };
     private readonly Option<string?> _encoding = new("--fallback-encoding") { Description = "Encoding of captions that are not UTF-8, such as windows-1252 or shift_jis. Default: they are left out, and noted." };
     private readonly Option<string[]> _networks = new("--allow-network") { Description = "A network that URLs of a manifest may lead to although it is not public, such as 10.1.0.0/16. May be given many times.", HelpName = "cidr" };
 
@@ -126,7 +136,7 @@ internal sealed class CurateArguments
 
     public IEnumerable<Option> All =>
     [
-        _captioners, _clip, .. _selection.All, _filters, _distance, _format, _items, _sample, _concepts, _budget, _budgetTokens, _maxFailures, _encoding, _networks,
+        _captioners, _clip, .. _selection.All, _filters, _distance, _format, _items, _sample, _concepts, _budget, _budgetTokens, _maxFailures, _captionFields, _editedCaptions, _encoding, _networks,
     ];
 
     /// <exception cref="WrongUseException">A file cannot be read or a value cannot be used.</exception>
@@ -145,7 +155,9 @@ internal sealed class CurateArguments
             Concepts = [.. (parsed.GetValue(_concepts) ?? []).Select(Concept)],
             Budget = new Budget(parsed.GetValue(_budget), parsed.GetValue(_budgetTokens)),
             MaxFailures = parsed.GetValue(_maxFailures) ?? 1,
-            Reading = new SourceOptions { FallbackEncoding = parsed.GetValue(_encoding) },
+            // Whoever runs the command may read what links of the source lead to.
+            Reading = new SourceOptions { FallbackEncoding = parsed.GetValue(_encoding), CaptionFields = parsed.GetValue(_captionFields) is { Length: > 0 } names ? names : null, Links = LinkRule.All },
+            EditedCaptions = parsed.GetValue(_editedCaptions) ? true : null,
         };
         settings.Check();
         return settings;

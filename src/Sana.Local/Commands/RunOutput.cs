@@ -1,4 +1,5 @@
 using System.Globalization;
+using Sana.Curation;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
@@ -39,6 +40,14 @@ internal static class RunOutput
         if (instance.Workflow != CurateDataset.Workflow.Name)
             return ExitCode.Done;
         return End(instance.ReadOutput<CurateSummary>());
+    }
+
+    /// <summary>Why a version has no image, in one sentence: what was seen and not used.</summary>
+    private static string Empty(CurateSummary made)
+    {
+        var (images, captions) = (made.Source?.Images ?? 0, made.Source?.Captions ?? 0);
+        var left = made.Reasons.Count == 0 ? "" : $" ({string.Join(", ", made.Reasons.Select(reason => $"{reason.Key} {reason.Value}"))})";
+        return $"Nothing came out: {images} images, {(captions == 0 ? "no" : captions)} captions{left}{made.Source?.Rest}; the version was not published, see {made.Report}.";
     }
 
     /// <summary>Why an instance has no result, in one sentence.</summary>
@@ -82,8 +91,9 @@ internal static class RunOutput
     private static int End(CurateSummary made)
     {
         var (total, lost, exit) = (made.Statuses.Values.Sum(), made.Failed + made.Rejected, ExitCode.Done);
-        if (made.Succeeded == 0)
-            exit = Fail(ExitCode.Failed, total == 0 ? "The source has no image." : $"No image came into the shards: {Images(total)} left out ({Codes(made.Reasons)}); see {made.Report}.");
+        // What a rule left out, or an earlier version has, is not lost.
+        if (made.Succeeded == 0 && made.Statuses.GetValueOrDefault(RowStatus.Known) == 0)
+            exit = Fail(ExitCode.Failed, Empty(made));
         else if (lost > 0)
             exit = Fail(ExitCode.SomeFailed, $"{Images(lost)} of {total} failed or cannot be used; left out in all: {Codes(made.Reasons)}; see {made.Report}.");
         foreach (var silent in made.Captioners.Where(captioner => captioner.Usable == 0 && captioner.Unusable > 0))

@@ -10,8 +10,13 @@ internal static partial class LinuxFile
     private const int AtCurrentFolder = -100;
     private const int NoFollow = 0x100;
     private const uint TypeAndSize = 0x201;
+    private const uint TypeSizeAndTime = 0x241;
+    private const int PipeType = 0x1000;
     private const int FolderType = 0x4000;
     private const int PlainType = 0x8000;
+    private const int LinkType = 0xA000;
+    private const int SocketType = 0xC000;
+    private const long MostSeconds = 253_402_300_799; // the year 9999
 
     // EPERM, EXDEV, EMLINK, ENOSYS, EOPNOTSUPP: this file system has no links between these two names.
     private static ReadOnlySpan<int> Unsupported => [1, 18, 31, 38, 95];
@@ -67,7 +72,37 @@ internal static partial class LinuxFile
     /// <summary>True for a folder that is no link to one.</summary>
     public static bool IsFolder(string path) => Stat(path) is { } stat && (stat.Mode & 0xF000) == FolderType;
 
+    /// <summary>What stands under a name; null when nothing does.</summary>
+    /// <param name="path">The name.</param>
+    /// <param name="follow">Whether a link gives what it leads to.</param>
+    public static PlaceFact? Look(string path, bool follow) => StatX(AtCurrentFolder, path, follow ? 0 : NoFollow, TypeSizeAndTime, out var stat) != 0 ? null : new PlaceFact(
+        (stat.Mode & 0xF000) switch { PlainType => PlaceKind.Plain, FolderType => PlaceKind.Folder, LinkType => PlaceKind.Link, SocketType => PlaceKind.Socket, PipeType => PlaceKind.Pipe, _ => PlaceKind.Device },
+        (long)stat.Size,
+        DateTimeOffset.UnixEpoch.AddSeconds(Math.Clamp(stat.ModifiedSeconds, 0, MostSeconds)));
+
+    /// <summary>realpath(3): the absolute path without a link in it; null when it leads nowhere.</summary>
+    public static string? RealPath(string path)
+    {
+        var real = RealPath(path, 0);
+        if (real == 0)
+            return null;
+        try
+        {
+            return Marshal.PtrToStringUTF8(real);
+        }
+        finally
+        {
+            Free(real);
+        }
+    }
+
     private static FileStat? Stat(string path) => StatX(AtCurrentFolder, path, NoFollow, TypeAndSize, out var stat) == 0 ? stat : null;
+
+    [LibraryImport("libc", EntryPoint = "realpath", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint RealPath(string path, nint buffer);
+
+    [LibraryImport("libc", EntryPoint = "free")]
+    private static partial void Free(nint memory);
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int OpenFile(string path, int flags);
@@ -93,8 +128,28 @@ internal static partial class LinuxFile
 
         [FieldOffset(40)]
         public ulong Size;
+
+        [FieldOffset(112)]
+        public long ModifiedSeconds;
     }
 }
+
+/// <summary>What a name of the file system stands for.</summary>
+internal enum PlaceKind
+{
+    Plain,
+    Folder,
+    Link,
+    Pipe,
+    Socket,
+    Device,
+}
+
+/// <summary>What stands under a name.</summary>
+/// <param name="Kind">What it is.</param>
+/// <param name="Size">Bytes of a plain file.</param>
+/// <param name="Changed">When its content was last changed.</param>
+internal readonly record struct PlaceFact(PlaceKind Kind, long Size, DateTimeOffset Changed);
 
 /// <summary>An error of the operating system about a file, as a sentence with the fix.</summary>
 internal static class FileFault

@@ -21,8 +21,8 @@ internal sealed class BlobSource(BlobContainerClient container, string prefix) :
         {
             var name = blobs.Current.Name[prefix.Length..];
             // Accounts with a hierarchy list their folders as blobs of no length.
-            if (IsListed(name) && blobs.Current.Metadata?.ContainsKey("hdi_isfolder") != true)
-                yield return new SourceFile(name, blobs.Current.Properties.ContentLength ?? 0);
+            if (blobs.Current.Metadata?.ContainsKey("hdi_isfolder") != true && name.Length > 0)
+                yield return new SourceFile(name, blobs.Current.Properties.ContentLength ?? 0, LeftOut(name), blobs.Current.Properties.LastModified);
         }
 
         async Task<bool> Next()
@@ -65,7 +65,7 @@ internal sealed class BlobSource(BlobContainerClient container, string prefix) :
     }
 
     // Hidden files are left out, as a folder source does.
-    private static bool IsListed(string name) => IsName(name) && !name.Split('/').Any(part => part.StartsWith('.'));
+    private static string? LeftOut(string name) => !IsName(name) ? "name that is no path" : name.Split('/').Any(part => part.StartsWith('.')) ? SourceFile.Hidden : null;
 
     // An address with dots between slashes is folded on its way and would lead to another blob.
     private static bool IsName(string name) => name.Length > 0 && !name.Split('/').Any(part => part is "" or "." or "..") && !name.Any(char.IsControl);

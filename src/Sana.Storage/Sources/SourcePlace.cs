@@ -23,7 +23,10 @@ internal sealed record SourcePlace(ISourceFiles Files, string? Path)
 
     /// <exception cref="SanaException">The text names no place, or nothing is there.</exception>
     /// <exception cref="SanaException">The container does not answer.</exception>
-    public static async Task<SourcePlace> Open(string text, CancellationToken cancellationToken)
+    /// <param name="text">As it was written.</param>
+    /// <param name="links">Which links of a folder are followed.</param>
+    /// <param name="cancellationToken">Stops the look at a container.</param>
+    public static async Task<SourcePlace> Open(string text, LinkRule links, CancellationToken cancellationToken)
     {
         if (string.IsNullOrWhiteSpace(text) || text.Contains('\0', StringComparison.Ordinal))
             throw new UnusableJobException("The source is empty; give a folder, a file, or a container's https address.");
@@ -38,7 +41,7 @@ internal sealed record SourcePlace(ISourceFiles Files, string? Path)
             return await Below(new BlobContainerClient("UseDevelopmentStorage=true", container, BlobPlace.Options(emulator.Uri)), prefix, cancellationToken);
         }
 
-        return text.Contains("://", StringComparison.Ordinal) ? await FromAddress(text, cancellationToken) : FromFolder(text);
+        return text.Contains("://", StringComparison.Ordinal) ? await FromAddress(text, cancellationToken) : FromFolder(text, links);
     }
 
     /// <summary>What a container holds below a prefix, or the one blob of that name.</summary>
@@ -57,14 +60,14 @@ internal sealed record SourcePlace(ISourceFiles Files, string? Path)
         return new SourcePlace(new BlobSource(container, name.Length == 0 ? "" : name + '/'), null);
     }
 
-    private static SourcePlace FromFolder(string text)
+    private static SourcePlace FromFolder(string text, LinkRule links)
     {
         var path = System.IO.Path.GetFullPath(text);
         if (Directory.Exists(path))
-            return new SourcePlace(FolderSource.Open(path), null);
-        if (LinuxFile.PlainSize(path) is null)
+            return new SourcePlace(FolderSource.Open(path, links), null);
+        if (LinuxFile.Look(path, follow: true) is not { Kind: PlaceKind.Plain })
             throw new UnusableJobException($"There is no source folder or plain file '{text}'; check the path.");
-        return new SourcePlace(FolderSource.Open(System.IO.Path.GetDirectoryName(path)!), System.IO.Path.GetFileName(path));
+        return new SourcePlace(FolderSource.Open(System.IO.Path.GetDirectoryName(path)!, links), System.IO.Path.GetFileName(path));
     }
 
     private static Task<SourcePlace> FromAddress(string text, CancellationToken cancellationToken)

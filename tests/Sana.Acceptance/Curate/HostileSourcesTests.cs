@@ -85,7 +85,7 @@ public sealed class HostileSourcesTests : IDisposable
         string[] expected =
         [
             .. faults.SelectMany(fault => (string[])[$"{fault.Name}.tar!a.jpg", $"{fault.Name}.tar!{fault.Row}", $"{fault.Name}.tar!z.jpg"]),
-            "packed.tar.gz unsupported_format",
+            "packed.tar.gz unreadable",
             "text.tar!@ unreadable",
         ];
         Assert.Equal(expected.Order(StringComparer.Ordinal), _curated.Rows().Select(Line).Order(StringComparer.Ordinal));

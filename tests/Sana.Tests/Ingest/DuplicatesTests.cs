@@ -12,6 +12,27 @@ public sealed class DuplicatesTests
     private const ulong Look = 0x0F0F_3C3C_55AA_9966;
 
     [Fact]
+    public void Another_colour_is_another_product()
+    {
+        var duplicates = new Duplicates(new DuplicateOptions());
+        var (red, nearly, blue) = (Colours(200, 30, 30), Colours(190, 36, 30), Colours(30, 30, 200));
+        duplicates.Add(Sha(1), Look, "red", red);
+
+        Assert.Equal((Reasons.SimilarTo, "red"), Link(duplicates.Add(Sha(2), Look, "red again", nearly)));
+        Assert.Null(duplicates.Add(Sha(3), Look, "blue", blue));
+        Assert.Equal((Reasons.SimilarTo, "red"), Link(duplicates.Add(Sha(4), Look, "nobody looked")));
+
+        static UInt128 Colours(byte red, byte green, byte blue)
+        {
+            var pixels = new byte[64 * 64 * 3];
+            for (var at = 0; at < pixels.Length; at += 3)
+                (pixels[at], pixels[at + 1], pixels[at + 2]) = (red, green, blue);
+            PerceptualHash.Compute(pixels, 64, 64, 1, out var colours);
+            return colours;
+        }
+    }
+
+    [Fact]
     public void Equal_bytes_link_to_the_first()
     {
         var duplicates = new Duplicates(new DuplicateOptions());

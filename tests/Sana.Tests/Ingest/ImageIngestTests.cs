@@ -51,6 +51,57 @@ public sealed class ImageIngestTests
     }
 
     [Fact]
+    public void Faults_of_metadata_cost_no_pixel()
+    {
+        // A text without its end and tags out of order; a text chunk with a wrong checksum; bytes between segments.
+        var tags = new[] { TiffBytes.Entry(305, 0x20202020, type: 2, count: 4) }.Concat(TiffBytes.Grey(4, 4, TiffBytes.HeadBytes(10), 16).Reverse()).ToArray();
+        var tiff = Ingest(TiffBytes.File(tags, 0, [.. Enumerable.Repeat((byte)128, 16)]), _exact);
+        var chunk = PngBytes.Chunk("tIME", [1, 2, 3, 4, 5, 6, 7]);
+        chunk[^1] ^= 1;
+        var png = Ingest(PngBytes.Insert(Pictures.Png, chunk), _exact);
+        var jpeg = Ingest([.. Pictures.Jpeg[..2], .. JpegBytes.Segment(JpegBytes.Comment, "x"u8), 1, 2, 3, .. Pictures.Jpeg[2..]], _exact);
+
+        Assert.Equal((null, null), (tiff.Reason, png.Reason));
+        Assert.Equal(Ingest(Pictures.Png, _exact).File, png.File);
+        Assert.Equal((null, Ingest(Pictures.Jpeg, _exact).Phash), (jpeg.Reason, jpeg.Phash));
+    }
+
+    [Fact]
+    public void A_jpeg_that_lacks_only_its_end_mark_is_kept()
+    {
+        var (whole, cut) = (Ingest(Pictures.Jpeg, _exact), Ingest(Pictures.Jpeg[..^2], _exact));
+
+        Assert.Equal(whole.File, cut.File);
+        Assert.Equal([IngestNotes.EndMarkMissing], cut.Notes);
+    }
+
+    [Fact]
+    public void What_cannot_be_decoded_says_what_the_library_says()
+    {
+        var jpeg = Ingest(JpegBytes.Resized(Pictures.Jpeg, Pictures.Width, 4 * Pictures.Height), _exact);
+
+        Assert.Equal(Reasons.DecodeError, jpeg.Reason);
+        Assert.Contains("premature end", jpeg.Message, StringComparison.Ordinal);
+        Assert.Equal(jpeg.Message, Ingest(JpegBytes.Resized(Pictures.Jpeg, Pictures.Width, 4 * Pictures.Height), _exact).Message);
+    }
+
+    [Fact]
+    public void Avif_is_read_and_heic_and_bmp_name_the_way_out()
+    {
+        using var picture = Image.NewFromBuffer(Pictures.Png);
+        Operation.Block("VipsForeignSaveHeif", false);
+        var avif = Ingest(picture.HeifsaveBuffer(compression: Enums.ForeignHeifCompression.Av1, lossless: true), _exact);
+
+        Assert.Equal((null, "avif", Pictures.Width), (avif.Reason, avif.Format, avif.Width));
+        Assert.Contains("convert it", Ingest([0, 0, 0, 0x18, .. "ftypheic\0\0\0\0mif1heic"u8, .. new byte[64]], _exact).Message, StringComparison.Ordinal);
+        Assert.Contains("convert it", Ingest([.. "BM"u8, 70, 0, 0, 0, 0, 0, 0, 0, 54, 0, 0, 0, .. new byte[60]], _exact).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_pointer_of_git_lfs_says_so() => Assert.Contains(
+        "git lfs pull", Ingest("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"u8.ToArray(), _exact).Message, StringComparison.Ordinal);
+
+    [Fact]
     public void A_good_png_keeps_every_pixel()
     {
         using var source = Image.NewFromBuffer(Pictures.Png);

@@ -3,6 +3,7 @@ using Sana.Curation.Sources;
 using Sana.Tests.Support;
 using Xunit;
 using BlobSource = Sana.Storage.Sources.BlobSource;
+using LinkRule = Sana.Storage.Sources.LinkRule;
 using SourcePlace = Sana.Storage.Sources.SourcePlace;
 
 namespace Sana.Tests.Sources;
@@ -31,7 +32,7 @@ public sealed class BlobSourceTests
         var list = await Lines(await SourcePlace.Below(container, "Ferien 2024/list.csv", default));
         var shards = await Lines(await SourcePlace.Below(container, "shards/", default));
 
-        Assert.Equal(["Große Bilder/IMG (1).JPG = one (am Meer)", "b.png = two ()", "list.csv = file,caption\nGroße Bilder/IMG (1).JPG,of the list\n../other/d.png,x\ngone.png,x\n ()"], folder);
+        Assert.Equal(["Große Bilder/IMG (1).JPG = one (of the list)", "b.png = two ()", "list.csv#2 unsafe_member", "list.csv#3 not_found"], folder);
         Assert.Equal(["list.csv#1 = one (of the list)", "list.csv#2 unsafe_member", "list.csv#3 not_found"], list);
         Assert.Equal(Enumerable.Range(0, 50).Select(at => $"00000.tar!{at:000}.jpg = {new string((char)('a' + (at % 26)), 20_000 + at)} (caption {at})"), shards);
         Assert.Null(await new BlobSource(container, "").Open("shards/../other/d.png", default));
@@ -48,7 +49,7 @@ public sealed class BlobSourceTests
     [InlineData("https://account.blob.core.windows.net/")]
     [InlineData("azurite:Not A Container")]
     [InlineData("ftp://example.com/x")]
-    public async Task A_text_that_is_no_source_is_refused(string text) => await Assert.ThrowsAnyAsync<SanaException>(() => SourcePlace.Open(text, default));
+    public async Task A_text_that_is_no_source_is_refused(string text) => await Assert.ThrowsAnyAsync<SanaException>(() => SourcePlace.Open(text, LinkRule.Inside, default));
 
     [Fact]
     public async Task A_folder_and_a_file_are_sources()
@@ -57,9 +58,9 @@ public sealed class BlobSourceTests
         File.WriteAllText(folder.File("a.jpg"), "a");
         File.WriteAllText(folder.File("list.csv"), "file\na.jpg\n");
 
-        Assert.Equal(["a.jpg = a ()", "list.csv = file\na.jpg\n ()"], await Lines(await SourcePlace.Open(folder.Path, default)));
-        Assert.Equal(["list.csv#1 = a ()"], await Lines(await SourcePlace.Open(folder.File("list.csv"), default)));
-        Assert.Equal(["a.jpg = a ()"], await Lines(await SourcePlace.Open(folder.File("a.jpg"), default)));
+        Assert.Equal(["a.jpg = a ()"], await Lines(await SourcePlace.Open(folder.Path, LinkRule.Inside, default)));
+        Assert.Equal(["list.csv#1 = a ()"], await Lines(await SourcePlace.Open(folder.File("list.csv"), LinkRule.Inside, default)));
+        Assert.Equal(["a.jpg = a ()"], await Lines(await SourcePlace.Open(folder.File("a.jpg"), LinkRule.Inside, default)));
     }
 
     private static async Task<string[]> Lines(SourcePlace place)

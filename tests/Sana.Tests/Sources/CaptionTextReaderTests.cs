@@ -50,6 +50,12 @@ public sealed class CaptionTextReaderTests
     public void Text_is_folded_and_what_nobody_sees_is_taken_out(string text, string? expected) =>
         Assert.Equal(new Caption(expected, null, null), new CaptionTextReader(null, 1000).Clean(text));
 
+    [Theory]
+    [InlineData("\u200B\u200D \u00AD")]
+    [InlineData("\u3164\u2800\uFE0F")]
+    [InlineData("\u202E\uFEFF\n")]
+    public void A_caption_of_invisible_characters_is_none(string text) => Assert.Null(new CaptionTextReader(null, 100).Clean(text).Text);
+
     [Fact]
     public void A_caption_over_the_limit_is_cut_and_says_so()
     {

@@ -3,6 +3,7 @@ using Sana.Curation;
 using Sana.Curation.Sources;
 using Xunit;
 using FolderSource = Sana.Storage.Sources.FolderSource;
+using LinkRule = Sana.Storage.Sources.LinkRule;
 
 namespace Sana.Tests.Sources;
 
@@ -13,30 +14,43 @@ public sealed class FolderItemsTests : IDisposable
     [Fact]
     public async Task Every_file_is_an_item_in_ordinal_order_and_sidecars_belong_to_their_image()
     {
-        _folder.Put("b.png", "b").Put("B.jpg", "B").Put("a.jpg", "a").Put("a.txt", "a caption").Put("a.json", "{}").Put("a.jpg.json", "{}").Put("sub/a.jpg", "c")
-            .Put("sub/notes.bin", "n").Put("a-1.jpg", "d").Put("data", "e").Put(".hidden.jpg", "f").Put(".git/a.jpg", "g");
+        _folder.Put("b.png", "b").Put("B.jpg", "B").Put("a.jpg", "a").Put("a.txt", "a caption").Put("a.json", "{}").Put("a.jpg.json", "{}").Put("a.blip.txt", "another").Put("sub/a.jpg", "c")
+            .Put("sub/notes.bin", "n").Put("a-1.jpg", "d").Put("data", [0xFF, 0xD8, 0xFF, .. new byte[20]]).Put("LICENSE", "a text of some length").Put(".hidden.jpg", "f").Put(".git/a.jpg", "g");
+        var tally = new SourceTally();
 
-        var items = await _folder.Items();
+        var items = await _folder.Source().List(tally, default).ToListAsync();
 
-        Assert.Equal(["B.jpg", "a-1.jpg", "a.jpg", "b.png", "data", "sub/a.jpg", "sub/notes.bin"], items.Select(item => item.Name));
-        Assert.Equal(["a.json", "a.txt", "a.jpg.json"], items[2].Sidecars!.Select(part => part.Name));
+        Assert.Equal(["B.jpg", "a-1.jpg", "a.jpg", "b.png", "data", "sub/a.jpg"], items.Select(item => item.Name));
+        Assert.Equal([("a.jpg.json", null), ("a.json", null), ("a.txt", null), ("a.blip.txt", "blip")], items[2].Sidecars!.Select(part => (part.Name, part.Field)));
         Assert.All(items, item => Assert.Null(item.Reason));
+        Assert.Equal([(".bin", 1), ("file without an ending", 1), ("hidden", 2)], tally.Facts.LeftOut.Select(left => (left.Key, (int)left.Value)));
     }
 
     [Fact]
     public async Task A_sidecar_without_an_image_is_a_row()
     {
-        _folder.Put("a.jpg", "a").Put("b.txt", "nobody").Put("a.b.txt", "nobody").Put("c.json", "{}");
+        _folder.Put("a.jpg", "a").Put("b.txt", "nobody").Put("b.c.txt", "nobody").Put("c.json", """{"caption":"nobody"}""").Put("settings.json", "{}").Put("README.txt", "what this is");
 
-        Assert.Equal(["a.b.txt missing_image", "a.jpg", "b.txt missing_image", "c.json missing_image"], await _folder.Lines());
+        Assert.Equal(["a.jpg", "b.c.txt missing_image", "b.txt missing_image", "c.json missing_image"], await _folder.Lines());
+    }
+
+    [Fact]
+    public async Task Names_that_look_alike_are_one_name()
+    {
+        _folder.Put("cafe\u0301.jpg", "a").Put("caf\u00e9.txt", "first").Put("gro\u00df/u\u0308.txt", "second").Put("gro\u00df/\u00fc.jpg", "b").Put("\u00f6.txt", "nobody");
+
+        Assert.Equal(["cafe\u0301.jpg", "gro\u00df/\u00fc.jpg", "\u00f6.txt missing_image"], await _folder.Lines());
+        Assert.Equal(("first", "second"), ((await _folder.Fetch("cafe\u0301.jpg")).Caption, (await _folder.Fetch("gro\u00df/\u00fc.jpg")).Caption));
     }
 
     [Fact]
     public async Task Lists_of_sana_folders_are_no_items()
     {
-        _folder.Put("meta_data.json", "{}").Put("a.jpg", "a").Put("a.txt", "t").Put("a_InternVL2-26B.json", "{}").Put("a_VILA1-5-13B.json", "{}").Put("other_VILA.json", "{}");
+        _folder.Put("meta_data.json", "{}").Put("a.jpg", "a").Put("a.txt", "t").Put("a_InternVL2-26B.json", """{"a":{"InternVL2-26B":"of a model"}}""").Put("a_InternVL2-26B_clip_score.json", """{"a":{"InternVL2-26B":"27.1"}}""")
+            .Put("other_VILA.json", "{}");
 
-        Assert.Equal(["a.jpg", "other_VILA.json missing_image"], await _folder.Lines());
+        Assert.Equal(["a.jpg"], await _folder.Lines());
+        Assert.Equal([("t", null), ("of a model", "InternVL2-26B")], (await _folder.Fetch("a.jpg")).Captions.Select(caption => (caption.Text, caption.Field)));
     }
 
     [Fact]
@@ -50,9 +64,56 @@ public sealed class FolderItemsTests : IDisposable
         socket.Bind(new System.Net.Sockets.UnixDomainSocketEndPoint(_folder.File("socket.jpg")));
         var files = FolderSource.Open(_folder.Path);
 
-        Assert.Equal(["a.jpg", "real/b.jpg"], await _folder.Lines());
+        var tally = new SourceTally();
+        Assert.Equal(["a.jpg", "real/b.jpg"], await _folder.Source().List(tally, default).Select(item => item.Name).ToListAsync());
+        Assert.Equal([("link", 2), ("pipe", 1), ("socket", 1)], tally.Facts.LeftOut.Select(left => (left.Key, (int)left.Value)));
         foreach (var name in new[] { "pipe.jpg", "socket.jpg", "link.jpg", "linked/passwd", "../x", "/etc/passwd", "real", "real/", "", "a.jpg\0" })
             Assert.Null(await files.Open(name, default));
+    }
+
+    [Fact]
+    public async Task Links_are_followed_as_far_as_the_rule_allows()
+    {
+        using var elsewhere = new Folder();
+        elsewhere.Put("far.jpg", "far").Put("tree/deep.jpg", "deep").Put("hub/blobs/0123", "of the hub").Put("hub/snapshots/main/sub/near.txt", "x");
+        _folder.Put("a.jpg", "a").Put("sub/b.jpg", "b");
+        File.CreateSymbolicLink(_folder.File("inside.jpg"), "a.jpg");
+        File.CreateSymbolicLink(_folder.File("outside.jpg"), elsewhere.File("far.jpg"));
+        File.CreateSymbolicLink(_folder.File("broken.jpg"), "nowhere");
+        Directory.CreateSymbolicLink(_folder.File("tree"), elsewhere.File("tree"));
+        Directory.CreateSymbolicLink(_folder.File("tree2"), elsewhere.File("tree"));
+        Directory.CreateSymbolicLink(_folder.File("sub/around"), _folder.Path);
+        File.CreateSymbolicLink(elsewhere.File("hub/snapshots/main/sub/a.jpg"), "../../../blobs/0123");
+        File.CreateSymbolicLink(elsewhere.File("hub/snapshots/main/sub/b.jpg"), "../../../../far.jpg");
+
+        Assert.Equal(["a.jpg", "inside.jpg", "sub/b.jpg"], await Names(_folder.Path, LinkRule.Inside));
+        Assert.Equal(["a.jpg", "inside.jpg", "outside.jpg", "sub/b.jpg", "tree/deep.jpg"], await Names(_folder.Path, LinkRule.All));
+        Assert.Equal(["sub/a.jpg", "sub/near.txt missing_image"], await Names(elsewhere.File("hub/snapshots/main"), LinkRule.Inside));
+        Assert.Null(await FolderSource.Open(_folder.Path).Open("outside.jpg", default));
+        Assert.Null(await FolderSource.Open(_folder.Path).Open("tree/deep.jpg", default));
+        await using var far = await FolderSource.Open(_folder.Path, LinkRule.All).Open("tree/deep.jpg", default);
+        Assert.Equal(4, far!.Length);
+
+        static async Task<List<string>> Names(string folder, LinkRule links)
+        {
+            using var source = SourceReader.Open(FolderSource.Open(folder, links), null, new SourceOptions(), null);
+            return await source.List(default).Select(item => item.Reason is null ? item.Name : $"{item.Name} {item.Reason}").ToListAsync();
+        }
+    }
+
+    [Fact]
+    public async Task A_name_that_is_not_utf_8_and_a_folder_without_rights_are_rows()
+    {
+        _folder.Put("a.jpg", "a").Put("z.jpg", "z");
+        await Run("sh", "-c", $"printf x > '{_folder.Path}'/\"$(printf 'b\\374.jpg')\"");
+
+        var lines = await _folder.Lines();
+        await Run("sh", "-c", $"rm '{_folder.Path}'/b*");
+
+        Assert.Equal(3, lines.Length);
+        Assert.Equal("a.jpg", lines[0]);
+        Assert.Contains(lines, line => line.StartsWith('b') && line.EndsWith(" unreadable", StringComparison.Ordinal));
+        Assert.Contains("z.jpg", lines);
     }
 
     [Fact]
@@ -141,7 +202,7 @@ public sealed class FolderItemsTests : IDisposable
 
         Assert.Equal([Reasons.BadSidecar], (await _folder.Fetch("a.jpg")).Notes);
         Assert.Equal([Reasons.BadSidecar], (await _folder.Fetch("b.jpg")).Notes);
-        Assert.Empty((await _folder.Fetch("c.jpg")).Notes);
+        Assert.Null((await _folder.Fetch("c.jpg")).Caption);
     }
 
     public void Dispose() => _folder.Dispose();

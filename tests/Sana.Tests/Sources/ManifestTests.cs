@@ -29,11 +29,8 @@ public sealed class ManifestTests : IDisposable
         {
             var items = await _folder.Items($"set/{manifest}");
             Assert.Equal(
-                [
-                    new SourceItem { Name = $"set/{manifest}#1", File = "set/img/a b.jpg", Caption = "a, \"quoted\" caption", Sha256 = hash, Licence = "CC0" },
-                    new SourceItem { Name = $"set/{manifest}#2", Url = "https://example.com/b.jpg", Caption = "second" },
-                ],
-                items);
+                [($"set/{manifest}#1", "set/img/a b.jpg", null, "a, \"quoted\" caption", hash, "CC0"), ($"set/{manifest}#2", null, "https://example.com/b.jpg", "second", null, null)],
+                items.Select(item => (item.Name, item.File, item.Url, item.Caption, item.Sha256, item.Licence)));
             var fetched = await _folder.Source($"set/{manifest}").Fetch(items[0], default);
             Assert.Equal(("pixels", "a, \"quoted\" caption", "CC0"), (Encoding.UTF8.GetString(fetched.Bytes!), fetched.Caption, fetched.Licence));
         }
@@ -61,7 +58,7 @@ public sealed class ManifestTests : IDisposable
 
         Assert.Equal((null, null), (without[0].Caption, without[0].Reason));
         Assert.Equal([Reasons.CaptionEncoding], without[0].Notes);
-        Assert.Equal(("Café", "windows-1252", "plain"), (with[0].Caption, with[0].CaptionEncoding, with[1].Caption));
+        Assert.Equal(("Café", "windows-1252", "plain"), (with[0].Caption, with[0].Captions![0].Encoding, with[1].Caption));
     }
 
     [Fact]

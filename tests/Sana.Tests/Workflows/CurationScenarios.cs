@@ -32,6 +32,9 @@ internal static class CurationScenarios
         new("A budget stops captions, and a retry under a greater one finishes them", Budgeted, "asks 3, success 3 failed 3, then asks 3 more, success 6, spent 0.06"),
         new("A run of a finished version pays nothing", Twice, "asks 12, again 0, same tree"),
         new("The next version takes what is new", NextVersion, "v1 success 6, again v1, v2 known 6 success 2 since v1"),
+        new("An image that is there twice gives its captions to the first", Given, "duplicate 2 success 2, prompt=picture number 0 prompt_2=the same again prompt_3=and again, 2 images, 4 captions"),
+        new("A version without an image is not published", NotPublished, "filtered 2, published False, again v1, with captions v2: success 2 since "),
+        new("Captions that were edited are counted, and taken by option", Edited, "again v1, v2: known 3, 1 edited, published False, again v2, v3: known 2 success 1 since v1, edited number 1"),
         new("A version stands for its settings", OtherSettings, "Failed: was made with filters.min_side none, not 200; give it another version."),
         new("How a finished run was operated may change", OtherOperation, "Completed, asks 12, again Completed with 0, same config, same tree"),
         new("A run that is under way takes no other settings", OtherSettingsWhileUnderWay, "selection.tau 0.1, not 0.2 | captioners[0].prompt \"Describe the image.\", not \"Say what it is.\" | captioners Plain and Rich-2, not Rich-2 | ingest.output \"Jpeg\", not \"Png\" | operated otherwise: new False, Completed"),
@@ -145,6 +148,55 @@ internal static class CurationScenarios
         var next = await CurationSubmission.Next(host.Blobs, job, default);
         var second = await Run(host, next);
         return $"v1 {Statuses(first)}, again {again.Version}, {next.Version} {Statuses(second)} since {next.Since}";
+    }
+
+    private static async Task<string> Given(JobHost host)
+    {
+        Pictures(host, 2);
+        var source = host.File("source");
+        foreach (var (name, caption) in new[] { ("08", "the same again"), ("09", "and again") })
+        {
+            File.Copy(Path.Combine(source, "00.png"), Path.Combine(source, name + ".png"));
+            File.WriteAllText(Path.Combine(source, name + ".txt"), caption);
+        }
+
+        var end = await Run(host, Job(host, new CurationSettings { ItemsPerShard = 3 }));
+        var row = (await Rows(host, "v1"))[0];
+        var facts = end.ReadOutput<CurateSummary>().Source!;
+        return $"{Statuses(end)}, {string.Join(' ', row.Candidates.Select(candidate => $"{candidate.Label}={candidate.Text}"))}, {facts.Images} images, {facts.Captions} captions";
+    }
+
+    private static async Task<string> NotPublished(JobHost host)
+    {
+        Pictures(host, 2, captions: false);
+        var job = Job(host, new CurationSettings());
+        var first = await Run(host, await CurationSubmission.Next(host.Blobs, job, default));
+        var again = await CurationSubmission.Next(host.Blobs, job, default);
+        var isPublished = await host.Blobs.Exists("datasets/pets/v1/manifest.json", default);
+        Pictures(host, 2);
+        var next = await CurationSubmission.Next(host.Blobs, job, default);
+        return $"{Statuses(first)}, published {isPublished}, again {again.Version}, with captions {next.Version}: {Statuses(await Run(host, next))} since {next.Since}";
+    }
+
+    private static async Task<string> Edited(JobHost host)
+    {
+        Pictures(host, 3);
+        var job = Job(host, new CurationSettings());
+        await Run(host, await CurationSubmission.Next(host.Blobs, job, default));
+        var again = await CurationSubmission.Next(host.Blobs, job, default);
+
+        // As long as before; only its time tells.
+        var text = Path.Combine(host.File("source"), "01.txt");
+        File.WriteAllText(text, "edited number  1");
+        File.SetLastWriteTimeUtc(text, DateTime.UtcNow.AddHours(1));
+        var next = await CurationSubmission.Next(host.Blobs, job, default);
+        var second = await Run(host, next);
+        var isPublished = await host.Blobs.Exists("datasets/pets/v2/manifest.json", default);
+        var still = await CurationSubmission.Next(host.Blobs, job, default);
+        var taking = await CurationSubmission.Next(host.Blobs, job with { Settings = job.Settings with { EditedCaptions = true } }, default);
+        var third = await Run(host, taking);
+        return $"again {again.Version}, {next.Version}: {Statuses(second)}, {second.ReadOutput<CurateSummary>().Source!.Edited} edited, published {isPublished}, again {still.Version}, "
+            + $"{taking.Version}: {Statuses(third)} since {taking.Since}, {(await Rows(host, "v3")).Single(row => row.Status == RowStatus.Success).Caption}";
     }
 
     private static async Task<string> TooManyFailures(JobHost host)

@@ -37,11 +37,11 @@ public sealed class SanaLoader
     {
         // 1. What is there, and what the loader's list says is there.
         var listing = new Dictionary<string, long>(StringComparer.Ordinal);
-        await foreach (var file in _files.List(cancellationToken))
+        await foreach (var file in _files.List(cancellationToken).Where(file => file.LeftOut is null))
             listing[file.Name] = file.Length;
         var listed = await WidsList.Read(_files, listing, _findings, cancellationToken);
         var tars = listing.Keys.Where(name => (FileNames.Kind(name) == FileKind.Tar && !name.Contains('/', StringComparison.Ordinal)) || listed.ContainsKey(name)).Order(StringComparer.Ordinal).ToArray();
-        foreach (var packed in listing.Keys.Where(name => FileNames.Kind(name) == FileKind.PackedTar))
+        foreach (var packed in listing.Keys.Where(name => FileNames.Kind(name) is FileKind.PackedTar or FileKind.GzipTar))
             _findings.Error("packed_tar", packed, null, "The tar is packed; members are read where they lie, so unpack it to a plain .tar.");
         var suffixes = new SidecarNames(tars, listing.Keys);
         var captions = _options.CaptionSuffixes ?? suffixes.Captions;

@@ -9,8 +9,15 @@ internal static class ParquetGuard
     /// <summary>Rows of a group: 4 M. DuckDB writes 122,880, Arrow 1 M.</summary>
     public const long MaxRows = 4 * 1024 * 1024;
 
+    /// <summary>Bytes of a column of texts in one row group, unpacked: 256 MiB.</summary>
+    public const long MaxColumn = 256L * 1024 * 1024;
+
+    /// <summary>Bytes of a column of images in one row group, unpacked: 512 MiB.</summary>
+    public const long MaxImages = 512L * 1024 * 1024;
+
+    // Values of a list column in one row group.
+    private const long MaxValues = 4 * MaxRows;
     private const int MaxFooter = 64 * 1024 * 1024;
-    private const long MaxColumn = 256L * 1024 * 1024;
     private const int MaxPageHeader = 64 * 1024;
 
     /// <summary>What is wrong with the file as a whole; null for nothing.</summary>
@@ -29,14 +36,21 @@ internal static class ParquetGuard
     }
 
     /// <summary>What is wrong with a column of a row group; null for nothing.</summary>
-    public static async Task<string?> Pages(Stream stream, ColumnMetaData column, long rows, CancellationToken cancellationToken)
+    /// <param name="stream">The file.</param>
+    /// <param name="column">What the footer says of it.</param>
+    /// <param name="rows">Of the group.</param>
+    /// <param name="isList">Whether a row has several values.</param>
+    /// <param name="mostBytes">Unpacked.</param>
+    /// <param name="cancellationToken">Stops the reading.</param>
+    public static async Task<string?> Pages(Stream stream, ColumnMetaData column, long rows, bool isList, long mostBytes, CancellationToken cancellationToken)
     {
-        if (column.TotalUncompressedSize is < 0 or > MaxColumn)
-            return $"says {column.TotalUncompressedSize} bytes; at most {MaxColumn} are read at once";
+        if (column.TotalUncompressedSize < 0 || column.TotalUncompressedSize > mostBytes)
+            return $"says {column.TotalUncompressedSize} bytes; at most {mostBytes} are read at once: write smaller row groups";
         var at = column.DictionaryPageOffset is > 0 and var dictionary && dictionary < column.DataPageOffset ? dictionary : column.DataPageOffset;
         var end = at + column.TotalCompressedSize;
-        if (at < 4 || column.TotalCompressedSize < 0 || end > stream.Length || column.NumValues != rows)
+        if (at < 4 || column.TotalCompressedSize < 0 || end > stream.Length || (isList ? column.NumValues < rows || column.NumValues > MaxValues : column.NumValues != rows))
             return "does not lie within the file, or has another length than its row group";
+        rows = column.NumValues;
         var (bytes, values) = (0L, 0L);
         while (at < end && values < rows)
         {
@@ -44,7 +58,7 @@ internal static class ParquetGuard
             if (Page(head) is not { } page || page.Packed < 0 || page.Plain < 0 || page.Packed > end - at - page.Header)
                 return "has a damaged page";
             // Each entry of a dictionary of texts takes four bytes at least.
-            if ((bytes += page.Plain) > MaxColumn || page.Values < 0 || page.Values > (page.IsDictionary ? (page.Plain / 4) + 1 : rows - values))
+            if ((bytes += page.Plain) > mostBytes || page.Values < 0 || page.Values > (page.IsDictionary ? (page.Plain / 4) + 1 : rows - values))
                 return "has a page of an impossible size";
             values += page.IsDictionary ? 0 : page.Values;
             at += page.Header + page.Packed;

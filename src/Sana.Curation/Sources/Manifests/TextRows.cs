@@ -65,7 +65,8 @@ internal sealed class Records(Stream stream, int maxBytes, byte? delimiter)
     private static ReadOnlyMemory<byte> Content(MemoryStream record)
     {
         var content = record.GetBuffer().AsMemory(0, (int)record.Length);
-        return content.Length > 0 && content.Span[^1] == '\r' ? content[..^1] : content;
+        content = content.Length > 0 && content.Span[^1] == '\r' ? content[..^1] : content;
+        return content.Span.ContainsAnyExcept(" \t\r\n"u8) ? content : default;
     }
 
     private void Reset() => (_isFieldStart, _isQuoted, _isInside) = (true, false, false);
@@ -98,30 +99,26 @@ internal static class JsonlRows
     private static readonly JsonDocumentOptions _json = new() { MaxDepth = 64 };
 
     public static async IAsyncEnumerable<ManifestRow> Read(
-        Stream stream, SourceOptions options, CaptionTextReader texts, [EnumeratorCancellation] CancellationToken cancellationToken)
+        Stream stream, SourceOptions options, CaptionTextReader texts, CaptionFields fields, SourceTally tally, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var number = 0L;
         await foreach (var line in new Records(stream, options.MaxRowBytes, delimiter: null).Read(cancellationToken))
-            yield return line is null ? TooLong(++number, options) : Row(++number, line.Value.Span, texts);
+            yield return line is null ? TooLong(++number, options) : Row(++number, line.Value.Span, texts, fields, tally);
     }
 
     public static ManifestRow TooLong(long number, SourceOptions options) =>
         ManifestRow.Fault(number, Reasons.BadRow, $"The row has more than {options.MaxRowBytes} bytes.");
 
-    private static ManifestRow Row(long number, ReadOnlySpan<byte> line, CaptionTextReader texts)
+    private static ManifestRow Row(long number, ReadOnlySpan<byte> line, CaptionTextReader texts, CaptionFields fields, SourceTally tally)
     {
         if (texts.Decode(line, out _) is not { } text)
             return ManifestRow.Fault(number, Reasons.BadRow, "The row is not UTF-8.");
         try
         {
             using var json = JsonDocument.Parse(text, _json);
-            if (json.RootElement.ValueKind != JsonValueKind.Object)
-                return ManifestRow.Fault(number, Reasons.BadRow, $"The row is {json.RootElement.ValueKind}, not an object.");
-            var properties = json.RootElement.EnumerateObject().ToArray();
-            var places = Columns.Places(Array.ConvertAll(properties, property => property.Name));
-            return Columns.HaveImage(places)
-                ? new ManifestRow(number, [.. places.Select((place, column) => place < 0 ? default : Value(properties[place].Value, (Column)column))])
-                : ManifestRow.Fault(number, Reasons.MissingColumn, $"The row has none of {Columns.ImageNames}.");
+            return json.RootElement.ValueKind == JsonValueKind.Object
+                ? Row(number, json.RootElement, fields, tally)
+                : ManifestRow.Fault(number, Reasons.BadRow, $"The row is {json.RootElement.ValueKind}, not an object.");
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException)
         {
@@ -130,13 +127,54 @@ internal static class JsonlRows
         }
     }
 
-    private static Cell Value(JsonElement value, Column column) => value.ValueKind switch
+    /// <summary>An object as a row.</summary>
+    /// <exception cref="InvalidOperationException">A text in it is none.</exception>
+    public static ManifestRow Row(long number, JsonElement json, CaptionFields fields, SourceTally tally)
     {
-        JsonValueKind.String => new Cell(true, value.GetString()),
-        JsonValueKind.Null => new Cell(true),
-        JsonValueKind.Number when column is Column.Id or Column.Key or Column.Hash => new Cell(true, value.GetRawText()),
-        _ => new Cell(true, WrongType: value.ValueKind.ToString().ToLowerInvariant()),
+        var found = new List<RowField>();
+        foreach (var property in json.EnumerateObject().Where(property => Columns.Of(property.Name).Column != Column.None))
+            found.Add(new RowField(property.Name, Value(property.Value)));
+        if (!Columns.HaveImage(found.Select(field => field.Name)))
+            return ManifestRow.Fault(number, Reasons.MissingColumn, $"The row has none of {Columns.ImageNames}.");
+        var isWrong = false;
+        var captions = JsonCaptions.Of(json, fields, NotTaken, _ => isWrong = true);
+        return new ManifestRow(number, found) { Captions = captions, HasWrongCaption = isWrong };
+
+        void NotTaken(string name)
+        {
+            if (Columns.Of(name).Column == Column.None)
+                tally.NotTaken(name);
+        }
+    }
+
+    private static FieldValue Value(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.String => new FieldValue(value.GetString()),
+        JsonValueKind.Null => default,
+        JsonValueKind.Number => new FieldValue(value.GetRawText(), Other: "number"),
+        JsonValueKind.Array when value.GetArrayLength() == 1 && value[0].ValueKind == JsonValueKind.String => new FieldValue(Texts: [value[0].GetString()!]),
+        _ => new FieldValue(Other: value.ValueKind.ToString().ToLowerInvariant()),
     };
+}
+
+/// <summary>A list of addresses or file names, one a line; lines that begin with # are none.</summary>
+internal static class ListRows
+{
+    public static async IAsyncEnumerable<ManifestRow> Read(
+        Stream stream, SourceOptions options, CaptionTextReader texts, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var number = 0L;
+        await foreach (var line in new Records(stream, options.MaxRowBytes, delimiter: null).Read(cancellationToken))
+        {
+            var text = line is null ? null : texts.Decode(line.Value.Span, out _)?.Trim();
+            if (text is ['#', ..])
+                continue;
+            number++;
+            yield return line is null ? JsonlRows.TooLong(number, options)
+                : text is null ? ManifestRow.Fault(number, Reasons.BadRow, "The row is not UTF-8.")
+                : new ManifestRow(number, [new RowField("path", new FieldValue(text))]);
+        }
+    }
 }
 
 /// <summary>
@@ -149,15 +187,14 @@ internal static class CsvRows
     public static async IAsyncEnumerable<ManifestRow> Read(
         Stream stream, SourceOptions options, CaptionTextReader texts, char separator, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var (number, width, places) = (0L, 0, (int[]?)null);
+        var (number, names) = (0L, (string[]?)null);
         await foreach (var record in new Records(stream, options.MaxRowBytes, (byte)separator).Read(cancellationToken))
         {
             var fields = record is null ? null : Fields(record.Value, separator);
-            if (places is null)
+            if (names is null)
             {
-                places = Columns.Places(Array.ConvertAll(fields ?? [], field => texts.Decode(field, out _)?.Trim() ?? ""));
-                width = fields?.Length ?? 0;
-                if (!Columns.HaveImage(places))
+                names = Array.ConvertAll(fields ?? [], field => texts.Decode(field, out _)?.Trim() ?? "");
+                if (!Columns.HaveImage(names))
                 {
                     yield return ManifestRow.Fault(0, Reasons.MissingColumn, $"The manifest's first row has none of {Columns.ImageNames}.");
                     yield break;
@@ -169,8 +206,8 @@ internal static class CsvRows
             number++;
             yield return record is null ? JsonlRows.TooLong(number, options)
                 : fields is null ? ManifestRow.Fault(number, Reasons.BadRow, "The row has a quote where none may stand.")
-                : fields.Length != width ? ManifestRow.Fault(number, Reasons.BadRow, $"The row has {fields.Length} fields, the first row {width}.")
-                : new ManifestRow(number, [.. places.Select((place, column) => place < 0 ? default : Value(fields[place], (Column)column, texts))]);
+                : fields.Length != names.Length ? ManifestRow.Fault(number, Reasons.BadRow, $"The row has {fields.Length} fields, the first row {names.Length}.")
+                : new ManifestRow(number, [.. names.Select((name, at) => new RowField(name, fields[at].Length == 0 ? default : new FieldValue(Bytes: fields[at])))]);
         }
     }
 
@@ -179,8 +216,8 @@ internal static class CsvRows
     {
         var end = head.IndexOfAny("\r\n"u8);
         var line = Encoding.Latin1.GetString(end < 0 ? head : head[..end]);
-        var found = _separators.Where(mark => Columns.HaveImage(Columns.Places(Array.ConvertAll(line.Split(mark), name => name.Trim(' ', '"')))));
-        return isTabbed ? '\t' : found.FirstOrDefault(',');
+        var found = _separators.Where(mark => Columns.HaveImage(line.Split(mark).Select(name => name.Trim(' ', '"'))));
+        return isTabbed ? '\t' : found.OrderByDescending(mark => line.Count(letter => letter == mark)).FirstOrDefault(',');
     }
 
     private static byte[][]? Fields(ReadOnlyMemory<byte> record, char separator)
@@ -194,14 +231,5 @@ internal static class CsvRows
         for (var at = 0; at < fields.Length; at++)
             fields[at] = reader.GetSpan(at).ToArray();
         return isBad || reader.Read() ? null : fields;
-    }
-
-    private static Cell Value(byte[] field, Column column, CaptionTextReader texts)
-    {
-        if (field.Length == 0)
-            return new Cell(true);
-        if (column == Column.Caption)
-            return new Cell(true, Bytes: field);
-        return texts.Decode(field, out _) is { } text ? new Cell(true, text) : new Cell(true, WrongType: "not UTF-8");
     }
 }

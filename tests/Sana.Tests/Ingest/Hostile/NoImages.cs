@@ -13,6 +13,7 @@ internal static class NoImages
         new("empty.jpg", [], "empty_file"),
         new("one-byte.jpg", [0xFF], "not_an_image"),
         new("zeros.png", new byte[4096], "not_an_image"),
+        Text("pointer.jpg", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n"),
         Text("error-page.jpg", "<!DOCTYPE html>\n<html><head><title>404</title></head><body><svg/>Not found</body></html>"),
         Text("error-page-without-doctype.jpg", "\n  <html><body>Forbidden</body></html>"),
         Text("feed.webp", "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>"),
