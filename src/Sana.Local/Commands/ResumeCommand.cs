@@ -2,6 +2,7 @@ using System.CommandLine;
 using DurableTask.Sqlite;
 using Sana.Jobs.Control;
 using Sana.Jobs.Durable;
+using Sana.Jobs.Generation;
 using Sana.Jobs.Schedules;
 using Sana.Local.Hosting;
 
