@@ -101,6 +101,9 @@ public sealed record ApiParts
     /// <value>Jobs that may wait, 1 or more; past that requests are answered 429. Default 1,000.</value>
     public int MaxQueued { get; init; } = 1000;
 
+    /// <value>Images of one batch, over its prompts, seeds and images, 1 or more. Default 1,000,000.</value>
+    public long MaxBatchImages { get; init; } = 1_000_000;
+
     /// <value>Width × height × images of one job. Default 64 images of 1024 × 1024.</value>
     public long MaxPixels { get; init; } = 64L * 1024 * 1024;
 

@@ -24,13 +24,13 @@ internal static class BatchRequestValidator
 
     /// <summary>The job that a batch is.</summary>
     /// <exception cref="ApiException">Something in it cannot be used; the field is named.</exception>
-    public static GenerateJob Job(BatchRequest asked, string run, string device, bool refusesLongPrompts)
+    public static GenerateJob Job(BatchRequest asked, string run, ApiParts parts)
     {
-        var lines = Lines(asked);
-        return Settings(asked, refusesLongPrompts, new PromptFile(() => new MemoryStream(lines, writable: false), ".jsonl")) with { Run = run, Device = device };
+        var lines = Lines(asked, parts.MaxBatchImages);
+        return Settings(asked, parts.RefusesLongPrompts, new PromptFile(() => new MemoryStream(lines, writable: false), ".jsonl")) with { Run = run, Device = parts.Device };
     }
 
-    private static byte[] Lines(BatchRequest asked)
+    private static byte[] Lines(BatchRequest asked, long mostImages)
     {
         if (asked.Prompts.Count is 0 or > MaxPrompts)
             throw ApiException.Invalid("prompts", $"prompts takes 1…{MaxPrompts} entries; {asked.Prompts.Count} were given.");
@@ -42,9 +42,15 @@ internal static class BatchRequestValidator
             throw ApiException.Invalid("seeds", $"zip pairs each prompt with a seed: {asked.Prompts.Count} prompts and {asked.Seeds?.Count ?? 0} seeds were given.");
 
         using var lines = new MemoryStream();
+        var images = 0L;
         for (var i = 0; i < asked.Prompts.Count; i++)
         {
-            lines.Write(Encoding.UTF8.GetBytes(Row(asked, i).ToJsonString()));
+            var row = Row(asked, i);
+            // Counted before it is written: a small body may ask for many millions.
+            images += Images(row, asked.Settings?.Images ?? 1);
+            if (images > mostImages)
+                throw ApiException.Invalid("prompts", $"The batch has more than {mostImages} images over its prompts, seeds and images (reached at prompt {i}); send it in parts, or raise max_batch_images of the server.");
+            lines.Write(Encoding.UTF8.GetBytes(row.ToJsonString()));
             lines.WriteByte((byte)'\n');
         }
 
@@ -98,6 +104,13 @@ internal static class BatchRequestValidator
         if (asked.Seeds is { } seeds && !row.ContainsKey("seed") && !row.ContainsKey("seeds"))
             row["seeds"] = IsZip(asked) ? new JsonArray(seeds[index]) : new JsonArray([.. seeds.Select(seed => (JsonNode)seed)]);
         return row;
+    }
+
+    /// <summary>How many images a row asks for; a row that cannot be read is one outcome.</summary>
+    private static long Images(JsonObject row, int byDefault)
+    {
+        var images = row["images"] is JsonValue value && value.TryGetValue<int>(out var number) && number > 0 ? number : byDefault;
+        return (row["seeds"] is JsonArray { Count: > 0 } seeds ? seeds.Count : 1L) * images;
     }
 
     private static bool IsZip(BatchRequest asked) => asked.Combine == "zip";

@@ -107,7 +107,7 @@ public sealed class BatchesApi
     private async Task<IResult> Ask(HttpRequest request, string id, BatchRequest asked)
     {
         var cancellation = request.HttpContext.RequestAborted;
-        var job = BatchRequestValidator.Job(asked, id, _parts.Device, _parts.RefusesLongPrompts);
+        var job = BatchRequestValidator.Job(asked, id, _parts);
         var instance = await _parts.Workflows.Get(Instance(id));
         if (instance is null)
             await _admission.Enter(needsWorker: false, cancellation);

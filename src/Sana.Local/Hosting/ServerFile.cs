@@ -44,6 +44,9 @@ internal sealed record ServerFile
     /// <value>Days for which instances, results with the images of their jobs, timings, dead letters and work in progress are kept, 1…36,500; 0 keeps everything. Default 30.</value>
     public int RetentionDays { get; init; } = Retention.DefaultDays;
 
+    /// <value>Images that one batch may ask for, over its prompts, seeds and images, 1…100,000,000. Default 1,000,000.</value>
+    public long MaxBatchImages { get; init; } = 1_000_000;
+
     /// <value>The address under which the outside reaches this server through a proxy, such as <c>https://images.example.org/sana</c>, without <c>/v1</c>. Links are made with it. Default: as each request came.</value>
     public string? PublicUrl { get; init; }
 
@@ -119,6 +122,8 @@ internal sealed record ServerFile
     {
         _ = SecretKeys();
         _ = UrlRules();
+        if (MaxBatchImages is < 1 or > 100_000_000)
+            throw new SanaException($"max_batch_images of sana.json is {MaxBatchImages}; give 1…100000000.");
         _ = Retention.Days(RetentionDays, "retention_days of sana.json");
         _ = Curation.DownloadNetworks();
         _ = Origins();

@@ -93,6 +93,19 @@ public sealed class JobsTests(SharedServer shared)
     }
 
     [Fact]
+    public async Task A_batch_of_more_images_than_allowed_is_refused_with_the_limit_and_nothing_is_written()
+    {
+        var asked = new { prompts = Enumerable.Range(0, 20_000).Select(i => $"p{i}"), seeds = Enumerable.Range(0, 1000) };
+
+        var (status, body, _) = await shared.Server.Send(HttpMethod.Put, "/v1/batches/too-many", asked);
+
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, status);
+        Assert.Contains("max_batch_images", body.ToString(), StringComparison.Ordinal);
+        Assert.Contains("1000000", body.ToString(), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.NotFound, (await shared.Server.Send(HttpMethod.Get, "/v1/batches/too-many")).Status);
+    }
+
+    [Fact]
     public async Task A_batch_pairs_prompts_with_seeds_is_repeatable_and_can_be_retried_by_reason()
     {
         var asked = new { prompts = new[] { "a cat", "a dog" }, seeds = new[] { 5, 6 }, combine = "zip", settings = new { width = 64, height = 64, steps = 2 } };

@@ -77,6 +77,8 @@ public sealed class BlobsApiTests : IDisposable
 
         public Task<bool> Exists(string name, CancellationToken cancellationToken) => inner.Exists(name, cancellationToken);
 
+        public Task Delete(string name, CancellationToken cancellationToken) => inner.Delete(name, cancellationToken);
+
         public async IAsyncEnumerable<BlobEntry> List(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
         {
             await Task.CompletedTask;

@@ -197,6 +197,8 @@ public sealed class ProcessDeathTests : IAsyncDisposable
 
         public Task<bool> Exists(string name, CancellationToken cancellationToken) => Live(name).Exists(name, cancellationToken);
 
+        public Task Delete(string name, CancellationToken cancellationToken) => inner.Delete(name, cancellationToken);
+
         public IAsyncEnumerable<BlobEntry> List(string prefix, CancellationToken cancellationToken) => inner.List(prefix, cancellationToken);
 
         private IBlobs Live(string name)
