@@ -79,7 +79,7 @@ internal sealed class Admission(ApiParts parts)
             lock (_gate)
             {
                 _pace.Note(parts.Clock.GetUtcNow(), counts.Waiting, _entered);
-                (_waiting, _counted, _entered) = (counts.Waiting, parts.Clock.GetTimestamp(), 0);
+                (_waiting, _counted, _entered, _nextPlace) = (counts.Waiting, parts.Clock.GetTimestamp(), 0, default);
             }
 
             return counts;
@@ -91,15 +91,14 @@ internal sealed class Admission(ApiParts parts)
         }
     }
 
-    /// <summary>When the next free place is expected that was not promised to somebody else.</summary>
+    /// <summary>When the next free place is expected that was not promised to somebody else since the last count.</summary>
     private TimeSpan NextPlace()
     {
         var now = parts.Clock.GetUtcNow();
         var over = Math.Max(1, _waiting - parts.MaxQueued + 1);
         var first = now + (over * _pace.SecondsEach);
         var next = _nextPlace + _pace.SecondsEach;
-        // Nobody keeps a promise for a client that does not come back: the line begins anew where it has passed, or is longer than anybody waits.
-        _nextPlace = next > first && next - now <= LongestWait ? next : first;
+        _nextPlace = next > first ? next : first;
         return TimeSpan.FromSeconds(Math.Clamp((_nextPlace - now).TotalSeconds, 1, LongestWait.TotalSeconds));
     }
 

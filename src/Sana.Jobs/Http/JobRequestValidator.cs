@@ -14,6 +14,7 @@ namespace Sana.Jobs.Http;
 /// <param name="name">From a field of <see cref="JobRequest"/> to what the caller calls it. Default the same.</param>
 internal sealed class JobRequestValidator(ApiParts parts, Func<string, string>? name = null)
 {
+    private const int LongestAttempt = 86_400;
     private const int DefaultDeadline = 24 * 3600;
 
     private static readonly SearchValues<char> IdLetters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-_");
@@ -43,9 +44,10 @@ internal sealed class JobRequestValidator(ApiParts parts, Func<string, string>? 
             throw Invalid("output.format", field => $"{field} is png, jpeg or webp.");
         Range("output.quality", output.Quality, 1, 100);
         Range("priority", request.Priority, 0, 9);
-        var limits = request.Limits ?? new JobLimits();
+        // An attempt may take as long as somebody waits for it.
+        var limits = request.Limits ?? new JobLimits(TimeoutS: (int)Math.Clamp(parts.ImagesTimeout.TotalSeconds, new JobLimits().TimeoutS, LongestAttempt));
         Range("limits.max_attempts", limits.MaxAttempts, 1, 20);
-        Range("limits.timeout_s", limits.TimeoutS, 1, 86_400);
+        Range("limits.timeout_s", limits.TimeoutS, 1, LongestAttempt);
         var now = parts.Clock.GetUtcNow();
         if (request.NotAfter <= now)
             throw Invalid("not_after", field => $"{field} has passed.");

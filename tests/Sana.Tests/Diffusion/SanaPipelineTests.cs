@@ -76,7 +76,55 @@ public sealed class SanaPipelineTests : IDisposable
 
         pipeline.Generate(_requests[..2], _small with { Steps = 3 }, told);
 
-        Assert.Equal([new("text", 1, 1), new("denoise", 1, 3), new("denoise", 2, 3), new("denoise", 3, 3), new("decode", 1, 2), new("decode", 2, 2)], told.All);
+        Assert.Equal([new("text", 1, 1), new("denoise", 1, 3), new("denoise", 2, 3), new("denoise", 3, 3), new("decode", 1, 2), new("decode", 2, 2)], told.All.Select(at => at with { Preview = null }));
+    }
+
+    [Fact]
+    public void Previews_show_every_image_come_closer_to_it_and_change_nothing_about_it()
+    {
+        var pipeline = Load(BuiltCheckpoint.Plain);
+        var options = _small with { Steps = 8 };
+        var seen = new List<IReadOnlyList<Sana.Inference.Imaging.RgbImage?>>();
+        var told = new Told
+        {
+            Each = progress =>
+            {
+                if (progress.Preview is { } preview)
+                    seen.Add(preview());
+            },
+        };
+
+        var plain = pipeline.Generate(_requests[..2], options);
+        var shown = pipeline.Generate(_requests[..2], options, told);
+
+        Assert.Equal(7, seen.Count);
+        for (var i = 0; i < 2; i++)
+        {
+            Same(plain[i], shown[i]);
+            Assert.True(Distance(seen[6][i]!, shown[i].Image!) < Distance(seen[0][i]!, shown[i].Image!));
+        }
+
+        static double Distance(Sana.Inference.Imaging.RgbImage one, Sana.Inference.Imaging.RgbImage other) => one.Pixels.Zip(other.Pixels, (a, b) => Math.Abs(a - b)).Average();
+    }
+
+    [Fact]
+    public void A_prompt_that_is_refused_for_its_length_costs_the_others_nothing()
+    {
+        var pipeline = Load(BuiltCheckpoint.Plain);
+        var tooLong = new ImageRequest(string.Join(' ', Enumerable.Range(0, 500).Select(i => $"thing {i}")), Seed: 1);
+        var length = pipeline.Measure(tooLong.Prompt, useInstruction: true);
+
+        var refused = pipeline.Generate([_requests[0], tooLong, _requests[2]], _small with { RefuseLongPrompts = true });
+        var cut = pipeline.Generate([tooLong], _small)[0];
+
+        Assert.True(length.Tokens > length.Limit && pipeline.Measure(_requests[2].Prompt, useInstruction: true) is var fits && fits.Tokens <= fits.Limit);
+        Assert.Equal([null, "prompt_too_long", null], refused.Select(image => image.Failure));
+        Assert.Null(refused[1].Image);
+        Same(pipeline.Generate([_requests[0]], _small)[0], refused[0]);
+        Same(pipeline.Generate([_requests[2]], _small)[0], refused[2]);
+        Assert.Contains("prompt_truncated", cut.Flags);
+        Assert.Equal("prompt_too_long", Assert.Single(pipeline.Generate([tooLong], _small with { RefuseLongPrompts = true })).Failure);
+        Assert.All(pipeline.Generate(_requests[..2], _small with { RefuseLongPrompts = true, NegativePrompt = tooLong.Prompt }), image => Assert.Equal("prompt_too_long", image.Failure));
     }
 
     [Fact]
