@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.Extensions.Configuration;
 using Sana.Jobs;
+using Sana.Jobs.Http;
 
 namespace Sana.Functions;
 
@@ -58,6 +59,9 @@ public sealed record FunctionsSettings
     /// <value><c>WEBSITE_HOSTNAME</c>, which the platform and Core Tools set: the app's name in URLs. The host hands requests on to this process under a name of its own.</value>
     public string? Hostname { get; init; }
 
+    /// <value>The address under which the outside reaches the app, where that is not its own name: a domain, Front Door, API Management. Links are made with it. Default <see cref="Hostname"/>.</value>
+    public PublicAddress? PublicUrl { get; init; }
+
     /// <value>This app renders.</value>
     public bool IsGpu => Role is "gpu" or "both";
 
@@ -90,6 +94,7 @@ public sealed record FunctionsSettings
             HostStorage = Given(configuration["AzureWebJobsStorage"]),
             HostAccount = Given(configuration["AzureWebJobsStorage:accountName"]),
             Hostname = Given(configuration["WEBSITE_HOSTNAME"]),
+            PublicUrl = PublicAddress.Parse(Given(section["PublicUrl"]), "Sana__PublicUrl"),
         };
         settings.Check();
         return settings;

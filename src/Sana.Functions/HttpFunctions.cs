@@ -11,7 +11,9 @@ internal sealed class ApiRequests(AppJobs jobs, DurableClientHolder durableClien
     public async Task<IResult> Handle(HttpRequest request, DurableTaskClient durable, Func<ApiHandlers, Task<IResult>> handle)
     {
         durableClient.Use(durable);
-        if (settings.Hostname is { } name)
+        if (settings.PublicUrl is { } url)
+            url.Apply(request);
+        else if (settings.Hostname is { } name)
             (request.Scheme, request.Host) = (name.StartsWith("localhost", StringComparison.Ordinal) ? "http" : "https", new HostString(name));
         // Storage that does not answer, or a configuration that cannot be used, is told. The next request tries again.
         return await ApiResponse.Handle(request, async () => await handle((await jobs.Get(request.HttpContext.RequestAborted)).Api));

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Sana.Jobs;
 using Sana.Jobs.Curation;
+using Sana.Jobs.Http;
 using Sana.Jobs.Requests;
 using Sana.Jobs.Schedules;
 using Sana.Storage.Net;
@@ -75,22 +76,6 @@ internal sealed record ServerFile
     /// <summary>The origins as browsers write them.</summary>
     public IReadOnlyList<string> Origins() => [.. CorsOrigins.Select(Origin)];
 
-    /// <summary>Reads an address of the outside.</summary>
-    /// <param name="text">The address; null for none.</param>
-    /// <param name="setting">Where it was given, for the message.</param>
-    /// <exception cref="SanaException">It is not the address of a server.</exception>
-    public static Uri? Address(string? text, string setting)
-    {
-        if (text is null)
-            return null;
-        if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.Scheme is not ("https" or "http") || url is not { Query: "", Fragment: "", UserInfo: "" })
-            throw new SanaException($"'{text}' in {setting} is not an address such as https://images.example.org or https://images.example.org/sana.");
-        var path = url.AbsolutePath.TrimEnd('/');
-        return path.EndsWith("/v1", StringComparison.OrdinalIgnoreCase)
-            ? throw new SanaException($"'{text}' in {setting} ends with /v1, where the API begins; give the address before it.")
-            : new Uri(url.GetLeftPart(UriPartial.Authority) + path);
-    }
-
     /// <exception cref="SanaException">The file is there and cannot be used.</exception>
     public static ServerFile Read(string? dataFolder)
     {
@@ -127,7 +112,7 @@ internal sealed record ServerFile
         _ = Retention.Days(RetentionDays, "retention_days of sana.json");
         _ = Curation.DownloadNetworks();
         _ = Origins();
-        var (address, proxies) = (Address(PublicUrl, "public_url"), ProxyNetworks());
+        var (address, proxies) = (PublicAddress.Parse(PublicUrl, "public_url"), ProxyNetworks());
         if (address is not null && proxies.Count > 0)
             throw new SanaException("sana.json has public_url and trusted_proxies, and both say how the outside calls this server; keep one of them.");
         if (ForwardedHeaders is not ("x-forwarded" or "forwarded"))

@@ -14,9 +14,6 @@ internal sealed class OutsideAddress(ServeSettings settings)
 
     private readonly bool _takesAny = settings.AllowedHosts.Contains("*");
     private readonly IList<StringSegment> _hosts = [.. settings.AllowedHosts.Select(host => new StringSegment(new HostString(host).ToUriComponent()))];
-    private readonly string _scheme = settings.PublicUrl?.Scheme ?? "";
-    private readonly HostString _host = settings.PublicUrl is { } url ? HostString.FromUriComponent(url) : default;
-    private readonly PathString _prefix = settings.PublicUrl is { } url ? PathString.FromUriComponent(url.AbsolutePath.TrimEnd('/')) : default;
 
     public Task Pass(HttpContext context, RequestDelegate next)
     {
@@ -29,8 +26,7 @@ internal sealed class OutsideAddress(ServeSettings settings)
         }
 
         context.Items[AsItCame] = Origin(request);
-        if (settings.PublicUrl is not null)
-            (request.Scheme, request.Host, request.PathBase) = (_scheme, _host, _prefix);
+        settings.PublicUrl?.Apply(request);
         // A proxy may leave its prefix in the path or take it off.
         if (request.PathBase.HasValue && request.Path.StartsWithSegments(request.PathBase, out var rest))
             request.Path = rest.HasValue ? rest : "/";

@@ -9,8 +9,8 @@ internal sealed record ServeSettings(IReadOnlyList<Uri> Urls, ApiKeys Keys, IRea
 {
     private static readonly string[] LoopbackNames = ["localhost", "127.0.0.1", "[::1]"];
 
-    /// <value>The address of the outside, without a slash at its end. Default: as each request came.</value>
-    public Uri? PublicUrl { get; init; }
+    /// <value>The address of the outside. Default: as each request came.</value>
+    public PublicAddress? PublicUrl { get; init; }
 
     /// <value>Proxies whose forwarded headers are believed. Default none.</value>
     public IReadOnlyList<IPNetwork> TrustedProxies { get; init; } = [];
@@ -22,7 +22,7 @@ internal sealed record ServeSettings(IReadOnlyList<Uri> Urls, ApiKeys Keys, IRea
     public IReadOnlyList<string> CorsOrigins { get; init; } = [];
 
     /// <summary>Names under which a request may ask for this server: a page that points its own name at this machine gets nothing.</summary>
-    public IReadOnlyList<string> AllowedHosts => Hosts.Count == 0 && !Urls.All(IsLoopback) ? ["*"] : [.. Hosts, .. LoopbackNames, .. PublicUrl is null ? Array.Empty<string>() : [PublicUrl.Host]];
+    public IReadOnlyList<string> AllowedHosts => Hosts.Count == 0 && !Urls.All(IsLoopback) ? ["*"] : [.. Hosts, .. LoopbackNames, .. PublicUrl is null ? Array.Empty<string>() : [PublicUrl.Url.Host]];
 
     /// <exception cref="SanaException">An address cannot be listened on, is open to others without a key, or is none.</exception>
     public static ServeSettings Create(string urls, ApiKeys keys, ServerFile config, string? publicUrl)
@@ -37,7 +37,7 @@ internal sealed record ServeSettings(IReadOnlyList<Uri> Urls, ApiKeys Keys, IRea
             throw new SanaException("--public-url and trusted_proxies of sana.json both say how the outside calls this server; keep one of them.");
         return new ServeSettings(list, keys, config.Hosts)
         {
-            PublicUrl = ServerFile.Address(publicUrl, "--public-url") ?? ServerFile.Address(config.PublicUrl, "public_url"),
+            PublicUrl = PublicAddress.Parse(publicUrl, "--public-url") ?? PublicAddress.Parse(config.PublicUrl, "public_url"),
             TrustedProxies = proxies,
             ReadsForwarded = config.ForwardedHeaders == "forwarded",
             CorsOrigins = config.Origins(),
@@ -48,7 +48,7 @@ internal sealed record ServeSettings(IReadOnlyList<Uri> Urls, ApiKeys Keys, IRea
     public Uri ClientAddress(IReadOnlyList<Uri> listening)
     {
         if (PublicUrl is not null)
-            return new Uri($"{PublicUrl.AbsoluteUri.TrimEnd('/')}/");
+            return PublicUrl.Url;
         var first = listening[0];
         return IPAddress.TryParse(first.Host.Trim('[', ']'), out var address) && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any)) ? new UriBuilder(first) { Host = "localhost" }.Uri : first;
     }

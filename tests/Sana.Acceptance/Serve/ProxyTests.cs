@@ -105,6 +105,20 @@ public sealed class ProxyTests(WaysIn waysIn)
         Assert.All(page.Requests, request => Assert.StartsWith(way.Page.AbsoluteUri, request, StringComparison.Ordinal));
     }
 
+    [Theory]
+    [MemberData(nameof(Proxies))]
+    public async Task The_document_names_the_outsides_address(string proxy)
+    {
+        var way = await waysIn.To(proxy);
+        using var http = way.Client();
+
+        var document = JsonDocument.Parse(await http.GetStringAsync("openapi/v1.json")).RootElement;
+
+        Assert.Equal(way.Page.AbsoluteUri.TrimEnd('/'), document.GetProperty("servers")[0].GetProperty("url").GetString()!.TrimEnd('/'));
+        Assert.Equal("Ask a job to stop.", document.GetProperty("paths").GetProperty("/v1/jobs/{id}").GetProperty("delete").GetProperty("summary").GetString());
+        Assert.NotEmpty(document.GetProperty("components").GetProperty("schemas").GetProperty("JobView").GetProperty("description").GetString()!);
+    }
+
     [Fact]
     public async Task Another_host_is_answered_with_the_setting()
     {
@@ -117,6 +131,23 @@ public sealed class ProxyTests(WaysIn waysIn)
         var problem = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
         Assert.Equal((HttpStatusCode.BadRequest, "unknown_host"), (answer.StatusCode, problem.GetProperty("code").GetString()));
         Assert.Contains("'evil.example'; name it in hosts of sana.json, or set public_url", problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1", "https://images.example.org")]
+    [InlineData("10.1.0.0/16", null)]
+    public async Task Forwarded_counts_when_it_comes_from_a_named_proxy(string proxy, string? expected)
+    {
+        await using var server = await SanaServer.Start(new { trusted_proxies = new[] { proxy }, forwarded_headers = "forwarded", hosts = new[] { "images.example.org" } });
+
+        var (_, body, _) = await server.Send(
+            HttpMethod.Post,
+            "/v1/images/generations",
+            new { prompt = "a fox", size = "64x64", num_inference_steps = 2, response_format = "url" },
+            ("Forwarded", "host=evil.example, for=192.0.2.60;proto=https;host=\"images.example.org\""),
+            ("X-Forwarded-Host", "evil.example"));
+
+        Assert.StartsWith($"{expected ?? server.Address.GetLeftPart(UriPartial.Authority)}/v1/blobs/", body.GetProperty("data")[0].GetProperty("url").GetString(), StringComparison.Ordinal);
     }
 
     private static async Task<HttpStatusCode> Ask(HttpClient http, string path, string origin)

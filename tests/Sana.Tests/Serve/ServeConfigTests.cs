@@ -1,3 +1,4 @@
+using Sana.Jobs.Http;
 using Sana.Local.Hosting;
 using Sana.Tests.Support;
 using Xunit;
@@ -47,6 +48,6 @@ public sealed class ServeConfigTests
 
         Assert.Equal(["127.0.0.1/32", "::1/128", "10.1.0.0/16"], config.ProxyNetworks().Select(network => network.ToString()));
         Assert.Equal(["https://app.example.org", "https://app.example.org", "app://notes.example"], config.Origins());
-        Assert.Equal("https://images.example.org/sana", ServerFile.Address("https://images.example.org/sana//", "public_url")!.AbsoluteUri);
+        Assert.Equal("https://images.example.org/sana/", PublicAddress.Parse("https://images.example.org/sana//", "public_url")!.Url.AbsoluteUri);
     }
 }

@@ -35,7 +35,7 @@ public sealed class ServeSettingsTests
 
     [Fact]
     public void The_option_goes_before_the_file() =>
-        Assert.Equal("https://b.example/", ServeSettings.Create("http://127.0.0.1:1", Keys, new ServerFile { PublicUrl = "https://a.example" }, "https://b.example").PublicUrl!.AbsoluteUri);
+        Assert.Equal("https://b.example/", ServeSettings.Create("http://127.0.0.1:1", Keys, new ServerFile { PublicUrl = "https://a.example" }, "https://b.example").PublicUrl!.Url.AbsoluteUri);
 
     [Fact]
     public void The_option_and_trusted_proxies_are_refused_together() =>
