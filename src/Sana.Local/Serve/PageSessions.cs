@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Routing;
 using Sana.Jobs.Http;
 
@@ -29,10 +30,10 @@ internal sealed class PageSessions(ApiKeys keys, SignedLinks links)
     /// <summary>Whether the request comes from a browser that is signed in, and may do what it asks for.</summary>
     public bool Allows(HttpRequest request) => Left(request) is not null && (HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method) || IsFromThePage(request));
 
-    /// <summary>Makes a session of which half is over a whole one again.</summary>
-    public void Renew(HttpContext context)
+    /// <summary>Whoever was shown a page may use its buttons: gives a session to a browser that has the key from elsewhere, and makes one of which half is over a whole one again.</summary>
+    public void Keep(HttpContext context)
     {
-        if (Left(context.Request) is { } left && left < Life / 2)
+        if (IsKeyed && !(Left(context.Request) > Life / 2))
             Give(context);
     }
 
@@ -41,13 +42,13 @@ internal sealed class PageSessions(ApiKeys keys, SignedLinks links)
         ? site == "same-origin"
         : request.Headers.Origin is [var origin] && string.Equals(origin, $"{request.Scheme}://{request.Host}", StringComparison.OrdinalIgnoreCase);
 
-    private IResult Open(HttpContext context)
+    private NoContent Open(HttpContext context)
     {
         Give(context);
         return TypedResults.NoContent();
     }
 
-    private static IResult Close(HttpContext context)
+    private static NoContent Close(HttpContext context)
     {
         context.Response.Cookies.Delete(Name(context.Request), Options(context.Request));
         return TypedResults.NoContent();

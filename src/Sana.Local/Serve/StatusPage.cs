@@ -50,7 +50,7 @@ internal sealed class StatusPage(ApiParts parts, QueueWatch queue, RecentWork re
     private async Task<IResult> Show(HttpContext context, PageSessions sessions)
     {
         var view = await _status.Get("", Read);
-        sessions.Renew(context);
+        sessions.Keep(context);
         return Answer(context, frame => StatusMarkup.Page(view, frame), sessions.IsKeyed);
     }
 
@@ -58,7 +58,7 @@ internal sealed class StatusPage(ApiParts parts, QueueWatch queue, RecentWork re
     {
         var (chunk, from) = (RunPage.Place(context.Request.Query["part"]), RunPage.Place(context.Request.Query["from"]));
         var view = await _run.Get($"{chunk} {from} {id}", () => _runs.Read(id, chunk, from));
-        sessions.Renew(context);
+        sessions.Keep(context);
         return view is null
             ? Answer(context, frame => RunMarkup.Missing(id, frame), sessions.IsKeyed, status: 404)
             : Answer(context, frame => RunMarkup.Page(view, frame), sessions.IsKeyed);

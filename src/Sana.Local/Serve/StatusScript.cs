@@ -59,7 +59,7 @@ internal static class StatusScript
 
         const form=at('make'),go=at('go');
         let watched='';
-        const watch=async id=>{watched=id;
+        const watch=async(id,isNew)=>{watched=id;
          for(;watched===id;await rest(600)){
           try{
            const answer=await fetch(`${root}/runs/job-${id}`,{cache:'no-store'});
@@ -68,7 +68,7 @@ internal static class StatusScript
            const part=read(await answer.text()).getElementById('result');
            if(watched!==id||!part)continue;
            part.removeAttribute('data-live');put(at('result'),part);
-           if(part.dataset.ended)return;
+           if(part.dataset.ended)return isNew&&say('Done.');
           }catch{}
          }};
         const seedsOf=(text,count)=>{
@@ -86,7 +86,7 @@ internal static class StatusScript
           const seeds=seedsOf(field('seed'),number('count')??1).join(',');
           const body=`{"priority":7,"input":${JSON.stringify(input).slice(0,-1)},"seeds":[${seeds}]}}`;
           const answer=await fetch(`${root}/v1/jobs/${id}`,{method:'PUT',headers:{'content-type':'application/json'},body});
-          if(answer.ok){history.replaceState(null,'','#'+id);watch(id)}else say(await why(answer),true);
+          if(answer.ok){history.replaceState(null,'','#'+id);watch(id,true)}else say(await why(answer),true);
          }catch(error){say(error instanceof RangeError?error.message:'The server does not answer.',true)}
          go.disabled=false});
         form.elements.prompt.addEventListener('keydown',event=>{

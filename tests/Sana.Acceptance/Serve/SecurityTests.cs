@@ -53,6 +53,9 @@ public sealed class SecurityTests(SharedServer shared)
 
         Assert.Equal(HttpStatusCode.OK, (await browser.GetAsync("/")).StatusCode);
         Assert.Equal(HttpStatusCode.Unauthorized, (await browser.DeleteAsync("/v1/jobs/any")).StatusCode);
+        // The page that it opened may ask for more: it has a session, which no other page can use.
+        using var request = new HttpRequestMessage(HttpMethod.Delete, "/v1/jobs/any") { Headers = { { "Sec-Fetch-Site", "same-origin" } } };
+        Assert.Equal(HttpStatusCode.NotFound, (await browser.SendAsync(request)).StatusCode);
     }
 
     [Theory]

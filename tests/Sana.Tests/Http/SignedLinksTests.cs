@@ -32,5 +32,31 @@ public sealed class SignedLinksTests
         Assert.False(new SignedLinks([.. Enumerable.Repeat((byte)1, 32)], _clock).Opens("jobs/a/0000-1.png", exp, sig));
     }
 
+    [Fact]
+    public void A_token_says_what_is_left_of_its_life_and_is_no_link()
+    {
+        var links = new SignedLinks(new byte[32], _clock);
+        var token = links.Token("page\nkeys", TimeSpan.FromHours(12));
+
+        _clock.Advance(TimeSpan.FromHours(3));
+        Assert.Equal(TimeSpan.FromHours(9), links.Accepts("page\nkeys", token));
+        Assert.Null(links.Accepts("page\nother keys", token));
+        Assert.Null(links.Accepts("page\nkeys", "9" + token));
+        Assert.Null(links.Accepts("page\nkeys", token + ".more"));
+        Assert.Null(links.Accepts("page\nkeys", null));
+        Assert.False(links.Opens("jobs/a/0000-1.png", token.Split('.')[0], token.Split('.')[1]));
+        _clock.Advance(TimeSpan.FromHours(9.1));
+        Assert.Null(links.Accepts("page\nkeys", token));
+    }
+
+    [Fact]
+    public void Keys_have_another_fingerprint_whenever_they_change()
+    {
+        const string one = "0123456789abcdef", two = "fedcba9876543210";
+
+        Assert.Equal(4, new[] { "", one, two, $"{one},{two}" }.Select(keys => ApiKeys.Parse(keys).Fingerprint).Distinct().Count());
+        Assert.Equal(ApiKeys.Parse(one).Fingerprint, ApiKeys.Parse(one).Fingerprint);
+    }
+
     private static (string Exp, string Sig) Parts(string query) => query[1..].Split('&') is [var exp, var sig] ? (exp[4..], sig[4..]) : throw new FormatException(query);
 }
