@@ -44,8 +44,16 @@ internal sealed class RenderWatch : IAsyncDisposable
 
     private void Hear(string instance)
     {
-        if (instance == _instance)
+        if (instance != _instance)
+            return;
+        try
+        {
             _unwanted.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The render ended at the same moment.
+        }
     }
 
     private async Task Ask(string instance, TimeSpan every, TimeProvider clock)

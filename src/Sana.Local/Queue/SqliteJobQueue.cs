@@ -148,6 +148,15 @@ public sealed class SqliteJobQueue : IJobQueue, IDisposable
     public Task<IReadOnlyList<QueuedJob>> Peek(int most, CancellationToken cancellationToken = default) =>
         Do<IReadOnlyList<QueuedJob>>(now => _peek.Rows(QueueRows.Peeked, now, most), cancellationToken);
 
+    /// <summary>Whom messages wait for that were left for a worker with another checkpoint, each sentence once, with their number.</summary>
+    public Task<IReadOnlyList<(string Sentence, long Count)>> LeftForOthers(CancellationToken cancellationToken = default) => Do<IReadOnlyList<(string, long)>>(
+        _ =>
+        {
+            using var left = new Statement(_connection, "SELECT message, count(*) FROM jobs WHERE reason=$1 AND receipt IS NULL GROUP BY message ORDER BY 2 DESC LIMIT 10", 1);
+            return left.Rows(row => (QueueRows.Text(row.GetValue(0)), row.GetInt64(1)), FaultReason.ModelMismatch);
+        },
+        cancellationToken);
+
     /// <inheritdoc/>
     public Task<IReadOnlyList<DeadJob>> Dead(int most, CancellationToken cancellationToken = default) =>
         Do<IReadOnlyList<DeadJob>>(_ => _dead.Rows(QueueRows.Dead, null, most), cancellationToken);
