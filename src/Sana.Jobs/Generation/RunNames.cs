@@ -72,7 +72,8 @@ internal sealed class FinishedImages(IBlobs blobs, RunNames names, string? finge
         {
             var name = names.Record(batch, batch.Images[i]);
             var record = lengths.ContainsKey(name) ? Parse(await blobs.Read(name, cancellationToken)) : null;
-            settled[i] = record is not null && IsWhole(record, lengths) && (fingerprint is null || record.Model?.Fingerprint == fingerprint) && redo?.Contains(record.Reason) != true ? record : null;
+            var isOurs = fingerprint is null || record?.Model?.Fingerprint == fingerprint;
+            settled[i] = record is not null && isOurs && IsWhole(record, lengths) && redo?.Contains(record.Reason) != true ? record : null;
         }
 
         return settled;

@@ -41,7 +41,8 @@ internal sealed class ResumeCommand : Command
 
         await using var closed = host;
         var instance = await host.Client.Get(id) ?? throw new WrongUseException($"There is no instance {id}; see sana status.");
-        if (options.Checkpoint is not null && instance.Status != WorkflowStatus.Completed && GenerateSubmission.WhyNot(instance, await host.Model(cancellationToken)) is { } otherModel)
+        var isOpen = options.Checkpoint is not null && instance.Status != WorkflowStatus.Completed;
+        if (isOpen && GenerateSubmission.WhyNot(instance, await host.Model(cancellationToken)) is { } otherModel)
             throw new WrongUseException(otherModel);
         if (instance.Status == WorkflowStatus.Suspended)
             await host.Client.Resume(id);

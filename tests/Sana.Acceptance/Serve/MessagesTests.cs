@@ -2,7 +2,6 @@ using System.Net;
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using Sana.Acceptance.Support;
-using Sana.Tests.Support;
 using Xunit;
 
 namespace Sana.Acceptance.Serve;
