@@ -96,7 +96,7 @@ internal static class AtomicFile
     /// <exception cref="CheckpointException">The folder cannot be written or is full.</exception>
     public static void Write(string path, ReadOnlySpan<byte> bytes)
     {
-        // A name of its own for each write: two that build the same graph at once, in this process or in two, write the same bytes, and the last to end leaves its file.
+        // A name of its own for each write: two that build the same graph at once write the same bytes, and the last one leaves its file.
         var temporary = $"{path}.{Guid.NewGuid():N}.tmp";
         try
         {

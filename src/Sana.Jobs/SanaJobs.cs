@@ -99,8 +99,8 @@ public sealed class SanaJobs : IDisposable
         new JobSteps(_blobs, options.Queue, _webhooks, options.WebhookSecrets, options.Clock).AddTo(Tasks, options.Client);
         new ScheduleSteps(_blobs, options.Sources, () => _curation.Value, options.Worker.Device).AddTo(Tasks, options.Client);
         Retention = new Retention(_blobs, options.Queue, options.Client, options.Clock, options.Keep);
-        Handler = new JobHandler(
-            _blobs, options.Client, options.Renderer, options.Queue.Name, options.Worker, options.Clock, new CallbackRules(options.WebhookUrls, [.. options.WebhookSecrets.Keys]));
+        var callbacks = new CallbackRules(options.WebhookUrls, [.. options.WebhookSecrets.Keys]);
+        Handler = new JobHandler(_blobs, options.Client, options.Renderer, options.Queue.Name, options.Worker, options.Clock, callbacks);
     }
 
     /// <summary>Every orchestration and activity, for the engine's worker.</summary>

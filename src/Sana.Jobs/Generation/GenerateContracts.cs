@@ -12,7 +12,8 @@ namespace Sana.Jobs.Generation;
 /// <param name="Cursor">Where a continued run goes on; null at the start.</param>
 /// <param name="Target">Hash of job, checkpoint and place: the same id with another one is another run. Null where the id alone decides.</param>
 /// <param name="Model">Fingerprint of the checkpoint that it is for; null until it is planned.</param>
-public sealed record GenerateRequest(string Job, Pace Pace, RetryOrder? Retry = null, GenerateCursor? Cursor = null, string? Target = null, string? Model = null);
+public sealed record GenerateRequest(
+    string Job, Pace Pace, RetryOrder? Retry = null, GenerateCursor? Cursor = null, string? Target = null, string? Model = null);
 
 /// <summary>Where a generation run stands: its plan, the next chunk, what the chunks before it came to, and when it was started, UTC.</summary>
 public sealed record GenerateCursor(PlanSummary Plan, int Chunk, ItemCounts Done, DateTime Started);

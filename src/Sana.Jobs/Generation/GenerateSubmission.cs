@@ -4,6 +4,7 @@ using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Networks;
+using Sana.Jobs.Queue;
 using Sana.Storage;
 using Sana.Storage.Blobs;
 
@@ -44,7 +45,8 @@ public static class GenerateSubmission
         if (isOther && !there!.IsFinished)
             throw new SanaException($"{id} is under way with another checkpoint, other options, other prompts or another place; let it end, cancel it, or give --run another name.");
         var isUndone = there is { IsFinished: true, Status: not WorkflowStatus.Completed };
-        return await client.Start(GenerateImages.Workflow, new GenerateRequest(name, pace ?? new Pace(), Target: target, Model: fingerprint), id, restartFinished: isUndone || isOther);
+        var request = new GenerateRequest(name, pace ?? new Pace(), Target: target, Model: fingerprint);
+        return await client.Start(GenerateImages.Workflow, request, id, restartFinished: isUndone || isOther);
     }
 
     /// <summary>Makes again the images of a finished run that failed for one of these reasons, and writes its report anew.</summary>
@@ -73,7 +75,7 @@ public static class GenerateSubmission
     }
 
     internal static string OtherModel(string fingerprint, IModel model) =>
-        $"The run was begun with checkpoint sha256:{fingerprint[..Math.Min(fingerprint.Length, 12)]}…, and this is '{model.ModelName}' sha256:{model.Fingerprint[..Math.Min(model.Fingerprint.Length, 12)]}…: "
+        $"The run was begun with checkpoint {JobModel.Short(fingerprint)}, and this is '{model.ModelName}' {JobModel.Short(model.Fingerprint)}: "
         + "go on with the first one, or start another run.";
 
     /// <summary>Writes what a job says under a name that follows from it.</summary>

@@ -88,7 +88,8 @@ public sealed class AzureJobQueue : IJobQueue
         Held("remove", () => _queue.DeleteMessageAsync(job.Id, job.Receipt, cancellationToken));
 
     /// <inheritdoc/>
-    public Task<bool> Abandon(QueuedJob job, TimeSpan delay, ReturnNote? note = null, CancellationToken cancellationToken = default) => Renew(job, delay, cancellationToken);
+    public Task<bool> Abandon(QueuedJob job, TimeSpan delay, ReturnNote? note = null, CancellationToken cancellationToken = default) =>
+        Renew(job, delay, cancellationToken);
 
     /// <inheritdoc/>
     public async Task<bool> DeadLetter(QueuedJob job, string reason, string message, CancellationToken cancellationToken = default)

@@ -130,11 +130,14 @@ public sealed record JobMessage
 
 /// <summary>The checkpoint of a job.</summary>
 /// <param name="Id">The name it goes by: a message of another name is refused. Default any.</param>
-/// <param name="Revision">Its fingerprint, <c>sha256:…</c>, which decides alone when it is given: a worker with another one leaves the message. Default any.</param>
+/// <param name="Revision">Its fingerprint, <c>sha256:…</c>, which then decides alone: a worker with another one leaves the message. Default any.</param>
 public sealed record JobModel(string? Id = null, string? Revision = null)
 {
     /// <summary>Exactly this checkpoint.</summary>
     public static JobModel Of(string name, string fingerprint) => new(name, $"sha256:{fingerprint}");
+
+    /// <summary>A fingerprint as sentences name it.</summary>
+    internal static string Short(string fingerprint) => $"sha256:{fingerprint[..Math.Min(fingerprint.Length, 12)]}…";
 }
 
 /// <summary>What to draw: a prompt, a blob that holds the input, or a batch of a plan.</summary>

@@ -116,7 +116,7 @@ public static class FaultReason
     /// <summary>The attempt took too long. Tried again.</summary>
     public const string Timeout = "timeout";
 
-    /// <summary>The message is for another checkpoint: one that names another model is refused; one of a certain fingerprint is left for a worker that has it.</summary>
+    /// <summary>The message is for another checkpoint: with another model's name it is refused, with a fingerprint it is left for a worker that has it.</summary>
     public const string ModelMismatch = "model_mismatch";
 
     /// <summary>A blob, the disk or the network failed. Tried again.</summary>

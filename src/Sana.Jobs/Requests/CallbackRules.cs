@@ -17,7 +17,11 @@ public sealed record CallbackRules(UrlRules Urls, IReadOnlyCollection<string> Se
         ArgumentNullException.ThrowIfNull(callback);
         var secret = callback.SecretRef ?? "default";
         if (!Secrets.Contains(secret))
-            throw new BlockedCallbackException("callback.secret_ref", $"The server has no webhook secret '{new string([.. secret.Take(64).Where(letter => !char.IsControl(letter))])}'.", null);
+        {
+            var shown = new string([.. secret.Take(64).Where(letter => !char.IsControl(letter))]);
+            throw new BlockedCallbackException("callback.secret_ref", $"The server has no webhook secret '{shown}'.", null);
+        }
+
         if (callback.Events is { } events && (events.Count is 0 or > 4 || events.Except(Events).Any()))
             throw new BlockedCallbackException("callback.events", "events takes completed, succeeded, failed and canceled; leave it out for all.", null);
         try

@@ -35,7 +35,7 @@ public sealed class JobSteps(IBlobs blobs, IJobQueue queue, GuardedHttp http, IR
             .Add(RequestedJobs.SendJob, Send)
             .Add(RequestedJobs.ReadJobEnd, async (id, cancellation) => await Result(id, cancellation) is { } result ? new JobEnd(id, result.Status) : null)
             .Add(RequestedJobs.GiveUpJob, GiveUp)
-            .Add(RequestedJobs.StartDelivery, async (message, _) => (await client.Start(DeliverWebhook.Workflow, message, "webhook-" + message.Id["msg_".Length..])).IsNew)
+            .Add(RequestedJobs.StartDelivery, async (message, _) => (await client.Start(DeliverWebhook.Workflow, message, message.Instance)).IsNew)
             .Add(RequestedJobs.PostWebhook, PostOnce);
     }
 
@@ -63,8 +63,9 @@ public sealed class JobSteps(IBlobs blobs, IJobQueue queue, GuardedHttp http, IR
             Round = given.Round,
             CompletedAt = clock.GetUtcNow(),
         };
-        if (!await blobs.PutIfAbsent(RequestedJobs.Result(given.JobId), result.ToJson(), cancellationToken) && (await Result(given.JobId, cancellationToken))!.Round < given.Round)
-            await blobs.Put(RequestedJobs.Result(given.JobId), result.ToJson(), cancellationToken);
+        var name = RequestedJobs.Result(given.JobId);
+        if (!await blobs.PutIfAbsent(name, result.ToJson(), cancellationToken) && (await Result(given.JobId, cancellationToken))!.Round < given.Round)
+            await blobs.Put(name, result.ToJson(), cancellationToken);
         return new JobEnd(given.JobId, (await Result(given.JobId, cancellationToken))!.Status);
     }
 

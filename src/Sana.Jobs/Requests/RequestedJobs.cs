@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Sana.Jobs.Durable;
 using Sana.Storage;
 
@@ -49,12 +50,12 @@ public sealed record WebhookTarget(string Url, string Secret, IReadOnlyList<stri
 public sealed record WebhookMessage(string Id, WebhookTarget Target, string Type, string JobId)
 {
     /// <summary>The message about the end of a job. Each round that was put back by hand is told of anew.</summary>
-    public static WebhookMessage Of(string jobId, int round, WebhookTarget target, string status) => new($"msg_{Suffixed(jobId, round)}", target, $"job.{status}", jobId);
+    public static WebhookMessage Of(string jobId, int round, WebhookTarget target, string status) =>
+        new(round == 0 ? $"msg_{jobId}" : $"msg_{jobId}.{round}", target, $"job.{status}", jobId);
 
     /// <summary>The instance that delivers it; an id that is too long for one is hashed.</summary>
-    public static string Instance(string jobId, int round) => $"webhook-{(jobId.Length <= 64 ? Suffixed(jobId, round) : Digest.Sha256(Suffixed(jobId, round)))}";
-
-    private static string Suffixed(string jobId, int round) => round == 0 ? jobId : $"{jobId}.{round}";
+    [JsonIgnore]
+    public string Instance => $"webhook-{(Id.Length <= 80 ? Id["msg_".Length..] : Digest.Sha256(Id))}";
 }
 
 /// <summary>Names of the orchestrations and activities of requested jobs.</summary>

@@ -25,7 +25,7 @@ public sealed class RunJob : TaskOrchestrator<JobTicket, JobEnd>
         catch (TaskFailedException error)
         {
             var reason = Tasks.Chain(error.FailureDetails).Last().ErrorMessage;
-            end = await context.Call(RequestedJobs.GiveUpJob, new JobGivenUp(input.JobId, JobStatus.Failed, FaultReason.TransientIo, reason, input.Sha256) { Round = input.Round }, Retry);
+            end = await context.Call(RequestedJobs.GiveUpJob, GivenUp(input, JobStatus.Failed, FaultReason.TransientIo, reason), Retry);
         }
 
         if (input.Webhook is { } target && target.Wants(end.Status))
@@ -45,12 +45,14 @@ public sealed class RunJob : TaskOrchestrator<JobTicket, JobEnd>
             var first = await Task.WhenAny(ended, cancel, deadline);
             rest.Cancel();
             if (first == cancel)
-                return await context.Call(RequestedJobs.GiveUpJob, new JobGivenUp(ticket.JobId, JobStatus.Canceled, "canceled", await cancel, ticket.Sha256) { Round = ticket.Round }, Retry);
+                return await context.Call(RequestedJobs.GiveUpJob, GivenUp(ticket, JobStatus.Canceled, "canceled", await cancel), Retry);
         }
 
         // The event may be lost where the result is not: the document decides.
         return await context.Call(RequestedJobs.ReadJobEnd, ticket.JobId, Retry)
             ?? await context.Call(
-                RequestedJobs.GiveUpJob, new JobGivenUp(ticket.JobId, JobStatus.Failed, FaultReason.Timeout, $"No worker ended the job within {ticket.DeadlineSeconds} s.", ticket.Sha256) { Round = ticket.Round }, Retry);
+                RequestedJobs.GiveUpJob, GivenUp(ticket, JobStatus.Failed, FaultReason.Timeout, $"No worker ended the job within {ticket.DeadlineSeconds} s."), Retry);
     }
+
+    private static JobGivenUp GivenUp(JobTicket ticket, string status, string code, string reason) => new(ticket.JobId, status, code, reason, ticket.Sha256) { Round = ticket.Round };
 }

@@ -10,7 +10,15 @@ namespace Sana.Jobs.Worker;
 
 /// <summary>One attempt at a message that is wanted: read, render, write; and what follows from its failure.</summary>
 internal sealed class JobAttempt(
-    IBlobs blobs, WorkflowClient client, RendererSource source, string queue, RenderWorkerOptions options, JobReader reader, JobEnds ends, TimeProvider clock, ProcessPlace here)
+    IBlobs blobs,
+    WorkflowClient client,
+    RendererSource source,
+    string queue,
+    RenderWorkerOptions options,
+    JobReader reader,
+    JobEnds ends,
+    TimeProvider clock,
+    ProcessPlace here)
 {
     // After so many deaths the job is suspected: it is tried alone, when nothing else waits.
     private const int DeathsAmongOthers = 2;
@@ -56,13 +64,20 @@ internal sealed class JobAttempt(
     }
 
     private async Task<Settlement> Render(
-        Delivery delivery, IRenderer renderer, RenderJob work, ImageRecord?[] settled, AttemptLog.Entries attempts, IProgress<GenerateProgress>? progress, CancellationToken stop, CancellationToken drain)
+        Delivery delivery,
+        IRenderer renderer,
+        RenderJob work,
+        ImageRecord?[] settled,
+        AttemptLog.Entries attempts,
+        IProgress<GenerateProgress>? progress,
+        CancellationToken stop,
+        CancellationToken drain)
     {
         var (job, key) = (delivery.Job, delivery.AttemptKey);
         var maxBatch = Math.Min(Math.Min(work.MaxBatch, work.Batch.Images.Count), attempts.MaxBatch ?? int.MaxValue);
         // Who told the worker to stop may kill it before the render ends: that is not the job's fault.
-        var watch = new RenderWatch(
-            client, job.Reply?.Instance, options.AskEvery, clock, () => _attempts.Write(key, attempts.End(AttemptLog.Attempt.Returned, "The worker was told to stop."), CancellationToken.None), drain);
+        var told = attempts.End(AttemptLog.Attempt.Returned, "The worker was told to stop.");
+        var watch = new RenderWatch(client, job.Reply?.Instance, options.AskEvery, clock, () => _attempts.Write(key, told, CancellationToken.None), drain);
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(stop, watch.Unwanted);
         limited.CancelAfter(TimeSpan.FromSeconds(Math.Clamp(job.Limits.TimeoutS, 1, JobLimits.LongestS)));
         IReadOnlyList<ImageRecord> records;
@@ -71,7 +86,8 @@ internal sealed class JobAttempt(
         try
         {
             var refuseNan = attempts.Count(FaultReason.Nan) == 0 && job.Limits.MaxAttempts > attempts.Spent;
-            (records, seconds) = await new RenderStep(renderer, blobs, work.Names, work.Output).Render(work.Batch, settled, maxBatch, refuseNan, progress, limited.Token);
+            var step = new RenderStep(renderer, blobs, work.Names, work.Output);
+            (records, seconds) = await step.Render(work.Batch, settled, maxBatch, refuseNan, progress, limited.Token);
             await watch.DisposeAsync();
         }
         catch (Exception error)
@@ -86,7 +102,9 @@ internal sealed class JobAttempt(
                     : new Settlement(SettlementKind.Abandon, isUnwanted ? options.RetryDelay : TimeSpan.Zero);
             }
 
-            var fault = limited.IsCancellationRequested ? new JobFault(FaultReason.Timeout, $"The attempt took more than {job.Limits.TimeoutS} seconds.") : JobFault.FromException(error);
+            var fault = limited.IsCancellationRequested
+                ? new JobFault(FaultReason.Timeout, $"The attempt took more than {job.Limits.TimeoutS} seconds.")
+                : JobFault.FromException(error);
             return await Fail(delivery, attempts.End(fault.Reason, fault.Message), fault, maxBatch, stop);
         }
 
@@ -108,20 +126,17 @@ internal sealed class JobAttempt(
     }
 
     /// <summary>
-    /// A process died while it rendered this. Other messages go first, once in each process: if it were always the first after a start, kills from outside would count against it. From
-    /// the second death on it goes when nothing else waits.
+    /// A process died while it rendered this. Other messages go first, once in each process: if it were always the first after a start, kills from outside would
+    /// count against it. From the second death on it goes when nothing else waits.
     /// </summary>
     private Settlement? Defer(AttemptLog.Entries attempts, string key)
     {
         if (attempts.Unended == 0 || !_deferred.TryAdd(key, true))
             return null;
-        var isSuspect = attempts.ProcessDeaths(here) >= DeathsAmongOthers;
-        return new Settlement(
-            SettlementKind.Abandon,
-            TimeSpan.FromSeconds(Math.Min(attempts.Unended, 60)),
-            FaultReason.EngineDead,
-            isSuspect ? $"{attempts.ProcessDeaths(here)} processes died while they rendered this; it is tried when nothing else waits." : "A process died while it rendered this; others go first.")
-        { GoesLast = isSuspect };
+        var died = attempts.ProcessDeaths(here);
+        var isSuspect = died >= DeathsAmongOthers;
+        var why = isSuspect ? $"{died} processes died while they rendered this; it is tried when nothing else waits." : "A process died while it rendered this; others go first.";
+        return new Settlement(SettlementKind.Abandon, TimeSpan.FromSeconds(Math.Min(attempts.Unended, 60)), FaultReason.EngineDead, why) { GoesLast = isSuspect };
     }
 
     private async Task<Settlement> Fail(Delivery delivery, AttemptLog.Entries attempts, JobFault fault, int maxBatch, CancellationToken stop)

@@ -17,7 +17,8 @@ internal sealed class JobEnds(IBlobs blobs, WorkflowClient client, string queue,
     public event Action<JobResult>? Ended;
 
     /// <summary>Every image is settled, now or before.</summary>
-    public async Task<Settlement> Succeed(Delivery delivery, AttemptLog.Entries attempts, IReadOnlyList<ImageRecord> records, StageSeconds? seconds, CancellationToken stop)
+    public async Task<Settlement> Succeed(
+        Delivery delivery, AttemptLog.Entries attempts, IReadOnlyList<ImageRecord> records, StageSeconds? seconds, CancellationToken stop)
     {
         if (delivery.Job is { Reply: { } reply, Input.Batch: { } batch })
         {
@@ -51,9 +52,8 @@ internal sealed class JobEnds(IBlobs blobs, WorkflowClient client, string queue,
         }
         else
         {
-            await Conclude(
-                delivery.Job,
-                Result(delivery, attempts, JobStatus.Failed) with { Error = new JobError(fault.Reason, fault.Message, fault.IsRetryable, attempts.Spent) }, stop);
+            var error = new JobError(fault.Reason, fault.Message, fault.IsRetryable, attempts.Spent);
+            await Conclude(delivery.Job, Result(delivery, attempts, JobStatus.Failed) with { Error = error }, stop);
         }
 
         return new Settlement(SettlementKind.DeadLetter, Reason: fault.Reason, Message: fault.Message);
@@ -81,7 +81,10 @@ internal sealed class JobEnds(IBlobs blobs, WorkflowClient client, string queue,
         if (job.Reply is { } reply)
             await client.RaiseEvent(reply.Instance, reply.Event, new BatchDone(job.JobId, result.Status == JobStatus.Succeeded, result.Error?.Code));
         else if (Target(job) is { } target && target.Wants(result.Status))
-            await client.Start(DeliverWebhook.Workflow, WebhookMessage.Of(JobReader.NameOf(job.JobId), job.Round, target, result.Status), WebhookMessage.Instance(JobReader.NameOf(job.JobId), job.Round));
+        {
+            var message = WebhookMessage.Of(JobReader.NameOf(job.JobId), job.Round, target, result.Status);
+            await client.Start(DeliverWebhook.Workflow, message, message.Instance);
+        }
     }
 
     /// <summary>Null where no webhook is wanted, or one that is refused: that stands in the result.</summary>

@@ -41,12 +41,21 @@ public sealed class JobHandler
     /// <param name="options">How messages are treated.</param>
     /// <param name="clock">Dates results and attempts, and judges what is too late.</param>
     /// <param name="callbacks">Which webhooks a message may ask for. Default none.</param>
-    public JobHandler(IBlobs blobs, WorkflowClient client, RendererSource source, string queue, RenderWorkerOptions options, TimeProvider clock, CallbackRules? callbacks = null)
+    public JobHandler(
+        IBlobs blobs, WorkflowClient client, RendererSource source, string queue, RenderWorkerOptions options, TimeProvider clock, CallbackRules? callbacks = null)
         : this(blobs, client, source, queue, options, clock, callbacks, ProcessPlace.Current)
     {
     }
 
-    internal JobHandler(IBlobs blobs, WorkflowClient client, RendererSource source, string queue, RenderWorkerOptions options, TimeProvider clock, CallbackRules? callbacks, ProcessPlace here)
+    internal JobHandler(
+        IBlobs blobs,
+        WorkflowClient client,
+        RendererSource source,
+        string queue,
+        RenderWorkerOptions options,
+        TimeProvider clock,
+        CallbackRules? callbacks,
+        ProcessPlace here)
     {
         var rules = callbacks ?? new CallbackRules(new(), []);
         (_client, _options) = (client, options);
@@ -74,7 +83,7 @@ public sealed class JobHandler
     /// <param name="message">As it came from the queue.</param>
     /// <param name="progress">Told of each step of the render.</param>
     /// <param name="stop">Ends the render; the message is then to be returned and the attempt does not count.</param>
-    /// <param name="drain">The worker was told to stop and may be killed: what happens from then on does not count. Default with <paramref name="stop"/>.</param>
+    /// <param name="drain">The worker was told to stop and may be killed: what happens then does not count. Default with <paramref name="stop"/>.</param>
     public async Task<Settlement> Handle(QueuedJob message, IProgress<GenerateProgress>? progress, CancellationToken stop, CancellationToken drain = default)
     {
         ArgumentNullException.ThrowIfNull(message);

@@ -20,7 +20,7 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
         if (job.Model?.Revision is { Length: > 0 } revision)
             Leave(job.Model.Id, revision.StartsWith("sha256:", StringComparison.Ordinal) ? revision["sha256:".Length..] : revision, model);
         else if (job.Model?.Id is { Length: > 0 } name && !IsNameOf(name, model))
-            throw new JobFaultException(FaultReason.ModelMismatch, $"The job is for the model '{Short(name)}' and this worker has '{model.ModelName}'; leave model.id out, or send the job where that model is.");
+            throw OtherName(name, model);
         return job.Input.Batch is { } batch ? await FromPlan(job, batch, model, cancellationToken) : await FromOutside(job, model, cancellationToken);
     }
 
@@ -116,14 +116,22 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
     private static void Leave(string? name, string fingerprint, IModel model)
     {
         if (fingerprint != model.Fingerprint)
-            throw new OtherModelException($"This is for {Named(name, fingerprint)}, and this worker has {Named(model.ModelName, model.Fingerprint)}: start one with that checkpoint, or cancel what asked for it.");
+        {
+            throw new OtherModelException(
+                $"This is for {Named(name, fingerprint)}, and this worker has {Named(model.ModelName, model.Fingerprint)}: "
+                + "start one with that checkpoint, or cancel what asked for it.");
+        }
     }
 
-    private static string Named(string? name, string fingerprint) => $"{(name is null ? "the model" : $"'{Short(name)}'")} sha256:{fingerprint[..Math.Min(fingerprint.Length, 12)]}…";
+    private static JobFaultException OtherName(string name, IModel model) => new(
+        FaultReason.ModelMismatch,
+        $"The job is for the model '{Short(name)}' and this worker has '{model.ModelName}'; leave model.id out, or send the job where that model is.");
+
+    private static string Named(string? name, string fingerprint) => $"{(name is null ? "the model" : $"'{Short(name)}'")} {JobModel.Short(fingerprint)}";
 
     // A model of a hub is owner/name; its last part is what people call it.
-    private static bool IsNameOf(string name, IModel model) =>
-        name.Equals(model.ModelName, StringComparison.OrdinalIgnoreCase) || name.Equals(model.ModelName[(model.ModelName.LastIndexOf('/') + 1)..], StringComparison.OrdinalIgnoreCase);
+    private static bool IsNameOf(string name, IModel model) => name.Equals(model.ModelName, StringComparison.OrdinalIgnoreCase)
+        || name.Equals(model.ModelName[(model.ModelName.LastIndexOf('/') + 1)..], StringComparison.OrdinalIgnoreCase);
 
     private static string Short(string text) => text.Length > 80 ? text[..80] + "…" : text;
 

@@ -13,7 +13,8 @@ internal sealed record ProcessPlace(string Machine, string Boot, int Process, lo
     public static ProcessPlace Current { get; } = new(Environment.MachineName, ReadBoot(), Environment.ProcessId, StartOf(Environment.ProcessId));
 
     /// <summary>Whether a process that left an attempt open needs not have died of it: its machine was started again, or it lives.</summary>
-    public bool Excuses(ProcessPlace? other) => other is not null && other.Machine == Machine && (other.Boot != Boot || StartOf(other.Process) == other.Started);
+    public bool Excuses(ProcessPlace? other) =>
+        other is not null && other.Machine == Machine && (other.Boot != Boot || StartOf(other.Process) == other.Started);
 
     private static string ReadBoot()
     {

@@ -3,7 +3,8 @@ using Sana.Jobs.Durable;
 namespace Sana.Jobs.Worker;
 
 /// <summary>
-/// What happens outside while one job is rendered: the instance that waits for it may end, and the worker may be told to stop. Opened before the render, closed after it.
+/// What happens outside while one job is rendered: the instance that waits for it may end, and the worker may be told to stop. Opened before the render, closed
+/// after it.
 /// </summary>
 internal sealed class RenderWatch : IAsyncDisposable
 {
@@ -44,8 +45,16 @@ internal sealed class RenderWatch : IAsyncDisposable
 
     private void Hear(string instance)
     {
-        if (instance == _instance)
+        if (instance != _instance)
+            return;
+        try
+        {
             _unwanted.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The render ended at the same moment.
+        }
     }
 
     private async Task Ask(string instance, TimeSpan every, TimeProvider clock)

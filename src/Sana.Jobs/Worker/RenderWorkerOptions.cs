@@ -28,12 +28,12 @@ public sealed record RenderWorkerOptions
     public int MaxEngineDeaths { get; init; } = 2;
 
     /// <value>
-    /// How often a process may die while it renders one job before the job is given up, 1…1000: it may be the job, or somebody who killed the process. A process that was told to stop and a
-    /// machine that was started again do not count. From the second death on the job is tried when nothing else waits. Default 5.
+    /// How often a process may die while it renders one job before the job is given up, 1…1000: it may be the job, or somebody who killed the process. A process
+    /// that was told to stop and a machine that was started again do not count. From the second death on the job is tried when nothing else waits. Default 5.
     /// </value>
     public int MaxProcessDeaths { get; init; } = 5;
 
-    /// <value>How often a render asks whether somebody still waits for it, more than zero; a cancel in the same process is heard at once. Default 1 second.</value>
+    /// <value>How often a render asks whether somebody still waits, more than zero; a cancel in the same process is heard at once. Default 1 second.</value>
     public TimeSpan AskEvery { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <value>Images that one job from outside may ask for, 1…10,000. Default 64.</value>

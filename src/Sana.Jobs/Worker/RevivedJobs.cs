@@ -8,8 +8,8 @@ using Sana.Storage.Blobs;
 namespace Sana.Jobs.Worker;
 
 /// <summary>
-/// Dead letters that were put back by hand: who waited for them has ended, with their failure. A job's instance waits again, under the same id; a run is tried again for the reason
-/// that the batch had failed for.
+/// Dead letters that were put back by hand: who waited for them has ended, with their failure. A job's instance waits again, under the same id; a run is tried
+/// again for the reason that the batch had failed for.
 /// </summary>
 internal sealed class RevivedJobs(IBlobs blobs, WorkflowClient client)
 {

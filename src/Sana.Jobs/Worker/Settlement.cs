@@ -51,7 +51,8 @@ internal sealed record JobFault(string Reason, string Message)
     };
 
     /// <summary>Of what happened before anything was rendered: an error that the same message causes each time.</summary>
-    public static JobFault OfReading(Exception error) => error is ArgumentException or FormatException or ArithmeticException or InvalidCastException or NullReferenceException or NotSupportedException or IndexOutOfRangeException
+    public static JobFault OfReading(Exception error) => error
+        is ArgumentException or FormatException or ArithmeticException or InvalidCastException or NullReferenceException or NotSupportedException or IndexOutOfRangeException
         ? new JobFault(FaultReason.BadInput, $"The message cannot be read: {error.GetType().Name}: {Line(error)}")
         : FromException(error);
 

@@ -21,7 +21,7 @@ internal sealed class HostArguments
 
     private readonly Option<string?> _journal = CommonOptions.Journal("Default: as the last time, or sqlite.");
     private readonly Option<int?> _visibility = CommonOptions.Number("--visibility", "Seconds for which a message is held without a sign of life, 1…86400. Default: 60.", 1, 86_400);
-    private readonly Option<int?> _deaths = CommonOptions.Number("--max-engine-deaths", "Deaths of a worker under one job after which it is given up, 1…1000. Default: 2 of the runtime, 5 of the process.", 1, 1000);
+    private readonly Option<int?> _deaths = CommonOptions.Number("--max-engine-deaths", "Deaths of a worker under one job after which it is given up, 1…1000. Default: 2 of the runtime, 5 of the process; one that was told to stop does not count.", 1, 1000);
 
     /// <param name="defaultData">The data folder where none is given; null keeps journal and queue in memory.</param>
     /// <param name="defaultOut">Where outputs go when there is no data folder.</param>

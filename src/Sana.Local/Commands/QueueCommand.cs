@@ -49,7 +49,7 @@ internal sealed class QueueCommand : Command
                     count.Held,
                     count.Dead,
                     requeued,
-                    [.. waiting.Select(job => new WaitingReport(job.Id, NameOf(job.Body), job.Deliveries, job.Sent))],
+                    [.. waiting.Select(job => new WaitingReport(job.Id, NameOf(job.Body), job.Deliveries, job.Sent) { Reason = job.Reason, Message = job.Message })],
                     [.. dead.Select(letter => new DeadReport(letter.Id, NameOf(letter.Body), letter.Reason, letter.Message, letter.Buried))]),
                 Reports.Json.QueueReport);
             return ExitCode.Done;
@@ -57,7 +57,7 @@ internal sealed class QueueCommand : Command
 
         Console.WriteLine($"{queue.Name}: {count.Waiting} wait, {count.Held} are held, {count.Dead} are dead{(what == "requeue" ? $", {requeued} were put back" : "")}");
         foreach (var job in waiting)
-            Console.WriteLine($"{job.Id} {NameOf(job.Body)} taken {job.Deliveries} times");
+            Console.WriteLine($"{job.Id} {NameOf(job.Body)} taken {job.Deliveries} times{(job.Reason is null ? "" : $", {job.Reason}: {job.Message}")}");
         foreach (var letter in dead)
             Console.WriteLine($"{letter.Id} {NameOf(letter.Body)} {letter.Reason}: {letter.Message}");
         return ExitCode.Done;

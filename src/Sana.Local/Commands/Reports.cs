@@ -55,7 +55,11 @@ internal sealed record InstanceReport(
 }
 
 /// <summary>Of <c>sana status</c>.</summary>
-internal sealed record StatusReport(IReadOnlyList<InstanceReport> Instances);
+/// <param name="Instances">The newest ones.</param>
+/// <param name="Left">Messages that no worker here takes, because they are for another checkpoint, where the queue is SQLite.</param>
+internal sealed record StatusReport(IReadOnlyList<InstanceReport> Instances, IReadOnlyList<LeftReport> Left);
+
+internal sealed record LeftReport(string Reason, long Messages, string Message);
 
 /// <summary>Of <c>sana suspend</c>, <c>cancel</c> and <c>retry</c>.</summary>
 internal sealed record SteerReport(string Id, string Verb, bool Done);
@@ -69,7 +73,13 @@ internal sealed record JournalReport(
     string Journal, IReadOnlyList<string> Damages, long? Instances = null, long? Unfinished = null, string? File = null, IReadOnlyList<string>? Failed = null, IReadOnlyList<string>? Lost = null,
     bool? IsListComplete = null);
 
-internal sealed record WaitingReport(string Id, string JobId, int Deliveries, DateTimeOffset Sent);
+internal sealed record WaitingReport(string Id, string JobId, int Deliveries, DateTimeOffset Sent)
+{
+    /// <summary>Why it last came back, where the queue keeps that.</summary>
+    public string? Reason { get; init; }
+
+    public string? Message { get; init; }
+}
 
 internal sealed record DeadReport(string Id, string JobId, string? Reason, string? Message, DateTimeOffset Buried);
 

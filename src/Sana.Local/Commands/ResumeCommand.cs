@@ -36,7 +36,8 @@ internal sealed class ResumeCommand : Command
         var options = _host.Read(parsed);
         await using var host = await LocalHost.Open(options, cancellationToken);
         var instance = await host.Client.Get(id) ?? throw Missing(id);
-        if (options.Checkpoint is not null && instance.Status != WorkflowStatus.Completed && GenerateSubmission.WhyNot(instance, await host.Model(cancellationToken)) is { } otherModel)
+        var isOpen = options.Checkpoint is not null && instance.Status != WorkflowStatus.Completed;
+        if (isOpen && GenerateSubmission.WhyNot(instance, await host.Model(cancellationToken)) is { } otherModel)
             throw new WrongUseException(otherModel);
         if (instance.Status is WorkflowStatus.Suspended or WorkflowStatus.Failed or WorkflowStatus.Canceled && !await RunControl.Resume(host.Client, id))
             throw new WrongUseException($"{id} has ended and has its result; only generation and curation runs are begun again.");

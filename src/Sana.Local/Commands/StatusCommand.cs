@@ -1,7 +1,9 @@
 using System.CommandLine;
 using DurableTask.Sqlite;
 using Sana.Jobs.Durable;
+using Sana.Jobs.Queue;
 using Sana.Local.Hosting;
+using Sana.Local.Queue;
 
 namespace Sana.Local.Commands;
 
@@ -44,18 +46,40 @@ internal sealed class StatusCommand : Command
         if (parsed.GetValue(_id) is { } id)
         {
             var instance = await client.Get(id) ?? throw new WrongUseException($"There is no instance {id}; see sana status.");
-            return RunOutput.Print(instance, parsed.GetValue(_json));
+            var code = RunOutput.Print(instance, parsed.GetValue(_json));
+            if (!parsed.GetValue(_json) && !instance.IsFinished)
+                Print(await Left(parsed));
+            return code;
         }
+
+        var left = await Left(parsed);
 
         var instances = await client.List("", parsed.GetValue(_limit) ?? 100);
         if (parsed.GetValue(_json))
         {
-            Reports.WriteJson(new StatusReport([.. instances.Select(InstanceReport.Of)]), Reports.Json.StatusReport);
+            Reports.WriteJson(new StatusReport([.. instances.Select(InstanceReport.Of)], left), Reports.Json.StatusReport);
             return ExitCode.Done;
         }
 
         foreach (var instance in instances)
             Console.WriteLine($"{instance.Updated:yyyy-MM-dd HH:mm:ss} {RunOutput.Line(instance)}");
+        Print(left);
         return ExitCode.Done;
+    }
+
+    /// <summary>What waits in the folder's own queue for a worker with another checkpoint; other queues do not keep that.</summary>
+    private async Task<IReadOnlyList<LeftReport>> Left(ParseResult parsed)
+    {
+        var path = Path.Combine(parsed.GetRequiredValue(_data), "queue.db");
+        if (!File.Exists(path))
+            return [];
+        using var queue = SqliteJobQueue.Open(path, TimeProvider.System);
+        return [.. (await queue.LeftForOthers()).Select(left => new LeftReport(FaultReason.ModelMismatch, left.Count, left.Sentence))];
+    }
+
+    private static void Print(IReadOnlyList<LeftReport> left)
+    {
+        foreach (var each in left)
+            Console.WriteLine($"{each.Reason}: {each.Messages} {(each.Messages == 1 ? "message waits" : "messages wait")}. {each.Message}");
     }
 }

@@ -7,14 +7,15 @@ using Sana.Jobs.Queue;
 namespace Sana.Local.Queue;
 
 /// <summary>
-/// The tables of <c>queue.db</c>, and what is read of a row. Other programs write rows too, so nothing in one is trusted: what is no message says why, and what is only shown is read as far as it can be.
+/// The tables of <c>queue.db</c>, and what is read of a row. Other programs write rows too, so nothing in one is trusted: what is no message says why, and what is
+/// only shown is read as far as it can be.
 /// </summary>
 internal static class QueueRows
 {
     /// <summary>No delay and no hold is longer: a message that is to be seen later than this is a mistake.</summary>
     public const long LongestDelay = 366L * 24 * 3600 * 1000;
 
-    // Times are Unix milliseconds. A receipt is null while nobody holds the message. "since" is when "due" was set: the two tell a clock that was set back from a delay.
+    // Times are Unix milliseconds. A receipt is null while nobody holds the message. "since" is when "due" was set: so a clock that was set back is noticed.
     private const string Tables = """
         CREATE TABLE IF NOT EXISTS jobs(
             key INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL UNIQUE, body TEXT NOT NULL, priority INTEGER NOT NULL,
@@ -22,7 +23,8 @@ internal static class QueueRows
         CREATE INDEX IF NOT EXISTS jobs_in_order ON jobs(priority DESC, key);
         CREATE INDEX IF NOT EXISTS jobs_by_due ON jobs(due);
         CREATE TABLE IF NOT EXISTS dead(
-            key INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL, body TEXT NOT NULL, priority INTEGER NOT NULL, reason TEXT NOT NULL, message TEXT NOT NULL, buried INTEGER NOT NULL);
+            key INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL, body TEXT NOT NULL, priority INTEGER NOT NULL,
+            reason TEXT NOT NULL, message TEXT NOT NULL, buried INTEGER NOT NULL);
         """;
 
     // What a file of an earlier version lacks.
@@ -102,11 +104,11 @@ internal static class QueueRows
         }
     }
 
-    private static DateTimeOffset Time(object value) => value is long milliseconds && milliseconds >= 0 && milliseconds <= Latest ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds) : default;
+    private static DateTimeOffset Time(object value) =>
+        value is long milliseconds && milliseconds >= 0 && milliseconds <= Latest ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds) : default;
 
-    private static string Shown(object value)
-    {
-        var text = value is byte[] ? "bytes" : Text(value);
-        return text.Length > 60 ? text[..60] + "…" : text;
-    }
+    /// <summary>A text as sentences quote it.</summary>
+    public static string Short(string text) => text.Length > 60 ? text[..60] + "…" : text;
+
+    private static string Shown(object value) => Short(value is byte[] ? "bytes" : Text(value));
 }

@@ -50,12 +50,26 @@ public sealed class SqliteJobQueue : IJobQueue, IDisposable
         _take = Prepare("UPDATE jobs SET due=$1, since=$2, receipt=$3, deliveries=deliveries+1 WHERE key=$4", 4);
         _renew = Prepare("UPDATE jobs SET due=$1, since=$2 WHERE key=$3 AND receipt=$4", 4);
         _abandon = Prepare(
-            "UPDATE jobs SET due=$1, since=$2, receipt=NULL, reason=$5, message=$6, priority=CASE WHEN $7 THEN -1 ELSE priority END WHERE key=$3 AND receipt=$4", 7);
+            """
+            UPDATE jobs SET due=$1, since=$2, receipt=NULL, reason=$5, message=$6, priority=CASE WHEN $7 THEN -1 ELSE priority END
+            WHERE key=$3 AND receipt=$4
+            """,
+            7);
         _complete = Prepare("DELETE FROM jobs WHERE key=$1 AND receipt=$2", 2);
-        _bury = Prepare("INSERT INTO dead(job, body, priority, reason, message, buried) SELECT job, body, priority, $2, $3, $4 FROM jobs WHERE key=$1 AND ($5 IS NULL OR receipt=$5)", 5);
+        _bury = Prepare(
+            """
+            INSERT INTO dead(job, body, priority, reason, message, buried)
+            SELECT job, body, priority, $2, $3, $4 FROM jobs WHERE key=$1 AND ($5 IS NULL OR receipt=$5)
+            """,
+            5);
         _remove = Prepare("DELETE FROM jobs WHERE key=$1", 1);
         _count = Prepare("SELECT (SELECT count(*) FROM jobs WHERE receipt IS NULL OR due<=$1), (SELECT count(*) FROM jobs WHERE receipt IS NOT NULL AND due>$1), (SELECT count(*) FROM dead)", 1);
-        _peek = Prepare("SELECT key, CAST(body AS BLOB), deliveries, sent, reason, message FROM jobs WHERE receipt IS NULL OR due<=$1 ORDER BY priority DESC, key LIMIT $2", 2);
+        _peek = Prepare(
+            """
+            SELECT key, CAST(body AS BLOB), deliveries, sent, reason, message FROM jobs
+            WHERE receipt IS NULL OR due<=$1 ORDER BY priority DESC, key LIMIT $2
+            """,
+            2);
         _dead = Prepare("SELECT key, CAST(body AS BLOB), reason, message, buried, job FROM dead WHERE $1 IS NULL OR key=$1 ORDER BY key LIMIT $2", 2);
     }
 
@@ -105,7 +119,7 @@ public sealed class SqliteJobQueue : IJobQueue, IDisposable
         now =>
         {
             foreach (var (key, due) in _astray.Rows(row => (row.GetInt64(0), QueueRows.Text(row.GetValue(1))), now, QueueRows.LongestDelay))
-                Bury(key, $"The row's due is {(due.Length > 60 ? due[..60] + "…" : due)}; it is a time in Unix milliseconds, at most a year after since or sent.", now);
+                Bury(key, $"The row's due is {QueueRows.Short(due)}; it is a time in Unix milliseconds, at most a year after since or sent.", now);
             _settle.Run(now, QueueRows.LongestDelay);
             while (_next.Rows(QueueRows.Message, now) is [var (key, job, fault)])
             {
@@ -147,6 +161,16 @@ public sealed class SqliteJobQueue : IJobQueue, IDisposable
     /// <inheritdoc/>
     public Task<IReadOnlyList<QueuedJob>> Peek(int most, CancellationToken cancellationToken = default) =>
         Do<IReadOnlyList<QueuedJob>>(now => _peek.Rows(QueueRows.Peeked, now, most), cancellationToken);
+
+    /// <summary>Whom messages wait for that were left for a worker with another checkpoint, each sentence once, with their number.</summary>
+    public Task<IReadOnlyList<(string Sentence, long Count)>> LeftForOthers(CancellationToken cancellationToken = default) => Do<IReadOnlyList<(string, long)>>(
+        _ =>
+        {
+            const string sql = "SELECT message, count(*) FROM jobs WHERE reason=$1 AND receipt IS NULL GROUP BY message ORDER BY 2 DESC LIMIT 10";
+            using var left = new Statement(_connection, sql, 1);
+            return left.Rows(row => (QueueRows.Text(row.GetValue(0)), row.GetInt64(1)), FaultReason.ModelMismatch);
+        },
+        cancellationToken);
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<DeadJob>> Dead(int most, CancellationToken cancellationToken = default) =>
@@ -231,7 +255,8 @@ public sealed class SqliteJobQueue : IJobQueue, IDisposable
                 // Nothing to roll back when the begin itself failed; a full disk has rolled back already.
                 if (SQLitePCL.raw.sqlite3_get_autocommit(_connection.Handle) == 0)
                     QueueRows.Execute(_connection, "ROLLBACK");
-                return Task.FromException<T>(error is SqliteException ? new SanaException($"The queue {_connection.DataSource} does not answer: {error.Message}", error) : error);
+                return Task.FromException<T>(
+                    error is SqliteException ? new SanaException($"The queue {_connection.DataSource} does not answer: {error.Message}", error) : error);
             }
         }
     }

@@ -14,10 +14,10 @@ public sealed class SmallCheckpoint : IAsyncLifetime
     /// <summary>The checkpoint's folder.</summary>
     public string Path => _folder.File("sana");
 
-    /// <summary>Another copy, without graphs, to be damaged.</summary>
-    public static void CopyTo(string folder)
+    /// <summary>Another copy, without graphs, to be damaged; or a copy of another fixture.</summary>
+    public static void CopyTo(string folder, string fixture = "sana")
     {
-        var source = System.IO.Path.Combine(Fixtures.Sana, "checkpoints", "sana");
+        var source = System.IO.Path.Combine(Fixtures.Sana, "checkpoints", fixture);
         foreach (var file in Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories).Where(file => !file.EndsWith(".onnx", StringComparison.Ordinal)))
         {
             var target = System.IO.Path.Combine(folder, System.IO.Path.GetRelativePath(source, file));

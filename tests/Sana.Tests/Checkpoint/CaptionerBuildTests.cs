@@ -206,6 +206,24 @@ public sealed class CaptionerBuildTests : IDisposable
         json[path[^1]] = value;
     }
 
+    [Fact]
+    public async Task Many_may_build_the_same_captioner_at_once()
+    {
+        using var start = new Barrier(8);
+
+        var reports = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Factory.StartNew(
+            () =>
+            {
+                start.SignalAndWait(TestContext.Current.CancellationToken);
+                return Enumerable.Range(0, 5).Select(_ => CaptionerCheckpoint.Build(_tiny.Folder, new BuildOptions { Force = true })).Last();
+            },
+            TestContext.Current.CancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
+
+        Assert.Single(reports.Select(report => report.Fingerprint).Distinct());
+        Assert.False(Build().Written);
+        Assert.Empty(Directory.EnumerateFiles(_tiny.Folder, "*.tmp", SearchOption.AllDirectories));
+    }
+
     private BuildReport Build() => CaptionerCheckpoint.Build(_tiny.Folder, new BuildOptions());
 
     private string Refusal() => Assert.Throws<CheckpointException>(Build).Message;

@@ -3,9 +3,11 @@ using Azure.Storage.Queues;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Time.Testing;
 using Sana.Jobs.Queue;
+using Sana.Jobs.Worker;
 using Sana.Local.Queue;
 using Sana.Storage.Blobs;
 using Sana.Tests.Support;
+using Sana.Tests.Workflows;
 using Xunit;
 
 namespace Sana.Tests.Queue;
@@ -388,6 +390,27 @@ public sealed class AzureJobQueueTests(AzuriteFixture azurite) : JobQueueTests
 
         Assert.Equal(0, node.ExitCode);
         Assert.Equal(("node-1", "a ☃"), (job.JobId, job.Input.Prompt));
+    }
+
+    [Theory]
+    [InlineData("plain words")]
+    [InlineData("{\"schema\":\"sana.job/1\",\"job_id\":null}")]
+    [InlineData("e/99")]
+    [InlineData("[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[")]
+    [InlineData("{\"schema\":\"\\ud800\"}")]
+    public async Task A_message_that_is_no_job_is_buried_at_once(string text)
+    {
+        var queue = await Open();
+        await new QueueClient(azurite.Connection, _name, new QueueClientOptions { MessageEncoding = QueueMessageEncoding.None }).SendMessageAsync(text);
+        await using var host = new JobHost.Sqlite();
+
+        var message = (await queue.Receive(Hold))!;
+        var verdict = await host.Handler.Handle(message, null, default);
+        Assert.True(await queue.DeadLetter(message, verdict.Reason!, verdict.Message!));
+
+        Assert.Equal((SettlementKind.DeadLetter, FaultReason.BadInput), (verdict.Kind, verdict.Reason));
+        Assert.Null(await queue.Receive(Hold));
+        Assert.Equal(1, (await queue.Count()).Dead);
     }
 
     [Fact]

@@ -6,7 +6,6 @@ using Sana.Jobs.Queue;
 using Sana.Jobs.Requests;
 using Sana.Jobs.Worker;
 using Sana.Local.Hosting;
-using Sana.Storage.Blobs;
 using Sana.Tests.Support;
 using Sana.Tests.Workflows;
 using Xunit;

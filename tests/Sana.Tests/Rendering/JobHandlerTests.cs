@@ -1,7 +1,6 @@
 using Sana.Inference;
 using Sana.Jobs.Queue;
 using Sana.Jobs.Worker;
-using Sana.Storage.Blobs;
 using Sana.Tests.Support;
 using Sana.Tests.Workflows;
 using Xunit;

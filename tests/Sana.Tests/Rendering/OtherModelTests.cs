@@ -2,7 +2,6 @@ using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
 using Sana.Jobs.Queue;
 using Sana.Jobs.Worker;
-using Sana.Storage.Blobs;
 using Sana.Tests.Support;
 using Sana.Tests.Workflows;
 using Xunit;
