@@ -32,6 +32,7 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
     private readonly JobResults _results = new(blobs);
     private readonly AttemptLog _attempts = new(blobs, queue);
     private readonly ConcurrentDictionary<string, bool> _deferred = new();
+    private readonly ConcurrentDictionary<string, AttemptLog.Entries> _unwritten = new(); // ends of attempts that the disk refused
 
     /// <summary>Told of every job from outside that has ended, after its result was written.</summary>
     public event Action<JobResult>? Ended;
@@ -103,7 +104,7 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
     private async Task<Settlement> Attempt(Delivery delivery, IProgress<GenerateProgress>? progress, CancellationToken stop)
     {
         var (job, key) = (delivery.Job, delivery.AttemptKey);
-        var attempts = await _attempts.Read(key, stop);
+        var attempts = _unwritten.GetValueOrDefault(key) ?? await _attempts.Read(key, stop);
         if (job.NotAfter < clock.GetUtcNow() && attempts.Spent == 0)
             return await GiveUp(delivery, attempts, new JobFault(FaultReason.Policy, $"The job was not to be begun after {job.NotAfter:O}."), stop);
 
@@ -130,6 +131,7 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
 
         attempts = attempts.Begin(clock.GetUtcNow());
         await _attempts.Write(key, attempts, stop);
+        _unwritten.TryRemove(key, out _);
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(stop);
         limited.CancelAfter(TimeSpan.FromSeconds(Math.Clamp(job.Limits.TimeoutS, 1, JobLimits.LongestS)));
         var maxBatch = Math.Min(Math.Min(work.MaxBatch, work.Batch.Images.Count), attempts.MaxBatch ?? int.MaxValue);
@@ -142,8 +144,14 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            await _attempts.Write(key, attempts.End(AttemptLog.Attempt.Returned, null), CancellationToken.None);
+            await Write(key, attempts.End(AttemptLog.Attempt.Returned, null));
             return new Settlement(SettlementKind.Abandon);
+        }
+        catch (Exception error) when (JobFault.IsFullDisk(error))
+        {
+            // No fault of the job: the attempt does not count, and it comes again until there is room.
+            await Write(key, attempts.End(AttemptLog.Attempt.Returned, null));
+            return new Settlement(SettlementKind.Abandon, options.DelayAfter(Math.Min(delivery.Message.Deliveries, 6)), FaultReason.TransientIo, JobFault.FromException(error).Message);
         }
         catch (Exception error)
         {
@@ -162,10 +170,24 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
             source.Reset();
         if (fault.Reason == FaultReason.OutOfMemory)
             attempts = attempts with { MaxBatch = maxBatch / 2 };
-        await _attempts.Write(delivery.AttemptKey, attempts, CancellationToken.None);
+        await Write(delivery.AttemptKey, attempts);
         return fault.IsRetryable && Exhausted(attempts, delivery.Job.Limits) is null
             ? new Settlement(SettlementKind.Abandon, options.DelayAfter(attempts.Spent), fault.Reason, fault.Message)
             : await GiveUp(delivery, attempts, fault, stop);
+    }
+
+    /// <summary>How an attempt ended. Where it cannot be written it is kept in memory: an attempt without an end counts as a death of its process.</summary>
+    private async Task Write(string key, AttemptLog.Entries attempts)
+    {
+        try
+        {
+            await _attempts.Write(key, attempts, CancellationToken.None);
+            _unwritten.TryRemove(key, out _);
+        }
+        catch (SanaException)
+        {
+            _unwritten[key] = attempts;
+        }
     }
 
     /// <summary>Why there is no further attempt; null while there is one.</summary>

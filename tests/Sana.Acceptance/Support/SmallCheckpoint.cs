@@ -15,9 +15,11 @@ public sealed class SmallCheckpoint : IAsyncLifetime
     public string Path => _folder.File("sana");
 
     /// <summary>Another copy, without graphs, to be damaged.</summary>
-    public static void CopyTo(string folder)
+    /// <param name="folder">Where to.</param>
+    /// <param name="source">Of which checkpoint; by default of the plain fixture.</param>
+    public static void CopyTo(string folder, string? source = null)
     {
-        var source = System.IO.Path.Combine(Fixtures.Sana, "checkpoints", "sana");
+        source ??= System.IO.Path.Combine(Fixtures.Sana, "checkpoints", "sana");
         foreach (var file in Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories).Where(file => !file.EndsWith(".onnx", StringComparison.Ordinal)))
         {
             var target = System.IO.Path.Combine(folder, System.IO.Path.GetRelativePath(source, file));
