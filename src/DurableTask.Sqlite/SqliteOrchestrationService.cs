@@ -19,6 +19,8 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationService, 
     // How many instances are purged in one transaction: others wait for it.
     private const int PurgedAtOnce = 100;
 
+    private static readonly TimeSpan _probed = TimeSpan.FromSeconds(10);
+
     private readonly SqliteOrchestrationServiceSettings _settings;
     private readonly ILogger _log;
     private readonly Dictionary<string, List<TaskCompletionSource<OrchestrationState?>>> _waiters = []; // writer thread
@@ -35,6 +37,7 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationService, 
     private readonly Channel<Inbox> _ready = Channel.CreateUnbounded<Inbox>();
     private readonly Channel<PendingActivity> _activities = Channel.CreateUnbounded<PendingActivity>();
     private volatile Inboxes? _present; // from a start to a stop; set on the writer thread, so that each message is delivered either by the start or after it
+    private long _written; // when something was last written or tried, as the clock counts
     private int _state; // 0 not started, 1 started, 2 closed
 
     /// <summary>Takes the journal; instances go on once <see cref="StartAsync"/> was called.</summary>
@@ -60,6 +63,14 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationService, 
     /// <summary>Why the journal cannot be written at present, a full disk for example; null when it can. Meanwhile what clients ask for is refused with this, and what runs waits. It is tried
     /// again after 0.1…5 seconds until it can be written.</summary>
     public JournalUnavailableException? Unavailable => _writer.Unavailable;
+
+    /// <summary>Writes an empty transaction when none was written for ten seconds, so that <see cref="Unavailable"/> soon says how it is now and not how it was.</summary>
+    public void Probe()
+    {
+        var last = Interlocked.Read(ref _written);
+        if (_settings.Clock.GetElapsedTime(last) >= _probed && Interlocked.CompareExchange(ref _written, _settings.Clock.GetTimestamp(), last) == last)
+            _writer.Post(() => { });
+    }
 
     /// <summary>Told the id of an instance when it has finished, on the writer thread: it must be quick.</summary>
     public event Action<string>? InstanceFinished;
@@ -223,6 +234,7 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationService, 
     private void Committed()
     {
         _journal.Committed();
+        Interlocked.Exchange(ref _written, _settings.Clock.GetTimestamp());
         _mark?.Write(_journal.Mark.Transactions);
         foreach (var happen in _onCommit)
             happen();

@@ -53,9 +53,9 @@ internal sealed class WrittenMark : IDisposable
             // Of one length, so that it never needs more room.
             RandomAccess.Write(_file, Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{_journal} {transactions:D20}\n")), 0);
         }
-        catch (IOException)
+        catch (Exception error) when (error is IOException or ArgumentOutOfRangeException)
         {
-            // It stays behind, which is no harm.
+            // It stays behind, which is no harm. The second is .NET's word for a limit of the size of files.
         }
     }
 

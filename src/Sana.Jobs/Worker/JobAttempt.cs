@@ -27,12 +27,13 @@ internal sealed class JobAttempt(
 
     private readonly AttemptLog _attempts = new(blobs, queue);
     private readonly ConcurrentDictionary<string, bool> _deferred = new();
+    private readonly ConcurrentDictionary<string, AttemptLog.Entries> _unwritten = new(); // ends of attempts that the disk refused
 
     /// <exception cref="OtherModelException">It is for a worker with another checkpoint.</exception>
     public async Task<Settlement> Try(Delivery delivery, IProgress<GenerateProgress>? progress, CancellationToken stop, CancellationToken drain)
     {
         var (job, key) = (delivery.Job, delivery.AttemptKey);
-        var attempts = await _attempts.Read(key, stop);
+        var attempts = _unwritten.GetValueOrDefault(key) ?? await _attempts.Read(key, stop);
         if (job.NotAfter < clock.GetUtcNow() && attempts.Spent == 0)
             return await ends.GiveUp(delivery, attempts, new JobFault(FaultReason.Policy, $"The job was not to be begun after {job.NotAfter:O}."), stop);
 
@@ -57,6 +58,7 @@ internal sealed class JobAttempt(
 
         attempts = attempts.Begin(clock.GetUtcNow(), here);
         await _attempts.Write(key, attempts, stop);
+        _unwritten.TryRemove(key, out _);
         var settlement = await Render(delivery, renderer, work, settled, attempts, progress, stop, drain);
         if (settlement.Kind == SettlementKind.Complete)
             _deferred.TryRemove(key, out _);
@@ -77,7 +79,7 @@ internal sealed class JobAttempt(
         var maxBatch = Math.Min(Math.Min(work.MaxBatch, work.Batch.Images.Count), attempts.MaxBatch ?? int.MaxValue);
         // Who told the worker to stop may kill it before the render ends: that is not the job's fault.
         var told = attempts.End(AttemptLog.Attempt.Returned, "The worker was told to stop.");
-        var watch = new RenderWatch(client, job.Reply?.Instance, options.AskEvery, clock, () => _attempts.Write(key, told, CancellationToken.None), drain);
+        var watch = new RenderWatch(client, job.Reply?.Instance, options.AskEvery, clock, () => Write(key, told), drain);
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(stop, watch.Unwanted);
         limited.CancelAfter(TimeSpan.FromSeconds(Math.Clamp(job.Limits.TimeoutS, 1, JobLimits.LongestS)));
         IReadOnlyList<ImageRecord> records;
@@ -96,10 +98,17 @@ internal sealed class JobAttempt(
             await watch.DisposeAsync();
             if (error is OperationCanceledException && (stop.IsCancellationRequested || isUnwanted))
             {
-                await _attempts.Write(key, attempts.End(AttemptLog.Attempt.Returned, null), CancellationToken.None);
+                await Write(key, attempts.End(AttemptLog.Attempt.Returned, null));
                 return isUnwanted && await HasEnded(job.Reply!.Instance)
                     ? new Settlement(SettlementKind.Complete, Reason: JobStatus.Canceled)
                     : new Settlement(SettlementKind.Abandon, isUnwanted ? options.RetryDelay : TimeSpan.Zero);
+            }
+
+            if (JobFault.IsFullDisk(error))
+            {
+                // No fault of the job: the attempt does not count, and it comes again until there is room.
+                await Write(key, attempts.End(AttemptLog.Attempt.Returned, null));
+                return new Settlement(SettlementKind.Abandon, options.DelayAfter(Math.Min(delivery.Message.Deliveries, 6)), FaultReason.TransientIo, JobFault.FromException(error).Message);
             }
 
             var fault = limited.IsCancellationRequested
@@ -145,10 +154,24 @@ internal sealed class JobAttempt(
             source.Reset();
         if (fault.Reason == FaultReason.OutOfMemory)
             attempts = attempts with { MaxBatch = maxBatch / 2 };
-        await _attempts.Write(delivery.AttemptKey, attempts, CancellationToken.None);
+        await Write(delivery.AttemptKey, attempts);
         return fault.IsRetryable && Exhausted(attempts, delivery.Job.Limits) is null
             ? new Settlement(SettlementKind.Abandon, options.DelayAfter(attempts.Spent), fault.Reason, fault.Message)
             : await ends.GiveUp(delivery, attempts, fault, stop);
+    }
+
+    /// <summary>How an attempt ended. Where it cannot be written it is kept in memory: an attempt without an end counts as a death of its process.</summary>
+    private async Task Write(string key, AttemptLog.Entries attempts)
+    {
+        try
+        {
+            await _attempts.Write(key, attempts, CancellationToken.None);
+            _unwritten.TryRemove(key, out _);
+        }
+        catch (SanaException)
+        {
+            _unwritten[key] = attempts;
+        }
     }
 
     /// <summary>Why there is no further attempt; null while there is one.</summary>

@@ -56,6 +56,19 @@ internal sealed record JobFault(string Reason, string Message)
         ? new JobFault(FaultReason.BadInput, $"The message cannot be read: {error.GetType().Name}: {Line(error)}")
         : FromException(error);
 
+    /// <summary>The disk, or a quota or limit of this user, has no room.</summary>
+    public static bool IsFullDisk(Exception error)
+    {
+        // ENOSPC, EDQUOT, EFBIG.
+        for (var cause = error; cause is not null; cause = cause.InnerException)
+        {
+            if (cause is IOException && cause.HResult is 28 or 122 or 27)
+                return true;
+        }
+
+        return false;
+    }
+
     // What ONNX Runtime's arenas, CUDA and the C++ library say.
     private static bool IsOutOfMemory(string message) =>
         message.Contains("Failed to allocate memory", StringComparison.OrdinalIgnoreCase)

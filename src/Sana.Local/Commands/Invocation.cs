@@ -11,6 +11,8 @@ namespace Sana.Local.Commands;
 /// <summary>From arguments to exit code: one sentence on stderr for whatever goes wrong, and with <c>--json</c> an object on stdout too.</summary>
 internal static class Invocation
 {
+    private const PosixSignal FileTooLarge = (PosixSignal)25; // SIGXFSZ
+
     // A prompt may start with @, which would otherwise read a file of arguments.
     private static readonly ParserConfiguration Parser = new() { ResponseFileTokenReplacer = null };
 
@@ -27,9 +29,13 @@ internal static class Invocation
             return Fail($"{fault}. See sana {command}--help.", ExitCode.WrongUse, json);
         }
 
+        // Opened now: when no descriptor is left, it could not be.
+        _ = (Console.Out, Console.Error);
         using var stop = new CancellationTokenSource();
         var signal = 0;
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Stop(context, 2));
+        // A limit of the size of files is like a full disk, and no reason to end.
+        using var tooLarge = PosixSignalRegistration.Create(FileTooLarge, context => context.Cancel = true);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Stop(context, 15));
 
         // The first signal ends the step that runs, the second ends the process.

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using Sana.Jobs.Http;
 using Sana.Local.Hosting;
@@ -11,7 +10,6 @@ namespace Sana.Local.Commands;
 internal sealed class ServeCommand : Command
 {
     private const string KeyVariable = "SANA_API_KEY";
-    private const PosixSignal FileTooLarge = (PosixSignal)25; // SIGXFSZ
 
     private readonly HostArguments _host = new();
     private readonly Option<string?> _urls = new("--urls") { Description = "Addresses to listen on, parted by semicolons. Default: http://127.0.0.1:8080.", HelpName = "addresses" };
@@ -53,8 +51,6 @@ internal sealed class ServeCommand : Command
         var settings = WrongUseException.Unless(() => ServeSettings.Create(parsed.GetValue(_urls) ?? "http://127.0.0.1:8080", keys, config, parsed.GetValue(_publicUrl)));
         WrongUseException.Unless(() => DescriptorLimit.Connections(DescriptorLimit.Max));
         DescriptorLimit.Prepare(DescriptorLimit.Max);
-        // A limit of the size of files is like a full disk, and no reason to end.
-        using var tooLarge = PosixSignalRegistration.Create(FileTooLarge, context => context.Cancel = true);
         using var logging = ServeLogs.Factory(parsed.GetValue(_verbose) ? LogLevel.Information : LogLevel.Warning);
         await using var server = await Server.Start(options with { Config = config, Logging = logging }, settings, parts => Limits(parts, parsed), cancellationToken);
         Report(server, settings, parsed.GetValue(_json));

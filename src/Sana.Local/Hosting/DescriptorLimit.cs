@@ -6,8 +6,8 @@ namespace Sana.Local.Hosting;
 /// <summary>How many files and connections this process may have open at once: <c>ulimit -n</c>.</summary>
 internal static class DescriptorLimit
 {
-    // What the program itself has open when it serves, with room for what it opens for a moment. A connection has its socket and, while it is answered, a file.
-    private const int Own = 160;
+    // What the program itself has open when it serves, two for each assembly above all, with room for what it opens for a moment. A connection has its socket and, while it is answered, a file.
+    private const int Own = 640;
     private const int EachConnection = 2;
     private const int FewestConnections = 16;
     private const int MostConnections = 2000;

@@ -38,7 +38,17 @@ internal sealed class DurableHost : IAsyncDisposable
     public Task Stopped { get; }
 
     /// <summary>Why the journal cannot be written at present; null when it can, or when that is not known here.</summary>
-    public string? Unavailable => (_service as SqliteOrchestrationService)?.Unavailable?.Message;
+    public string? Unavailable
+    {
+        get
+        {
+            if (_service is not SqliteOrchestrationService sqlite)
+                return null;
+            // Whoever asks is to know how it is, also when nothing was written for a while.
+            sqlite.Probe();
+            return sqlite.Unavailable?.Message;
+        }
+    }
 
     /// <exception cref="JournalDamagedException">The data folder's journal is damaged, or its newest part is missing.</exception>
     /// <exception cref="JournalException">Another process owns the data folder's journal, or it cannot be opened.</exception>

@@ -223,6 +223,10 @@ public sealed class FileBlobs : IBlobs
         {
             throw FileFault.From("write", Path.Combine(_root, name), error);
         }
+        catch (ArgumentOutOfRangeException error)
+        {
+            throw FileFault.From("write", Path.Combine(_root, name), error);
+        }
     }
 
     /// <summary>Makes a folder and the ones above it.</summary>

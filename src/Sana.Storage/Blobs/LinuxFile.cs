@@ -154,8 +154,13 @@ internal readonly record struct PlaceFact(PlaceKind Kind, long Size, DateTimeOff
 /// <summary>An error of the operating system about a file, as a sentence with the fix.</summary>
 internal static class FileFault
 {
-    // ENOSPC, EDQUOT.
-    private static ReadOnlySpan<int> Full => [28, 122];
+    // ENOSPC, EDQUOT, EFBIG.
+    private static ReadOnlySpan<int> Full => [28, 122, TooLarge];
+
+    private const int TooLarge = 27;
+
+    /// <summary>.NET has an exception of arguments for a limit of the size of files (EFBIG).</summary>
+    public static SanaException From(string verb, string place, ArgumentOutOfRangeException error) => From(verb, place, new IOException(error.Message, TooLarge));
 
     public static SanaException From(string verb, string place, Exception error) => new(
         Full.Contains(error.HResult) ? $"Cannot {verb} {place}: the disk is full; free some space and run the same command again, it goes on where it stopped."

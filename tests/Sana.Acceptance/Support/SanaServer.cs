@@ -4,6 +4,7 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
+using Sana.Tests.Support;
 
 namespace Sana.Acceptance.Support;
 
@@ -18,12 +19,18 @@ internal sealed class SanaServer : IAsyncDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("sana-serve-").FullName;
     private readonly StringBuilder _errors = new();
     private Process _process = null!;
+    private string? _shell;
+    private IReadOnlyDictionary<string, string> _environment = new Dictionary<string, string>();
 
     public Uri Address { get; private set; } = null!;
 
     public HttpClient Http { get; private set; } = null!;
 
     public string Data => Path.Combine(_folder, "data");
+
+    public int ProcessId => _process.Id;
+
+    public bool HasExited => _process.HasExited;
 
     public long WorkingSet
     {
@@ -49,11 +56,18 @@ internal sealed class SanaServer : IAsyncDisposable
     /// <param name="options">Further options of the command.</param>
     public static async Task<SanaServer> Start(object? config = null, params string[] options)
     {
-        var server = new SanaServer();
+        return await StartUnder(null, config, options: options);
+    }
+
+    /// <summary>The same under words of bash, such as <c>ulimit -n 256</c>, with more variables, and with a model of the folder <c>models</c>.</summary>
+    public static async Task<SanaServer> StartUnder(
+        string? shell, object? config = null, IReadOnlyDictionary<string, string>? environment = null, string? model = null, params string[] options)
+    {
+        var server = new SanaServer { _shell = shell, _environment = environment ?? new Dictionary<string, string>() };
         Directory.CreateDirectory(server.Data);
         if (config is not null)
             await File.WriteAllTextAsync(Path.Combine(server.Data, "sana.json"), JsonSerializer.Serialize(config));
-        SmallCheckpoint.CopyTo(Path.Combine(server._folder, "checkpoint"));
+        SmallCheckpoint.CopyTo(Path.Combine(server._folder, "checkpoint"), model is null ? null : Path.Combine(Repository.Root, "models", model));
         await server.Begin(options);
         return server;
     }
@@ -62,8 +76,23 @@ internal sealed class SanaServer : IAsyncDisposable
     public async Task Crash(params string[] options)
     {
         await Kill();
+        await Again(options);
+    }
+
+    /// <summary>Starts over the same data, after the process has ended.</summary>
+    public async Task Again(params string[] options)
+    {
         Http.Dispose();
         await Begin(options);
+    }
+
+    /// <summary>A full disk and its end: the kernel refuses each byte that the running process would write to a file, or none.</summary>
+    public void FillDisk(bool isFull)
+    {
+        using var limit = Process.Start("prlimit", [$"--pid={_process.Id}", isFull ? "--fsize=0:" : "--fsize=unlimited:"]);
+        limit.WaitForExit();
+        if (limit.ExitCode != 0)
+            throw new InvalidOperationException("prlimit failed; it is of the package util-linux.");
     }
 
     /// <summary>Kills the process as a power failure does.</summary>
@@ -119,7 +148,15 @@ internal sealed class SanaServer : IAsyncDisposable
 
     private async Task Begin(string[] options)
     {
-        var start = new ProcessStartInfo(SanaProgram.Executable) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(_shell is null ? SanaProgram.Executable : "bash") { RedirectStandardOutput = true, RedirectStandardError = true };
+        if (_shell is not null)
+        {
+            foreach (var word in (string[])["-c", $"{_shell}; exec \"$0\" \"$@\"", SanaProgram.Executable])
+                start.ArgumentList.Add(word);
+        }
+
+        foreach (var (name, value) in _environment)
+            start.Environment[name] = value;
         string[] arguments =
         [
             "serve", "--checkpoint", Path.Combine(_folder, "checkpoint"), "--data", Data, "--urls", "http://127.0.0.1:0", "--json", "--verbose", .. options,

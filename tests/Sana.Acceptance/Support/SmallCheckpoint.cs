@@ -14,10 +14,13 @@ public sealed class SmallCheckpoint : IAsyncLifetime
     /// <summary>The checkpoint's folder.</summary>
     public string Path => _folder.File("sana");
 
-    /// <summary>Another copy, without graphs, to be damaged; or a copy of another fixture.</summary>
-    public static void CopyTo(string folder, string fixture = "sana")
+    /// <summary>Another copy, without graphs, to be damaged; or a copy of another fixture or of another folder.</summary>
+    /// <param name="folder">Where to.</param>
+    /// <param name="fixture">Which of the fixtures.</param>
+    /// <param name="source">The folder of another checkpoint, in place of a fixture.</param>
+    public static void CopyTo(string folder, string fixture = "sana", string? source = null)
     {
-        var source = System.IO.Path.Combine(Fixtures.Sana, "checkpoints", fixture);
+        source ??= System.IO.Path.Combine(Fixtures.Sana, "checkpoints", fixture);
         foreach (var file in Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories).Where(file => !file.EndsWith(".onnx", StringComparison.Ordinal)))
         {
             var target = System.IO.Path.Combine(folder, System.IO.Path.GetRelativePath(source, file));
