@@ -17,7 +17,7 @@ public sealed class RunControlTests : IAsyncLifetime
     private readonly TempFolder _folder = new();
     private LocalHost _host = null!;
 
-    public async ValueTask InitializeAsync() => _host = await MemoryHost.Open(new FileBlobs(_folder.Path), new FakeRenderer());
+    public async ValueTask InitializeAsync() => _host = await MemoryHost.Open(FileBlobs.Open(_folder.Path), new FakeRenderer());
 
     public async ValueTask DisposeAsync()
     {
