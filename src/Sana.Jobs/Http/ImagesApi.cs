@@ -43,7 +43,7 @@ public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
             _waiters.Enter(id);
         try
         {
-            var (instance, message) = await jobs.Start(id, asked.Job(id), needsWorker: true, aborted, asked.NameOf);
+            var (instance, message) = await jobs.Start(id, asked.Job(id), needsWorker: true, asked.NameOf, aborted);
             if (repeat is not null)
                 await _repeats.Remember(repeat, id);
             return new ImageWait(instance, message, IsByKey: key is not null, repeat?.Count);
@@ -59,22 +59,28 @@ public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
     /// <summary>The result of a job, once it has ended well. Whoever stops waiting ends a job that nobody can ask for again.</summary>
     private async Task<JobResult> Outcome(ImageWait wait, CancellationToken aborted)
     {
+        var hasLeft = wait.IsByKey;
         try
         {
             var instance = await jobs.WaitFor(wait.Instance, parts.ImagesTimeout, aborted);
             if (!instance.IsFinished)
+            {
+                hasLeft = true;
                 throw await GiveUp(wait);
+            }
+
             var result = await jobs.Result(wait.Id, aborted) ?? throw new ApiException(500, "failed", instance.Error ?? "The job has no result.") { JobId = wait.Id };
             return result.Status == JobStatus.Succeeded ? result : throw Failed(result);
         }
         catch (OperationCanceledException) when (!wait.IsByKey && parts.CancelsWhenAborted)
         {
-            await _waiters.CancelUnlessJoined(wait.Instance, "the client hung up", RepeatedRequest.PauseBefore(wait.Repeats));
+            hasLeft = true;
+            await _waiters.LeaveOrCancel(wait.Instance, "the client hung up", RepeatedRequest.PauseBefore(wait.Repeats));
             throw;
         }
         finally
         {
-            if (!wait.IsByKey)
+            if (!hasLeft)
                 _waiters.Leave(wait.Id);
         }
     }
@@ -85,7 +91,7 @@ public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
         var stops = parts.Stopping.IsCancellationRequested;
         var why = stops ? "The server is stopping" : $"The images were not made within {parts.ImagesTimeout.TotalSeconds:0} s ({parts.ImagesTimeoutSetting})";
         if (!wait.IsByKey)
-            await _waiters.CancelUnlessJoined(wait.Instance, stops ? "the server stopped" : "nobody waits any more", TimeSpan.Zero);
+            await _waiters.LeaveOrCancel(wait.Instance, stops ? "the server stopped" : "nobody waits any more", TimeSpan.Zero);
         var (sentence, retry) = wait.IsByKey
             ? ($"{why}. Job {wait.Id} goes on: ask again with the same Idempotency-Key, or GET /v1/jobs/{wait.Id}.", (bool?)null)
             : ($"{why}, and job {wait.Id} was canceled with the wait. {(stops ? "Ask again." : "To keep it, send an Idempotency-Key, or ask for it with PUT /v1/jobs/{id}.")}", stops ? null : false);

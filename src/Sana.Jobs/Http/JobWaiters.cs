@@ -38,18 +38,25 @@ internal sealed class JobWaiters(ApiParts parts)
         }
     }
 
-    /// <summary>Cancels a job for one who still counts as waiting, unless another one waits for it too.</summary>
+    /// <summary>One less waits, and the job is canceled when he was the last.</summary>
     /// <param name="instance">The job's instance.</param>
     /// <param name="reason">Why, for its result.</param>
     /// <param name="pause">How long another one may take to come; a server that stops waits for nobody.</param>
-    public async Task CancelUnlessJoined(WorkflowInstance instance, string reason, TimeSpan pause)
+    public async Task LeaveOrCancel(WorkflowInstance instance, string reason, TimeSpan pause)
     {
         var id = instance.Id["job-".Length..];
         if (pause > TimeSpan.Zero)
             await Task.Delay(pause, parts.Clock, parts.Stopping).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         lock (_gate)
         {
-            if (_waiting.GetValueOrDefault(id) > 1 || !_givenUp.Add(id))
+            if (_waiting.GetValueOrDefault(id) > 1)
+            {
+                _waiting[id]--;
+                return;
+            }
+
+            _waiting.Remove(id);
+            if (!_givenUp.Add(id))
                 return;
             _order.Enqueue(id);
             if (_order.Count > MostGivenUp)

@@ -66,10 +66,10 @@ public sealed class JobsApi
     /// <param name="id">Of the job.</param>
     /// <param name="asked">What is asked for.</param>
     /// <param name="needsWorker">The client waits: without a warm worker it is answered 503.</param>
+    /// <param name="name">From a field of <paramref name="asked"/> to what the caller calls it, for errors; null for the same.</param>
     /// <param name="cancellationToken">Stops the attempt.</param>
-    /// <param name="name">From a field of <paramref name="asked"/> to what the caller calls it, for errors. Default the same.</param>
     internal async Task<(WorkflowInstance Instance, JobMessage Message)> Start(
-        string id, JobRequest asked, bool needsWorker, CancellationToken cancellationToken, Func<string, string>? name = null)
+        string id, JobRequest asked, bool needsWorker, Func<string, string>? name, CancellationToken cancellationToken)
     {
         // A repeat finds its job before anything is judged: what was good then may be too late by now.
         if (await _parts.Workflows.Get(RequestedJobs.Instance(id)) is { } known && Same(known, JobRequestValidator.Fingerprint(asked)) is var same)
@@ -109,7 +109,7 @@ public sealed class JobsApi
     private async Task<IResult> Ask(HttpRequest request, string id, JobRequest asked)
     {
         var wait = RequestHeaders.Wait(request.Headers["Prefer"]);
-        var (instance, _) = await Start(id, asked, needsWorker: false, request.HttpContext.RequestAborted);
+        var (instance, _) = await Start(id, asked, needsWorker: false, name: null, request.HttpContext.RequestAborted);
         if (wait > TimeSpan.Zero)
             request.HttpContext.Response.Headers["Preference-Applied"] = string.Create(CultureInfo.InvariantCulture, $"wait={wait.TotalSeconds:0}");
         return await Show(request, await WaitFor(instance, wait, request.HttpContext.RequestAborted), statusWhenOpen: 202);

@@ -25,9 +25,9 @@ internal sealed class Server : IAsyncDisposable
 
     public static async Task<Server> Start(LocalOptions options, ServeSettings settings, Func<ApiParts, ApiParts> limits, CancellationToken cancellationToken)
     {
+        var host = await LocalHost.Open(options, cancellationToken);
         // Whoever waits for an image is told at once that the server stops, while the journal still takes the end of his job.
         var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var host = await LocalHost.Open(options, cancellationToken);
         try
         {
             await ScheduleSteps.Apply(host.Client, options.Config!.Schedules);

@@ -98,7 +98,8 @@ public sealed class OpenAIPathsTests(SharedServer shared)
         using var body = new StringContent("""{"prompt":"a","size":"64x64","steps":2}""", Encoding.UTF8, "application/json");
 
         using var answer = await azure.PostAsync("/openai/deployments/dall-e-3/images/generations?api-version=2024-10-21", body);
-        using var refused = await azure.PostAsync("/openai/deployments/any/images/generations?api-version=1", new StringContent("{}", Encoding.UTF8, "application/json"));
+        using var empty = new StringContent("{}", Encoding.UTF8, "application/json");
+        using var refused = await azure.PostAsync("/openai/deployments/any/images/generations?api-version=1", empty);
 
         var made = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
         Assert.StartsWith("http://", made.GetProperty("data")[0].GetProperty("url").GetString(), StringComparison.Ordinal);
