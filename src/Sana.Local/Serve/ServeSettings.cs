@@ -32,16 +32,12 @@ internal sealed record ServeSettings(IReadOnlyList<Uri> Urls, ApiKeys Keys, IRea
             throw new SanaException("There is no address to listen on; use http://127.0.0.1:8080.");
         if (keys.IsOpen && list.Find(url => !IsLoopback(url)) is { } open)
             throw new SanaException($"{open.Scheme}://{open.Authority} can be reached from other machines: give a key with SANA_API_KEY or --api-key, or listen on 127.0.0.1.");
-        var proxies = config.ProxyNetworks();
-        if (publicUrl is not null && proxies.Count > 0)
+        var (address, proxies) = (PublicAddress.Parse(publicUrl, "--public-url") ?? PublicAddress.Parse(config.PublicUrl, "public_url"), config.ProxyNetworks());
+        if (address is not null && proxies.Count > 0)
             throw new SanaException("--public-url and trusted_proxies of sana.json both say how the outside calls this server; keep one of them.");
-        return new ServeSettings(list, keys, config.Hosts)
-        {
-            PublicUrl = PublicAddress.Parse(publicUrl, "--public-url") ?? PublicAddress.Parse(config.PublicUrl, "public_url"),
-            TrustedProxies = proxies,
-            ReadsForwarded = config.ForwardedHeaders == "forwarded",
-            CorsOrigins = config.Origins(),
-        };
+        if (keys.IsOpen && (proxies.Count > 0 || (address is not null && !IsLoopback(address.Url))))
+            throw new SanaException($"{(address is null ? "The server behind trusted_proxies" : address.Url)} can be reached from other machines: give a key with SANA_API_KEY or --api-key; a proxy that knows its callers may add it.");
+        return new ServeSettings(list, keys, config.Hosts) { PublicUrl = address, TrustedProxies = proxies, ReadsForwarded = config.ForwardedHeaders == "forwarded", CorsOrigins = config.Origins() };
     }
 
     /// <summary>Where people find the page, with a slash at its end: the public address, or the first that is listened on. Who listens on every address is reached as localhost too.</summary>

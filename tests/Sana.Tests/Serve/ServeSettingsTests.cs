@@ -42,6 +42,20 @@ public sealed class ServeSettingsTests
         Assert.Contains("keep one of them", Assert.Throws<SanaException>(() => ServeSettings.Create("http://127.0.0.1:1", Keys, new ServerFile { TrustedProxies = ["127.0.0.1"] }, "https://b.example")).Message, StringComparison.Ordinal);
 
     [Theory]
+    [InlineData("https://images.example.org", false)]
+    [InlineData("https://localhost:8443", true)]
+    [InlineData(null, false)]
+    public void What_other_machines_reach_through_a_proxy_needs_a_key(string? publicUrl, bool isFine)
+    {
+        var config = new ServerFile { PublicUrl = publicUrl, TrustedProxies = publicUrl is null ? ["127.0.0.1"] : [] };
+
+        var error = Record.Exception(() => ServeSettings.Create("http://127.0.0.1:1", ApiKeys.Parse(null), config, null));
+
+        Assert.Equal(isFine, error is null);
+        Assert.True(isFine || error is SanaException && error.Message.Contains("give a key", StringComparison.Ordinal), $"{error}");
+    }
+
+    [Theory]
     [InlineData("", "")]
     [InlineData("for=192.0.2.60;proto=http;by=203.0.113.43", "for=192.0.2.60 proto=http by=203.0.113.43")]
     [InlineData("Proto=https; Host=\"a.example:8443\"", "proto=https host=a.example:8443")]
