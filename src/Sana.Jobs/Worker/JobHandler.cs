@@ -26,7 +26,6 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
     // A message that fails before its first attempt, because blobs or engine do not answer, comes back often before it is given up.
     private const int MaxDeliveries = 200;
 
-    private static readonly TimeSpan _whileSuspended = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan _whileAnotherWorks = TimeSpan.FromSeconds(2);
 
     private readonly JobReader _reader = new(blobs, options);
@@ -82,7 +81,7 @@ public sealed class JobHandler(IBlobs blobs, WorkflowClient client, RendererSour
         {
             return await client.Get(reply.Instance) switch
             {
-                { Status: WorkflowStatus.Suspended } => new Settlement(SettlementKind.Abandon, _whileSuspended),
+                { Status: WorkflowStatus.Suspended } => new Settlement(SettlementKind.Abandon, options.DelayAfter(Math.Min(deliveries, 4))),
                 { IsFinished: false } => null,
                 _ => new Settlement(SettlementKind.Complete, Reason: JobStatus.Canceled),
             };
