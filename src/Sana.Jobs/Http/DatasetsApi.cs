@@ -45,14 +45,8 @@ public sealed partial class DatasetsApi(ApiParts parts)
     public Task<IResult> Resume(HttpRequest request, string name, string version) => Steer(request, name, version, instance => RunControl.Resume(parts.Workflows, instance), "resumed");
 
     /// <summary><c>POST /v1/datasets/{name}/runs/{version}/retry?reason=captioner_timeout</c>: does again what failed for these reasons, and nothing else. 202, or 409 while it runs.</summary>
-    public Task<IResult> Retry(HttpRequest request, string name, string version)
-    {
-        return ApiResponse.Handle(request, () =>
-        {
-            var reasons = RequestQuery.Reasons(request);
-            return Steer(request, name, version, instance => RunControl.Retry(parts.Workflows, instance, reasons), "tried again before it has ended");
-        });
-    }
+    public Task<IResult> Retry(HttpRequest request, string name, string version) =>
+        Steer(request, name, version, instance => RunControl.Retry(parts.Workflows, instance, RequestQuery.Reasons(request)), "tried again before it has ended");
 
     private Task<IResult> Steer(HttpRequest request, string name, string version, Func<string, Task<bool>> steer, string done) => ApiResponse.Handle(request, async () =>
     {

@@ -22,7 +22,6 @@ public sealed class JobHandler
     // Of these deliveries at least so many failed here: one that was only left for another worker is not given up at its first fault.
     private const int MinFaults = 5;
 
-    private static readonly TimeSpan _whileSuspended = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan _whileAnotherWorks = TimeSpan.FromSeconds(2);
 
     private readonly WorkflowClient _client;
@@ -132,7 +131,7 @@ public sealed class JobHandler
         if (job.Reply is { } reply)
         {
             if (await _client.Get(reply.Instance) is { Status: WorkflowStatus.Suspended })
-                return new Settlement(SettlementKind.Abandon, _whileSuspended);
+                return new Settlement(SettlementKind.Abandon, _options.DelayAfter(Math.Min(delivery.Message.Deliveries, 4)));
             return await _revived.Revive(job, reply, cancellationToken) ? null : new Settlement(SettlementKind.Complete, Reason: JobStatus.Canceled);
         }
 

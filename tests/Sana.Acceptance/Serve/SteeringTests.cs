@@ -121,7 +121,7 @@ public sealed class SteeringTests : IAsyncLifetime
 
     private Task<Finished> Run(string verb, params string[] options) => SanaProgram.Run([verb, "generate-pets", "--data", _server.Data, .. options]);
 
-    private Task Batch(string id) => _server.Send(HttpMethod.Put, $"/v1/batches/{id}", new
+    private async Task Batch(string id) => await _server.Send(HttpMethod.Put, $"/v1/batches/{id}", new
     {
         prompts = Enumerable.Range(0, 400).Select(i => $"prompt {i}"),
         settings = new { width = 64, height = 64, steps = 20 },

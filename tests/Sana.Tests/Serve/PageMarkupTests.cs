@@ -4,7 +4,6 @@ using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
 using Sana.Jobs.Queue;
 using Sana.Jobs.Requests;
-using Sana.Jobs.Schedules;
 using Sana.Jobs.Telemetry;
 using Sana.Local.Serve;
 using Xunit;
