@@ -18,3 +18,25 @@ public sealed record ItemCounts(long Succeeded, long Failed, long Rejected)
 
 /// <summary>What a running instance shows: items done of all, and when it was started, UTC.</summary>
 public sealed record RunStatus(string RunId, string Stage, long Done, long Total, long Failed, DateTime Started);
+
+/// <summary>Where an instance stands.</summary>
+public enum WorkflowStatus
+{
+    /// <summary>At work, or waiting for an activity, a timer, an event or its start.</summary>
+    Running,
+
+    /// <summary>Held by request; what arrives meanwhile is kept.</summary>
+    Suspended,
+
+    /// <summary>Its code changed or is missing in this program. Nothing is lost: it goes on under a program that has the old code.</summary>
+    Refused,
+
+    /// <summary>Ended with an output.</summary>
+    Completed,
+
+    /// <summary>Ended with an error.</summary>
+    Failed,
+
+    /// <summary>Ended because somebody asked for it.</summary>
+    Canceled,
+}

@@ -173,28 +173,6 @@ public sealed class WorkflowClient(Func<DurableTaskClient> client, bool isNewest
     private async Task<WorkflowInstance?> Look(string id) => await client().GetInstanceAsync(id, getInputsAndOutputs: false) is { } found ? WorkflowInstance.Read(found) : null;
 }
 
-/// <summary>Where an instance stands.</summary>
-public enum WorkflowStatus
-{
-    /// <summary>At work, or waiting for an activity, a timer, an event or its start.</summary>
-    Running,
-
-    /// <summary>Held by request; what arrives meanwhile is kept.</summary>
-    Suspended,
-
-    /// <summary>Its code changed or is missing in this program. Nothing is lost: it goes on under a program that has the old code.</summary>
-    Refused,
-
-    /// <summary>Ended with an output.</summary>
-    Completed,
-
-    /// <summary>Ended with an error.</summary>
-    Failed,
-
-    /// <summary>Ended because somebody asked for it.</summary>
-    Canceled,
-}
-
 /// <summary>An instance as it stood at one moment.</summary>
 public sealed partial record WorkflowInstance
 {
