@@ -144,11 +144,12 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationService, 
         // In the writer's order, so that a start that follows finds everything written.
         try
         {
-            await _writer.Ask(() => true, _ => Forget());
+            await _writer.Offer(() => true, _ => Forget());
         }
         catch (JournalException)
         {
-            // It broke or was closed, and nothing is handed out any more.
+            // It broke, was closed, or cannot be written now, and nothing is handed out any more.
+            Forget();
         }
     }
 
