@@ -1,5 +1,6 @@
+using DurableTask.Core;
+using DurableTask.Core.History;
 using Microsoft.Data.Sqlite;
-using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
 using Xunit;
 
@@ -31,7 +32,7 @@ public sealed class FullDiskTests
 
         await MakeRoom(host);
 
-        Assert.Equal("2", (await scenarios.Wait().WaitAsync(TimeSpan.FromSeconds(20))).SerializedOutput);
+        Assert.Equal("2", (await scenarios.Wait().WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken)).SerializedOutput);
         Assert.Null(host.Service.Unavailable);
         Assert.Null(await host.Client.GetInstanceAsync("new"));
         await scenarios.Start("Chain", 1, "later");
@@ -48,13 +49,14 @@ public sealed class FullDiskTests
         await Fill(host);
 
         // Both do their work in the transaction, and all of it is taken back.
-        await Assert.ThrowsAsync<JournalUnavailableException>(() => host.Client.ScheduleNewOrchestrationInstanceAsync(
-            "TwoGates", new string('x', 20_000), new StartOrchestrationOptions("i").WithDedupeStatuses()));
+        var other = new OrchestrationInstance { InstanceId = "i", ExecutionId = "other" };
+        var start = new ExecutionStartedEvent(-1, new string('x', 20_000)) { Name = "TwoGates", OrchestrationInstance = other };
+        await Assert.ThrowsAsync<JournalUnavailableException>(() => host.Service.CreateTaskOrchestrationAsync(new TaskMessage { OrchestrationInstance = other, Event = start }, []));
         await Assert.ThrowsAsync<JournalUnavailableException>(() => host.Service.TerminateAsync("i", new string('x', 20_000), recursive: true));
         await MakeRoom(host);
         host.Activities.Open();
 
-        Assert.Equal("2", (await scenarios.Wait().WaitAsync(TimeSpan.FromSeconds(20))).SerializedOutput);
+        Assert.Equal("2", (await scenarios.Wait().WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken)).SerializedOutput);
         Assert.Equal(0, host.Activities.Canceled);
     }
 
@@ -69,9 +71,11 @@ public sealed class FullDiskTests
         host.Activities.Open();
         await scenarios.Eventually(() => Task.FromResult(host.Service.Unavailable is not null));
 
+        await host.Service.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        Free(host.Path);
         await host.Kill();
 
-        Assert.Equal("2", (await scenarios.Wait().WaitAsync(TimeSpan.FromSeconds(20))).SerializedOutput);
+        Assert.Equal("2", (await scenarios.Wait().WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken)).SerializedOutput);
     }
 
     /// <summary>No page can be added, and the ones that are there are full.</summary>
@@ -112,11 +116,16 @@ public sealed class FullDiskTests
 
     private static async Task MakeRoom(SqliteHost host)
     {
-        // The limit is of this connection: a second one takes the filler away, as somebody who frees a disk.
-        using var connection = new SqliteConnection($"Data Source={host.Path};Pooling=False");
+        Free(host.Path);
+        await ((IScenarioHost)host).Eventually(() => Task.FromResult(host.Service.Unavailable is null));
+    }
+
+    /// <summary>The limit is of the service's connection: another one takes the filler away, as somebody who frees a disk.</summary>
+    private static void Free(string path)
+    {
+        using var connection = new SqliteConnection($"Data Source={path};Pooling=False");
         connection.Open();
         Execute(connection, "DELETE FROM messages WHERE instance=0; DELETE FROM activities WHERE instance=0; DELETE FROM history WHERE instance=0; DROP TABLE filler");
-        await ((IScenarioHost)host).Eventually(() => Task.FromResult(host.Service.Unavailable is null));
     }
 
     private static void Execute(SqliteConnection connection, string sql)
