@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using DurableTask.Core;
 using DurableTask.Core.History;
 using DurableTask.Core.Query;
@@ -81,12 +82,24 @@ internal sealed partial class Journal
         using var messages = new Statement(_connection, "SELECT id, due, recursive, message FROM messages ORDER BY id", 0);
         using var activities = new Statement(_connection, "SELECT id, message FROM activities ORDER BY id", 0);
         return (
-            messages.Rows(row => new Pending(row.GetInt64(0), EventJson.Read<TaskMessage>(row.GetString(3)))
+            messages.Rows(row => new Pending(row.GetInt64(0), Message(row, 3))
             {
                 Due = row.IsDBNull(1) ? null : Time(row.GetInt64(1)),
                 IsRecursive = row.GetInt64(2) != 0,
             }),
-            activities.Rows(row => new PendingActivity(row.GetInt64(0), EventJson.Read<TaskMessage>(row.GetString(1)))));
+            activities.Rows(row => new PendingActivity(row.GetInt64(0), Message(row, 1))));
+    }
+
+    private TaskMessage Message(SqliteDataReader row, int column)
+    {
+        try
+        {
+            return EventJson.Read<TaskMessage>(row.GetString(column));
+        }
+        catch (Exception error) when (error is JsonException or NotSupportedException or InvalidCastException)
+        {
+            throw new JournalDamagedException(_connection.DataSource, $"what waits under number {row.GetInt64(0)} is no message", error);
+        }
     }
 
     private List<HistoryEvent> History(long key) => [.. _reads.History.Rows(row => EventJson.Read<List<HistoryEvent>>(row.GetString(0)), key).SelectMany(turn => turn)];

@@ -19,8 +19,6 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationService, 
     // How many instances are purged in one transaction: others wait for it.
     private const int PurgedAtOnce = 100;
 
-    private static readonly TimeSpan _probed = TimeSpan.FromSeconds(10);
-
     private readonly SqliteOrchestrationServiceSettings _settings;
     private readonly ILogger _log;
     private readonly Dictionary<string, List<TaskCompletionSource<OrchestrationState?>>> _waiters = []; // writer thread
@@ -33,11 +31,9 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationService, 
     private readonly TimerQueue _timers;
     private readonly ClockWatch _clockWatch;
     private readonly ITimer _housekeeping;
-    private readonly List<Action> _onCommit = []; // writer thread: what of the present transaction concerns the memory
     private readonly Channel<Inbox> _ready = Channel.CreateUnbounded<Inbox>();
     private readonly Channel<PendingActivity> _activities = Channel.CreateUnbounded<PendingActivity>();
     private volatile Inboxes? _present; // from a start to a stop; set on the writer thread, so that each message is delivered either by the start or after it
-    private long _written; // when something was last written or tried, as the clock counts
     private int _state; // 0 not started, 1 started, 2 closed
 
     /// <summary>Takes the journal; instances go on once <see cref="StartAsync"/> was called.</summary>
@@ -59,18 +55,6 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationService, 
 
     /// <summary>Ends when the service is closed, with a <see cref="JournalException"/> when the journal cannot be written any more.</summary>
     public Task Stopped => _stopped.Task;
-
-    /// <summary>Why the journal cannot be written at present, a full disk for example; null when it can. Meanwhile what clients ask for is refused with this, and what runs waits. It is tried
-    /// again after 0.1…5 seconds until it can be written.</summary>
-    public JournalUnavailableException? Unavailable => _writer.Unavailable;
-
-    /// <summary>Writes an empty transaction when none was written for ten seconds, so that <see cref="Unavailable"/> soon says how it is now and not how it was.</summary>
-    public void Probe()
-    {
-        var last = Interlocked.Read(ref _written);
-        if (_settings.Clock.GetElapsedTime(last) >= _probed && Interlocked.CompareExchange(ref _written, _settings.Clock.GetTimestamp(), last) == last)
-            _writer.Post(() => { });
-    }
 
     /// <summary>Told the id of an instance when it has finished, on the writer thread: it must be quick.</summary>
     public event Action<string>? InstanceFinished;
@@ -144,11 +128,12 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationService, 
         // In the writer's order, so that a start that follows finds everything written.
         try
         {
-            await _writer.Ask(() => true, _ => Forget());
+            await _writer.Offer(() => true, _ => Forget());
         }
         catch (JournalException)
         {
-            // It broke or was closed, and nothing is handed out any more.
+            // It broke, was closed, or cannot be written now, and nothing is handed out any more.
+            Forget();
         }
     }
 
@@ -208,46 +193,6 @@ public sealed partial class SqliteOrchestrationService : IOrchestrationService, 
 
     /// <summary>What is committed; on a connection of its own where there is one, so that no look waits for the writer or holds it up.</summary>
     private Task<T> Read<T>(Func<Journal, T> read) => _reads is null ? _writer.Ask(() => read(_journal)) : _reads.Run(read);
-
-    /// <summary>On the writer thread, first in each transaction.</summary>
-    private void BeginTransaction()
-    {
-        // An attempt before this one was rolled back.
-        _onCommit.Clear();
-        var (now, setBack) = _clockWatch.Look();
-        if (setBack > TimeSpan.Zero)
-        {
-            // A timer waits for the rest of its time, as if the clock had not been set: it was asked for as a time from now.
-            _journal.Advance(setBack);
-            _onCommit.Add(() =>
-            {
-                _timers.Advance(setBack);
-                _log.ClockWasSetBack(setBack);
-            });
-        }
-
-        _journal.Stamp(now);
-        _onCommit.Add(() => _clockWatch.Saw(now));
-    }
-
-    /// <summary>On the writer thread, after each commit and before what waits for it.</summary>
-    private void Committed()
-    {
-        _journal.Committed();
-        Interlocked.Exchange(ref _written, _settings.Clock.GetTimestamp());
-        _mark?.Write(_journal.Mark.Transactions);
-        foreach (var happen in _onCommit)
-            happen();
-        _onCommit.Clear();
-    }
-
-    private void LogChange(JournalUnavailableException? fault)
-    {
-        if (fault is null)
-            _log.IsWrittenAgain();
-        else
-            _log.CannotBeWritten(fault.Message);
-    }
 
     /// <summary>On the writer thread, after the journal was read.</summary>
     private void Begin((List<Pending> Messages, List<PendingActivity> Activities) waiting)

@@ -1,6 +1,5 @@
 using System.Text;
 using Microsoft.Data.Sqlite;
-using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
 using Xunit;
 
@@ -114,6 +113,24 @@ public sealed class DamageTests
         var broken = await scenarios.Wait("broken");
         Assert.Equal(OrchestrationRuntimeStatus.Failed, broken.RuntimeStatus);
         Assert.Contains("The journal was damaged: its history could not be read", (await scenarios.Get("broken.child")).FailureDetails!.ErrorMessage, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_message_that_cannot_be_read_is_damage_and_its_instance_is_failed_by_the_rescue()
+    {
+        await using var host = await SqliteHost.Start();
+        await ((IScenarioHost)host).Start("TwoGates", 1);
+        await ((IScenarioHost)host).Begun(1);
+        host.Service.Abandon();
+        Execute(host.Path, "UPDATE activities SET message='{'");
+
+        var service = Open(host.Path);
+        var refusal = await Assert.ThrowsAsync<JournalDamagedException>(service.StartAsync);
+        await service.DisposeAsync();
+        var rescued = JournalFile.Rescue(host.Path, host.Path + ".rescued");
+
+        Assert.Contains("is no message", refusal.Message, StringComparison.Ordinal);
+        Assert.Equal(["i"], rescued.Failed);
     }
 
     [Fact]

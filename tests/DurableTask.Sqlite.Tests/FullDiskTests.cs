@@ -1,5 +1,6 @@
+using DurableTask.Core;
+using DurableTask.Core.History;
 using Microsoft.Data.Sqlite;
-using Microsoft.DurableTask;
 using Microsoft.DurableTask.Client;
 using Xunit;
 
@@ -11,111 +12,76 @@ public sealed class FullDiskTests
     [Fact]
     public async Task What_runs_waits_for_room_what_is_new_is_refused_and_both_go_on_with_room()
     {
-        Console.Error.WriteLine("STEP 1");
         await using var host = await SqliteHost.Start();
         IScenarioHost scenarios = host;
-        Console.Error.WriteLine("STEP 2");
         await scenarios.Start("TwoGates", 1);
-        Console.Error.WriteLine("STEP 3");
         await scenarios.Begun(1);
-        Console.Error.WriteLine("STEP 4");
         await Fill(host);
 
         // The result of an activity, which fits no page that is left.
-        Console.Error.WriteLine("STEP 5");
         host.Activities.Open();
-        Console.Error.WriteLine("STEP 6");
         await scenarios.Eventually(() => Task.FromResult(host.Service.Unavailable is not null));
-        Console.Error.WriteLine("STEP 7");
         var refused = await Assert.ThrowsAsync<JournalUnavailableException>(() => scenarios.Start("Chain", new string('x', 20_000), "new"));
-        Console.Error.WriteLine("STEP 8");
         var terminated = await Assert.ThrowsAsync<JournalUnavailableException>(() => host.Client.TerminateInstanceAsync("i"));
-        Console.Error.WriteLine("STEP 9");
         var seen = await scenarios.Get();
 
-        Console.Error.WriteLine("STEP 10");
         Assert.StartsWith($"The journal {host.Path} cannot be written at present: the disk is full", refused.Message, StringComparison.Ordinal);
-        Console.Error.WriteLine("STEP 11");
         Assert.Equal(refused.Message, terminated.Message);
-        Console.Error.WriteLine("STEP 12");
         Assert.Equal(OrchestrationRuntimeStatus.Running, seen.RuntimeStatus);
-        Console.Error.WriteLine("STEP 13");
         Assert.False(host.Service.Stopped.IsCompleted);
 
-        Console.Error.WriteLine("STEP 14");
         await MakeRoom(host);
 
-        Console.Error.WriteLine("STEP 15");
-        Assert.Equal("2", (await scenarios.Wait().WaitAsync(TimeSpan.FromSeconds(20))).SerializedOutput);
-        Console.Error.WriteLine("STEP 16");
+        Assert.Equal("2", (await scenarios.Wait().WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken)).SerializedOutput);
         Assert.Null(host.Service.Unavailable);
-        Console.Error.WriteLine("STEP 17");
         Assert.Null(await host.Client.GetInstanceAsync("new"));
-        Console.Error.WriteLine("STEP 18");
         await scenarios.Start("Chain", 1, "later");
-        Console.Error.WriteLine("STEP 19");
         Assert.Equal(OrchestrationRuntimeStatus.Completed, (await scenarios.Wait("later")).RuntimeStatus);
     }
 
     [Fact]
     public async Task An_instance_whose_end_or_replacement_was_refused_runs_on()
     {
-        Console.Error.WriteLine("STEP 20");
         await using var host = await SqliteHost.Start();
         IScenarioHost scenarios = host;
-        Console.Error.WriteLine("STEP 21");
         await scenarios.Start("TwoGates", 1);
-        Console.Error.WriteLine("STEP 22");
         await scenarios.Begun(1);
-        Console.Error.WriteLine("STEP 23");
         await Fill(host);
 
         // Both do their work in the transaction, and all of it is taken back.
-        Console.Error.WriteLine("STEP 24");
-        await Assert.ThrowsAsync<JournalUnavailableException>(() => host.Client.ScheduleNewOrchestrationInstanceAsync(
-            "TwoGates", new string('x', 20_000), new StartOrchestrationOptions("i").WithDedupeStatuses()));
-        Console.Error.WriteLine("STEP 25");
+        var other = new OrchestrationInstance { InstanceId = "i", ExecutionId = "other" };
+        var start = new ExecutionStartedEvent(-1, new string('x', 20_000)) { Name = "TwoGates", OrchestrationInstance = other };
+        await Assert.ThrowsAsync<JournalUnavailableException>(() => host.Service.CreateTaskOrchestrationAsync(new TaskMessage { OrchestrationInstance = other, Event = start }, []));
         await Assert.ThrowsAsync<JournalUnavailableException>(() => host.Service.TerminateAsync("i", new string('x', 20_000), recursive: true));
-        Console.Error.WriteLine("STEP 26");
         await MakeRoom(host);
-        Console.Error.WriteLine("STEP 27");
         host.Activities.Open();
 
-        Console.Error.WriteLine("STEP 28");
-        Assert.Equal("2", (await scenarios.Wait().WaitAsync(TimeSpan.FromSeconds(20))).SerializedOutput);
-        Console.Error.WriteLine("STEP 29");
+        Assert.Equal("2", (await scenarios.Wait().WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken)).SerializedOutput);
         Assert.Equal(0, host.Activities.Canceled);
     }
 
     [Fact]
     public async Task A_service_can_be_closed_while_the_disk_is_full()
     {
-        Console.Error.WriteLine("STEP 30");
         await using var host = await SqliteHost.Start();
         IScenarioHost scenarios = host;
-        Console.Error.WriteLine("STEP 31");
         await scenarios.Start("TwoGates", 1);
-        Console.Error.WriteLine("STEP 32");
         await scenarios.Begun(1);
-        Console.Error.WriteLine("STEP 33");
         await Fill(host);
-        Console.Error.WriteLine("STEP 34");
         host.Activities.Open();
-        Console.Error.WriteLine("STEP 35");
         await scenarios.Eventually(() => Task.FromResult(host.Service.Unavailable is not null));
 
-        Console.Error.WriteLine("STEP 36");
+        await host.Service.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        Free(host.Path);
         await host.Kill();
 
-        Console.Error.WriteLine("STEP 37");
-        Assert.Equal("2", (await scenarios.Wait().WaitAsync(TimeSpan.FromSeconds(20))).SerializedOutput);
+        Assert.Equal("2", (await scenarios.Wait().WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken)).SerializedOutput);
     }
 
     /// <summary>No page can be added, and the ones that are there are full.</summary>
     private static async Task Fill(SqliteHost host)
     {
         var limit = Fill(host.Path);
-        Console.Error.WriteLine("STEP 38");
         await host.Service.OnConnection(own => Execute(own, limit));
     }
 
@@ -150,12 +116,16 @@ public sealed class FullDiskTests
 
     private static async Task MakeRoom(SqliteHost host)
     {
-        // The limit is of this connection: a second one takes the filler away, as somebody who frees a disk.
-        using var connection = new SqliteConnection($"Data Source={host.Path};Pooling=False");
+        Free(host.Path);
+        await ((IScenarioHost)host).Eventually(() => Task.FromResult(host.Service.Unavailable is null));
+    }
+
+    /// <summary>The limit is of the service's connection: another one takes the filler away, as somebody who frees a disk.</summary>
+    private static void Free(string path)
+    {
+        using var connection = new SqliteConnection($"Data Source={path};Pooling=False");
         connection.Open();
         Execute(connection, "DELETE FROM messages WHERE instance=0; DELETE FROM activities WHERE instance=0; DELETE FROM history WHERE instance=0; DROP TABLE filler");
-        Console.Error.WriteLine("STEP 39");
-        await ((IScenarioHost)host).Eventually(() => Task.FromResult(host.Service.Unavailable is null));
     }
 
     private static void Execute(SqliteConnection connection, string sql)

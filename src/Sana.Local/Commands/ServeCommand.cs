@@ -10,6 +10,7 @@ namespace Sana.Local.Commands;
 internal sealed class ServeCommand : Command
 {
     private const string KeyVariable = "SANA_API_KEY";
+    private const int MinThreads = 32;
 
     private readonly HostArguments _host = new();
     private readonly Option<string?> _urls = new("--urls") { Description = "Addresses to listen on, parted by semicolons. Default: http://127.0.0.1:8080.", HelpName = "addresses" };
@@ -51,6 +52,8 @@ internal sealed class ServeCommand : Command
         var settings = WrongUseException.Unless(() => ServeSettings.Create(parsed.GetValue(_urls) ?? "http://127.0.0.1:8080", keys, config, parsed.GetValue(_publicUrl)));
         WrongUseException.Unless(() => DescriptorLimit.Connections(DescriptorLimit.Max));
         DescriptorLimit.Prepare(DescriptorLimit.Max);
+        // Requests wait for flushes of the disk, and a render holds a thread: with one thread for each core, the others would wait half a second for the next one.
+        ThreadPool.SetMinThreads(MinThreads, MinThreads);
         using var logging = ServeLogs.Factory(parsed.GetValue(_verbose) ? LogLevel.Information : LogLevel.Warning);
         await using var server = await Server.Start(options with { Config = config, Logging = logging }, settings, parts => Limits(parts, parsed), cancellationToken);
         Report(server, settings, parsed.GetValue(_json));

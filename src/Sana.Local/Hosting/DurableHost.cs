@@ -73,9 +73,12 @@ internal sealed class DurableHost : IAsyncDisposable
         }
         catch (JournalDamagedException damaged)
         {
-            throw new JournalDamagedException($"{damaged.Message} sana journal check --data {options.Data} says more, and sana journal rescue --data {options.Data} brings out what can be read.");
+            throw Named(damaged, options);
         }
     }
+
+    private static JournalDamagedException Named(JournalDamagedException damaged, LocalOptions options) =>
+        new($"{damaged.Message} sana journal check --data {options.Data} says more, and sana journal rescue --data {options.Data} brings out what can be read.");
 
     // A method of its own: the packages of Azure Storage are loaded where they are used.
     private static async Task<DurableHost> OpenShared(LocalOptions options)
@@ -103,8 +106,15 @@ internal sealed class DurableHost : IAsyncDisposable
             .Configure(settings => settings.DataConverter = WorkflowJson.Converter)
             .UseOrchestrationService(_ => new OrchestrationServiceOptions { Service = _service, Clock = _options.Clock }));
         _services = services.BuildServiceProvider();
-        foreach (var worker in _services.GetServices<IHostedService>())
-            await worker.StartAsync(CancellationToken.None);
+        try
+        {
+            foreach (var worker in _services.GetServices<IHostedService>())
+                await worker.StartAsync(CancellationToken.None);
+        }
+        catch (JournalDamagedException damaged)
+        {
+            throw Named(damaged, _options);
+        }
     }
 
     /// <summary>Begins no further activity, lets the running ones end within some seconds, and gives the journal up.</summary>

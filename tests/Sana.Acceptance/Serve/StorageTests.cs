@@ -74,8 +74,8 @@ public sealed class StorageTests
     [Fact]
     public async Task A_limit_that_is_too_low_is_a_sentence()
     {
-        using var process = Process.Start(new ProcessStartInfo(
-            "bash", ["-c", "ulimit -n 150; exec \"$0\" \"$@\"", SanaProgram.Executable, "serve", "--checkpoint", Path.GetTempPath(), "--data", "never-made"]) { RedirectStandardError = true })!;
+        string[] arguments = ["-c", "ulimit -n 150; exec \"$0\" \"$@\"", SanaProgram.Executable, "serve", "--checkpoint", Path.GetTempPath(), "--data", "never-made"];
+        using var process = Process.Start(new ProcessStartInfo("bash", arguments) { RedirectStandardError = true })!;
         var error = await process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
 
