@@ -15,7 +15,7 @@ internal sealed class CaptionFields(IReadOnlyList<string>? named)
 
     private static readonly string[] _first = ["caption", "prompt", "text", "top_caption"];
     private static readonly HashSet<string> _strong = new(StringComparer.Ordinal) { "caption", "recaption", "text", "txt", "prompt", "description", "desc", "sentence" };
-    private static readonly HashSet<string> _weak = new(StringComparer.Ordinal) { "title", "alt", "alttext", "summary" };
+    private static readonly HashSet<string> _weak = new(StringComparer.Ordinal) { "title", "alt", "alttext", "summary", "raw" };
     private static readonly HashSet<string> _plain = new(StringComparer.Ordinal) { "caption", "text", "txt", "prompt", "cap", "top_caption", "captions", "texts", "prompts", "sentences" };
 
     // A field about a caption is none: caption_score, text_length, prompt_id, negative_prompt.

@@ -25,7 +25,11 @@ internal static class FileNames
 {
     private static readonly HashSet<string> _images = new(StringComparer.OrdinalIgnoreCase)
     {
-        "jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "tif", "tiff", "bmp", "avif", "heic", "heif", "jxl", "jp2", "svg", "ppm", "pgm", "ico",
+        "jpg", "jpeg", "jpe", "jfif", "pjpeg", "pjp", "png", "apng", "webp", "gif", "tif", "tiff", "avif", "avifs",
+
+        // Pictures that are not decoded: each is a row that says so.
+        "bmp", "dib", "heic", "heif", "heics", "jxl", "jp2", "j2k", "jpf", "jxr", "svg", "svgz", "ppm", "pgm", "pbm", "pnm", "pam", "ico", "psd", "xcf", "exr", "hdr", "tga", "pcx", "qoi", "dds", "dcm", "eps", "wmf", "emf",
+        "3fr", "arw", "cr2", "cr3", "dng", "dcr", "erf", "iiq", "kdc", "mef", "mos", "nef", "nrw", "orf", "pef", "raf", "rw2", "sr2", "srw",
     };
 
     private static readonly string[] _packed = [".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tar.lz4"];

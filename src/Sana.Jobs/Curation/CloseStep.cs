@@ -41,6 +41,9 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
         // 2. The report, which may quote the clock.
         await AddFirsts(names, ticket.Shards, report, cancellationToken);
         var run = dataset.ReportRun(Digest.Sha256(await Existing(names.Config, cancellationToken)));
+        var source = await blobs.Read(names.Source, cancellationToken) is { } facts ? JsonSerializer.Deserialize(facts, CurateJson.Readable.SourceFacts) : null;
+        if (source is not null)
+            run = run with { Filters = [new ReportFact("Found", source.Line), .. run.Filters] };
         var timings = await new DatasetTimings(blobs, time).Of(names, ticket.Shards, dataset.Labels, cancellationToken);
         await blobs.Write(names.Report, (page, cancellation) => report.Write(page, run, (row, inner) => Image(dataset, row, inner), timings, cancellation), cancellationToken);
 
@@ -49,11 +52,10 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
             await blobs.Put(names.Empty, Encoding.ASCII.GetBytes(ticket.Job), cancellationToken);
         else
             await WriteManifest(dataset, shards, files, statuses, reasons, account.Spent, cancellationToken);
-        var source = await blobs.Read(names.Source, cancellationToken) is { } facts ? JsonSerializer.Deserialize(facts, CurateJson.Readable.SourceFacts) : null;
         return new CurateSummary(
             dataset.Job.Dataset,
             dataset.Job.Version,
-            names.Manifest,
+            isEmpty ? "" : names.Manifest,
             names.Report,
             statuses.GetValueOrDefault(RowStatus.Success),
             statuses.GetValueOrDefault(RowStatus.Failed),
