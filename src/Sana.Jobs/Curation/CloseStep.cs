@@ -33,7 +33,8 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
         var files = new List<ShardFile>();
         if (!isEmpty)
         {
-            files.Add(await Put($"{names.Shards}/{ShardNames.WidsMeta}", WidsMeta.Bytes(dataset.Job.Dataset, shards), shards.Sum(shard => shard.Successes), cancellationToken));
+            files.Add(await Put($"{names.Shards}/{ShardNames.WidsMeta}", WidsMeta.Bytes(dataset.Job.Dataset, shards), shards.Sum(shard => shard.Successes),
+                cancellationToken));
             files.Add(await Put(names.Hashes, dataset.Known.With(hashes), 0, cancellationToken));
             files.Add(await Put(names.CaptionHashes, dataset.KnownCaptions.With(captions), 0, cancellationToken));
         }
@@ -93,7 +94,8 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
         await blobs.PutOrRepair(dataset.Names.Manifest, JsonSerializer.SerializeToUtf8Bytes(manifest, CurateJson.Readable.DatasetManifest), cancellationToken);
     }
 
-    private async Task<(List<string> Images, List<string> Captions)> Hashes(DatasetNames names, int shards, ReportBuilder report, CancellationToken cancellationToken)
+    private async Task<(List<string> Images, List<string> Captions)> Hashes(DatasetNames names, int shards, ReportBuilder report,
+        CancellationToken cancellationToken)
     {
         var (hashes, captions) = (new List<string>(), new List<string>());
         for (var shard = 0; shard < shards; shard++)

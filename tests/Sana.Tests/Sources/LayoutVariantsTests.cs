@@ -24,6 +24,8 @@ public sealed class LayoutVariantsTests : IDisposable
             folder => Duck.Write(Images(folder, "a.jpg", "sub/b.jpg").File("metadata.parquet"), "select * from (values ('a.jpg', ['t a', 'u a'], 1), ('sub/b.jpg', ['t b'], 2)) t(file_name, captions, license)"),
             null, ["a.jpg: t a|u a", "sub/b.jpg: t b"]),
         ["open_clip's list with tabs"] = (folder => Images(folder, "i/a.jpg").Put("list.csv", "filepath\ttitle\ni/a.jpg\ta title, with a comma\n"), "list.csv", ["list.csv#1: a title, with a comma"]),
+        ["a list of Flickr30k with bars"] = (
+            folder => Images(folder, "1.jpg").Put("results.csv", "image_name| comment_number| comment\n1.jpg| 0| one of it\n1.jpg| 1| two of it\n"), null, ["1.jpg: one of it|two of it"]),
         ["a list of Flickr30k"] = (folder => Images(folder, "1.jpg").Put("f.csv", "raw,sentids,split,filename,img_id\n\"[\"\"one\"\", \"\"two\"\"]\",\"[0, 1]\",train,1.jpg,0\n"), null, ["1.jpg: one|two"]),
         ["paths with backslashes, dots and roots"] = (
             folder => Images(folder, "set/i/a.jpg", "set/i/b.jpg", "set/i/c.jpg").Put("set/l.jsonl", $$"""{"image":"i\\a.jpg","caption":"t a"}{{"\n"}}{"image":"./i/b.jpg","caption":"t b"}{{"\n"}}{"image":"file://{{folder.Path}}/set/i/c.jpg","caption":"t c"}"""),
