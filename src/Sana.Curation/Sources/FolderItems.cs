@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Sana.Curation.Ingest;
-using Sana.Curation.Sources.Manifests;
 using Sana.Curation.Sources.Tars;
 using Sana.Storage.Sources;
 

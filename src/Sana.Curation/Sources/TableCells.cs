@@ -1,5 +1,4 @@
 using Sana.Curation.Sources.Manifests;
-using Sana.Storage;
 using Sana.Storage.Sources;
 
 namespace Sana.Curation.Sources;

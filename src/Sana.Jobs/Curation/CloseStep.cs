@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Sana.Curation.Sources;
 using Sana.Curation;
 using Sana.Curation.Report;
 using Sana.Curation.Shards;
