@@ -70,7 +70,8 @@ public sealed class Duplicates
         var key = _rows.Key(first);
         return times > _options.PlaceholderAfter ? new DuplicateVerdict(Reasons.PlaceholderSuspect, key, Seen(times))
             : reason == Reasons.DuplicateOf ? new DuplicateVerdict(reason, key, $"The file has the same bytes as {key}.")
-            : new DuplicateVerdict(reason, key, Invariant($"The image looks like {key}: their hashes differ in at most {_options.MaxDistance} bits, and their colours are alike."));
+            : new DuplicateVerdict(reason, key,
+                Invariant($"The image looks like {key}: their hashes differ in at most {_options.MaxDistance} bits, and their colours are alike."));
     }
 
     private static string Seen(int times) => Invariant($"The image was seen {times} times so far, more than a picture of something would be.");

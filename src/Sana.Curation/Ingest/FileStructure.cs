@@ -37,7 +37,8 @@ internal readonly record struct FileStructure
 }
 
 /// <summary>
-/// The segments of a JPEG up to its first scan. One without an end marker behind it is cut, unless it has a single scan that may be whole: of several nobody knows whether one is missing, and zeros that fill a file up
+/// The segments of a JPEG up to its first scan. One without an end marker behind it is cut, unless it has a single scan that may be whole: of several
+/// nobody knows whether one is missing, and zeros that fill a file up
 /// are pixels to a decoder.
 /// </summary>
 internal static class JpegSegments
@@ -83,7 +84,10 @@ internal static class JpegSegments
         return new FileStructure { Frames = 1, HasProfile = hasProfile, IsCut = isCut && !lacksEnd, LacksEndMark = lacksEnd };
     }
 
-    /// <summary>The file without metadata but orientation, profile and Adobe's mark of the colours, and without bytes between its segments; null when it has no scan.</summary>
+    /// <summary>
+    /// The file without metadata but orientation, profile and Adobe's mark of the colours, and without bytes between its segments; null when it has no
+    /// scan.
+    /// </summary>
     public static byte[]? Bare(ReadOnlySpan<byte> bytes)
     {
         using var kept = new MemoryStream();
@@ -106,7 +110,8 @@ internal static class JpegSegments
             if (length < 2 || at + 2 + length > bytes.Length)
                 return null;
             var data = bytes.Slice(at + 4, length - 2);
-            if (marker is < 0xE0 or (> 0xEF and not 0xFE) or App14 || (marker == App1 && data.StartsWith("Exif\0\0"u8)) || (marker == App2 && data.StartsWith("ICC_PROFILE\0"u8)))
+            if (marker is < 0xE0 or (> 0xEF and not 0xFE) or App14 || (marker == App1 && data.StartsWith("Exif\0\0"u8))
+                || (marker == App2 && data.StartsWith("ICC_PROFILE\0"u8)))
                 kept.Write(bytes.Slice(at, 2 + length));
             at += 2 + length;
         }

@@ -71,7 +71,8 @@ public sealed class ImageIngest
         if (kind.Format is null)
         {
             return kind.IsImage
-                ? Rejected(found, Reasons.UnsupportedFormat, $"The file is {kind.Name}; JPEG, PNG, WebP, GIF, TIFF and AVIF are read, so convert it to one of these.")
+                ? Rejected(found, Reasons.UnsupportedFormat,
+                    $"The file is {kind.Name}; JPEG, PNG, WebP, GIF, TIFF and AVIF are read, so convert it to one of these.")
                 : Rejected(found, Reasons.NotAnImage, $"The file is no image by its first bytes but {kind.Name}.");
         }
 
@@ -86,6 +87,8 @@ public sealed class ImageIngest
             return Rejected(found, Reasons.Truncated, $"The {kind.Format} ends before its end.");
         byte[] opened = kind.Format == "png" ? PngChunks.WithoutBombs(bytes) : shell.LacksEndMark ? [.. bytes, .. JpegSegments.EndMark] : bytes;
         var ingested = Whole(found, opened, shell, name, cancellationToken);
+        if (shell.LacksEndMark && ingested.Reason is null && !HasEveryPixel(bytes, ingested, cancellationToken))
+            return Rejected(found, Reasons.Truncated, $"The {kind.Format} ends before its end.");
         if (ingested.Reason == Reasons.DecodeError && !shell.LacksEndMark && Bare(kind.Format, opened) is { } bare)
         {
             // What is wrong may be said of metadata alone, which nobody keeps.
@@ -94,10 +97,13 @@ public sealed class ImageIngest
                 ingested = without with { Notes = [.. without.Notes, IngestNotes.MetadataIgnored] };
         }
 
-        return ingested.Reason != Reasons.DecodeError ? shell.LacksEndMark && ingested.Reason is null ? ingested with { Notes = [.. ingested.Notes, IngestNotes.EndMarkMissing] } : ingested
+        return ingested.Reason != Reasons.DecodeError ? shell.LacksEndMark && ingested.Reason is null
+            ? ingested with { Notes = [.. ingested.Notes, IngestNotes.EndMarkMissing] } : ingested
             : shell.LacksEndMark ? Rejected(found, Reasons.Truncated, $"The {kind.Format} ends before its end.")
-            : kind.Format is "avif" or "heic" && ingested.OriginalWidth == 0 ? Rejected(found, Reasons.UnsupportedFormat, $"The file is {kind.Name.ToUpperInvariant()} that cannot be opened here; convert it to JPEG or PNG.")
-            : kind.Format == "heic" ? Rejected(found, Reasons.UnsupportedFormat, "The file is HEIC, for which the library has no decoder; convert it to JPEG or PNG.")
+            : kind.Format is "avif" or "heic" && ingested.OriginalWidth == 0 ? Rejected(found, Reasons.UnsupportedFormat,
+                $"The file is {kind.Name.ToUpperInvariant()} that cannot be opened here; convert it to JPEG or PNG.")
+            : kind.Format == "heic" ? Rejected(found, Reasons.UnsupportedFormat,
+                "The file is HEIC, for which the library has no decoder; convert it to JPEG or PNG.")
             : ingested with { Message = Warning(opened) is { } warning ? $"The {kind.Format} cannot be decoded: {warning}." : ingested.Message };
     }
 
@@ -116,6 +122,38 @@ public sealed class ImageIngest
         finally
         {
             _decodes.ExitReadLock();
+        }
+    }
+
+    /// <summary>
+    /// Whether a JPEG without its end mark has all its pixels: whatever is put behind it changes none. The decoder itself does not warn of the last ones.
+    /// </summary>
+    private bool HasEveryPixel(byte[] bytes, IngestedImage found, CancellationToken cancellationToken)
+    {
+        const int Padding = 64;
+        _decodes.EnterReadLock();
+        try
+        {
+            using var claim = MemoryGate.Process.Enter(Math.Min(_options.MaxMemory, 4L * found.OriginalWidth * found.OriginalHeight), _options.MaxMemory,
+                cancellationToken);
+            return Pixels(0) == Pixels(0xB5);
+        }
+        catch (VipsException)
+        {
+            return false;
+        }
+        finally
+        {
+            _decodes.ExitReadLock();
+        }
+
+        string Pixels(byte padding)
+        {
+            using var image = Image.NewFromBuffer([.. bytes, .. Enumerable.Repeat(padding, Padding), .. JpegSegments.EndMark],
+                access: Enums.Access.Sequential, failOn: Enums.FailOn.None);
+            using var stop = new DecodeStop(_options.Deadline, cancellationToken);
+            using var pixels = stop.Watch(image, NativePixels.Decode);
+            return Digest.Sha256(pixels.Bytes);
         }
     }
 

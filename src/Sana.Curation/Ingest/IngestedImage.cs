@@ -34,7 +34,8 @@ public sealed record IngestedImage
     public ulong Phash { get; init; }
 
     /// <value>
-    /// Colours of a grid of 4 × 4 as it looks upright: of each cell, first row first, four bits of blue and four of red chroma (BT.601). Images whose <see cref="Phash"/> is alike and whose colours are not show other things.
+    /// Colours of a grid of 4 × 4 as it looks upright: of each cell, first row first, four bits of blue and four of red chroma (BT.601). Images whose <see
+    /// cref="Phash"/> is alike and whose colours are not show other things.
     /// </value>
     public UInt128 Colours { get; init; }
 

@@ -20,7 +20,8 @@ internal static class PerceptualHash
     private const int Grid = 4;
     private const int CellSamples = Side / Grid * (Side / Grid);
 
-    // Steps of 16 of 255 in which the chroma of a cell may differ: what is saved again or scaled differs by less than one, and may fall on either side of its edge.
+    // Steps of 16 of 255 in which the chroma of a cell may differ: what is saved again or scaled differs by less than one, and may fall on either side of
+    // its edge.
     private const int MostColourSteps = 1;
 
     private static readonly double[][] _waves = [.. Enumerable.Range(0, Low).Select(Wave)];
@@ -116,7 +117,8 @@ internal static class PerceptualHash
         return (from, size, Math.Min(size, MostSamples));
     }
 
-    private static (double Red, double Green, double Blue) Mean(ReadOnlySpan<byte> pixels, int width, (int From, int Length, int Count) columns, (int From, int Length, int Count) rows)
+    private static (double Red, double Green, double Blue) Mean(ReadOnlySpan<byte> pixels, int width, (int From, int Length, int Count) columns,
+        (int From, int Length, int Count) rows)
     {
         var (red, green, blue) = (0, 0, 0);
         for (var i = 0; i < rows.Count; i++)

@@ -37,7 +37,8 @@ internal sealed class SeenRows
         if (Count == _blocks.Count << BlockBits)
             _blocks.Add(new Row[1 << BlockBits]);
         var keyAt = key == HashKey(high, low) ? KeyOfHash : Keep(key);
-        this[Count] = new Row { High = high, Low = low, Phash = phash, ColoursHigh = (ulong)(colours >> 64), ColoursLow = (ulong)colours, KeyAt = keyAt, TimesOrFirst = first >= 0 ? ~first : 1 };
+        this[Count] = new Row { High = high, Low = low, Phash = phash, ColoursHigh = (ulong)(colours >> 64), ColoursLow = (ulong)colours, KeyAt = keyAt,
+            TimesOrFirst = first >= 0 ? ~first : 1 };
         return Count++;
     }
 
@@ -208,7 +209,8 @@ internal sealed class PhashIndex
         }
     }
 
-    private static bool Alike(UInt128 one, UInt128 other) => one == SeenRows.NoColours || other == SeenRows.NoColours || PerceptualHash.HaveSameColours(one, other);
+    private static bool Alike(UInt128 one, UInt128 other) => one == SeenRows.NoColours || other == SeenRows.NoColours
+        || PerceptualHash.HaveSameColours(one, other);
 
     private static int Quarter(ulong phash, int quarter) => (ushort)(phash >> (quarter * QuarterBits));
 

@@ -18,7 +18,8 @@ internal readonly ref struct TiffTags
     // Sizes, places, forms and colours of the pixels, orientation and profile: everything else is metadata.
     private static readonly HashSet<ushort> _pixels =
     [
-        254, 256, 257, 258, 259, 262, 263, 266, 273, 274, 277, 278, 279, 280, 281, 284, 292, 293, 297, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 332, 334, 336, 338, 339, 340, 341, 347, 512, 513, 514, 519, 520, 521,
+        254, 256, 257, 258, 259, 262, 263, 266, 273, 274, 277, 278, 279, 280, 281, 284, 292, 293, 297, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325,
+            332, 334, 336, 338, 339, 340, 341, 347, 512, 513, 514, 519, 520, 521,
         529, 530, 531, 532, 34675,
     ];
 
@@ -90,7 +91,9 @@ internal readonly ref struct TiffTags
 
     public bool HasTag(ushort tag) => EntryOf(tag) >= 0;
 
-    /// <summary>The file with the first directory's entries that make the pixels alone, in their order; null when it has no directory that can be read.</summary>
+    /// <summary>
+    /// The file with the first directory's entries that make the pixels alone, in their order; null when it has no directory that can be read.
+    /// </summary>
     public static byte[]? Bare(byte[] bytes)
     {
         var tags = Read(bytes);

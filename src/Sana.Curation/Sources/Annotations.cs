@@ -4,7 +4,8 @@ using Sana.Curation.Sources.Manifests;
 namespace Sana.Curation.Sources;
 
 /// <summary>
-/// What the lists of a folder say of its images, until each image takes what is said of it: by its path, or where the list names it from another folder or machine by the end of its path.
+/// What the lists of a folder say of its images, until each image takes what is said of it: by its path, or where the list names it from another folder or
+/// machine by the end of its path.
 /// </summary>
 internal sealed class Annotations
 {
@@ -49,7 +50,8 @@ internal sealed class Annotations
     }
 
     /// <summary>The rows whose image is not among the files.</summary>
-    public IEnumerable<SourceItem> Left => _all.Where(annotation => !annotation.IsTaken).Select(annotation => annotation.Item with { Captions = annotation.Captions.Count == 0 ? null : annotation.Captions });
+    public IEnumerable<SourceItem> Left => _all.Where(annotation => !annotation.IsTaken)
+        .Select(annotation => annotation.Item with { Captions = annotation.Captions.Count == 0 ? null : annotation.Captions });
 
     private Annotation? Find(string name)
     {
@@ -110,12 +112,15 @@ internal sealed class Annotations
         public void Add(SourceItem item)
         {
             _captions.AddRange(item.Captions ?? []);
-            Item = Item with { Licence = Item.Licence ?? item.Licence, Sha256 = Item.Sha256 ?? item.Sha256, Md5 = Item.Md5 ?? item.Md5, Url = Item.Url ?? item.Url };
+            Item = Item with { Licence = Item.Licence ?? item.Licence, Sha256 = Item.Sha256 ?? item.Sha256, Md5 = Item.Md5 ?? item.Md5, Url = Item.Url
+                ?? item.Url };
         }
     }
 }
 
-/// <summary>A JSON document about many images: COCO's captions, LLaVA's conversations, kohya's metadata, a list of objects, or a map from files to captions.</summary>
+/// <summary>
+/// A JSON document about many images: COCO's captions, LLaVA's conversations, kohya's metadata, a list of objects, or a map from files to captions.
+/// </summary>
 internal static class AnnotationJson
 {
     private const int Probed = 20;
@@ -128,10 +133,13 @@ internal static class AnnotationJson
         switch (root.ValueKind)
         {
             case JsonValueKind.Array when HaveImages(root):
-                return (root.EnumerateArray().Take(Probed).Any(row => row.TryGetProperty("conversations", out _)) ? "LLaVA conversations" : "list of images in JSON", List(root, fields, tally));
-            case JsonValueKind.Object when root.TryGetProperty("images", out var images) && images.ValueKind == JsonValueKind.Array && root.TryGetProperty("annotations", out var annotations)
+                return (root.EnumerateArray().Take(Probed).Any(row => row.TryGetProperty("conversations", out _)) ? "LLaVA conversations"
+                    : "list of images in JSON", List(root, fields, tally));
+            case JsonValueKind.Object when root.TryGetProperty("images", out var images) && images.ValueKind == JsonValueKind.Array
+                && root.TryGetProperty("annotations", out var annotations)
                 && annotations.ValueKind == JsonValueKind.Array:
-                return annotations.EnumerateArray().Take(Probed).Any(each => each.ValueKind == JsonValueKind.Object && JsonCaptions.Of(each, fields, null, null).Count > 0)
+                return annotations.EnumerateArray().Take(Probed).Any(each => each.ValueKind == JsonValueKind.Object
+                    && JsonCaptions.Of(each, fields, null, null).Count > 0)
                     ? ("COCO captions", Coco(images, annotations, fields)) : null;
             case JsonValueKind.Object:
                 foreach (var member in root.EnumerateObject().Where(member => member.Value.ValueKind == JsonValueKind.Array && HaveImages(member.Value)))
@@ -145,11 +153,13 @@ internal static class AnnotationJson
     private static bool HaveImages(JsonElement list)
     {
         var rows = list.EnumerateArray().Take(Probed).ToList();
-        return rows.Count > 0 && rows.All(row => row.ValueKind == JsonValueKind.Object) && rows.Any(row => row.EnumerateObject().Any(property => IsPlace(property)));
+        return rows.Count > 0 && rows.All(row => row.ValueKind == JsonValueKind.Object) && rows
+            .Any(row => row.EnumerateObject().Any(property => IsPlace(property)));
     }
 
     private static bool IsPlace(JsonProperty property) => Columns.Of(property.Name).Column is Column.Path or Column.Url
-        && (property.Value.ValueKind == JsonValueKind.String || (property.Value.ValueKind == JsonValueKind.Array && property.Value.GetArrayLength() == 1 && property.Value[0].ValueKind == JsonValueKind.String));
+        && (property.Value.ValueKind == JsonValueKind.String || (property.Value.ValueKind == JsonValueKind.Array && property.Value.GetArrayLength() == 1
+            && property.Value[0].ValueKind == JsonValueKind.String));
 
     private static IEnumerable<ManifestRow> List(JsonElement list, CaptionFields fields, SourceTally tally)
     {
@@ -180,7 +190,8 @@ internal static class AnnotationJson
                 continue;
             }
 
-            var named = image.EnumerateObject().Where(property => Columns.Of(property.Name).Column is Column.Path or Column.Url && property.Value.ValueKind == JsonValueKind.String)
+            var named = image.EnumerateObject().Where(property => Columns.Of(property.Name).Column is Column.Path or Column.Url
+                && property.Value.ValueKind == JsonValueKind.String)
                 .Select(property => new RowField(property.Name, new FieldValue(property.Value.GetString()))).ToList();
             yield return named.Count == 0
                 ? ManifestRow.Fault(number, Reasons.MissingImage, "The image of the list has no file_name.")
@@ -209,13 +220,15 @@ internal static class AnnotationJson
             {
                 JsonValueKind.Object => [.. JsonCaptions.Of(member.Value, fields, null, null), .. Tags(member.Value)],
                 JsonValueKind.String => [(member.Value.GetString()!, "caption")],
-                JsonValueKind.Array => [.. member.Value.EnumerateArray().Where(each => each.ValueKind == JsonValueKind.String).Select(each => (each.GetString()!, "caption"))],
+                JsonValueKind.Array => [.. member.Value.EnumerateArray().Where(each => each.ValueKind == JsonValueKind.String)
+                    .Select(each => (each.GetString()!, "caption"))],
                 _ => new List<(string, string)>(),
             };
             yield return new ManifestRow(++number, [new RowField("path", new FieldValue(member.Name))]) { Captions = captions };
         }
     }
 
-    private static IEnumerable<(string, string)> Tags(JsonElement value) => _tags.Where(name => value.TryGetProperty(name, out var tags) && tags.ValueKind == JsonValueKind.String)
+    private static IEnumerable<(string, string)> Tags(JsonElement value) => _tags.Where(name => value.TryGetProperty(name, out var tags)
+        && tags.ValueKind == JsonValueKind.String)
         .Select(name => (value.GetProperty(name).GetString()!, "tags"));
 }

@@ -3,7 +3,8 @@ using System.Text.Json;
 namespace Sana.Curation.Sources;
 
 /// <summary>
-/// Which fields of a row, a sidecar or a table hold captions. By default those whose name says so (caption, text, prompt, description, sentences …), where title, alt and summary count only for a row without one
+/// Which fields of a row, a sidecar or a table hold captions. By default those whose name says so (caption, text, prompt, description, sentences …), where
+/// title, alt and summary count only for a row without one
 /// of the others; or exactly the ones that were named.
 /// </summary>
 internal sealed class CaptionFields(IReadOnlyList<string>? named)
@@ -14,16 +15,20 @@ internal sealed class CaptionFields(IReadOnlyList<string>? named)
     private const int Plain = 10;
 
     private static readonly string[] _first = ["caption", "prompt", "text", "top_caption"];
-    private static readonly HashSet<string> _strong = new(StringComparer.Ordinal) { "caption", "recaption", "text", "txt", "prompt", "description", "desc", "sentence" };
-    private static readonly HashSet<string> _weak = new(StringComparer.Ordinal) { "title", "alt", "alttext", "summary" };
-    private static readonly HashSet<string> _plain = new(StringComparer.Ordinal) { "caption", "text", "txt", "prompt", "cap", "top_caption", "captions", "texts", "prompts", "sentences" };
+    private static readonly HashSet<string> _strong = new(StringComparer.Ordinal) { "caption", "recaption", "text", "txt", "prompt", "description", "desc",
+        "sentence" };
+    private static readonly HashSet<string> _weak = new(StringComparer.Ordinal) { "title", "alt", "alttext", "summary", "raw", "comment" };
+    private static readonly HashSet<string> _plain = new(StringComparer.Ordinal) { "caption", "text", "txt", "prompt", "cap", "top_caption", "captions",
+        "texts", "prompts", "sentences" };
 
     // A field about a caption is none: caption_score, text_length, prompt_id, negative_prompt.
     private static readonly HashSet<string> _about = new(StringComparer.Ordinal)
     {
-        "negative", "neg", "id", "idx", "index", "hash", "md5", "sha256", "path", "file", "filename", "name", "url", "uri", "link", "lang", "language", "len", "length", "num", "n", "count", "score", "similarity",
-        "model", "source", "src", "token", "encoding", "font", "color", "colour", "type", "format", "embedding", "emb", "prob", "width", "height", "size", "date", "time", "version", "key", "status", "licence",
-        "license", "author", "seed", "clip", "nsfw", "reason", "bbox", "box", "is", "has", "error", "label", "labels", "licenses", "upsampled",
+        "negative", "neg", "id", "idx", "index", "hash", "md5", "sha256", "path", "file", "filename", "name", "url", "uri", "link", "lang", "language",
+            "len", "length", "num", "n", "count", "score", "similarity",
+        "model", "source", "src", "token", "encoding", "font", "color", "colour", "type", "format", "embedding", "emb", "prob", "width", "height", "size",
+            "date", "time", "version", "key", "status", "licence",
+        "license", "author", "seed", "clip", "nsfw", "reason", "bbox", "box", "is", "has", "error", "label", "labels", "licenses", "upsampled", "number",
     };
 
     /// <summary>Whether the fields were named.</summary>
@@ -33,7 +38,8 @@ internal sealed class CaptionFields(IReadOnlyList<string>? named)
     public int? Rank(string name)
     {
         if (named is { Count: > 0 })
-            return Enumerable.Range(0, named.Count).Where(at => string.Equals(named[at], name, StringComparison.OrdinalIgnoreCase)).Select(at => (int?)at).FirstOrDefault();
+            return Enumerable.Range(0, named.Count).Where(at => string.Equals(named[at], name, StringComparison.OrdinalIgnoreCase)).Select(at => (int?)at)
+                .FirstOrDefault();
         var first = Array.FindIndex(_first, each => string.Equals(each, name, StringComparison.OrdinalIgnoreCase));
         if (first >= 0)
             return first;
@@ -110,7 +116,8 @@ internal static class JsonCaptions
                 wrong?.Invoke(property.Name);
         }
 
-        if (found.Count == 0 && !fields.AreNamed && _conversations.Select(name => Get(row, name)).FirstOrDefault(value => value is { ValueKind: JsonValueKind.Array }) is { } turns && Answer(turns) is { } answer)
+        if (found.Count == 0 && !fields.AreNamed && _conversations.Select(name => Get(row, name))
+            .FirstOrDefault(value => value is { ValueKind: JsonValueKind.Array }) is { } turns && Answer(turns) is { } answer)
             found.Add((answer, "caption"));
         return found;
     }
@@ -145,8 +152,10 @@ internal static class JsonCaptions
     }
 
     private static JsonElement? Inner(JsonElement item, CaptionFields fields) =>
-        item.EnumerateObject().Select(member => (Rank: fields.Rank(member.Name) ?? (Array.IndexOf(_inner, member.Name) is >= 0 and var at ? 100 + at : int.MaxValue), member.Value))
-            .Where(member => member.Rank < int.MaxValue && member.Value.ValueKind == JsonValueKind.String).OrderBy(member => member.Rank).Select(member => (JsonElement?)member.Value).FirstOrDefault();
+        item.EnumerateObject().Select(member => (Rank: fields.Rank(member.Name) ?? (Array.IndexOf(_inner, member.Name) is >= 0 and var at ? 100 + at
+            : int.MaxValue), member.Value))
+            .Where(member => member.Rank < int.MaxValue && member.Value.ValueKind == JsonValueKind.String).OrderBy(member => member.Rank)
+                .Select(member => (JsonElement?)member.Value).FirstOrDefault();
 
     // The first answer describes the image; what comes after answers questions about it.
     private static string? Answer(JsonElement turns)

@@ -3,7 +3,8 @@ using System.Text.Json;
 namespace Sana.Curation.Sources;
 
 /// <summary>
-/// What a sidecar says of its image: <c>a.txt</c> is a caption, <c>a.json</c> an object with captions and <c>licence</c> or <c>license</c>, or a list of captions.
+/// What a sidecar says of its image: <c>a.txt</c> is a caption, <c>a.json</c> an object with captions and <c>licence</c> or <c>license</c>, or a list of
+/// captions.
 /// </summary>
 /// <param name="Captions">The captions, the best first.</param>
 /// <param name="Licence">The licence; null when nothing is said.</param>
@@ -20,13 +21,15 @@ internal readonly record struct CaptionSidecar(IReadOnlyList<SourceCaption> Capt
     /// <param name="bytes">Its bytes.</param>
     /// <param name="texts">Reads captions.</param>
     /// <param name="fields">Which fields of an object are captions.</param>
-    /// <remarks>Of a text the whole is taken, its lines joined: a caption of several paragraphs would lose all but one otherwise, and what is too long is seen by the length rules.</remarks>
+    /// <remarks>Of a text the whole is taken, its lines joined: a caption of several paragraphs would lose all but one otherwise, and what is too long is
+    /// seen by the length rules.</remarks>
     public static CaptionSidecar? Read(SourcePart part, byte[] bytes, CaptionTextReader texts, CaptionFields fields)
     {
         if (FileNames.Kind(part.Name) == FileKind.CaptionJson)
             return ReadJson(part, bytes, texts, fields);
         var caption = texts.Read(bytes);
-        return new CaptionSidecar(caption.Text is { } text ? [new SourceCaption(text, part.Field, caption.Encoding)] : [], null, caption.Note is null ? [] : [caption.Note]);
+        return new CaptionSidecar(caption.Text is { } text ? [new SourceCaption(text, part.Field, caption.Encoding)] : [], null, caption.Note is null ? []
+            : [caption.Note]);
     }
 
     private static CaptionSidecar? ReadJson(SourcePart part, byte[] bytes, CaptionTextReader texts, CaptionFields fields)
@@ -47,7 +50,8 @@ internal readonly record struct CaptionSidecar(IReadOnlyList<SourceCaption> Capt
             if (root.ValueKind != JsonValueKind.Object)
                 return null;
             // Sana's folder form: {"stem": {"label": "caption"}}.
-            if (root.EnumerateObject().Take(2).ToArray() is [{ Value.ValueKind: JsonValueKind.Object } only] && FileNames.Last(part.Name).StartsWith(only.Name, StringComparison.Ordinal))
+            if (root.EnumerateObject().Take(2).ToArray() is [{ Value.ValueKind: JsonValueKind.Object } only]
+                && FileNames.Last(part.Name).StartsWith(only.Name, StringComparison.Ordinal))
             {
                 foreach (var label in only.Value.EnumerateObject().Where(label => label.Value.ValueKind == JsonValueKind.String))
                     Add(label.Value.GetString()!, label.Name, isLabel: true);

@@ -25,7 +25,12 @@ internal static class FileNames
 {
     private static readonly HashSet<string> _images = new(StringComparer.OrdinalIgnoreCase)
     {
-        "jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "tif", "tiff", "bmp", "avif", "heic", "heif", "jxl", "jp2", "svg", "ppm", "pgm", "ico",
+        "jpg", "jpeg", "jpe", "jfif", "pjpeg", "pjp", "png", "apng", "webp", "gif", "tif", "tiff", "avif", "avifs",
+
+        // Pictures that are not decoded: each is a row that says so.
+        "bmp", "dib", "heic", "heif", "heics", "jxl", "jp2", "j2k", "jpf", "jxr", "svg", "svgz", "ppm", "pgm", "pbm", "pnm", "pam", "ico", "psd", "xcf",
+            "exr", "hdr", "tga", "pcx", "qoi", "dds", "dcm", "eps", "wmf", "emf",
+        "3fr", "arw", "cr2", "cr3", "dng", "dcr", "erf", "iiq", "kdc", "mef", "mos", "nef", "nrw", "orf", "pef", "raf", "rw2", "sr2", "srw",
     };
 
     private static readonly string[] _packed = [".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tar.lz4"];
@@ -43,7 +48,8 @@ internal static class FileNames
             "tar" => FileKind.Tar,
             "tgz" => FileKind.GzipTar,
             "zip" => FileKind.Zip,
-            "gz" => Kind(name[..^3]) switch { FileKind.Tar => FileKind.GzipTar, FileKind.Manifest => FileKind.Manifest, FileKind.CaptionJson => FileKind.CaptionJson, _ => FileKind.Other },
+            "gz" => Kind(name[..^3]) switch { FileKind.Tar => FileKind.GzipTar, FileKind.Manifest => FileKind.Manifest,
+                FileKind.CaptionJson => FileKind.CaptionJson, _ => FileKind.Other },
             _ => _images.Contains(ending) ? FileKind.Image : _tables.Contains(ending) ? FileKind.Manifest : FileKind.Other,
         };
     }

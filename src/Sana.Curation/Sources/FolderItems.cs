@@ -1,15 +1,16 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Sana.Curation.Ingest;
-using Sana.Curation.Sources.Manifests;
 using Sana.Curation.Sources.Tars;
 using Sana.Storage.Sources;
 
 namespace Sana.Curation.Sources;
 
 /// <summary>
-/// The items of a folder, prefix or zip. First the rows of its tables that hold images or addresses; then every image with its sidecars and with what lists say of it, and the members of its tars and zips; last what lists
-/// name and nobody has. Everything else is counted. Files that share WebDataset's key stand together in ordinal order, so one key's files are held at a time, and of lists what they say.
+/// The items of a folder, prefix or zip. First the rows of its tables that hold images or addresses; then every image with its sidecars and with what lists
+/// say of it, and the members of its tars and zips; last what lists
+/// name and nobody has. Everything else is counted. Files that share WebDataset's key stand together in ordinal order, so one key's files are held at a
+/// time, and of lists what they say.
 /// </summary>
 /// <param name="files">The place.</param>
 /// <param name="options">Limits.</param>
@@ -85,7 +86,8 @@ internal sealed class FolderItems(ISourceFiles files, SourceOptions options, Sou
         }
 
         var sidecars = group.Where(file => FileNames.Kind(file.Name) is FileKind.CaptionText or FileKind.CaptionJson)
-            .Select(file => (File: file, Owner: Stems.Owner(file.Name, stems.Contains))).Where(sidecar => sidecar.Owner is { Field: null }).ToLookup(sidecar => sidecar.Owner!.Value.Stem, sidecar => sidecar.File, StringComparer.Ordinal);
+            .Select(file => (File: file, Owner: Stems.Owner(file.Name, stems.Contains))).Where(sidecar => sidecar.Owner is { Field: null })
+                .ToLookup(sidecar => sidecar.Owner!.Value.Stem, sidecar => sidecar.File, StringComparer.Ordinal);
         foreach (var file in group)
         {
             switch (FileNames.Kind(file.Name))
@@ -126,7 +128,8 @@ internal sealed class FolderItems(ISourceFiles files, SourceOptions options, Sou
         var strays = _survey.Strays(file.Name).ToList();
         _taken.UnionWith(strays.Select(part => part.Name));
         SourcePart[] parts = [.. sidecars.Select(part => new SourcePart(part.Name, part.Name, 0, part.Length)).UnionBy(strays, part => part.Name)];
-        var item = _lists.Annotations.With(new SourceItem { Name = file.Name, File = file.Name, Length = file.Length, Sidecars = parts.Length == 0 ? null : parts }, out var isNamed);
+        var item = _lists.Annotations.With(new SourceItem { Name = file.Name, File = file.Name, Length = file.Length, Sidecars = parts.Length == 0 ? null
+            : parts }, out var isNamed);
         if (only is not null && !isNamed)
             return null;
         if (!isNamed && only is null)
@@ -161,10 +164,12 @@ internal sealed class FolderItems(ISourceFiles files, SourceOptions options, Sou
     }
 
     /// <summary>The items of a zip, under its name.</summary>
-    public static IAsyncEnumerable<SourceItem> ListZip(PackedFiles packed, string name, SourceOptions options, SourceTally tally, CancellationToken cancellationToken)
+    public static IAsyncEnumerable<SourceItem> ListZip(PackedFiles packed, string name, SourceOptions options, SourceTally tally,
+        CancellationToken cancellationToken)
     {
         tally.Read("zip");
-        return ListingFault.AsItem(name, new FolderItems(new ZipFolder(packed, name), options, tally, null, packed).List(cancellationToken).Select(Within), cancellationToken);
+        return ListingFault.AsItem(name, new FolderItems(new ZipFolder(packed, name), options, tally, null, packed).List(cancellationToken).Select(Within),
+            cancellationToken);
 
         SourceItem Within(SourceItem item) => item with
         {
@@ -179,13 +184,15 @@ internal sealed class FolderItems(ISourceFiles files, SourceOptions options, Sou
     {
         if (!_survey.ShardCaptions.TryGetValue(FileNames.Stem(tar).Replace(".tar", "", StringComparison.Ordinal), out var sidecars))
             return null;
-        var (found, texts) = (new Dictionary<string, List<SourceCaption>>(StringComparer.Ordinal), new CaptionTextReader(options.Fallback(), options.MaxCaptionLength));
+        var (found, texts) = (new Dictionary<string, List<SourceCaption>>(StringComparer.Ordinal),
+            new CaptionTextReader(options.Fallback(), options.MaxCaptionLength));
         foreach (var file in sidecars)
         {
             try
             {
                 await using var stream = await files.Open(file.Name, cancellationToken);
-                using var json = stream is null || file.Length > FolderLists.MostJson ? null : await JsonDocument.ParseAsync(stream, default, cancellationToken);
+                using var json = stream is null || file.Length > FolderLists.MostJson ? null
+                    : await JsonDocument.ParseAsync(stream, default, cancellationToken);
                 if (json?.RootElement.ValueKind != JsonValueKind.Object)
                     continue;
                 foreach (var sample in json.RootElement.EnumerateObject().Where(sample => sample.Value.ValueKind == JsonValueKind.Object))
@@ -216,9 +223,12 @@ internal sealed class FolderItems(ISourceFiles files, SourceOptions options, Sou
             return what switch
             {
                 SourceFile.NotUtf8 => new SourceItem { Name = name, Reason = Reasons.Unreadable, Message = "The file's name is not UTF-8; rename it." },
-                SourceFile.UnreadableFolder => new SourceItem { Name = name, Reason = Reasons.Unreadable, Message = "The folder cannot be listed; check its rights and the disk." },
-                SourceFile.Twice => new SourceItem { Name = name + "@2", Reason = Reasons.DuplicateMember, Message = "A member of this name stands before it in the zip." },
-                _ => new SourceItem { Name = name, Reason = Reasons.UnsafeMember, Message = what == SourceFile.UnsafeLink ? "The member is a link." : "The member's name leads out of the zip, or is no name." },
+                SourceFile.UnreadableFolder => new SourceItem { Name = name, Reason = Reasons.Unreadable,
+                    Message = "The folder cannot be listed; check its rights and the disk." },
+                SourceFile.Twice => new SourceItem { Name = name + "@2", Reason = Reasons.DuplicateMember,
+                    Message = "A member of this name stands before it in the zip." },
+                _ => new SourceItem { Name = name, Reason = Reasons.UnsafeMember, Message = what == SourceFile.UnsafeLink ? "The member is a link."
+                    : "The member's name leads out of the zip, or is no name." },
             };
         }
 
@@ -239,6 +249,7 @@ internal sealed class FolderItems(ISourceFiles files, SourceOptions options, Sou
     {
         await using var stream = await FolderLists.OpenOrNull(files, file.Name, cancellationToken);
         var head = new byte[12];
-        return stream is not null && await stream.ReadAtLeastAsync(head, head.Length, throwOnEndOfStream: false, cancellationToken) == head.Length && FileSignature.Read(head, "").IsImage;
+        return stream is not null && await stream.ReadAtLeastAsync(head, head.Length, throwOnEndOfStream: false, cancellationToken) == head.Length
+            && FileSignature.Read(head, "").IsImage;
     }
 }

@@ -110,7 +110,8 @@ internal sealed class FolderLists(ISourceFiles files, SourceOptions options, Sou
         if (file.Length > MostJson)
         {
             _readDocuments.Add(file.Name);
-            yield return new SourceItem { Name = file.Name, Reason = Reasons.TooManyBytes, Message = $"The document has {file.Length} bytes; at most {MostJson} are read: save it as JSON lines (.jsonl)." };
+            yield return new SourceItem { Name = file.Name, Reason = Reasons.TooManyBytes,
+                Message = $"The document has {file.Length} bytes; at most {MostJson} are read: save it as JSON lines (.jsonl)." };
             yield break;
         }
 
@@ -149,7 +150,8 @@ internal sealed class FolderLists(ISourceFiles files, SourceOptions options, Sou
                     if (!rows.MoveNext())
                         break;
                     var name = $"{file.Name}#{rows.Current.Number}";
-                    row = rows.Current.Reason is null ? items.Read(file.Name, name, rows.Current) : (new SourceItem { Name = name, Reason = rows.Current.Reason, Message = rows.Current.Message }, null);
+                    row = rows.Current.Reason is null ? items.Read(file.Name, name, rows.Current)
+                        : (new SourceItem { Name = name, Reason = rows.Current.Reason, Message = rows.Current.Message }, null);
                 }
                 catch (InvalidOperationException)
                 {
@@ -159,7 +161,8 @@ internal sealed class FolderLists(ISourceFiles files, SourceOptions options, Sou
 
                 if (isBad)
                 {
-                    yield return new SourceItem { Name = $"{file.Name}#{number}", Reason = Reasons.BadRow, Message = "A text of the document is none; the rest of it is left out." };
+                    yield return new SourceItem { Name = $"{file.Name}#{number}", Reason = Reasons.BadRow,
+                        Message = "A text of the document is none; the rest of it is left out." };
                     yield break;
                 }
 

@@ -4,13 +4,15 @@ using Sana.Storage.Sources;
 namespace Sana.Curation.Sources;
 
 /// <summary>
-/// A first look over a folder's names: its lists and tables, the captions beside tars, and sidecars that do not stand next to their image. Of ordinary images and sidecars nothing is kept.
+/// A first look over a folder's names: its lists and tables, the captions beside tars, and sidecars that do not stand next to their image. Of ordinary
+/// images and sidecars nothing is kept.
 /// </summary>
 internal sealed class FolderSurvey
 {
     private const int MostDocuments = 1000;
 
-    private static readonly string[] _lists = ["wids-meta.json", "meta_data.json", "dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json"];
+    private static readonly string[] _lists = ["wids-meta.json", "meta_data.json", "dataset_info.json", "dataset_infos.json", "dataset_dict.json",
+        "state.json"];
 
     private readonly HashSet<string> _shards = new(StringComparer.Ordinal);
     private readonly HashSet<string> _stems = new(StringComparer.Ordinal);
@@ -32,7 +34,8 @@ internal sealed class FolderSurvey
     /// <value>Of each tar, by its name without ending, the captions that stand beside it.</value>
     public Dictionary<string, List<SourceFile>> ShardCaptions { get; } = new(StringComparer.Ordinal);
 
-    /// <value>Names that begin so are passed over, with what they are: the Hub's cache keeps each file a second time, a dataset of this program also what it left out.</value>
+    /// <value>Names that begin so are passed over, with what they are: the Hub's cache keeps each file a second time, a dataset of this program also what
+    /// it left out.</value>
     public List<(string Prefix, string What)> PassedOver { get; } = [];
 
     /// <summary>Looks over every name once.</summary>
@@ -108,7 +111,8 @@ internal sealed class FolderSurvey
             _stems.Clear();
         }
 
-        var near = group.Where(file => FileNames.Kind(file.Name) == FileKind.Image || FileNames.Ending(file.Name).Length == 0).Select(file => FileNames.Stem(file.Name)).ToHashSet(StringComparer.Ordinal);
+        var near = group.Where(file => FileNames.Kind(file.Name) == FileKind.Image || FileNames.Ending(file.Name).Length == 0)
+            .Select(file => FileNames.Stem(file.Name)).ToHashSet(StringComparer.Ordinal);
         _stems.UnionWith(near);
         if (near.Count > 0 && folder.Length > 0)
             _imageFolders.Add(folder);
@@ -140,7 +144,8 @@ internal sealed class FolderSurvey
 
         // Sana's folder form, and captions of models beside a tar: {image or tar}_{label}.json.
         var stem = FileNames.Stem(file.Name);
-        for (var cut = stem.IndexOf('_', FileNames.Folder(stem).Length); cut >= 0 && FileNames.Kind(file.Name) == FileKind.CaptionJson; cut = stem.IndexOf('_', cut + 1))
+        for (var cut = stem.IndexOf('_', FileNames.Folder(stem).Length); cut >= 0
+            && FileNames.Kind(file.Name) == FileKind.CaptionJson; cut = stem.IndexOf('_', cut + 1))
         {
             var label = stem[(cut + 1)..];
             if (_shards.Contains(stem[..cut]))
@@ -199,7 +204,8 @@ internal sealed class FolderSurvey
         }
 
         if (_hasShards)
-            PassedOver.AddRange([("removed/", "record of a dataset of sana"), ("selections/", "record of a dataset of sana"), ("config.json", "record of a dataset of sana"), ("manifest.json", "record of a dataset of sana"),
+            PassedOver.AddRange([("removed/", "record of a dataset of sana"), ("selections/", "record of a dataset of sana"),
+                ("config.json", "record of a dataset of sana"), ("manifest.json", "record of a dataset of sana"),
                 ("stats.json", "record of a dataset of sana")]);
         Tables.RemoveAll(file => IsPassedOver(file.Name) is not null);
         Documents.RemoveAll(file => IsPassedOver(file.Name) is not null);

@@ -4,7 +4,8 @@ using Sana.Storage.Sources;
 namespace Sana.Curation.Sources;
 
 /// <summary>
-/// A source's files with what is packed in them: a tar or table packed with gzip opens unpacked, and <c>photos.zip!a.jpg</c> opens a member of a zip. What must be read back and forth is unpacked to a
+/// A source's files with what is packed in them: a tar or table packed with gzip opens unpacked, and <c>photos.zip!a.jpg</c> opens a member of a zip. What
+/// must be read back and forth is unpacked to a
 /// file without a name, which is gone with the process.
 /// </summary>
 internal sealed class PackedFiles(ISourceFiles inner, int maxFileBytes) : ISourceFiles, IDisposable

@@ -26,7 +26,8 @@ public sealed record SourceOptions
     public string? FallbackEncoding { get; init; }
 
     /// <value>
-    /// Fields, columns and members that hold captions, by name in any case, at most 64; only these are taken then. Default null: those whose name says that they hold captions.
+    /// Fields, columns and members that hold captions, by name in any case, at most 64; only these are taken then. Default null: those whose name says that
+    /// they hold captions.
     /// </value>
     public IReadOnlyList<string>? CaptionFields { get; init; }
 

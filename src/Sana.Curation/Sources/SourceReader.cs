@@ -8,8 +8,10 @@ using Sana.Storage.Sources;
 namespace Sana.Curation.Sources;
 
 /// <summary>
-/// The items of a source of any kind. Without a path everything in the place is listed: images with their sidecars and what lists say of them, tables with images, and the members of tars and zips. A
-/// path names one file: a tar, a zip, a table or list (<c>.jsonl</c>, <c>.csv</c>, <c>.tsv</c>, <c>.parquet</c>, <c>.arrow</c>, <c>.txt</c>, <c>.json</c>) whose file names are relative to
+/// The items of a source of any kind. Without a path everything in the place is listed: images with their sidecars and what lists say of them, tables with
+/// images, and the members of tars and zips. A
+/// path names one file: a tar, a zip, a table or list (<c>.jsonl</c>, <c>.csv</c>, <c>.tsv</c>, <c>.parquet</c>, <c>.arrow</c>, <c>.txt</c>, <c>.json</c>)
+/// whose file names are relative to
 /// its own folder, or one image. What is unpacked for that is removed when the reader is disposed.
 /// </summary>
 public sealed class SourceReader : IDisposable
@@ -55,7 +57,8 @@ public sealed class SourceReader : IDisposable
             null => new FolderItems(_files, _options, tally, null, _files).List(cancellationToken),
             _ when FileNames.Kind(_path) == FileKind.CaptionJson => new FolderItems(_files, _options, tally, _path, _files).List(cancellationToken),
             _ when ManifestItems.Reads(_path) => new ManifestItems(_files, _options, tally).List(_path, cancellationToken),
-            _ when FileNames.Kind(_path) is FileKind.Tar or FileKind.GzipTar => new TarItems(_files, tally, _options.Fields()).List(_path, null, cancellationToken),
+            _ when FileNames.Kind(_path) is FileKind.Tar or FileKind.GzipTar => new TarItems(_files, tally, _options.Fields()).List(_path, null,
+                cancellationToken),
             _ when FileNames.Kind(_path) == FileKind.PackedTar => Only(TarItems.Packed(_path)),
             _ when FileNames.Kind(_path) == FileKind.Zip => FolderItems.ListZip(_files, _path, _options, tally, cancellationToken),
             _ => Only(new SourceItem { Name = _path, File = _path }, tally),
@@ -124,7 +127,8 @@ internal sealed class ItemReader(ISourceFiles files, GuardedDownload? download, 
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            return new Downloaded(null, Reasons.Unreadable, error is UnpackException ? error.Message : "The table cannot be read; check its rights and the disk.");
+            return new Downloaded(null, Reasons.Unreadable, error is UnpackException ? error.Message
+                : "The table cannot be read; check its rights and the disk.");
         }
     }
 
@@ -155,7 +159,8 @@ internal sealed class ItemReader(ISourceFiles files, GuardedDownload? download, 
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            return new Downloaded(null, Reasons.Unreadable, error is UnpackException ? error.Message : "The file cannot be read; check its rights and the disk.");
+            return new Downloaded(null, Reasons.Unreadable, error is UnpackException ? error.Message
+                : "The file cannot be read; check its rights and the disk.");
         }
     }
 
@@ -253,7 +258,8 @@ internal static class ListingFault
 {
     /// <summary>The item that says so.</summary>
     public static SourceItem Of(string file, Exception error) =>
-        new() { Name = file, Reason = Reasons.Unreadable, Message = error is UnpackException ? error.Message : "The file cannot be read to its end; check its rights and the disk." };
+        new() { Name = file, Reason = Reasons.Unreadable, Message = error is UnpackException ? error.Message
+            : "The file cannot be read to its end; check its rights and the disk." };
 
     public static async IAsyncEnumerable<SourceItem> AsItem(
         string file, IAsyncEnumerable<SourceItem> items, [EnumeratorCancellation] CancellationToken cancellationToken)

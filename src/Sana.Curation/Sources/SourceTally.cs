@@ -18,20 +18,25 @@ public sealed class SourceTally
 
     private readonly XxHash128 _stamp = new();
 
-    /// <summary>A hash over the files of a folder and when each was last changed, where the place says when. It tells that a caption was edited, although its file is as long as before.</summary>
+    /// <summary>
+    /// A hash over the files of a folder and when each was last changed, where the place says when. It tells that a caption was edited, although its file
+    /// is as long as before.
+    /// </summary>
     public string Stamp => Convert.ToHexStringLower(_stamp.GetCurrentHash());
 
     /// <summary>What was counted so far.</summary>
     public SourceFacts Facts => new()
     {
-        Kind = _read.Count == 0 ? "nothing that is read" : string.Join(", ", _read.Select(each => each.Value > 1 ? $"{each.Key} ({each.Value} files)" : each.Key)),
+        Kind = _read.Count == 0 ? "nothing that is read" : string.Join(", ", _read.Select(each => each.Value > 1 ? $"{each.Key} ({each.Value} files)"
+            : each.Key)),
         LeftOut = new SortedDictionary<string, long>(_leftOut, StringComparer.Ordinal),
         NotTaken = [.. _notTaken],
         Unread = [.. _unread.Select(each => $"{each.Value} {each.Key}")],
     };
 
     /// <summary>A file of the folder was listed.</summary>
-    internal void Listed(SourceFile file) => _stamp.Append(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{file.Name}\n{file.Length}\n{file.Changed?.UtcTicks}\n")));
+    internal void Listed(SourceFile file) => _stamp.Append(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
+        $"{file.Name}\n{file.Length}\n{file.Changed?.UtcTicks}\n")));
 
     /// <summary>A file was read as one of a kind, such as <c>Parquet with images</c>.</summary>
     internal void Read(string kind) => Count(_read, kind);
@@ -94,8 +99,10 @@ public sealed record SourceFacts
     /// <summary>What was seen and not used, as the end of a sentence; empty when nothing was.</summary>
     [JsonIgnore]
     public string Rest => string.Concat(
-        Edited == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"; of {Edited} images of earlier versions the captions have changed (--edited-captions takes them)"),
-        LeftOut.Count == 0 ? "" : "; left out: " + string.Join(", ", LeftOut.OrderByDescending(each => each.Value).ThenBy(each => each.Key, StringComparer.Ordinal)
+        Edited == 0 ? "" : string.Create(CultureInfo.InvariantCulture,
+            $"; of {Edited} images of earlier versions the captions have changed (--edited-captions takes them)"),
+        LeftOut.Count == 0 ? "" : "; left out: " + string.Join(", ", LeftOut.OrderByDescending(each => each.Value).ThenBy(each => each.Key,
+            StringComparer.Ordinal)
             .Select(each => string.Create(CultureInfo.InvariantCulture, $"{each.Value} {each.Key}"))),
         Captions > 0 || !NoCaptions.Any() ? "" : "; not taken as captions: " + string.Join(", ", NoCaptions) + " (--caption-field takes them)",
         Unread.Count == 0 ? "" : "; not read: " + string.Join("; ", Unread));

@@ -2,7 +2,10 @@ using System.Text;
 
 namespace Sana.Curation.Sources;
 
-/// <summary>Which image a sidecar tells of: the one with the longest stem that its name begins with, as <c>a.txt</c>, <c>a.jpg.txt</c> and <c>a.blip.txt</c> tell of <c>a.jpg</c>.</summary>
+/// <summary>
+/// Which image a sidecar tells of: the one with the longest stem that its name begins with, as <c>a.txt</c>, <c>a.jpg.txt</c> and <c>a.blip.txt</c> tell of
+/// <c>a.jpg</c>.
+/// </summary>
 internal static class Stems
 {
     /// <summary>The stem of the image that a sidecar belongs to, and what stands between it and the ending; null when no image has one.</summary>

@@ -1,11 +1,11 @@
 using Sana.Curation.Sources.Manifests;
-using Sana.Storage;
 using Sana.Storage.Sources;
 
 namespace Sana.Curation.Sources;
 
 /// <summary>
-/// Images out of the cells of tables. A row group or record batch is unpacked as a whole, so the last few are kept for the items that follow: up to a bound of bytes, but always the one that is read.
+/// Images out of the cells of tables. A row group or record batch is unpacked as a whole, so the last few are kept for the items that follow: up to a bound
+/// of bytes, but always the one that is read.
 /// </summary>
 internal sealed class TableCells(ISourceFiles files)
 {
@@ -82,7 +82,8 @@ internal sealed class TableCells(ISourceFiles files)
             await using var stream = await files.Open(cell.File, default);
             if (stream is null)
                 return (null, "The source has no such table.");
-            return FileNames.TableEnding(cell.File) == "arrow" ? await new ArrowTable(stream, cell.File).Images(cell.Column, cell.Group, default) : await new ParquetTable(stream, cell.File).Images(cell.Column, cell.Group, default);
+            return FileNames.TableEnding(cell.File) == "arrow" ? await new ArrowTable(stream, cell.File).Images(cell.Column, cell.Group, default)
+                : await new ParquetTable(stream, cell.File).Images(cell.Column, cell.Group, default);
         }
         finally
         {
@@ -94,7 +95,8 @@ internal sealed class TableCells(ISourceFiles files)
     {
         public Lazy<Task<(IReadOnlyList<ReadOnlyMemory<byte>?>? Values, string? Fault)>> Values => values;
 
-        public long Bytes => field > 0 || values is not { IsValueCreated: true, Value.IsCompletedSuccessfully: true } ? field : field = values.Value.Result.Values?.Sum(value => (long)(value?.Length ?? 0)) ?? 1;
+        public long Bytes => field > 0 || values is not { IsValueCreated: true, Value.IsCompletedSuccessfully: true } ? field
+            : field = values.Value.Result.Values?.Sum(value => (long)(value?.Length ?? 0)) ?? 1;
 
         public bool Of(SourceCell other) => (cell.File, cell.Column, cell.Group) == (other.File, other.Column, other.Group);
     }

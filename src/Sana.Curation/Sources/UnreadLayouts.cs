@@ -5,7 +5,8 @@ internal static class WellKnown
 {
     private static readonly HashSet<string> _names = new(StringComparer.OrdinalIgnoreCase)
     {
-        "readme", "license", "licence", "copying", "notice", "requirements", "changelog", "classes", "labels", "categories", "contributing", "citation", "robots", "sample_prompts", "prompts", "train", "test", "val",
+        "readme", "license", "licence", "copying", "notice", "requirements", "changelog", "classes", "labels", "categories", "contributing", "citation",
+            "robots", "sample_prompts", "prompts", "train", "test", "val",
         "trainval", "index", "config", "package", "info", "metadata", "settings", "args",
     };
 

@@ -5,7 +5,9 @@ using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Curation;
 
-/// <summary>Every caption of a shard's images: those of the source first, then those of each captioner in the configuration's order, the same text only once.</summary>
+/// <summary>
+/// Every caption of a shard's images: those of the source first, then those of each captioner in the configuration's order, the same text only once.
+/// </summary>
 internal static class Candidates
 {
     /// <summary>The shard's rows, each that goes on with its candidates.</summary>

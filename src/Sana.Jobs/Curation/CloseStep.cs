@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Sana.Curation.Sources;
 using Sana.Curation;
 using Sana.Curation.Report;
 using Sana.Curation.Shards;
@@ -34,7 +33,8 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
         var files = new List<ShardFile>();
         if (!isEmpty)
         {
-            files.Add(await Put($"{names.Shards}/{ShardNames.WidsMeta}", WidsMeta.Bytes(dataset.Job.Dataset, shards), shards.Sum(shard => shard.Successes), cancellationToken));
+            files.Add(await Put($"{names.Shards}/{ShardNames.WidsMeta}", WidsMeta.Bytes(dataset.Job.Dataset, shards), shards.Sum(shard => shard.Successes),
+                cancellationToken));
             files.Add(await Put(names.Hashes, dataset.Known.With(hashes), 0, cancellationToken));
             files.Add(await Put(names.CaptionHashes, dataset.KnownCaptions.With(captions), 0, cancellationToken));
         }
@@ -42,6 +42,9 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
         // 2. The report, which may quote the clock.
         await AddFirsts(names, ticket.Shards, report, cancellationToken);
         var run = dataset.ReportRun(Digest.Sha256(await Existing(names.Config, cancellationToken)));
+        var source = await blobs.Read(names.Source, cancellationToken) is { } facts ? JsonSerializer.Deserialize(facts, CurateJson.Readable.SourceFacts) : null;
+        if (source is not null)
+            run = run with { Filters = [new ReportFact("Found", source.Line), .. run.Filters] };
         var timings = await new DatasetTimings(blobs, time).Of(names, ticket.Shards, dataset.Labels, cancellationToken);
         await blobs.Write(names.Report, (page, cancellation) => report.Write(page, run, (row, inner) => Image(dataset, row, inner), timings, cancellation), cancellationToken);
 
@@ -50,11 +53,10 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
             await blobs.Put(names.Empty, Encoding.ASCII.GetBytes(ticket.Job), cancellationToken);
         else
             await WriteManifest(dataset, shards, files, statuses, reasons, account.Spent, cancellationToken);
-        var source = await blobs.Read(names.Source, cancellationToken) is { } facts ? JsonSerializer.Deserialize(facts, CurateJson.Readable.SourceFacts) : null;
         return new CurateSummary(
             dataset.Job.Dataset,
             dataset.Job.Version,
-            names.Manifest,
+            isEmpty ? "" : names.Manifest,
             names.Report,
             statuses.GetValueOrDefault(RowStatus.Success),
             statuses.GetValueOrDefault(RowStatus.Failed),
@@ -93,7 +95,8 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
         await blobs.PutOrRepair(dataset.Names.Manifest, JsonSerializer.SerializeToUtf8Bytes(manifest, CurateJson.Readable.DatasetManifest), cancellationToken);
     }
 
-    private async Task<(List<string> Images, List<string> Captions)> Hashes(DatasetNames names, int shards, ReportBuilder report, CaptionerTally tally, CancellationToken cancellationToken)
+    private async Task<(List<string> Images, List<string> Captions)> Hashes(DatasetNames names, int shards, ReportBuilder report, CaptionerTally tally,
+        CancellationToken cancellationToken)
     {
         var (hashes, captions) = (new List<string>(), new List<string>());
         for (var shard = 0; shard < shards; shard++)

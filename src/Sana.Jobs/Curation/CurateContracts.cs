@@ -54,7 +54,7 @@ public sealed record DatasetTicket(string Job, int Shards);
 /// <summary>What a curation run came to.</summary>
 /// <param name="Dataset">The dataset's name.</param>
 /// <param name="Version">Its version.</param>
-/// <param name="Manifest">Name of the manifest.</param>
+/// <param name="Manifest">Name of the manifest; empty for a version that came out without an image and was not published.</param>
 /// <param name="Report">Name of the report.</param>
 /// <param name="Succeeded">Images in the shards.</param>
 /// <param name="Failed">Images without a usable caption or score; a retry may cure them.</param>

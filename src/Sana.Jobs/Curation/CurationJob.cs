@@ -58,7 +58,8 @@ public sealed record CurationSettings
     /// <value>Share of a shard's items, 0…1, that may fail before the rest of it is left unread, looked at after every 64 items. Default 1: it never stops.</value>
     public double MaxFailures { get; init; } = 1;
 
-    /// <value>Whether images of earlier versions are taken again where the captions of the source have changed since; null or false leaves them out and says how many there are. Default null.</value>
+    /// <value>Whether images of earlier versions are taken again where the captions of the source have changed since; null or false leaves them out and
+    /// says how many there are. Default null.</value>
     public bool? EditedCaptions { get; init; }
 
     /// <summary>The captioners, in the order of their file.</summary>

@@ -82,7 +82,10 @@ public static partial class CurationSubmission
         return (await client.Start(CurateDataset.Workflow, request with { Retry = retry, Cursor = null }, id, restartFinished: true)).IsNew;
     }
 
-    /// <summary>The version that a run without one makes: the one that is under way, or the next, which adds what is new since the last finished one. Versions that came out empty are passed over.</summary>
+    /// <summary>
+    /// The version that a run without one makes: the one that is under way, or the next, which adds what is new since the last finished one. Versions that
+    /// came out empty are passed over.
+    /// </summary>
     public static async Task<(string Version, string? Since)> NextVersion(IBlobs blobs, string dataset, CancellationToken cancellationToken)
     {
         var (version, since, _) = await Versions(blobs, dataset, cancellationToken);
@@ -121,12 +124,15 @@ public static partial class CurationSubmission
         foreach (var made in new[] { empty, last }.OfType<string>())
         {
             var names = new DatasetNames(job.Dataset, made);
-            if (await blobs.Read(names.Config, cancellationToken) is not { } bytes || JsonSerializer.Deserialize(bytes, CurateJson.Readable.DatasetConfig) is not { } config)
+            if (await blobs.Read(names.Config, cancellationToken) is not { } bytes || JsonSerializer.Deserialize(bytes,
+                CurateJson.Readable.DatasetConfig) is not { } config)
                 continue;
             // Files that were changed and are as long as before may be edited captions, which only reading tells.
-            var isSame = (config.Source, config.ItemsSha256) == (job.Source, sha256) && (await blobs.Read(names.Stamp, cancellationToken) is not { } stamped || Encoding.ASCII.GetString(stamped) == stamp);
+            var isSame = (config.Source, config.ItemsSha256) == (job.Source, sha256) && (await blobs.Read(names.Stamp, cancellationToken) is not { } stamped
+                || Encoding.ASCII.GetString(stamped) == stamp);
             var again = job with { Version = made, Since = config.Since };
-            if (isSame && (made == last ? job.Settings.EditedCaptions != true : await blobs.Read(names.Empty, cancellationToken) is { } was && Encoding.ASCII.GetString(was) == Named(again).Name))
+            if (isSame && (made == last ? job.Settings.EditedCaptions != true : await blobs.Read(names.Empty, cancellationToken) is { } was
+                && Encoding.ASCII.GetString(was) == Named(again).Name))
                 return again;
         }
 

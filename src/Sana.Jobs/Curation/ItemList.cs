@@ -33,7 +33,8 @@ internal static class ItemList
     }
 
     /// <summary>How many items there are, the hash of their lists, and of when their files were changed.</summary>
-    public static async Task<(long Items, string Sha256, string Stamp)> Count(SourceReader source, CurationSettings settings, CancellationToken cancellationToken)
+    public static async Task<(long Items, string Sha256, string Stamp)> Count(SourceReader source, CurationSettings settings,
+        CancellationToken cancellationToken)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var (count, tally) = (0L, new SourceTally());
@@ -43,7 +44,8 @@ internal static class ItemList
     }
 
     /// <summary>For a sample the source is listed twice, which holds no list in memory.</summary>
-    private static async IAsyncEnumerable<SourceItem> Of(SourceReader source, int? sample, SourceTally tally, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private static async IAsyncEnumerable<SourceItem> Of(SourceReader source, int? sample, SourceTally tally,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var (count, place) = (0L, 0L);
         if (sample is not null)

@@ -35,7 +35,9 @@ internal sealed class KnownHashes
         names is null ? None : await Read(blobs, names.CaptionHashes, cancellationToken) ?? None;
 
     /// <summary>An image with one of its captions, as a hash of both.</summary>
-    public static string Caption(string sha256, string caption) => sha256[..16] + XxHash64.HashToUInt64(MemoryMarshal.AsBytes(caption.AsSpan())).ToString("x16", System.Globalization.CultureInfo.InvariantCulture);
+    public static string Caption(string sha256,
+        string caption) => sha256[..16] + XxHash64.HashToUInt64(MemoryMarshal.AsBytes(caption.AsSpan())).ToString("x16",
+        System.Globalization.CultureInfo.InvariantCulture);
 
     private static async Task<KnownHashes?> Read(IBlobs blobs, string name, CancellationToken cancellationToken)
     {

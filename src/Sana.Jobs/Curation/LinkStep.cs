@@ -9,7 +9,8 @@ using Sana.Storage.Blobs;
 namespace Sana.Jobs.Curation;
 
 /// <summary>
-/// Links images that are there twice to the first of them, over all shards in their order: they are neither captioned nor written again, and their captions go to the first as candidates. Then it is known what the source has.
+/// Links images that are there twice to the first of them, over all shards in their order: they are neither captioned nor written again, and their captions
+/// go to the first as candidates. Then it is known what the source has.
 /// </summary>
 internal sealed class LinkStep(IBlobs blobs, OpenDatasets datasets)
 {
@@ -26,7 +27,8 @@ internal sealed class LinkStep(IBlobs blobs, OpenDatasets datasets)
         if (suspects.Count > 0 || given.Count > 0)
         {
             seen = new SourceCount();
-            counts = await EachShard(ticket.Shards, dataset.Names, from: dataset.Names.Linked, row => seen.Add(Given(Suspect(row, suspects), given, dataset.Labels)), cancellationToken);
+            counts = await EachShard(ticket.Shards, dataset.Names, from: dataset.Names.Linked,
+                row => seen.Add(Given(Suspect(row, suspects), given, dataset.Labels)), cancellationToken);
         }
 
         await Count(dataset.Names, seen, cancellationToken);
@@ -37,7 +39,8 @@ internal sealed class LinkStep(IBlobs blobs, OpenDatasets datasets)
     {
         if (await blobs.Read(names.Source, cancellationToken) is not { } bytes)
             return;
-        var facts = JsonSerializer.Deserialize(bytes, CurateJson.Readable.SourceFacts)! with { Images = seen.Images, Captions = seen.Captions, Edited = seen.Edited };
+        var facts = JsonSerializer.Deserialize(bytes, CurateJson.Readable.SourceFacts)! with { Images = seen.Images, Captions = seen.Captions,
+            Edited = seen.Edited };
         await blobs.Put(names.Source, JsonSerializer.SerializeToUtf8Bytes(facts, CurateJson.Readable.SourceFacts), cancellationToken);
     }
 
@@ -62,7 +65,8 @@ internal sealed class LinkStep(IBlobs blobs, OpenDatasets datasets)
     private static IndexRow Link(IndexRow row, Duplicates duplicates, Dictionary<string, List<string>> given)
     {
         if (row.Status != RowStatus.Success
-            || duplicates.Add(row.Sha256!, ulong.Parse(row.Phash!, NumberStyles.HexNumber, CultureInfo.InvariantCulture), row.Key, Colours(row)) is not { } verdict)
+            || duplicates.Add(row.Sha256!, ulong.Parse(row.Phash!, NumberStyles.HexNumber, CultureInfo.InvariantCulture), row.Key,
+                Colours(row)) is not { } verdict)
             return row;
         if (verdict.Reason == Reasons.PlaceholderSuspect)
             return Removed(row, RowStatus.Filtered, verdict) with { DuplicateOf = verdict.Of };
@@ -74,7 +78,8 @@ internal sealed class LinkStep(IBlobs blobs, OpenDatasets datasets)
         return Removed(row, RowStatus.Duplicate, verdict) with { DuplicateOf = verdict.Of };
     }
 
-    private static UInt128? Colours(IndexRow row) => row.Colours is { } colours ? UInt128.Parse(colours, NumberStyles.HexNumber, CultureInfo.InvariantCulture) : null;
+    private static UInt128? Colours(IndexRow row) => row.Colours is { } colours ? UInt128.Parse(colours, NumberStyles.HexNumber,
+        CultureInfo.InvariantCulture) : null;
 
     private static IndexRow Given(IndexRow row, Dictionary<string, List<string>> given, IReadOnlyList<string> captioners) =>
         row.Status == RowStatus.Success && given.TryGetValue(row.Key, out var captions) ? SourceLabels.Add(row, captions, captioners) : row;

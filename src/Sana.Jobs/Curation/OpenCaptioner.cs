@@ -101,7 +101,8 @@ internal sealed class OpenCaptioner : IDisposable
     // A readable part of a name; the hash keeps apart what reads alike.
     private static string Slug(string text)
     {
-        var letters = string.Concat(text.Select(letter => char.IsAsciiLetterOrDigit(letter) ? char.ToLowerInvariant(letter) : '-'))[..Math.Min(text.Length, 40)].Trim('-');
+        var letters = string.Concat(text.Select(letter => char.IsAsciiLetterOrDigit(letter) ? char.ToLowerInvariant(letter) : '-'))[..Math.Min(text.Length,
+            40)].Trim('-');
         return $"{letters}-{Digest.Sha256(text)[..8]}".TrimStart('-');
     }
 }

@@ -1,8 +1,5 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
-using Sana.Curation;
-using Sana.Curation.Captioning;
-using Sana.Curation.Captioning.Config;
 using Sana.Curation.Ingest;
 using Sana.Curation.Report;
 using Sana.Curation.Selection;

@@ -3,14 +3,18 @@ using Sana.Curation.Sources;
 
 namespace Sana.Jobs.Curation;
 
-/// <summary>The captions that came with an image, each under a label: the first is <c>prompt</c>, the others have the name of their field where it is a label, or a number.</summary>
+/// <summary>
+/// The captions that came with an image, each under a label: the first is <c>prompt</c>, the others have the name of their field where it is a label, or a
+/// number.
+/// </summary>
 internal static class SourceLabels
 {
     /// <summary>The note of an image of an earlier version whose captions have changed since.</summary>
     public const string Edited = "captions_edited";
 
     /// <summary>Every caption that came with an image.</summary>
-    public static IEnumerable<string> All(IndexRow row) => new[] { row.Original }.Concat((row.MoreOriginals ?? []).Select(caption => caption.Text)).OfType<string>();
+    public static IEnumerable<string> All(IndexRow row) => new[] { row.Original }.Concat((row.MoreOriginals ?? [])
+        .Select(caption => caption.Text)).OfType<string>();
 
     /// <summary>The row with the captions of its source.</summary>
     /// <param name="row">The row.</param>
@@ -34,12 +38,14 @@ internal static class SourceLabels
     {
         if (captions.Count == 0)
             return row;
-        var first = captions.FirstOrDefault(caption => caption.Field is not null && caption.Field.Equals(Candidate.OriginalLabel, StringComparison.OrdinalIgnoreCase) && caption.IsLabel)
+        var first = captions.FirstOrDefault(caption => caption.Field is not null && caption.Field.Equals(Candidate.OriginalLabel,
+            StringComparison.OrdinalIgnoreCase) && caption.IsLabel)
             ?? captions.FirstOrDefault(caption => !caption.IsLabel);
         var (taken, more) = (new HashSet<string>(captioners, StringComparer.OrdinalIgnoreCase) { Candidate.OriginalLabel }, new List<LabelledCaption>());
         foreach (var caption in captions.Where(caption => caption != first))
         {
-            var label = Label(caption) is { } own && taken.Add(own) ? own : Enumerable.Range(2, captions.Count + taken.Count).Select(number => FormattableString.Invariant($"{Candidate.OriginalLabel}_{number}")).First(taken.Add);
+            var label = Label(caption) is { } own && taken.Add(own) ? own : Enumerable.Range(2, captions.Count + taken.Count)
+                .Select(number => FormattableString.Invariant($"{Candidate.OriginalLabel}_{number}")).First(taken.Add);
             more.Add(new LabelledCaption(label, caption.Text));
         }
 

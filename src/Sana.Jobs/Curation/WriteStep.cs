@@ -24,8 +24,10 @@ internal sealed class WriteStep(IBlobs blobs, OpenDatasets datasets, StageClock 
 
         await WriteRemoved(names, shard, rows, cancellationToken);
         // Captions of the source beside the first have sidecars like those of captioners.
-        var labels = dataset.Labels.Concat(rows.Where(row => row.Status == RowStatus.Success).SelectMany(row => row.MoreOriginals ?? []).Select(caption => caption.Label).Distinct(StringComparer.OrdinalIgnoreCase).Order(StringComparer.Ordinal));
-        var stats = await new ShardWriter(dataset.ShardSettings with { Labels = [.. labels] }).Write(shard, rows, (row, cancellation) => blobs.ReadImage(dataset, row, cancellation), blobs, $"{names.Shards}/", cancellationToken);
+        var labels = dataset.Labels.Concat(rows.Where(row => row.Status == RowStatus.Success).SelectMany(row => row.MoreOriginals ?? [])
+            .Select(caption => caption.Label).Distinct(StringComparer.OrdinalIgnoreCase).Order(StringComparer.Ordinal));
+        var stats = await new ShardWriter(dataset.ShardSettings with { Labels = [.. labels] }).Write(shard, rows,
+            (row, cancellation) => blobs.ReadImage(dataset, row, cancellation), blobs, $"{names.Shards}/", cancellationToken);
         foreach (var (reason, count) in stats.Reasons)
             SanaTelemetry.Items.Add(count, new("stage", "curate"), new("status", "removed"), new("reason", reason));
         SanaTelemetry.Items.Add(stats.Successes, new("stage", "curate"), new("status", RowStatus.Success), new("reason", "none"));

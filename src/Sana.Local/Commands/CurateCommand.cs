@@ -136,7 +136,8 @@ internal sealed class CurateArguments
 
     public IEnumerable<Option> All =>
     [
-        _captioners, _clip, .. _selection.All, _filters, _distance, _format, _items, _sample, _concepts, _budget, _budgetTokens, _maxFailures, _captionFields, _editedCaptions, _encoding, _networks,
+        _captioners, _clip, .. _selection.All, _filters, _distance, _format, _items, _sample, _concepts, _budget, _budgetTokens, _maxFailures,
+            _captionFields, _editedCaptions, _encoding, _networks,
     ];
 
     /// <exception cref="WrongUseException">A file cannot be read or a value cannot be used.</exception>
@@ -156,7 +157,8 @@ internal sealed class CurateArguments
             Budget = new Budget(parsed.GetValue(_budget), parsed.GetValue(_budgetTokens)),
             MaxFailures = parsed.GetValue(_maxFailures) ?? 1,
             // Whoever runs the command may read what links of the source lead to.
-            Reading = new SourceOptions { FallbackEncoding = parsed.GetValue(_encoding), CaptionFields = parsed.GetValue(_captionFields) is { Length: > 0 } names ? names : null, Links = LinkRule.All },
+            Reading = new SourceOptions { FallbackEncoding = parsed.GetValue(_encoding),
+                CaptionFields = parsed.GetValue(_captionFields) is { Length: > 0 } names ? names : null, Links = LinkRule.All },
             EditedCaptions = parsed.GetValue(_editedCaptions) ? true : null,
         };
         settings.Check();

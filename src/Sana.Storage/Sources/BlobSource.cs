@@ -65,7 +65,8 @@ internal sealed class BlobSource(BlobContainerClient container, string prefix) :
     }
 
     // Hidden files are left out, as a folder source does.
-    private static string? LeftOut(string name) => !IsName(name) ? "name that is no path" : name.Split('/').Any(part => part.StartsWith('.')) ? SourceFile.Hidden : null;
+    private static string? LeftOut(string name) => !IsName(name) ? "name that is no path" : name.Split('/').Any(part => part.StartsWith('.'))
+        ? SourceFile.Hidden : null;
 
     // An address with dots between slashes is folded on its way and would lead to another blob.
     private static bool IsName(string name) => name.Length > 0 && !name.Split('/').Any(part => part is "" or "." or "..") && !name.Any(char.IsControl);

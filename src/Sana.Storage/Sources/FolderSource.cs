@@ -4,7 +4,8 @@ using Sana.Storage.Blobs;
 namespace Sana.Storage.Sources;
 
 /// <summary>
-/// Plain files under a folder. Links are followed as far as the rule allows; pipes, sockets, devices, hidden files, and folders that may not be read are listed as left out.
+/// Plain files under a folder. Links are followed as far as the rule allows; pipes, sockets, devices, hidden files, and folders that may not be read are
+/// listed as left out.
 /// </summary>
 internal sealed class FolderSource : ISourceFiles
 {
@@ -78,7 +79,8 @@ internal sealed class FolderSource : ISourceFiles
         return !isLinked ? path : LinuxFile.RealPath(path) is { } real && MayFollow(real) ? real : null;
     }
 
-    private bool MayFollow(string real) => _links == LinkRule.All || IsBelow(real, _realRoot) || (_hubBlobs is not null && Path.GetDirectoryName(real) == _hubBlobs);
+    private bool MayFollow(string real) => _links == LinkRule.All || IsBelow(real, _realRoot)
+        || (_hubBlobs is not null && Path.GetDirectoryName(real) == _hubBlobs);
 
     private static bool IsBelow(string path, string folder) => path.StartsWith(folder.EndsWith('/') ? folder : folder + '/', StringComparison.Ordinal);
 

@@ -9,7 +9,8 @@ public interface ISourceFiles
     string? Folder => null;
 
     /// <summary>
-    /// Every file with its size in bytes, in ordinal order of the names. What is not read (hidden files, links that may not be followed, pipes, folders without rights) is listed with
+    /// Every file with its size in bytes, in ordinal order of the names. What is not read (hidden files, links that may not be followed, pipes, folders
+    /// without rights) is listed with
     /// <see cref="SourceFile.LeftOut"/>.
     /// </summary>
     /// <exception cref="SanaException">The place cannot be listed.</exception>
@@ -25,7 +26,8 @@ public interface ISourceFiles
 /// <summary>One file of a listing.</summary>
 /// <param name="Name">Path with slashes, relative to the source.</param>
 /// <param name="Length">Bytes.</param>
-/// <param name="LeftOut">What it is when it is not read, in a word or two for people: <c>hidden</c>, <c>link</c>, <c>unreadable folder</c>; null for a file to read.</param>
+/// <param name="LeftOut">What it is when it is not read, in a word or two for people: <c>hidden</c>, <c>link</c>, <c>unreadable folder</c>; null for a file
+/// to read.</param>
 /// <param name="Changed">When its content was last changed; null when the place does not say.</param>
 public readonly record struct SourceFile(string Name, long Length, string? LeftOut = null, DateTimeOffset? Changed = null)
 {

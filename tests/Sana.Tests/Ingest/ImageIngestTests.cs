@@ -99,7 +99,8 @@ public sealed class ImageIngestTests
 
     [Fact]
     public void A_pointer_of_git_lfs_says_so() => Assert.Contains(
-        "git lfs pull", Ingest("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"u8.ToArray(), _exact).Message, StringComparison.Ordinal);
+        "git lfs pull", Ingest("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"u8.ToArray(), _exact).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void A_good_png_keeps_every_pixel()

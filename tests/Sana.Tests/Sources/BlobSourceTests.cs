@@ -49,7 +49,8 @@ public sealed class BlobSourceTests
     [InlineData("https://account.blob.core.windows.net/")]
     [InlineData("azurite:Not A Container")]
     [InlineData("ftp://example.com/x")]
-    public async Task A_text_that_is_no_source_is_refused(string text) => await Assert.ThrowsAnyAsync<SanaException>(() => SourcePlace.Open(text, LinkRule.Inside, default));
+    public async Task A_text_that_is_no_source_is_refused(string text) => await Assert.ThrowsAnyAsync<SanaException>(() => SourcePlace.Open(text,
+        LinkRule.Inside, default));
 
     [Fact]
     public async Task A_folder_and_a_file_are_sources()

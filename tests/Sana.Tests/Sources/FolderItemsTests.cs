@@ -14,14 +14,17 @@ public sealed class FolderItemsTests : IDisposable
     [Fact]
     public async Task Every_file_is_an_item_in_ordinal_order_and_sidecars_belong_to_their_image()
     {
-        _folder.Put("b.png", "b").Put("B.jpg", "B").Put("a.jpg", "a").Put("a.txt", "a caption").Put("a.json", "{}").Put("a.jpg.json", "{}").Put("a.blip.txt", "another").Put("sub/a.jpg", "c")
-            .Put("sub/notes.bin", "n").Put("a-1.jpg", "d").Put("data", [0xFF, 0xD8, 0xFF, .. new byte[20]]).Put("LICENSE", "a text of some length").Put(".hidden.jpg", "f").Put(".git/a.jpg", "g");
+        _folder.Put("b.png", "b").Put("B.jpg", "B").Put("a.jpg", "a").Put("a.txt", "a caption").Put("a.json", "{}").Put("a.jpg.json",
+            "{}").Put("a.blip.txt", "another").Put("sub/a.jpg", "c")
+            .Put("sub/notes.bin", "n").Put("a-1.jpg", "d").Put("data", [0xFF, 0xD8, 0xFF, .. new byte[20]]).Put("LICENSE",
+                "a text of some length").Put(".hidden.jpg", "f").Put(".git/a.jpg", "g");
         var tally = new SourceTally();
 
         var items = await _folder.Source().List(tally, default).ToListAsync();
 
         Assert.Equal(["B.jpg", "a-1.jpg", "a.jpg", "b.png", "data", "sub/a.jpg"], items.Select(item => item.Name));
-        Assert.Equal([("a.jpg.json", null), ("a.json", null), ("a.txt", null), ("a.blip.txt", "blip")], items[2].Sidecars!.Select(part => (part.Name, part.Field)));
+        Assert.Equal([("a.jpg.json", null), ("a.json", null), ("a.txt", null), ("a.blip.txt", "blip")], items[2].Sidecars!
+            .Select(part => (part.Name, part.Field)));
         Assert.All(items, item => Assert.Null(item.Reason));
         Assert.Equal([(".bin", 1), ("file without an ending", 1), ("hidden", 2)], tally.Facts.LeftOut.Select(left => (left.Key, (int)left.Value)));
     }
@@ -37,7 +40,8 @@ public sealed class FolderItemsTests : IDisposable
     [Fact]
     public async Task Names_that_look_alike_are_one_name()
     {
-        _folder.Put("cafe\u0301.jpg", "a").Put("caf\u00e9.txt", "first").Put("gro\u00df/u\u0308.txt", "second").Put("gro\u00df/\u00fc.jpg", "b").Put("\u00f6.txt", "nobody");
+        _folder.Put("cafe\u0301.jpg", "a").Put("caf\u00e9.txt", "first").Put("gro\u00df/u\u0308.txt", "second").Put("gro\u00df/\u00fc.jpg",
+            "b").Put("\u00f6.txt", "nobody");
 
         Assert.Equal(["cafe\u0301.jpg", "gro\u00df/\u00fc.jpg", "\u00f6.txt missing_image"], await _folder.Lines());
         Assert.Equal(("first", "second"), ((await _folder.Fetch("cafe\u0301.jpg")).Caption, (await _folder.Fetch("gro\u00df/\u00fc.jpg")).Caption));

@@ -114,6 +114,33 @@ public sealed class HostileManifestTests : IDisposable
     }
 
     [Fact]
+    public async Task Bytes_of_a_text_that_are_not_utf_8_are_left_out_and_noted()
+    {
+        Duck.Write(_folder.File("m.parquet"), "select 'a.jpg' as file, 'caf\\xE9'::blob as caption");
+
+        var item = (await _folder.Items("m.parquet")).Single();
+
+        Assert.Equal((null, null, "caption_encoding"), (item.Reason, item.Caption, item.Notes!.Single()));
+    }
+
+    [Fact]
+    public async Task An_empty_row_group_has_no_rows()
+    {
+        var file = new Parquet.Schema.DataField<string>("file");
+        await using (var stream = File.Create(_folder.File("m.parquet")))
+        await using (var writer = await Parquet.ParquetWriter.CreateAsync(new Parquet.Schema.ParquetSchema(file), stream))
+        {
+            foreach (var rows in new string[][] { ["a.jpg"], [], ["b.jpg"] })
+            {
+                using var group = writer.CreateRowGroup();
+                await group.WriteAsync(file, rows);
+            }
+        }
+
+        Assert.Equal(["m.parquet#1", "m.parquet#2"], await _folder.Lines("m.parquet"));
+    }
+
+    [Fact]
     public async Task Nulls_keep_their_rows_over_row_groups()
     {
         Duck.Write(_folder.File("m.parquet"), "select i || '.jpg' as file, case when i % 3 = 0 then null else 'c' || i end as caption, i as id from range(5000) t(i)", ", row_group_size 2048");

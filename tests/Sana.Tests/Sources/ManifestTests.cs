@@ -29,7 +29,8 @@ public sealed class ManifestTests : IDisposable
         {
             var items = await _folder.Items($"set/{manifest}");
             Assert.Equal(
-                [($"set/{manifest}#1", "set/img/a b.jpg", null, "a, \"quoted\" caption", hash, "CC0"), ($"set/{manifest}#2", null, "https://example.com/b.jpg", "second", null, null)],
+                [($"set/{manifest}#1", "set/img/a b.jpg", null, "a, \"quoted\" caption", hash, "CC0"),
+                    ($"set/{manifest}#2", null, "https://example.com/b.jpg", "second", null, null)],
                 items.Select(item => (item.Name, item.File, item.Url, item.Caption, item.Sha256, item.Licence)));
             var fetched = await _folder.Source($"set/{manifest}").Fetch(items[0], default);
             Assert.Equal(("pixels", "a, \"quoted\" caption", "CC0"), (Encoding.UTF8.GetString(fetched.Bytes!), fetched.Caption, fetched.Licence));

@@ -45,7 +45,8 @@ public sealed class TarItemsTests : IDisposable
             _folder.Put(name, "{}");
         _folder.Put("loose.jpg", "third").Put("packed.tar.gz", [0x1F, 0x8B, 8, 0, 0]).Put("packed.tar.xz", "x").Put("00000_InternVL2-26B.json", """{"000":{"InternVL2-26B":"of a model"}}""");
 
-        Assert.Equal(["00000.tar!000.jpg", "00001.tar!001.jpg", "loose.jpg", "packed.tar.gz unreadable", "packed.tar.xz unsupported_format"], await _folder.Lines());
+        Assert.Equal(["00000.tar!000.jpg", "00001.tar!001.jpg", "loose.jpg", "packed.tar.gz unreadable", "packed.tar.xz unsupported_format"],
+            await _folder.Lines());
         Assert.Equal("of a model", (await _folder.Fetch("00000.tar!000.jpg")).Caption);
     }
 
@@ -64,11 +65,15 @@ public sealed class TarItemsTests : IDisposable
     [Fact]
     public async Task Members_pair_over_the_whole_tar_by_the_longest_stem()
     {
-        _folder.Put("t.tar", new TarBytes().Member("v1.0_001.txt", "of 001").Member("x/a.blip.txt", "of blip").Member("v1.0_000.jpg", "0").Member("x/cafe\u0301.txt", "of cafe").Member("v1.0_001.jpg", "1")
-            .Member("x/a.jpg", "a").Member("v1.0_000.txt", "of 000").Member("x/caf\u00e9.jpg", "c").Member("x/a.txt", "of a").Member("x/a.b.jpg", "b").Member("x/a.b.txt", "of b").Member("nobody.txt", "x").Bytes());
+        _folder.Put("t.tar", new TarBytes().Member("v1.0_001.txt", "of 001").Member("x/a.blip.txt", "of blip").Member("v1.0_000.jpg",
+            "0").Member("x/cafe\u0301.txt", "of cafe").Member("v1.0_001.jpg", "1")
+            .Member("x/a.jpg", "a").Member("v1.0_000.txt", "of 000").Member("x/caf\u00e9.jpg", "c").Member("x/a.txt", "of a").Member("x/a.b.jpg",
+                "b").Member("x/a.b.txt", "of b").Member("nobody.txt", "x").Bytes());
 
-        Assert.Equal(["t.tar!v1.0_000.jpg", "t.tar!v1.0_001.jpg", "t.tar!x/a.jpg", "t.tar!x/caf\u00e9.jpg", "t.tar!x/a.b.jpg", "t.tar!nobody.txt missing_image"], await _folder.Lines("t.tar"));
-        foreach (var (name, captions) in new[] { ("v1.0_000", "of 000"), ("v1.0_001", "of 001"), ("x/a", "of a|of blip"), ("x/caf\u00e9", "of cafe"), ("x/a.b", "of b") })
+        Assert.Equal(["t.tar!v1.0_000.jpg", "t.tar!v1.0_001.jpg", "t.tar!x/a.jpg", "t.tar!x/caf\u00e9.jpg", "t.tar!x/a.b.jpg",
+            "t.tar!nobody.txt missing_image"], await _folder.Lines("t.tar"));
+        foreach (var (name, captions) in new[] { ("v1.0_000", "of 000"), ("v1.0_001", "of 001"), ("x/a", "of a|of blip"), ("x/caf\u00e9", "of cafe"),
+            ("x/a.b", "of b") })
             Assert.Equal(captions, string.Join('|', (await _folder.Fetch($"t.tar!{name}.jpg", "t.tar")).Captions.Select(caption => caption.Text)));
     }
 

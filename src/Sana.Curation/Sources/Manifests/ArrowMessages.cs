@@ -3,7 +3,8 @@ using System.Buffers.Binary;
 namespace Sana.Curation.Sources.Manifests;
 
 /// <summary>
-/// The messages of an Arrow IPC stream, or of the file format around one, found by their lengths and checked against what the file has before a library makes room for them.
+/// The messages of an Arrow IPC stream, or of the file format around one, found by their lengths and checked against what the file has before a library
+/// makes room for them.
 /// </summary>
 internal static class ArrowMessages
 {
@@ -64,7 +65,8 @@ internal static class ArrowMessages
         var (rows, isPacked) = (0L, false);
         if (kind is Batch or Dictionary)
         {
-            if (Field(bytes, table, 2, 4) is not (>= 0 and var headerAt) || Table(bytes, headerAt + (long)BinaryPrimitives.ReadUInt32LittleEndian(bytes[headerAt..])) is not { } header)
+            if (Field(bytes, table, 2, 4) is not (>= 0 and var headerAt)
+                || Table(bytes, headerAt + (long)BinaryPrimitives.ReadUInt32LittleEndian(bytes[headerAt..])) is not { } header)
                 return null;
             if (kind == Batch)
             {
@@ -81,7 +83,8 @@ internal static class ArrowMessages
         if (at < 0 || at > bytes.Length - 4)
             return null;
         var fields = at - BinaryPrimitives.ReadInt32LittleEndian(bytes[(int)at..]);
-        return fields < 0 || fields > bytes.Length - 4 || fields + BinaryPrimitives.ReadUInt16LittleEndian(bytes[(int)fields..]) > bytes.Length ? null : ((int)at, (int)fields);
+        return fields < 0 || fields > bytes.Length - 4 || fields + BinaryPrimitives.ReadUInt16LittleEndian(bytes[(int)fields..]) > bytes.Length ? null
+            : ((int)at, (int)fields);
     }
 
     /// <summary>Where a field lies; -1 when it is not there or not within the bytes.</summary>

@@ -11,7 +11,8 @@ namespace Sana.Curation.Sources.Manifests;
 internal sealed class ArrowTable(Stream stream, string file)
 {
     /// <summary>Its rows. Images are not kept with them: each row has the cell where its image lies.</summary>
-    public async IAsyncEnumerable<ManifestRow> Rows(CaptionFields captions, SourceTally tally, int maxValue, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<ManifestRow> Rows(CaptionFields captions, SourceTally tally, int maxValue,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var (layout, columns, fault) = await Open(cancellationToken);
         if (layout is null)
@@ -32,7 +33,8 @@ internal sealed class ArrowTable(Stream stream, string file)
                 yield break;
             }
 
-            if (batch is null || Try(() => table.Fields.Select(field => (field.Name, Values: Enumerable.Range(0, batch.Length).Select(Value(batch, field.Column, maxValue)).ToArray())).ToArray()) is not { } values)
+            if (batch is null || Try(() => table.Fields.Select(field => (field.Name, Values: Enumerable.Range(0, batch.Length)
+                .Select(Value(batch, field.Column, maxValue)).ToArray())).ToArray()) is not { } values)
             {
                 yield return ManifestRow.Fault(++number, Reasons.BadRow, $"Record batch {group} cannot be read: it is damaged.");
                 continue;
@@ -60,7 +62,8 @@ internal sealed class ArrowTable(Stream stream, string file)
         if (group < 0 || group >= layout.Batches.Count || columns.FirstOrDefault(column => column.Path == path) is not { } column)
             return (null, "The table has no such record batch or column any more.");
         var batch = await Batch(layout, group, cancellationToken);
-        if (batch is null || Try(() => Enumerable.Range(0, batch.Length).Select(row => Bytes(batch, column, row) is { } value ? (ReadOnlyMemory<byte>?)value : null).ToArray()) is not { } values)
+        if (batch is null || Try(() => Enumerable.Range(0, batch.Length).Select(row => Bytes(batch, column, row) is { } value ? (ReadOnlyMemory<byte>?)value
+            : null).ToArray()) is not { } values)
             return (null, $"Record batch {group} cannot be read: it is damaged.");
         return (values, null);
     }
@@ -74,7 +77,8 @@ internal sealed class ArrowTable(Stream stream, string file)
                 return (null, [], fault);
             await using var schema = await layout.Stream(stream, null, cancellationToken);
             using var reader = new ArrowStreamReader(schema);
-            return (layout, [.. (await reader.GetSchema(cancellationToken)).FieldsList.SelectMany(field => Leaves(field.Name, field.Name, field.DataType, isList: false))], null);
+            return (layout, [.. (await reader.GetSchema(cancellationToken)).FieldsList.SelectMany(field => Leaves(field.Name, field.Name, field.DataType,
+                isList: false))], null);
         }
         catch (Exception error) when (error is not (CurationException or OperationCanceledException or IOException))
         {
@@ -146,7 +150,8 @@ internal sealed class ArrowTable(Stream stream, string file)
             LargeBinaryArray bytes => new FieldValue(Bytes: Cut(bytes.GetBytes(row), maxValue)),
             ListArray list => new FieldValue(Texts: Texts(list.Values, list.ValueOffsets[row], list.ValueOffsets[row + 1])),
             LargeListArray list => new FieldValue(Texts: Texts(list.Values, checked((int)list.ValueOffsets[row]), checked((int)list.ValueOffsets[row + 1]))),
-            Int8Array or Int16Array or Int32Array or Int64Array or UInt8Array or UInt16Array or UInt32Array => new FieldValue(Number(array, row), Other: "number"),
+            Int8Array or Int16Array or Int32Array or Int64Array or UInt8Array or UInt16Array or UInt32Array => new FieldValue(Number(array, row),
+                Other: "number"),
             NullArray => default,
             _ => new FieldValue(Other: "of another type"),
         };
@@ -169,7 +174,8 @@ internal sealed class ArrowTable(Stream stream, string file)
         var found = new List<string>();
         for (var at = from; at < to; at++)
         {
-            if (!values.IsNull(at) && values switch { StringArray texts => texts.GetString(at), LargeStringArray texts => texts.GetString(at), StringViewArray texts => texts.GetString(at), _ => null } is { } text)
+            if (!values.IsNull(at) && values switch { StringArray texts => texts.GetString(at), LargeStringArray texts => texts.GetString(at),
+                StringViewArray texts => texts.GetString(at), _ => null } is { } text)
                 found.Add(text);
         }
 
@@ -206,7 +212,8 @@ internal sealed class ArrowTable(Stream stream, string file)
             if (at >= path.Length || array is not StructArray structure)
                 return array;
             var type = (StructType)structure.Data.DataType;
-            var member = type.Fields.Select((field, number) => (field, number)).First(each => string.CompareOrdinal(path, at + 1, each.field.Name, 0, each.field.Name.Length) == 0
+            var member = type.Fields.Select((field, number) => (field, number)).First(each => string.CompareOrdinal(path, at + 1, each.field.Name, 0,
+                each.field.Name.Length) == 0
                 && (at + 1 + each.field.Name.Length == path.Length || path[at + 1 + each.field.Name.Length] == '.'));
             array = structure.Fields[member.number];
             at += member.field.Name.Length;

@@ -11,13 +11,15 @@ namespace Sana.Curation.Sources.Manifests;
 /// <param name="files">The place.</param>
 /// <param name="options">Limits.</param>
 /// <param name="tally">Counts what is met.</param>
-/// <param name="areKeysFiles">Whether a field <c>key</c> names the image where nothing else does. In a folder such tables tell of images that stand elsewhere.</param>
+/// <param name="areKeysFiles">Whether a field <c>key</c> names the image where nothing else does. In a folder such tables tell of images that stand
+/// elsewhere.</param>
 internal sealed class ManifestItems(ISourceFiles files, SourceOptions options, SourceTally tally, bool areKeysFiles = true)
 {
     private readonly CaptionTextReader _texts = new(options.Fallback(), options.MaxCaptionLength);
 
     /// <summary>Whether a file is a manifest by its name.</summary>
-    public static bool Reads(string path) => FileNames.Kind(path) == FileKind.Manifest || FileNames.Ending(path).Equals("txt", StringComparison.OrdinalIgnoreCase);
+    public static bool Reads(string path) => FileNames.Kind(path) == FileKind.Manifest || FileNames.Ending(path).Equals("txt",
+        StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Every row as an item.</summary>
     public IAsyncEnumerable<SourceItem> List(string path, CancellationToken cancellationToken)
@@ -27,7 +29,8 @@ internal sealed class ManifestItems(ISourceFiles files, SourceOptions options, S
     }
 
     /// <summary>What a manifest is, in words.</summary>
-    public static string Kind(string path) => FileNames.Last(path) is var name && FileNames.Stem(name) == "metadata" ? $"ImageFolder with {name}" : FileNames.TableEnding(path) switch
+    public static string Kind(string path) => FileNames.Last(path) is var name && FileNames.Stem(name) == "metadata" ? $"ImageFolder with {name}"
+        : FileNames.TableEnding(path) switch
     {
         "parquet" => "Parquet table",
         "arrow" => "Arrow table of datasets",

@@ -22,18 +22,21 @@ internal static class Columns
     public const string ImageNames = "url, image_url, path, file, file_name, image, blob or key";
 
     private static readonly Dictionary<string, (Column Column, int Rank)> _names = new(StringComparer.OrdinalIgnoreCase);
-    private static readonly HashSet<string> _files = new(StringComparer.Ordinal) { "file", "filename", "filepath", "path", "image", "img", "photo", "picture", "imagepath", "imagename", "imagefile" };
+    private static readonly HashSet<string> _files = new(StringComparer.Ordinal) { "file", "filename", "filepath", "path", "image", "img", "photo",
+        "picture", "imagepath", "imagename", "imagefile" };
     private static readonly HashSet<string> _addresses = new(StringComparer.Ordinal) { "url", "uri", "link" };
     private static readonly HashSet<string> _notFiles = new(StringComparer.Ordinal)
     {
-        "id", "idx", "index", "width", "height", "size", "type", "format", "hash", "md5", "sha256", "caption", "text", "prompt", "description", "count", "num", "score", "mask", "embedding", "page", "local", "source", "original",
+        "id", "idx", "index", "width", "height", "size", "type", "format", "hash", "md5", "sha256", "caption", "text", "prompt", "description", "count",
+            "num", "score", "mask", "embedding", "page", "local", "source", "original",
         "license", "licence", "author", "thumbnail", "depth", "label", "control", "conditioning", "shard", "audio", "video", "json", "annotation",
     };
 
     static Columns()
     {
         Add(Column.Url, "url", "image_url", "img_url", "imageurl", "coco_url", "flickr_url", "photo_image_url", "uri", "image_uri");
-        Add(Column.Path, "path", "file", "file_name", "filename", "file_path", "filepath", "image_path", "image", "blob", "images", "img", "img_path", "image_file", "image_name", "img_name", "photo", "picture");
+        Add(Column.Path, "path", "file", "file_name", "filename", "file_path", "filepath", "image_path", "image", "blob", "images", "img", "img_path",
+            "image_file", "image_name", "img_name", "photo", "picture");
         Add(Column.Key, "key");
         Add(Column.Sha256, "sha256");
         Add(Column.Hash, "hash");

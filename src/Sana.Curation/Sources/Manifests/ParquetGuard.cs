@@ -48,7 +48,8 @@ internal static class ParquetGuard
             return $"says {column.TotalUncompressedSize} bytes; at most {mostBytes} are read at once: write smaller row groups";
         var at = column.DictionaryPageOffset is > 0 and var dictionary && dictionary < column.DataPageOffset ? dictionary : column.DataPageOffset;
         var end = at + column.TotalCompressedSize;
-        if (at < 4 || column.TotalCompressedSize < 0 || end > stream.Length || (isList ? column.NumValues < rows || column.NumValues > MaxValues : column.NumValues != rows))
+        if (at < 4 || column.TotalCompressedSize < 0 || end > stream.Length || (isList ? column.NumValues < rows || column.NumValues > MaxValues
+            : column.NumValues != rows))
             return "does not lie within the file, or has another length than its row group";
         rows = column.NumValues;
         var (bytes, values) = (0L, 0L);

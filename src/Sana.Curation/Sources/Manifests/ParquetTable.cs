@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Runtime.CompilerServices;
 using Parquet;
 using Parquet.Data;
@@ -15,7 +14,8 @@ namespace Sana.Curation.Sources.Manifests;
 internal sealed class ParquetTable(Stream stream, string file)
 {
     /// <summary>Its rows. Images are not read with them: each row has the cell where its image lies.</summary>
-    public async IAsyncEnumerable<ManifestRow> Rows(CaptionFields captions, SourceTally tally, int maxValue, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<ManifestRow> Rows(CaptionFields captions, SourceTally tally, int maxValue,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var (open, fault) = await Open(cancellationToken);
         if (open is null)
@@ -26,7 +26,8 @@ internal sealed class ParquetTable(Stream stream, string file)
 
         await using var reader = open.Reader;
         var firsts = new Dictionary<string, bool>(StringComparer.Ordinal);
-        foreach (var column in open.Columns.Where(column => column is { Type: TableType.Binary } && column.Path == column.Name && Columns.Of(column.Name).Column == Column.Path))
+        foreach (var column in open.Columns.Where(column => column is { Type: TableType.Binary } && column.Path == column.Name
+            && Columns.Of(column.Name).Column == Column.Path))
             firsts[column.Path] = await HasImages(open, column, cancellationToken);
         var layout = TableLayout.Of(open.Columns, captions, column => firsts.GetValueOrDefault(column.Path), tally);
         if (layout.Fault is { } unusable)
@@ -71,7 +72,8 @@ internal sealed class ParquetTable(Stream stream, string file)
             return (null, "The table has no such row group or column any more.");
         var (raw, wrong) = await Raw(open, group, column, ParquetGuard.MaxImages, cancellationToken);
         return raw is null ? (null, $"Row group {group} cannot be read: {wrong}.")
-            : await Try(() => Task.FromResult(Scalars(raw, open.Fields[column.Path], (int)reader.Metadata!.RowGroups[group].NumRows))) is { } values ? (values, null)
+            : await Try(() => Task.FromResult(ParquetValues.Scalars(raw, open.Fields[column.Path], (int)reader.Metadata!.RowGroups[group].NumRows))) is { } values
+                ? (values, null)
             : (null, $"Row group {group} cannot be read: its column '{FileNames.Shown(path)}' is damaged.");
     }
 
@@ -85,7 +87,8 @@ internal sealed class ParquetTable(Stream stream, string file)
         var texts = new HashSet<SchemaElement>(ReferenceEqualityComparer.Instance);
         foreach (var element in reader.Metadata.Schema ?? [])
         {
-            if (element.Type != Parquet.Meta.Type.BYTE_ARRAY || !(element.ConvertedType is ConvertedType.UTF8 or ConvertedType.JSON or ConvertedType.ENUM || element.LogicalType is { STRING: not null } or { JSON: not null } or { ENUM: not null }))
+            if (element.Type != Parquet.Meta.Type.BYTE_ARRAY || !(element.ConvertedType is ConvertedType.UTF8 or ConvertedType.JSON or ConvertedType.ENUM
+                || element.LogicalType is { STRING: not null } or { JSON: not null } or { ENUM: not null }))
                 continue;
             texts.Add(element);
             (element.ConvertedType, element.LogicalType) = (null, null);
@@ -113,7 +116,8 @@ internal sealed class ParquetTable(Stream stream, string file)
             var parts = leaf.Path.ToList();
             var path = string.Join('.', parts);
             if (fields.TryAdd(path, leaf))
-                columns.Add(new TableColumn(parts[0], path, parts.LastOrDefault(part => part is not ("list" or "element" or "item" or "array")) ?? parts[0], TypeOf(leaf, texts)));
+                columns.Add(new TableColumn(parts[0], path, parts.LastOrDefault(part => part is not ("list" or "element" or "item" or "array")) ?? parts[0],
+                    TypeOf(leaf, texts)));
         }
 
         return new OpenParquet(reader, columns, fields);
@@ -139,7 +143,8 @@ internal sealed class ParquetTable(Stream stream, string file)
             if (open.Reader.Metadata!.RowGroups[group].NumRows == 0)
                 continue;
             var (raw, _) = await Raw(open, group, column, ParquetGuard.MaxImages, cancellationToken);
-            if (raw is null || await Try(() => Task.FromResult(Scalars(raw, open.Fields[column.Path], (int)open.Reader.Metadata!.RowGroups[group].NumRows))) is not { } values)
+            if (raw is null || await Try(() => Task.FromResult(ParquetValues.Scalars(raw, open.Fields[column.Path],
+                (int)open.Reader.Metadata!.RowGroups[group].NumRows))) is not { } values)
                 return false;
             if (values.FirstOrDefault(value => value is { Length: > 0 }) is { } first)
                 return first.Length > 4096 || FileSignature.Read(first.Span, "").IsImage;
@@ -167,7 +172,7 @@ internal sealed class ParquetTable(Stream stream, string file)
             var (raw, wrong) = await Raw(open, group, column, ParquetGuard.MaxColumn, cancellationToken);
             if (raw is null)
                 return (null, wrong);
-            if (await Try(() => Task.FromResult(Values(raw, open.Fields[column.Path], column, (int)rows, maxValue)!)) is not { } values)
+            if (await Try(() => Task.FromResult(ParquetValues.Values(raw, open.Fields[column.Path], column, (int)rows, maxValue)!)) is not { } values)
                 return (null, $"its column '{FileNames.Shown(column.Path)}' is damaged");
             columns.Add((name, values));
         }
@@ -175,7 +180,8 @@ internal sealed class ParquetTable(Stream stream, string file)
         return (columns, null);
     }
 
-    private async Task<(RawColumnData? Raw, string? Wrong)> Raw(OpenParquet open, int group, TableColumn column, long mostBytes, CancellationToken cancellationToken)
+    private async Task<(RawColumnData? Raw, string? Wrong)> Raw(OpenParquet open, int group, TableColumn column, long mostBytes,
+        CancellationToken cancellationToken)
     {
         var (field, rows) = (open.Fields[column.Path], open.Reader.Metadata!.RowGroups[group].NumRows);
         if (rows is < 0 or > ParquetGuard.MaxRows)
@@ -184,81 +190,12 @@ internal sealed class ParquetTable(Stream stream, string file)
         if (reader is null)
             return (null, "it is damaged");
         var pages = await Try(() => Task.FromResult(reader.GetMetadata(field)!));
-        var wrong = pages?.MetaData is null ? "is missing" : await Guarded(() => ParquetGuard.Pages(stream, pages.MetaData, rows, field.MaxRepetitionLevel > 0, mostBytes, cancellationToken));
+        var wrong = pages?.MetaData is null ? "is missing" : await Guarded(() => ParquetGuard.Pages(stream, pages.MetaData, rows,
+            field.MaxRepetitionLevel > 0, mostBytes, cancellationToken));
         if (wrong is not null)
             return (null, $"its column '{FileNames.Shown(column.Path)}' {wrong}");
-        return await Try(() => reader.ReadRawColumnDataBaseAsync(field, cancellationToken).AsTask()) is { } raw ? (raw, null) : (null, $"its column '{FileNames.Shown(column.Path)}' is damaged");
-    }
-
-    private static Func<int, FieldValue>? Values(RawColumnData raw, DataField field, TableColumn column, int rows, int maxValue)
-    {
-        switch (raw)
-        {
-            case RawColumnData<ReadOnlyMemory<byte>> when column.Type == TableType.Texts:
-                var lists = Lists(raw, field, rows);
-                return row => lists[row] is { Count: > 0 } list ? new FieldValue(Texts: list) : default;
-            case RawColumnData<ReadOnlyMemory<byte>>:
-                var bytes = Scalars(raw, field, rows);
-                // What is longer than a row may be is cut, and the caption's own limit, which is lower, notes it.
-                return row => bytes[row] is { } value ? new FieldValue(Bytes: value.Length > maxValue ? Cut(value, maxValue) : value) : default;
-            case RawColumnData<long> longs:
-                var wide = Scalars<long>(longs, field, rows);
-                return row => wide[row] is { } value ? Number(value) : default;
-            case RawColumnData<int> integers:
-                var narrow = Scalars<int>(integers, field, rows);
-                return row => narrow[row] is { } value ? Number(value) : default;
-            default:
-                return _ => new FieldValue(Other: "of another type");
-        }
-    }
-
-    private static FieldValue Number(long value) => new(value.ToString(CultureInfo.InvariantCulture), Other: "number");
-
-    // Not within a letter.
-    private static ReadOnlyMemory<byte> Cut(ReadOnlyMemory<byte> value, int length)
-    {
-        while (length > 0 && (value.Span[length] & 0xC0) == 0x80)
-            length--;
-        return value[..length];
-    }
-
-    private static ReadOnlyMemory<byte>?[] Scalars(RawColumnData raw, DataField field, int rows) => Scalars<ReadOnlyMemory<byte>>((RawColumnData<ReadOnlyMemory<byte>>)raw, field, rows);
-
-    private static T?[] Scalars<T>(RawColumnData<T> raw, DataField field, int rows)
-        where T : struct
-    {
-        var values = raw.Values;
-        var found = new T?[rows];
-        if (field.MaxDefinitionLevel == 0)
-        {
-            for (var row = 0; row < rows; row++)
-                found[row] = values[row];
-            return found;
-        }
-
-        var levels = raw.DefinitionLevels;
-        for (var (row, at) = (0, 0); row < rows; row++)
-            found[row] = levels[row] == field.MaxDefinitionLevel ? values[at++] : null;
-        return found;
-    }
-
-    private static List<string>?[] Lists(RawColumnData raw, DataField field, int rows)
-    {
-        var values = ((RawColumnData<ReadOnlyMemory<byte>>)raw).Values;
-        var levels = raw.DefinitionLevels;
-        var repetitions = raw.RepetitionLevels;
-        var found = new List<string>?[rows];
-        for (var (entry, row, at) = (0, -1, 0); entry < levels.Length; entry++)
-        {
-            if (repetitions[entry] == 0)
-                row++;
-            if (levels[entry] != field.MaxDefinitionLevel)
-                continue;
-            if (new FieldValue(Bytes: values[at++]).AsText() is { } text)
-                (found[row] ??= []).Add(text);
-        }
-
-        return found;
+        return await Try(() => reader.ReadRawColumnDataBaseAsync(field, cancellationToken).AsTask()) is { } raw ? (raw, null)
+            : (null, $"its column '{FileNames.Shown(column.Path)}' is damaged");
     }
 
     private static async Task<string?> Guarded(Func<Task<string?>> check)

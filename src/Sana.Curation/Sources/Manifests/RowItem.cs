@@ -23,10 +23,12 @@ internal sealed class RowItem(SourceOptions options, CaptionTextReader texts, So
             Captions = captions.Count == 0 ? null : captions,
             Sha256 = sha256,
             Md5 = sha256 is null ? md5 : null,
-            Licence = Texts(row, Column.Licence, notes).Select(licence => CaptionSidecar.Short(texts.Clean(licence).Text)).FirstOrDefault(licence => licence is not null),
+            Licence = Texts(row, Column.Licence, notes).Select(licence => CaptionSidecar.Short(texts.Clean(licence).Text))
+                .FirstOrDefault(licence => licence is not null),
             Cell = row.Cell,
         };
-        var (path, url, key) = (Texts(row, Column.Path, null).FirstOrDefault(), Texts(row, Column.Url, null).FirstOrDefault(), Texts(row, Column.Key, null).FirstOrDefault());
+        var (path, url, key) = (Texts(row, Column.Path, null).FirstOrDefault(), Texts(row, Column.Url, null).FirstOrDefault(), Texts(row, Column.Key, null)
+            .FirstOrDefault());
         item = item with { Notes = notes.Count == 0 ? null : notes };
         if (path is not null && IsAddress(path))
             (path, url) = (null, path);
@@ -36,9 +38,11 @@ internal sealed class RowItem(SourceOptions options, CaptionTextReader texts, So
         {
             if (url is not null || row.Cell is not null)
                 return (item with { Url = url }, null);
-            var wrong = row.Fields.FirstOrDefault(field => Columns.Of(field.Name).Column is Column.Path or Column.Url or Column.Key && (field.Value.Other is not null || field.Value.Texts is not null || field.Value.Bytes is not null));
+            var wrong = row.Fields.FirstOrDefault(field => Columns.Of(field.Name).Column is Column.Path or Column.Url or Column.Key
+                && (field.Value.Other is not null || field.Value.Texts is not null || field.Value.Bytes is not null));
             return wrong.Name is not null
-                ? (Rejected(name, Reasons.WrongType, $"The field {FileNames.Shown(wrong.Name)} of the row is {wrong.Value.Other ?? (wrong.Value.Texts is null ? "not UTF-8" : "a list")}; it takes text."), null)
+                ? (Rejected(name, Reasons.WrongType,
+                    $"The field {FileNames.Shown(wrong.Name)} of the row is {wrong.Value.Other ?? (wrong.Value.Texts is null ? "not UTF-8" : "a list")}; it takes text."), null)
                 : (Rejected(name, Reasons.MissingImage, "The row names no image."), null);
         }
 
@@ -60,7 +64,8 @@ internal sealed class RowItem(SourceOptions options, CaptionTextReader texts, So
             return found;
         }
 
-        foreach (var (rank, field) in row.Fields.Select(field => (Rank: _fields.Rank(field.Name), field)).Where(each => each.Rank is not null).OrderBy(each => each.Rank))
+        foreach (var (rank, field) in row.Fields.Select(field => (Rank: _fields.Rank(field.Name), field)).Where(each => each.Rank is not null)
+            .OrderBy(each => each.Rank))
         {
             if (rank >= CaptionFields.Weak && found.Count > 0)
             {
@@ -83,7 +88,8 @@ internal sealed class RowItem(SourceOptions options, CaptionTextReader texts, So
 
         if (found.Count == 0)
         {
-            foreach (var field in row.Fields.Where(field => _fields.Rank(field.Name) is null && Columns.Of(field.Name).Column == Column.None && JsonCaptions.HasWords(field.Value.AsText())))
+            foreach (var field in row.Fields.Where(field => _fields.Rank(field.Name) is null && Columns.Of(field.Name).Column == Column.None
+                && JsonCaptions.HasWords(field.Value.AsText())))
                 tally.NotTaken(field.Name);
         }
 
@@ -116,7 +122,8 @@ internal sealed class RowItem(SourceOptions options, CaptionTextReader texts, So
     /// <summary>The usable texts of the fields that mean a column, the best name first.</summary>
     private static IEnumerable<string> Texts(ManifestRow row, Column column, List<string>? notes)
     {
-        foreach (var (_, value) in row.Fields.Select(field => (Of: Columns.Of(field.Name), field.Value)).Where(field => field.Of.Column == column).OrderBy(field => field.Of.Rank).Select(field => (field.Of, field.Value)))
+        foreach (var (_, value) in row.Fields.Select(field => (Of: Columns.Of(field.Name), field.Value)).Where(field => field.Of.Column == column)
+            .OrderBy(field => field.Of.Rank).Select(field => (field.Of, field.Value)))
         {
             var isNumber = value is { Other: not null, Text: not null } && column is Column.Key or Column.Hash or Column.Licence;
             var text = value.Texts is [var only] && column == Column.Path ? only : value.Other is null || isNumber ? value.AsText() : null;
@@ -141,7 +148,8 @@ internal sealed class RowItem(SourceOptions options, CaptionTextReader texts, So
         return null;
     }
 
-    private static bool IsAddress(string place) => place.StartsWith("http://", StringComparison.OrdinalIgnoreCase) || place.StartsWith("https://", StringComparison.OrdinalIgnoreCase);
+    private static bool IsAddress(string place) => place.StartsWith("http://", StringComparison.OrdinalIgnoreCase)
+        || place.StartsWith("https://", StringComparison.OrdinalIgnoreCase);
 
     private static void Note(List<string> notes, string code)
     {

@@ -26,7 +26,10 @@ internal enum TableType
 /// <param name="Type">What its values are.</param>
 internal sealed record TableColumn(string Name, string Path, string Leaf, TableType Type);
 
-/// <summary>Which columns of a Parquet or Arrow table are read as what. An image column is known by its type: bytes, or a structure of bytes and path, whatever its name.</summary>
+/// <summary>
+/// Which columns of a Parquet or Arrow table are read as what. An image column is known by its type: bytes, or a structure of bytes and path, whatever its
+/// name.
+/// </summary>
 /// <param name="Image">The column with the images' bytes; null when rows name files or addresses.</param>
 /// <param name="Fields">The columns that are read with each row, with the name that they are read under.</param>
 /// <param name="Fault">Why the table has no images, with its reason; null when it has.</param>
@@ -47,11 +50,14 @@ internal sealed record TableLayout(TableColumn? Image, IReadOnlyList<(string Nam
         {
             var isTop = column.Path == column.Name;
             var (meaning, rank) = (Columns.Of(column.Name).Column, captions.Rank(column.Name));
-            if (column.Type == TableType.Binary && (isTop ? rank is null && (meaning == Column.None || (meaning == Column.Path && areImages(column))) : _bytes.Contains(column.Leaf)))
+            if (column.Type == TableType.Binary && (isTop ? rank is null && (meaning == Column.None || (meaning == Column.Path && areImages(column)))
+                : _bytes.Contains(column.Leaf)))
                 images.Add(column);
-            else if (!isTop && column.Leaf == "path" && column.Type is TableType.Text or TableType.Binary && (meaning == Column.Path || columns.Any(other => other.Name == column.Name && other.Leaf == "bytes")))
+            else if (!isTop && column.Leaf == "path" && column.Type is TableType.Text or TableType.Binary
+                && (meaning == Column.Path || columns.Any(other => other.Name == column.Name && other.Leaf == "bytes")))
                 fields.Add(("path", column));
-            else if (isTop && meaning != Column.None && column.Type is TableType.Text or TableType.Binary or TableType.Number && !(meaning is Column.Path or Column.Url && column.Type == TableType.Number))
+            else if (isTop && meaning != Column.None && column.Type is TableType.Text or TableType.Binary or TableType.Number
+                && !(meaning is Column.Path or Column.Url && column.Type == TableType.Number))
                 fields.Add((column.Name, column));
             else if (rank is not null)
                 fields.Add((column.Name, column));
@@ -62,9 +68,12 @@ internal sealed record TableLayout(TableColumn? Image, IReadOnlyList<(string Nam
         }
 
         // Of a caption column of structures one member is the text.
-        foreach (var members in fields.Where(field => captions.Rank(field.Item1) is not null).GroupBy(field => field.Item1).Where(members => members.Count() > 1).ToList())
+        foreach (var members in fields.Where(field => captions.Rank(field.Item1) is not null).GroupBy(field => field.Item1)
+            .Where(members => members.Count() > 1).ToList())
         {
-            var best = members.Where(member => member.Item2.Type is TableType.Text or TableType.Texts).OrderBy(member => captions.Rank(member.Item2.Leaf) ?? (_raw.Contains(member.Item2.Leaf) ? 100 : 200)).Select(member => member.Item2).FirstOrDefault();
+            var best = members.Where(member => member.Item2.Type is TableType.Text or TableType.Texts)
+                .OrderBy(member => captions.Rank(member.Item2.Leaf) ?? (_raw.Contains(member.Item2.Leaf) ? 100 : 200)).Select(member => member.Item2)
+                .FirstOrDefault();
             fields.RemoveAll(field => field.Item1 == members.Key && field.Item2 != best);
         }
 

@@ -99,7 +99,8 @@ internal static class JsonlRows
     private static readonly JsonDocumentOptions _json = new() { MaxDepth = 64 };
 
     public static async IAsyncEnumerable<ManifestRow> Read(
-        Stream stream, SourceOptions options, CaptionTextReader texts, CaptionFields fields, SourceTally tally, [EnumeratorCancellation] CancellationToken cancellationToken)
+        Stream stream, SourceOptions options, CaptionTextReader texts, CaptionFields fields, SourceTally tally,
+            [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var number = 0L;
         await foreach (var line in new Records(stream, options.MaxRowBytes, delimiter: null).Read(cancellationToken))
@@ -206,8 +207,10 @@ internal static class CsvRows
             number++;
             yield return record is null ? JsonlRows.TooLong(number, options)
                 : fields is null ? ManifestRow.Fault(number, Reasons.BadRow, "The row has a quote where none may stand.")
-                : fields.Length != names.Length ? ManifestRow.Fault(number, Reasons.BadRow, $"The row has {fields.Length} fields, the first row {names.Length}.")
-                : new ManifestRow(number, [.. names.Select((name, at) => new RowField(name, fields[at].Length == 0 ? default : new FieldValue(Bytes: fields[at])))]);
+                : fields.Length != names.Length ? ManifestRow.Fault(number, Reasons.BadRow,
+                    $"The row has {fields.Length} fields, the first row {names.Length}.")
+                : new ManifestRow(number, [.. names.Select((name, at) => new RowField(name, fields[at].Length == 0 ? default
+                    : new FieldValue(Bytes: fields[at])))]);
         }
     }
 

@@ -93,7 +93,8 @@ internal readonly record struct TarHeader(string Name, char Type, long Size)
 /// <param name="Reason">Why it cannot be used; null when it can.</param>
 /// <param name="Message">One sentence to that.</param>
 /// <param name="IsImage">Whether it has no ending and is an image by its first bytes.</param>
-internal readonly record struct TarEntry(string Name, long Header, long Offset, long Length, string? Reason = null, string? Message = null, bool IsImage = false);
+internal readonly record struct TarEntry(string Name, long Header, long Offset, long Length, string? Reason = null, string? Message = null,
+    bool IsImage = false);
 
 /// <summary>What extended headers say of the member after them. The last word counts, as POSIX has it.</summary>
 internal sealed class PaxRecords

@@ -7,7 +7,8 @@ using Sana.Storage.Sources;
 namespace Sana.Curation.Sources.Tars;
 
 /// <summary>
-/// The items of a tar: its images, each with the sidecars of its stem. WebDataset writes the members of a sample next to each other; where they are not, they are found over the whole tar, which is walked
+/// The items of a tar: its images, each with the sidecars of its stem. WebDataset writes the members of a sample next to each other; where they are not,
+/// they are found over the whole tar, which is walked
 /// once for that before it is listed.
 /// </summary>
 internal sealed class TarItems(ISourceFiles files, SourceTally tally, CaptionFields fields)
@@ -33,7 +34,8 @@ internal sealed class TarItems(ISourceFiles files, SourceTally tally, CaptionFie
     public IAsyncEnumerable<SourceItem> List(string file, IReadOnlyDictionary<string, List<SourceCaption>>? captions, CancellationToken cancellationToken) =>
         ListingFault.AsItem(file, Read(file, captions, cancellationToken), cancellationToken);
 
-    private async IAsyncEnumerable<SourceItem> Read(string file, IReadOnlyDictionary<string, List<SourceCaption>>? captions, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<SourceItem> Read(string file, IReadOnlyDictionary<string, List<SourceCaption>>? captions,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using var tar = await files.Open(file, cancellationToken);
         if (await Whole(file, tar, cancellationToken) is { } fault)
@@ -83,11 +85,13 @@ internal sealed class TarItems(ISourceFiles files, SourceTally tally, CaptionFie
                     break;
                 case FileKind.CaptionText or FileKind.CaptionJson:
                     if (plan.OwnerOf(entry.Name) is null)
-                        yield return new SourceItem { Name = $"{file}!{entry.Name}", Reason = Reasons.MissingImage, Message = "A sidecar without an image of the same name in the tar." };
+                        yield return new SourceItem { Name = $"{file}!{entry.Name}", Reason = Reasons.MissingImage,
+                            Message = "A sidecar without an image of the same name in the tar." };
                     break;
                 default:
                     // A sample with an image may carry classes, embeddings and the like.
-                    tally.LeftOut(FileNames.Ending(entry.Name) is { Length: > 0 } ending ? SourceFacts.TarMember + ending.ToLowerInvariant() : "tar member without an ending");
+                    tally.LeftOut(FileNames.Ending(entry.Name) is { Length: > 0 } ending ? SourceFacts.TarMember + ending.ToLowerInvariant()
+                        : "tar member without an ending");
                     break;
             }
         }
@@ -158,19 +162,22 @@ internal sealed record TarRun(List<TarEntry> Members, List<TarEntry> Faults, int
             return false;
         var head = new byte[12];
         tar.Position = entry.Offset;
-        return await tar.ReadAtLeastAsync(head, head.Length, throwOnEndOfStream: false, cancellationToken) == head.Length && FileSignature.Read(head, "").IsImage;
+        return await tar.ReadAtLeastAsync(head, head.Length, throwOnEndOfStream: false, cancellationToken) == head.Length
+            && FileSignature.Read(head, "").IsImage;
     }
 
     private static bool IsPassedOver(string name)
     {
         var last = FileNames.Last(name);
-        return last[0] == '.' || name.StartsWith("__MACOSX/", StringComparison.Ordinal) || (last.StartsWith("__", StringComparison.Ordinal) && (last.EndsWith("__", StringComparison.Ordinal)
+        return last[0] == '.' || name.StartsWith("__MACOSX/", StringComparison.Ordinal) || (last.StartsWith("__", StringComparison.Ordinal)
+            && (last.EndsWith("__", StringComparison.Ordinal)
             || FileNames.Key(last).EndsWith("__", StringComparison.Ordinal)));
     }
 }
 
 /// <summary>
-/// What a first walk over a tar finds: which images there are, which members stand in it twice, and the sidecars that stand apart from their image. Of what stands next to each other only a hash is kept.
+/// What a first walk over a tar finds: which images there are, which members stand in it twice, and the sidecars that stand apart from their image. Of what
+/// stands next to each other only a hash is kept.
 /// </summary>
 internal sealed class TarPlan(CaptionFields fields)
 {
@@ -199,7 +206,8 @@ internal sealed class TarPlan(CaptionFields fields)
             foreach (var stem in near)
                 plan._images.Add(Hash(Stems.Folded(stem)));
             // One with more than the image's stem in its name may belong to an image that comes later.
-            apart.AddRange(run.Members.Where(entry => plan.IsSidecar(entry) && !plan.Again.Contains(entry.Header) && Stems.Owner(entry.Name, near.Contains) is not { Field: null }));
+            apart.AddRange(run.Members.Where(entry => plan.IsSidecar(entry) && !plan.Again.Contains(entry.Header)
+                && Stems.Owner(entry.Name, near.Contains) is not { Field: null }));
         }
 
         foreach (var entry in apart)
