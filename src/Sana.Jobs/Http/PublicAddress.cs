@@ -32,6 +32,6 @@ public sealed class PublicAddress
     public void Apply(HttpRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
-        (request.Scheme, request.Host, request.PathBase) = (Url.Scheme, HostString.FromUriComponent(Url), _prefix);
+        (request.Scheme, request.Host, request.PathBase) = (Url.Scheme, HostString.FromUriComponent(Url.Authority), _prefix);
     }
 }

@@ -72,34 +72,29 @@ public sealed class FileBlobs : IBlobs
     }
 
     /// <inheritdoc/>
-    public async Task<byte[]?> Read(string name, CancellationToken cancellationToken)
+    public Task<byte[]?> Read(string name, CancellationToken cancellationToken) => Find(name, async file =>
+    {
+        await using var closed = file;
+        var bytes = new byte[file.Length];
+        await file.ReadExactlyAsync(bytes, cancellationToken);
+        return bytes;
+    });
+
+    /// <inheritdoc/>
+    public Task<Stream?> Open(string name, CancellationToken cancellationToken) => Find(name, Task.FromResult<Stream>);
+
+    /// <summary>Opens a file without a lock: a writer holds its own for an instant after the file has got its name.</summary>
+    private async Task<T?> Find<T>(string name, Func<FileStream, Task<T>> read)
+        where T : class
     {
         var path = Resolve(name);
         try
         {
-            return await File.ReadAllBytesAsync(path, cancellationToken);
+            return await read(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 1 << 16, FileOptions.Asynchronous));
         }
         catch (Exception error) when (IsAbsent(error, path))
         {
             return null;
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw FileFault.From("read", path, error);
-        }
-    }
-
-    /// <inheritdoc/>
-    public Task<Stream?> Open(string name, CancellationToken cancellationToken)
-    {
-        var path = Resolve(name);
-        try
-        {
-            return Task.FromResult<Stream?>(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 1 << 16, FileOptions.Asynchronous));
-        }
-        catch (Exception error) when (IsAbsent(error, path))
-        {
-            return Task.FromResult<Stream?>(null);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -121,13 +116,9 @@ public sealed class FileBlobs : IBlobs
             for (var folder = Path.GetDirectoryName(path)!; folder != _root && !Directory.EnumerateFileSystemEntries(folder).Any(); folder = Path.GetDirectoryName(folder)!)
                 Directory.Delete(folder);
         }
-        catch (DirectoryNotFoundException)
-        {
-            // Somebody else removed it.
-        }
         catch (IOException) when (!File.Exists(path))
         {
-            // A blob was written into the folder meanwhile.
+            // Somebody else removed the folder, or wrote another blob into it.
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

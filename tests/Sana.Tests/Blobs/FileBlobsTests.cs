@@ -181,6 +181,31 @@ public sealed class FileBlobsTests : IDisposable
     }
 
     [Fact]
+    public async Task A_blob_whose_writer_still_holds_its_lock_can_be_read()
+    {
+        var blobs = FileBlobs.Open(_folder.Path);
+        await blobs.Put("a.json", "{}"u8.ToArray(), default);
+        await using var held = new FileStream(_folder.File("a.json"), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+
+        Assert.Equal("{}"u8.ToArray(), await blobs.Read("a.json", default));
+    }
+
+    [Fact]
+    public async Task A_deleted_blob_is_gone_with_the_folders_that_it_leaves_empty()
+    {
+        var blobs = FileBlobs.Open(_folder.Path);
+        await blobs.Put("a/b/c.json", new byte[1], default);
+        await blobs.Put("a/d.json", new byte[1], default);
+
+        await blobs.Delete("a/b/c.json", default);
+        await blobs.Delete("a/b/c.json", default);
+
+        Assert.Null(await blobs.Read("a/b/c.json", default));
+        Assert.False(Directory.Exists(_folder.File("a/b")));
+        Assert.True(await blobs.Exists("a/d.json", default));
+    }
+
+    [Fact]
     public async Task What_is_absent_reads_as_null()
     {
         var blobs = FileBlobs.Open(_folder.Path);
