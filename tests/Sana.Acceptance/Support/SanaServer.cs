@@ -67,7 +67,7 @@ internal sealed class SanaServer : IAsyncDisposable
         Directory.CreateDirectory(server.Data);
         if (config is not null)
             await File.WriteAllTextAsync(Path.Combine(server.Data, "sana.json"), JsonSerializer.Serialize(config));
-        SmallCheckpoint.CopyTo(Path.Combine(server._folder, "checkpoint"), model is null ? null : Path.Combine(Repository.Root, "models", model));
+        SmallCheckpoint.CopyTo(Path.Combine(server._folder, "checkpoint"), source: model is null ? null : Path.Combine(Repository.Root, "models", model));
         await server.Begin(options);
         return server;
     }

@@ -80,5 +80,5 @@ public sealed class RunControlTests : IAsyncLifetime
     private async Task<WorkflowInstance> Run(PromptFile prompts) => await _host.Client.Wait((await Start(prompts)).Id, None);
 
     private async Task<WorkflowInstance> Start(PromptFile prompts) =>
-        (await GenerateSubmission.Start(_host.Client, _host.Blobs, "fingerprint", new GenerateJob { Prompts = prompts, Options = new GenerateOptions { Width = 64, Height = 64, Steps = 1 } }, pace: null, None)).Instance;
+        (await GenerateSubmission.Start(_host.Client, _host.Blobs, new FakeRenderer().Fingerprint, new GenerateJob { Prompts = prompts, Options = new GenerateOptions { Width = 64, Height = 64, Steps = 1 } }, pace: null, None)).Instance;
 }
