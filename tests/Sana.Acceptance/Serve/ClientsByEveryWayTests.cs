@@ -6,7 +6,7 @@ namespace Sana.Acceptance.Serve;
 
 /// <summary>The clients that Node programs use, unchanged but for their base URL: OpenAI's own, the Vercel AI SDK, LangChain's DALL-E tool.</summary>
 [Collection(WaysInCollection.Name)]
-public sealed class NodeClientsTests(WaysIn waysIn)
+public sealed class ClientsByEveryWayTests(WaysIn waysIn)
 {
     private const string OpenAI = "openai-client.mjs";
     private const string Vercel = "vercel-client.mjs";
