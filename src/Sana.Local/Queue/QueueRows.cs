@@ -110,5 +110,5 @@ internal static class QueueRows
     /// <summary>A text as sentences quote it.</summary>
     public static string Short(string text) => text.Length > 60 ? text[..60] + "…" : text;
 
-    private static string Shown(object value) => Short(value is byte[] ? "bytes" : Text(value));
+    private static string Shown(object value) => Short(value switch { byte[] => "bytes", _ => Text(value) });
 }
