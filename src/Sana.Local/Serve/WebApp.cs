@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.HostFiltering;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.RateLimiting;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -33,6 +34,7 @@ internal static class WebApp
             kestrel.Limits.MaxRequestBodySize = MaxBody;
             kestrel.Limits.MaxConcurrentConnections = DescriptorLimit.Connections(DescriptorLimit.Max);
         });
+        builder.Services.Configure<SocketTransportOptions>(sockets => sockets.Backlog = DescriptorLimit.Backlog(DescriptorLimit.Max));
         builder.WebHost.UseUrls([.. settings.Urls.Select(url => url.GetLeftPart(UriPartial.Authority))]);
         builder.Services.AddSingleton(logging);
         AddServices(builder.Services, settings, api.Parts);

@@ -42,7 +42,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
         var expected = await Undisturbed();
         Set(TimeSpan.Zero);
         await using var server = await SanaServer.StartUnder(
-            "ulimit -n 800",
+            "ulimit -n 1000",
             environment: new Dictionary<string, string> { ["LD_PRELOAD"] = FakeTime, ["FAKETIME_TIMESTAMP_FILE"] = _time, ["FAKETIME_NO_CACHE"] = "1", ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1", ["NO_FAKE_STAT"] = "1" },
             model: Model,
             options: ["--max-queue", "100000"]);
