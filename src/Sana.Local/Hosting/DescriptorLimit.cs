@@ -6,11 +6,15 @@ namespace Sana.Local.Hosting;
 /// <summary>How many files and connections this process may have open at once: <c>ulimit -n</c>.</summary>
 internal static class DescriptorLimit
 {
-    // What the program itself has open when it serves, two for each assembly above all, with room for what it opens for a moment. A connection has its socket and, while it is answered, a file.
-    private const int Own = 640;
+    // What the program itself has open when it serves, 550, two for each assembly above all; what it opens for a moment; and connections that are turned away and not closed yet, see Backlog.
+    // A connection that is let in has its socket and, while it is answered, a file. Without a descriptor the runtime itself ends the process.
+    private const int Own = 800;
     private const int EachConnection = 2;
     private const int FewestConnections = 16;
     private const int MostConnections = 2000;
+
+    /// <summary>Connections that wait to be taken up: few where descriptors are few, because each takes one before it is turned away.</summary>
+    public static int Backlog(int? max) => max is null or >= Plenty ? 512 : 32;
 
     // From here on nothing runs short, and assemblies may be loaded when they are needed.
     private const int Plenty = 4096;

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.RateLimiting;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -38,6 +39,7 @@ internal static class WebApp
             kestrel.Limits.MaxRequestBodySize = MaxBody;
             kestrel.Limits.MaxConcurrentConnections = DescriptorLimit.Connections(DescriptorLimit.Max);
         });
+        builder.Services.Configure<SocketTransportOptions>(sockets => sockets.Backlog = DescriptorLimit.Backlog(DescriptorLimit.Max));
         builder.WebHost.UseUrls([.. settings.Urls.Select(url => url.GetLeftPart(UriPartial.Authority))]);
         WebApplication? app = null;
         builder.Services.AddSingleton<ILoggerFactory>(new StartLogs(logging, () => app?.Lifetime.ApplicationStarted.IsCancellationRequested == true));

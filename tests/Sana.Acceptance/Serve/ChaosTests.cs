@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
@@ -42,7 +43,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
         var expected = await Undisturbed();
         Set(TimeSpan.Zero);
         await using var server = await SanaServer.StartUnder(
-            "ulimit -n 800",
+            "ulimit -n 1000",
             environment: new Dictionary<string, string> { ["LD_PRELOAD"] = FakeTime, ["FAKETIME_TIMESTAMP_FILE"] = _time, ["FAKETIME_NO_CACHE"] = "1", ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1", ["NO_FAKE_STAT"] = "1" },
             model: Model,
             options: ["--max-queue", "100000"]);
@@ -90,13 +91,33 @@ public sealed class ChaosTests(ITestOutputHelper output)
 
     private static object Body(int kind) => SanaServer.Job($"a {Colours[kind % Colours.Length]} heart", (ulong)kind, 1000UL + (ulong)kind);
 
-    /// <summary>The bytes of a job's images, as they are fetched.</summary>
+    /// <summary>The pixels of a job's images, as they are fetched; their bytes are what the job says they are.</summary>
     private static async Task<string> Hash(SanaServer server, JsonElement job)
     {
         var hashes = new List<string>();
         foreach (var image in job.GetProperty("images").EnumerateArray())
-            hashes.Add(Convert.ToHexStringLower(SHA256.HashData(await server.Http.GetByteArrayAsync($"/v1/blobs/{image.GetProperty("blob").GetString()}"))));
+        {
+            var bytes = await server.Http.GetByteArrayAsync($"/v1/blobs/{image.GetProperty("blob").GetString()}");
+            Assert.Equal(image.GetProperty("sha256").GetString(), Convert.ToHexStringLower(SHA256.HashData(bytes)));
+            hashes.Add(Pixels(bytes));
+        }
+
         return string.Join(' ', hashes);
+    }
+
+    /// <summary>The hash of the compressed pixels of a PNG: its texts name the job.</summary>
+    private static string Pixels(byte[] png)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        for (var at = 8; at < png.Length;)
+        {
+            var length = BinaryPrimitives.ReadInt32BigEndian(png.AsSpan(at));
+            if (png.AsSpan(at + 4, 4).SequenceEqual("IDAT"u8))
+                hash.AppendData(png, at + 8, length);
+            at += length + 12;
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
     /// <summary>Asks for one job after the other; for each until there is an answer that the job is there.</summary>

@@ -45,7 +45,7 @@ public sealed class StorageTests
     [Fact]
     public async Task More_clients_than_descriptors_end_nothing()
     {
-        await using var server = await SanaServer.StartUnder("ulimit -n 720");
+        await using var server = await SanaServer.StartUnder("ulimit -n 900");
         var clients = new List<TcpClient>();
         try
         {
@@ -80,7 +80,7 @@ public sealed class StorageTests
         await process.WaitForExitAsync();
 
         Assert.Equal(2, process.ExitCode);
-        Assert.Contains("This process may have 150 files and connections open at once (ulimit -n), and serving needs 672", error, StringComparison.Ordinal);
+        Assert.Contains("This process may have 150 files and connections open at once (ulimit -n), and serving needs 832", error, StringComparison.Ordinal);
     }
 
     [Fact]
