@@ -149,8 +149,8 @@ public sealed class ImageIngest
 
         string Pixels(byte padding)
         {
-            using var image = Image.NewFromBuffer([.. bytes, .. Enumerable.Repeat(padding, Padding), .. JpegSegments.EndMark],
-                access: Enums.Access.Sequential, failOn: Enums.FailOn.None);
+            byte[] padded = [.. bytes, .. Enumerable.Repeat(padding, Padding), .. JpegSegments.EndMark];
+            using var image = Image.NewFromBuffer(padded, access: Enums.Access.Sequential, failOn: Enums.FailOn.None);
             using var stop = new DecodeStop(_options.Deadline, cancellationToken);
             using var pixels = stop.Watch(image, NativePixels.Decode);
             return Digest.Sha256(pixels.Bytes);
