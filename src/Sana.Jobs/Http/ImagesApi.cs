@@ -87,9 +87,9 @@ public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
 
     private static (int? Width, int? Height) Size(string? size)
     {
-        if (size is null or "auto")
+        if (size is null || string.Equals(size, "auto", StringComparison.OrdinalIgnoreCase))
             return (null, null);
-        var sides = size.Split('x');
+        var sides = size.Split('x', 'X');
         return sides.Length == 2
             && int.TryParse(sides[0], NumberStyles.None, CultureInfo.InvariantCulture, out var width)
             && int.TryParse(sides[1], NumberStyles.None, CultureInfo.InvariantCulture, out var height)

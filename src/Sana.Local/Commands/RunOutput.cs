@@ -66,7 +66,8 @@ internal static class RunOutput
         return $"{made.Dataset} {made.Version}: {Images(made.Succeeded)} in {shards}{Left(made.Statuses.Values.Sum() - made.Succeeded, made.Reasons)}; report {made.Report}";
     }
 
-    private static string Images(long count) => count == 1 ? "1 image" : string.Create(CultureInfo.InvariantCulture, $"{count} images");
+    /// <summary>A count of images in words.</summary>
+    public static string Images(long count) => count == 1 ? "1 image" : string.Create(CultureInfo.InvariantCulture, $"{count} images");
 
     private static string Left(long count, IReadOnlyDictionary<string, long> reasons) => count == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", {count} left out ({Codes(reasons)})");
 
