@@ -55,7 +55,7 @@ internal static class WeightVariants
     // PyTorch's own files: pytorch_model.bin, its shards, diffusion_pytorch_model.bin, checkpoints of training.
     private static string? Pickled(string folder) => Directory.EnumerateFiles(folder)
         .Select(file => Path.GetFileName(file)!)
-        .Where(name => name.EndsWith(".bin", StringComparison.Ordinal) && name != "training_args.bin" || name.EndsWith(".pth", StringComparison.Ordinal) || name.EndsWith(".pt", StringComparison.Ordinal) || name.EndsWith(".ckpt", StringComparison.Ordinal))
+        .Where(name => (name.EndsWith(".bin", StringComparison.Ordinal) && name != "training_args.bin") || name.EndsWith(".pth", StringComparison.Ordinal) || name.EndsWith(".pt", StringComparison.Ordinal) || name.EndsWith(".ckpt", StringComparison.Ordinal))
         .Order(StringComparer.Ordinal)
         .FirstOrDefault();
 

@@ -78,9 +78,10 @@ internal sealed class PromptLists(PromptListOptions options)
             using var utf8 = new Spool();
             using (var text = new StreamReader(bytes, Encoding.Unicode, detectEncodingFromByteOrderMarks: true, leaveOpen: true))
             {
+                using var rewritten = new StreamWriter(utf8, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), leaveOpen: true);
                 var letters = new char[32 * 1024];
                 for (int read; (read = text.Read(letters)) > 0;)
-                    utf8.Write(Encoding.UTF8.GetBytes(letters, 0, read));
+                    rewritten.Write(letters, 0, read);
             }
 
             using var inner = utf8.Open();
@@ -431,7 +432,8 @@ internal sealed class PromptLists(PromptListOptions options)
         {
             var prompt = Find(names, options, file);
             var isOfImages = names.Any(name => _imageColumns.Contains(name.ToLowerInvariant()));
-            _columns = [.. names.Select((name, column) => (column, Name: column == prompt ? "prompt" : Meaning(name, isOfImages))).Where(column => column.Name is not null).DistinctBy(column => column.Name)!];
+            _columns = [.. names.Select((name, column) => (Column: column, Name: column == prompt ? "prompt" : Meaning(name, isOfImages))).Where(column => column.Name is not null)
+                .Select(column => (column.Column, Name: column.Name!)).DistinctBy(column => column.Name)];
             var unused = names.Where((_, column) => !Used.Contains(column)).ToArray();
             if (unused.Length == 0)
                 return;
@@ -547,6 +549,8 @@ internal sealed class Spool : Stream
     public override void Write(byte[] buffer, int offset, int count) => _file.Write(buffer, offset, count);
 
     public override void Write(ReadOnlySpan<byte> buffer) => _file.Write(buffer);
+
+    public override void WriteByte(byte value) => _file.WriteByte(value);
 
     public override void Flush() => _file.Flush();
 

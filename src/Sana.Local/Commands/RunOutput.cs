@@ -56,7 +56,7 @@ internal static class RunOutput
         if (instance.Workflow == GenerateImages.Workflow.Name)
         {
             var run = instance.ReadOutput<GenerateSummary>();
-            return $"{instance.Id}: {Images(run.Succeeded)} in runs/{run.RunId}/images/{Left(run.Failed + run.Rejected, run.Reasons)}; manifest {run.Manifest}";
+            return $"{instance.Id} {instance.Status}: {Images(run.Succeeded)} in runs/{run.RunId}/images/{Left(run.Failed + run.Rejected, run.Reasons)}; manifest {run.Manifest}";
         }
 
         if (instance.Workflow != CurateDataset.Workflow.Name)

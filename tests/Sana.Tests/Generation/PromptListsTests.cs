@@ -67,6 +67,14 @@ public sealed class PromptListsTests : IDisposable
     }
 
     [Fact]
+    public void A_list_in_utf16_is_read()
+    {
+        File.WriteAllText(_folder.File("p.txt"), "a cat\r\n一只狗 🐈\r\n", System.Text.Encoding.Unicode);
+
+        Assert.Equal(["a cat", "一只狗 🐈"], PromptFile.Open(_folder.File("p.txt")).Rows().Select(row => row.Prompt!.Text));
+    }
+
+    [Fact]
     public void A_named_field_is_the_prompt()
     {
         File.WriteAllText(_folder.File("p.csv"), "a,prompt\nthe one,the other\n");
@@ -154,10 +162,11 @@ public sealed class PromptListsTests : IDisposable
 
     [Theory]
     [InlineData("a cat -- sitting on a mat")]
-    [InlineData("a black-and-white cat | or is it")]
+    [InlineData("a black-and-white cat|dog")]
+    [InlineData("--prompted by nothing")]
     public void What_is_plain_text_has_no_flag(string text)
     {
-        File.WriteAllText(_folder.File("p.txt"), text.Replace(" | or is it", "", StringComparison.Ordinal));
+        File.WriteAllText(_folder.File("p.txt"), text);
 
         Assert.Empty(PromptFile.Open(_folder.File("p.txt")).Rows().Single().Unknown);
     }
