@@ -88,7 +88,7 @@ internal static partial class CaptionChatter
         |(?:i\ )?hope\ (?:this|that|it|you)\b
         |i(?:'d|’d|\ would|'m|’m|\ am|'ll|’ll)\ (?:be\ )?(?:happy|glad|here|more\ than\ happy|available)\b|happy\ to\ (?:help|provide|adjust|refine|assist|describe)\b
         |i\ (?:can|could)\ (?:also|provide|give|help|make|write|generate|create|refine|adjust|tailor)\b
-        |what\ (?:would|do|else|aspects?)\b[^.]{0,60}\byou\b|how\ (?:can|may|else)\ (?:i|can\ i)\b
+        |what\ (?:would|do|else|aspects?)\b[^.?]{0,80}\byou\b[^.?]{0,80}\?|how\ (?:can|may|else)\ (?:i|can\ i)\b
         |thank(?:s|\ you)(?:[!.,]|\ (?:for|so)\b)|you(?:'re|’re|\ are)\ welcome\b|enjoy!|cheers!
         |the\ (?:caption|description|response)\ (?:captures|aims|conveys|accurately|meets|adheres|avoids)\b
         |(?:this|the\ above)\ (?:generated\ )?(?:caption|description|response|answer)\ (?:captures|provides|is|should|aims|highlights|conveys|reflects|focuses|avoids|contains|includes|has|was|covers|describes|accurately|meets|adheres|can|uses|summari[sz]es|offers|gives|emphasi[sz]es)\b
