@@ -1,7 +1,6 @@
 using System.IO.Compression;
-using Parquet.Serialization;
-using Sana.Storage;
 using Sana.Jobs.Generation;
+using Sana.Tests.Sources;
 using Sana.Tests.Support;
 using Xunit;
 
@@ -52,10 +51,9 @@ public sealed class PromptListsTests : IDisposable
     }
 
     [Fact]
-    public async Task Parquet_and_gzip_are_read()
+    public void Parquet_and_gzip_are_read()
     {
-        await using (var stream = File.Create(_folder.File("p.parquet")))
-            await ParquetSerializer.SerializeAsync(new[] { new Line { TEXT = "a cat", width = 640, url = "http://x/1.jpg" }, new Line { TEXT = "a dog" } }, stream);
+        Duck.Write(_folder.File("p.parquet"), "select * from (values ('a cat', 640, 'http://x/1.jpg', 7), ('a dog', null, null, null)) as t(\"TEXT\", width, url, seed)");
         using (var packed = new GZipStream(File.Create(_folder.File("p.csv.gz")), CompressionLevel.Fastest))
             packed.Write("Prompt\na cat\na dog\n"u8);
 
@@ -63,6 +61,7 @@ public sealed class PromptListsTests : IDisposable
 
         Assert.Equal(["a cat", "a dog"], rows.Select(row => row.Prompt!.Text));
         Assert.Null(rows[0].Prompt!.Width); // the size of an image that exists
+        Assert.Equal((7UL, null), (rows[0].Prompt!.Seeds![0], rows[1].Prompt!.Seeds));
         Assert.Equal(["a cat", "a dog"], PromptFile.Open(_folder.File("p.csv.gz")).Rows().Select(row => row.Prompt!.Text));
     }
 
@@ -212,14 +211,5 @@ public sealed class PromptListsTests : IDisposable
         File.WriteAllText(_folder.File(name), content);
 
         Assert.Contains(words, Assert.Throws<SanaException>(() => PromptFile.Open(_folder.File(name)).Rows().ToArray()).Message, StringComparison.Ordinal);
-    }
-
-    private sealed class Line
-    {
-        public string? TEXT { get; set; }
-
-        public int? width { get; set; }
-
-        public string? url { get; set; }
     }
 }
