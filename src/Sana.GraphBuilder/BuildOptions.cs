@@ -12,6 +12,15 @@ public sealed record BuildOptions
     /// <value>Whether the self-attention output is cut to the half-precision range. Default: decided from the checkpoint.</value>
     public Clamp Clamp { get; init; }
 
+    /// <value>Whether tensors that the config has no use for are left alone; else they are refused. Default false; kept from the last build.</value>
+    public bool IgnoreUnusedTensors { get; init; }
+
+    /// <value>
+    /// Folder for the graphs of all checkpoints, each in a folder of its own. Default: beside the weights; where that cannot be written, <c>SANA_GRAPHS</c>, or
+    /// <c>sana/graphs</c> in the user's cache.
+    /// </value>
+    public string? Graphs { get; init; }
+
     /// <value>What the transformer computes in, beside the float32 graphs that are always built. Default float32.</value>
     public GraphPrecision Precision { get; init; }
 }
@@ -48,6 +57,9 @@ public enum GraphPrecision
 /// <param name="Written">False when they were already there.</param>
 public sealed record BuildReport(string Fingerprint, IReadOnlyList<GraphFile> Graphs, bool Written)
 {
+    /// <value>Full path of the folder to load: the checkpoint's, or one of links to its files with the graphs beside them.</value>
+    public string Folder { get; init; } = "";
+
     /// <value>What every graph says of its checkpoint: its name, its fingerprint, and the values of its configs.</value>
     public IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
 }

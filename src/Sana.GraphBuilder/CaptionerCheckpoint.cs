@@ -10,12 +10,12 @@ public static class CaptionerCheckpoint
     /// <summary>Writes <c>encoder_model.onnx</c> and <c>decoder_model.onnx</c> beside the weights, unless they are there and belong to these files.</summary>
     /// <param name="checkpoint">The folder that holds <c>config.json</c>, <c>preprocessor_config.json</c> and <c>model.safetensors</c> or its shards.</param>
     /// <param name="options">How to build; without a variant, that of the last build. There is nothing to clamp, and precision is float32.</param>
-    /// <exception cref="CheckpointException">The checkpoint is incomplete, damaged or of another kind, or its folder cannot be written.</exception>
+    /// <exception cref="CheckpointException">The checkpoint is incomplete, damaged or of another kind, or no folder for its graphs can be written.</exception>
     public static BuildReport Build(string checkpoint, BuildOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         var record = BuildRecord.Read(checkpoint);
-        options = record is null || options.Force ? options : options with { Variant = options.Variant ?? record.Variant };
+        options = record is null || options.Force ? options : options with { Variant = options.Variant ?? record.Variant, IgnoreUnusedTensors = options.IgnoreUnusedTensors || record.IgnoreUnusedTensors };
         var files = CaptionerFiles.Open(checkpoint, options);
         return new GraphSet
         {
@@ -28,12 +28,12 @@ public static class CaptionerCheckpoint
                 ("encoder_model.onnx", () => CaptionerGraphs.Encoder(files.Config, files.Tables, files.Weights)),
                 ("decoder_model.onnx", () => CaptionerGraphs.Decoder(files.Config, files.Tables, files.Weights)),
             ],
-        }.Write(record, options);
+        }.Write(record, options, Build);
     }
 
     /// <summary>What is in a checkpoint and what it will need.</summary>
     /// <exception cref="CheckpointException">The checkpoint is incomplete, damaged or of another kind.</exception>
-    public static CaptionerSummary Describe(string checkpoint) => CaptionerSummary.From(CaptionerFiles.Open(checkpoint, new BuildOptions()));
+    public static CaptionerSummary Describe(string checkpoint) => CaptionerSummary.From(CaptionerFiles.Open(checkpoint, BuildRecord.OptionsOf(checkpoint)));
 
     /// <summary>Whether a folder holds a captioner's checkpoint: its <c>config.json</c> says so.</summary>
     public static bool IsIn(string checkpoint)
@@ -102,7 +102,7 @@ internal sealed class CaptionerFiles
         Image = VitImageConfig.Load(preprocessor, Config.Encoder.ImageSize);
         Weights = CheckpointFolder.OpenWeights(Folder, "captioner's", options);
         Tables = TokenTables.Find(Weights, Config.Decoder.TieWordEmbeddings);
-        Weights.Require(CaptionerTensors.All(Config, Tables));
+        Weights.Require(CaptionerTensors.All(Config, Tables), options.IgnoreUnusedTensors);
         var others = CheckpointFingerprint.OfPresent(Folder, "generation_config.json", "vocab.json", "added_tokens.json", "tokenizer.json");
         Fingerprint = CheckpointFingerprint.Compute($"captioner {others}", [config, preprocessor], Weights);
     }

@@ -6,7 +6,7 @@ namespace Sana.GraphBuilder;
 /// <summary>What the three kinds of checkpoint folders have in common.</summary>
 internal static class CheckpointFolder
 {
-    private const string CachePrefix = "models--"; // of a repository's folder in the Hugging Face cache
+    public const string CachePrefix = "models--"; // of a repository's folder in the Hugging Face cache
 
     /// <summary>The full path of the folder.</summary>
     /// <param name="folder">As the caller gave it.</param>
@@ -39,11 +39,6 @@ internal static class CheckpointFolder
             throw new CheckpointException($"{path} is a {kind} checkpoint, which has nothing to clamp; leave --clamp away.");
         if (options.Precision != GraphPrecision.Fp32)
             throw new CheckpointException($"{path} is a {kind} checkpoint, which computes in float32 only; leave the precision away.");
-        if (File.Exists(Path.Combine(path, "pytorch_model.bin")) && WeightVariants.Find(path, "model").Count == 0)
-        {
-            throw new CheckpointException(
-                $"{path} has its weights as pytorch_model.bin alone; fetch model.safetensors as well, or write it with transformers' save_pretrained.");
-        }
 
         return SafetensorsWeights.Open(path, "model", options.Variant);
     }

@@ -10,12 +10,12 @@ public static class ClipCheckpoint
     /// <summary>Writes <c>vision_model.onnx</c> and <c>text_model.onnx</c> beside the weights, unless they are there and belong to these files.</summary>
     /// <param name="checkpoint">The folder that holds <c>config.json</c>, <c>preprocessor_config.json</c> and <c>model.safetensors</c> or its shards.</param>
     /// <param name="options">How to build; without a variant, that of the last build. There is nothing to clamp, and precision is float32.</param>
-    /// <exception cref="CheckpointException">The checkpoint is incomplete, damaged or of another kind, or its folder cannot be written.</exception>
+    /// <exception cref="CheckpointException">The checkpoint is incomplete, damaged or of another kind, or no folder for its graphs can be written.</exception>
     public static BuildReport Build(string checkpoint, BuildOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         var record = BuildRecord.Read(checkpoint);
-        options = record is null || options.Force ? options : options with { Variant = options.Variant ?? record.Variant };
+        options = record is null || options.Force ? options : options with { Variant = options.Variant ?? record.Variant, IgnoreUnusedTensors = options.IgnoreUnusedTensors || record.IgnoreUnusedTensors };
         var files = ClipFiles.Open(checkpoint, options);
         return new GraphSet
         {
@@ -28,12 +28,12 @@ public static class ClipCheckpoint
                 ("vision_model.onnx", () => ClipGraphs.Vision(files.Config, files.Weights)),
                 ("text_model.onnx", () => ClipGraphs.Text(files.Config, files.Weights)),
             ],
-        }.Write(record, options);
+        }.Write(record, options, Build);
     }
 
     /// <summary>What is in a checkpoint and what it will need.</summary>
     /// <exception cref="CheckpointException">The checkpoint is incomplete, damaged or of another kind.</exception>
-    public static ClipSummary Describe(string checkpoint) => ClipSummary.From(ClipFiles.Open(checkpoint, new BuildOptions()));
+    public static ClipSummary Describe(string checkpoint) => ClipSummary.From(ClipFiles.Open(checkpoint, BuildRecord.OptionsOf(checkpoint)));
 
     /// <summary>Whether a folder holds a CLIP checkpoint: it has a <c>config.json</c> and, unlike a pipeline's folder, no <c>model_index.json</c>.</summary>
     public static bool IsIn(string checkpoint) => File.Exists(Path.Combine(checkpoint, "config.json")) && !File.Exists(Path.Combine(checkpoint, "model_index.json"));
@@ -108,7 +108,7 @@ internal sealed class ClipFiles
         Config = ClipConfig.Load(config);
         Image = ClipImageConfig.Load(preprocessor, Config.ImageSize);
         Weights = CheckpointFolder.OpenWeights(Folder, "CLIP", options);
-        Weights.Require(ClipTensors.All(Config));
+        Weights.Require(ClipTensors.All(Config), options.IgnoreUnusedTensors);
         var tokenizer = CheckpointFingerprint.OfPresent(Folder, "vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json");
         Fingerprint = CheckpointFingerprint.Compute($"clip {tokenizer}", [config, preprocessor], Weights);
     }

@@ -24,12 +24,22 @@ internal sealed record GraphSet
 
     public string PathOf(string file) => Path.Combine([Folder, .. file.Split('/')]);
 
-    /// <summary>Writes the graphs, unless those of the last build, <paramref name="record"/>, are the same.</summary>
+    /// <summary>
+    /// Writes the graphs, unless those of the last build, <paramref name="record"/>, are the same. They go beside the weights; where options name another folder, or
+    /// the checkpoint's cannot be written, beside links to them.
+    /// </summary>
+    /// <param name="record">Of the last build.</param>
+    /// <param name="options">Of this one.</param>
+    /// <param name="again">Builds the checkpoint that the links are.</param>
     /// <exception cref="CheckpointException">The folder cannot be written.</exception>
-    public BuildReport Write(BuildRecord? record, BuildOptions options)
+    public BuildReport Write(BuildRecord? record, BuildOptions options, Func<string, BuildOptions, BuildReport> again)
     {
+        if (options.Graphs is { } graphs)
+            return again(GraphsFolder.Link(this, graphs), options with { Graphs = null });
         if (!options.Force && record is not null && record.Holds(this))
             return Report(record.Graphs, written: false);
+        if (!Folder.StartsWith(GraphsFolder.Cache, StringComparison.Ordinal) && !GraphsFolder.CanWrite(this))
+            return again(GraphsFolder.Link(this, GraphsFolder.Cache), options);
 
         var built = Graphs.Select(graph => Write(graph.File, graph.Build())).ToArray();
         BuildRecord.Write(this, options, built);
@@ -37,7 +47,7 @@ internal sealed record GraphSet
     }
 
     private BuildReport Report(IReadOnlyList<GraphFile> graphs, bool written) =>
-        new(Fingerprint, graphs, written) { Metadata = Metadata.ToDictionary(entry => entry.Key, entry => entry.Value) };
+        new(Fingerprint, graphs, written) { Folder = Folder, Metadata = Metadata.ToDictionary(entry => entry.Key, entry => entry.Value) };
 
     private GraphFile Write(string name, Graph graph)
     {
@@ -54,8 +64,13 @@ internal sealed record GraphSet
 internal sealed record BuildRecord(
     string Fingerprint, string? Variant, Clamp Clamp, GraphPrecision Precision, IReadOnlyList<string> Weights, IReadOnlyList<GraphFile> Graphs)
 {
-    private const string FileName = "sana.build.json";
+    public const string FileName = "sana.build.json";
     private const int MaxBytes = 1_000_000;
+
+    public bool IgnoreUnusedTensors { get; init; }
+
+    /// <summary>What a look at the checkpoint takes over from the last build.</summary>
+    public static BuildOptions OptionsOf(string checkpoint) => new() { IgnoreUnusedTensors = Read(checkpoint)?.IgnoreUnusedTensors ?? false };
 
     /// <summary>Null when there is none or it cannot be read: then everything is built.</summary>
     public static BuildRecord? Read(string checkpoint)
@@ -73,7 +88,7 @@ internal sealed record BuildRecord(
 
     public static void Write(GraphSet set, BuildOptions options, IReadOnlyList<GraphFile> graphs)
     {
-        var record = new BuildRecord(set.Fingerprint, options.Variant, options.Clamp, options.Precision, Locations(set), graphs);
+        var record = new BuildRecord(set.Fingerprint, options.Variant, options.Clamp, options.Precision, Locations(set), graphs) { IgnoreUnusedTensors = options.IgnoreUnusedTensors };
         AtomicFile.Write(set.PathOf(FileName), JsonSerializer.SerializeToUtf8Bytes(record, BuildRecordJson.Default.BuildRecord));
     }
 
@@ -111,8 +126,11 @@ internal static class AtomicFile
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             TryDelete(temporary);
+            // ENOSPC and EDQUOT, as .NET gives them on Linux.
             throw new CheckpointException(
-                $"{path} cannot be written: {error.Message} Graphs are written beside the weights; make the folder writable, or copy the checkpoint to one that is.", error);
+                (error.HResult & 0xFFFF) is 28 or 122 || error.Message.Contains("No space left", StringComparison.Ordinal)
+                    ? $"{path} cannot be written: the disk is full; free some space, or name a folder on another disk by --graphs or SANA_GRAPHS."
+                    : $"{path} cannot be written: {error.Message} Make the folder writable, or name another one for graphs by --graphs or SANA_GRAPHS.", error);
         }
     }
 

@@ -11,7 +11,7 @@ public static class SanaCheckpoint
     /// <summary>Writes the graphs of a checkpoint beside its weights, unless they are there and belong to these files.</summary>
     /// <param name="checkpoint">The folder that holds <c>model_index.json</c>.</param>
     /// <param name="options">How to build; what they leave open is as it was in the last build.</param>
-    /// <exception cref="CheckpointException">The checkpoint is incomplete, damaged or of another kind, or its folder cannot be written.</exception>
+    /// <exception cref="CheckpointException">The checkpoint is incomplete, damaged or of another kind, or no folder for its graphs can be written.</exception>
     public static BuildReport Build(string checkpoint, BuildOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -19,6 +19,7 @@ public static class SanaCheckpoint
         options = record is null || options.Force ? options : options with
         {
             Variant = options.Variant ?? record.Variant,
+            IgnoreUnusedTensors = options.IgnoreUnusedTensors || record.IgnoreUnusedTensors,
             Clamp = options.Clamp == Clamp.Auto ? record.Clamp : options.Clamp,
             Precision = options.Precision == GraphPrecision.Fp32 ? record.Precision : options.Precision,
         };
@@ -30,12 +31,12 @@ public static class SanaCheckpoint
             Weights = [.. files.TextEncoderWeights.Files, .. files.TransformerWeights.Files, .. files.AutoencoderWeights.Files],
             Metadata = files.Metadata,
             Graphs = [.. Graphs(files, options.Precision)],
-        }.Write(record, options);
+        }.Write(record, options, Build);
     }
 
     /// <summary>What is in a checkpoint and what it will need.</summary>
     /// <exception cref="CheckpointException">The checkpoint is incomplete, damaged or of another kind.</exception>
-    public static CheckpointSummary Describe(string checkpoint) => CheckpointSummary.From(SanaFiles.Open(checkpoint, new BuildOptions()));
+    public static CheckpointSummary Describe(string checkpoint) => CheckpointSummary.From(SanaFiles.Open(checkpoint, BuildRecord.OptionsOf(checkpoint)));
 
     // Half-precision graphs stand beside the float32 ones, which are the fall-back. The autoencoder's encoder (SanaGraphs.Encoder) is not among them: nothing runs it.
     private static IEnumerable<(string File, Func<Graph> Build)> Graphs(SanaFiles files, GraphPrecision precision)
@@ -72,9 +73,9 @@ internal sealed class SanaFiles
         TextEncoderWeights = Open("text_encoder", "model", options.Variant).WithPrefixRemoved("model.");
         TransformerWeights = Open("transformer", "diffusion_pytorch_model", options.Variant);
         AutoencoderWeights = Open("vae", "diffusion_pytorch_model", options.Variant);
-        TextEncoderWeights.Require(Gemma2Tensors.All(TextEncoder));
-        TransformerWeights.Require(SanaTransformerTensors.All(Transformer));
-        AutoencoderWeights.Require(AutoencoderDCTensors.All(Autoencoder));
+        TextEncoderWeights.Require(Gemma2Tensors.All(TextEncoder), options.IgnoreUnusedTensors);
+        TransformerWeights.Require(SanaTransformerTensors.All(Transformer), options.IgnoreUnusedTensors);
+        AutoencoderWeights.Require(AutoencoderDCTensors.All(Autoencoder), options.IgnoreUnusedTensors);
         CheckFit();
         Clamp = ClampRule.Decide(options.Clamp, Transformer, TransformerWeights, Name);
         string[] configs = ["model_index.json", "scheduler/scheduler_config.json", "text_encoder/config.json", "transformer/config.json", "vae/config.json"];

@@ -38,10 +38,7 @@ internal sealed record Gemma2Config
         json.Word("hidden_activation", "gelu_pytorch_tanh", "gelu_pytorch_tanh");
         json.Only("attention_bias", false);
         json.Only("use_bidirectional_attention", false);
-        if (json.Has("rope_scaling"))
-            throw json.Wrong("rope_scaling", "null, the only form that is supported");
-        var rope = json.Section("rope_parameters");
-        rope.Word("rope_type", "default", "default");
+        var theta = RopeBase(json);
 
         var layers = json.Integer("num_hidden_layers", 1, 512, 26);
         var config = new Gemma2Config
@@ -56,7 +53,7 @@ internal sealed record Gemma2Config
             QueryPreAttnScalar = json.Number("query_pre_attn_scalar", 1e-6, 1e9, 256),
             AttnLogitSoftcapping = json.NumberOrNull("attn_logit_softcapping", 1e-6, 1e9, missing: 50),
             RmsNormEps = json.Number("rms_norm_eps", 0, 1, 1e-6),
-            RopeTheta = rope.Has("rope_theta") ? rope.Number("rope_theta", 1, 1e12) : json.Number("rope_theta", 1, 1e12, 10_000),
+            RopeTheta = theta,
             MaxPositionEmbeddings = json.Integer("max_position_embeddings", 1, 16_777_216, 8_192),
             SlidingWindow = json.Integer("sliding_window", 1, 16_777_216, 4_096),
             SlidingLayers = json.Has("layer_types")
@@ -69,6 +66,29 @@ internal sealed record Gemma2Config
         if (config.NumAttentionHeads % config.NumKeyValueHeads != 0)
             throw json.Wrong("num_key_value_heads", $"a divisor of num_attention_heads {config.NumAttentionHeads}");
         return config.HeadDim % 2 == 0 ? config : throw json.Wrong("head_dim", "even, because rotary positions turn pairs");
+    }
+
+    // In the config itself, in rope_parameters, or there once for each type of layer; rope_scaling is the older name of the object.
+    private static double RopeBase(JsonConfig json)
+    {
+        const string full = "full_attention", sliding = "sliding_attention";
+        var old = json.Section("rope_scaling");
+        if (json.Has("rope_scaling") && !old.Says("rope_type", "default") && !old.Says("type", "default"))
+            throw json.Wrong("rope_scaling", "null, the only form that is supported");
+        var rope = json.Has("rope_parameters") ? json.Section("rope_parameters") : old;
+        var own = json.Number("rope_theta", 1, 1e12, 10_000);
+        if (!rope.HasSection(full) && !rope.HasSection(sliding))
+            return Base(rope);
+        var (first, second) = (Base(rope.Section(full)), Base(rope.Section(sliding)));
+        return first == second ? first : throw json.Wrong("rope_parameters", "the same for full_attention and sliding_attention");
+
+        double Base(JsonConfig from)
+        {
+            from.Word("rope_type", "default", "default");
+            from.Word("type", "default", "default");
+            from.Number("partial_rotary_factor", 1, 1, 1);
+            return from.Number("rope_theta", 1, 1e12, own);
+        }
     }
 }
 

@@ -14,6 +14,7 @@ internal sealed class JsonConfig
     private readonly string _file;
     private readonly string _section;
     private readonly JsonElement _root;
+    private readonly HashSet<string> _read = new(StringComparer.Ordinal);
 
     private JsonConfig(string file, string section, JsonElement root)
     {
@@ -52,6 +53,24 @@ internal sealed class JsonConfig
     }
 
     public bool Has(string key) => Find(key) is not null;
+
+    /// <summary>Whether the key is there and says null, where the reference tells that from a key that is missing.</summary>
+    public bool IsNull(string key) => _root.ValueKind == JsonValueKind.Object && _root.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Null;
+
+    /// <summary>
+    /// Refuses what nothing has read, is not known to be harmless, and says something: a switch that this project does not know would change the results unseen.
+    /// </summary>
+    /// <param name="harmless">Keys without effect on the results. Keys that begin with an underscore are the writer's own.</param>
+    public void RefuseOthers(IReadOnlyCollection<string> harmless)
+    {
+        if (_root.ValueKind != JsonValueKind.Object)
+            return;
+        foreach (var member in _root.EnumerateObject())
+        {
+            if (!_read.Contains(member.Name) && !harmless.Contains(member.Name) && !member.Name.StartsWith('_') && member.Value.ValueKind is not (JsonValueKind.Null or JsonValueKind.False))
+                throw new CheckpointException($"{_section}{Quoted.Text(member.Name)} of {_file} is {Quoted.Text(member.Value.GetRawText())}; what it does is not known here, and results would differ unseen: take it out if it has no effect.");
+        }
+    }
 
     /// <summary>Whether the value is a nested object.</summary>
     public bool HasSection(string key) => Find(key)?.ValueKind == JsonValueKind.Object;
@@ -148,7 +167,13 @@ internal sealed class JsonConfig
 
     private CheckpointException Missing(string key) => new($"{_file} has no {_section}{key}; use the config.json that belongs to the weights.");
 
-    private JsonElement? Find(string key) =>
+    private JsonElement? Find(string key)
+    {
+        _read.Add(key);
+        return Value(key);
+    }
+
+    private JsonElement? Value(string key) =>
         _root.ValueKind == JsonValueKind.Object && _root.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
 
     private int[] Integers(JsonElement list, string key, int from, int to, int minCount, int maxCount)

@@ -79,6 +79,7 @@ internal sealed record SanaTransformerConfig
             throw json.Wrong("mlp_ratio", $"such that {config.Width} times it is between 1 and 1048576");
         // The caption is projected to D before the cross attention reads it.
         json.Integer("cross_attention_dim", config.Width, config.Width, config.Width);
+        json.RefuseOthers(["dropout"]);
         return config.InterpolationScale is not null && config.Width % 4 != 0
             ? throw json.Wrong("interpolation_scale", $"null, because positions need a width divisible by 4 and {config.Width} is not")
             : config;

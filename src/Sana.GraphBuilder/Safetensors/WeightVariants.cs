@@ -39,12 +39,25 @@ internal static class WeightVariants
         if (variant is null && found.Count == 1)
             return found.Values.First();
 
+        if (found.Count == 0 && Pickled(folder) is { } pickled)
+        {
+            throw new CheckpointException(
+                $"{folder} has its weights as {Quoted.Text(pickled)} alone, a format that can run code and is not read; fetch {stem}.safetensors as well, or write it with the library's save_pretrained.");
+        }
+
         var present = string.Join(", ", found.Select(set => Path.GetFileName(set.Value) + (set.Key == Plain ? "" : $" (--variant {set.Key})")));
         throw new CheckpointException(
             found.Count == 0 ? $"{folder} has no {stem}.safetensors, no variant of it and no index of shards; fetch the whole checkpoint."
             : variant is null ? $"{folder} has several sets of weights and none is the plain one: {present}; choose one with --variant."
             : $"{folder} has no weights of variant {Quoted.Text(variant)}; there is {present}.");
     }
+
+    // PyTorch's own files: pytorch_model.bin, its shards, diffusion_pytorch_model.bin, checkpoints of training.
+    private static string? Pickled(string folder) => Directory.EnumerateFiles(folder)
+        .Select(file => Path.GetFileName(file)!)
+        .Where(name => (name.EndsWith(".bin", StringComparison.Ordinal) && name != "training_args.bin") || name.EndsWith(".pth", StringComparison.Ordinal) || name.EndsWith(".pt", StringComparison.Ordinal) || name.EndsWith(".ckpt", StringComparison.Ordinal))
+        .Order(StringComparer.Ordinal)
+        .FirstOrDefault();
 
     public static bool IsIndex(string file) =>
         file.EndsWith(".json", StringComparison.Ordinal) && file.Contains(".safetensors.index.", StringComparison.Ordinal);

@@ -46,8 +46,7 @@ internal sealed class CaptionStep(IBlobs blobs, OpenDatasets datasets, Spending 
 
             if (candidate is null || isAgain)
             {
-                candidate = account.IsOpen ? await Ask(dataset, captioner, work[i], cancellation) : OverBudget(captioner.Card);
-                account.Pay(UsageOf(candidate));
+                candidate = await AskWithin(account, dataset, captioner, work[i], cancellation);
                 Interlocked.Add(ref asked, candidate.Attempts > 0 ? 1 : 0);
                 if (IsSettled(candidate))
                     await blobs.Put(cached, JsonSerializer.SerializeToUtf8Bytes(candidate, CurationJson.Lines.Candidate), cancellation);
@@ -62,6 +61,24 @@ internal sealed class CaptionStep(IBlobs blobs, OpenDatasets datasets, Spending 
         await blobs.PutOrRepair(names.Usage(shard, label), JsonSerializer.SerializeToUtf8Bytes(usage, CurateJson.Readable.Usage), cancellationToken);
         await clock.Record(timing, names.Timing($"caption-{label}", shard), work.Length, asked, cancellationToken);
         return Count(lines);
+    }
+
+    private async Task<Candidate> AskWithin(BudgetAccount account, OpenDataset dataset, OpenCaptioner captioner, IndexRow row, CancellationToken cancellationToken)
+    {
+        var estimate = captioner.Estimate(row.Width!.Value, row.Height!.Value);
+        if (!await account.Reserve(estimate, cancellationToken))
+            return OverBudget(captioner.Card);
+        var used = Usage.None;
+        try
+        {
+            var candidate = await Ask(dataset, captioner, row, cancellationToken);
+            used = UsageOf(candidate);
+            return candidate;
+        }
+        finally
+        {
+            account.Settle(estimate, used);
+        }
     }
 
     private async Task<Candidate> Ask(OpenDataset dataset, OpenCaptioner captioner, IndexRow row, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using Sana.Curation;
 using Sana.Curation.Captioning;
+using Sana.Curation.Captioning.Chat;
 using Sana.Curation.Captioning.Config;
 using Sana.GraphBuilder;
 using Sana.Inference;
@@ -57,6 +58,13 @@ internal sealed class OpenCaptioner : IDisposable
         {
             _fault = error.Message;
         }
+    }
+
+    /// <summary>What an ask about an image of this size may take: its prompt, and an answer of the greatest length.</summary>
+    public Usage Estimate(int width, int height)
+    {
+        var (input, output) = (ChatRequest.InputTokens(_config, _config.Prompt.Text.Length, width, height), _config.Decoding.MaxTokens);
+        return new Usage(1, input + output, _config.Price.Cost(input, output));
     }
 
     /// <summary>Where its answers are kept: by model, revision, prompt and decoding; by the original caption too where the prompt quotes it.</summary>

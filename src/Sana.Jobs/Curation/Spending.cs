@@ -25,7 +25,7 @@ public sealed record Usage(long Asked, long Tokens, decimal Cost)
 
 /// <summary>
 /// The running total of each dataset on this machine. It begins with what finished shards wrote down and grows with every answer, so a killed run that goes on counts on.
-/// Asks that are in flight when the limit is reached are paid: a budget is passed by as much as they cost, and on several machines by that of each.
+/// What an ask may cost is reserved before it is sent, so a budget is passed by no more than one answer, and on several machines by one of each.
 /// </summary>
 internal sealed class Spending(IBlobs blobs)
 {
@@ -67,15 +67,51 @@ internal sealed class BudgetAccount(Budget budget, Usage spent)
 {
     private readonly Lock _lock = new();
     private Usage _spent = spent;
+    private Usage _reserved = Usage.None;
+    private int _inFlight;
+    private TaskCompletionSource _settled = New();
 
-    /// <summary>Whether another ask may be sent.</summary>
-    public bool IsOpen
+    /// <summary>
+    /// Makes room for an ask. Where what is in flight may use up the rest, it waits for that; alone, an ask is sent as long as anything is left.
+    /// </summary>
+    /// <returns>False when the budget is spent. After true, <see cref="Settle"/> follows.</returns>
+    public async Task<bool> Reserve(Usage estimate, CancellationToken cancellationToken)
     {
-        get
+        while (true)
         {
+            Task settled;
             lock (_lock)
-                return !(_spent.Cost >= budget.Money) && !(_spent.Tokens >= budget.Tokens);
+            {
+                if (_spent.Cost >= budget.Money || _spent.Tokens >= budget.Tokens)
+                    return false;
+                var after = _spent.Plus(_reserved).Plus(estimate);
+                if (_inFlight == 0 || !(after.Cost > budget.Money || after.Tokens > budget.Tokens))
+                {
+                    _inFlight++;
+                    _reserved = _reserved.Plus(estimate);
+                    return true;
+                }
+
+                settled = _settled.Task;
+            }
+
+            await settled.WaitAsync(cancellationToken);
         }
+    }
+
+    /// <summary>An ask has ended: what was reserved for it is free, what it used is spent.</summary>
+    public void Settle(Usage estimate, Usage used)
+    {
+        TaskCompletionSource settled;
+        lock (_lock)
+        {
+            _inFlight--;
+            _reserved = new Usage(_reserved.Asked - estimate.Asked, _reserved.Tokens - estimate.Tokens, _reserved.Cost - estimate.Cost);
+            _spent = _spent.Plus(used);
+            (settled, _settled) = (_settled, New());
+        }
+
+        settled.SetResult();
     }
 
     public Usage Spent
@@ -92,4 +128,6 @@ internal sealed class BudgetAccount(Budget budget, Usage spent)
         lock (_lock)
             _spent = _spent.Plus(usage);
     }
+
+    private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

@@ -146,7 +146,7 @@ public sealed record GenerateJob
     /// <value>Seed of rows without one. Default 0, so that the same command makes the same images.</value>
     public ulong Seed { get; init; }
 
-    /// <value>Images for each prompt and seed, 1…10,000. Default 1.</value>
+    /// <value>Images for each prompt and seed, 1…10,000; the seed of each is one more than that of the one before. Default 1.</value>
     public int Images { get; init; } = 1;
 
     /// <value>Images rendered together, 1…64. Default 1. More is faster on a GPU and takes more memory.</value>

@@ -6,64 +6,120 @@ using System.Text.Unicode;
 namespace Sana.Jobs.Generation;
 
 /// <summary>
-/// The prompts of a job: a <c>.txt</c> file with one a line, a <c>.jsonl</c> file with one object a line, or texts from the command line. Read as a stream, as often as needed;
+/// The prompts of a job: a <c>.txt</c> file with one a line, a <c>.jsonl</c> file with one object a line, or any list that <see cref="PromptLists"/> makes such lines of. Read as a stream, as often as needed;
 /// a bad row is a row with a reason and never an exception. Blank lines are not rows. Memory grows only with the ids of a file, by some 30 bytes each.
 /// </summary>
 public sealed class PromptFile
 {
     private const int BufferBytes = 1024 * 1024;
+    private const string StrictEnding = ".strict";
+    private static readonly TimeSpan PipeWait = TimeSpan.FromSeconds(10);
+    private const long MostPiped = 4L * 1024 * 1024 * 1024;
 
     private readonly Func<Stream> _open;
     private readonly Func<long, ReadOnlyMemory<byte>, PromptRow> _parse;
 
     /// <param name="open">Opens the bytes at their begin, as often as asked.</param>
-    /// <param name="ending">.txt, .jsonl or .ndjson.</param>
+    /// <param name="ending">.txt, .jsonl or .ndjson; with <c>.strict</c> before it, a row with an unknown field is left out.</param>
     internal PromptFile(Func<Stream> open, string ending)
     {
         _open = open;
         Ending = ending;
-        _parse = ending == ".txt" ? ReadText : PromptJson.Read;
+        var isStrict = ending.StartsWith(StrictEnding, StringComparison.Ordinal);
+        _parse = ending.EndsWith(".txt", StringComparison.Ordinal) ? (number, line) => ReadText(number, line, isStrict) : (number, line) => PromptJson.Read(number, line, isStrict);
     }
+
+    /// <summary>What of the list was not used and has no row to say so, as sentences.</summary>
+    public IReadOnlyList<string> Notes { get; private init; } = [];
 
     /// <summary>How it is read: the ending of its name, in lower case.</summary>
     internal string Ending { get; }
 
-    /// <summary>Opens a file of prompts.</summary>
-    /// <exception cref="SanaException">It is not there, empty, not a plain file, not UTF-8 text by its first bytes, or has another ending.</exception>
-    public static PromptFile Open(string path)
+    /// <summary>Opens a list of prompts: a file, a folder, a pipe, or <c>-</c> for the standard input.</summary>
+    /// <exception cref="SanaException">It is not there, empty, neither a plain file nor a pipe, or of no form that is read.</exception>
+    public static PromptFile Open(string path, PromptListOptions? options = null)
     {
-        var ending = Path.GetExtension(path).ToLowerInvariant();
-        if (ending is not (".txt" or ".jsonl" or ".ndjson"))
-        {
-            throw new SanaException($"The prompts file '{path}' has neither the ending .txt (one prompt a line) nor .jsonl (one object a line).");
-        }
-
+        options ??= new PromptListOptions();
+        var lists = new PromptLists(options);
         try
         {
-            // Pipes and devices say 0 too, and opening one may wait for ever; a link has a length of its own.
+            if (path == "-")
+                return Piped(Console.OpenStandardInput(), "the standard input", lists, options);
+            if (Directory.Exists(path))
+                return Of(lists.Folder(path), ".jsonl", lists, options);
+            var ending = Path.GetExtension(path).ToLowerInvariant();
             var file = new FileInfo(path);
+            if (IsPipe(file))
+                return Piped(OpenPipe(path), path, lists, options);
+            // Devices say 0 too, and reading one may never end; a link has a length of its own.
             if (((FileInfo?)file.ResolveLinkTarget(returnFinalTarget: true) ?? file).Length == 0)
-            {
                 throw new SanaException($"The prompts file '{path}' is empty or not a plain file.");
+            using (var bytes = OpenRead(path))
+            {
+                if (!IsPlain(bytes, ending) || (options.Field is not null && ending != ".txt"))
+                {
+                    var (lines, form) = lists.Read(bytes, path, ending);
+                    return Of(lines, form, lists, options);
+                }
             }
 
-            using var text = OpenRead(path);
-            Span<byte> mark = stackalloc byte[2];
-            if (text.ReadAtLeast(mark, 2, throwOnEndOfStream: false) == 2 && mark is [0xFF, 0xFE] or [0xFE, 0xFF])
-            {
-                throw new SanaException($"The prompts file '{path}' is UTF-16; save it as UTF-8.");
-            }
+            return new PromptFile(() => OpenRead(path), options.IsStrict ? StrictEnding + ending : ending);
         }
         catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
         {
             throw new SanaException($"There is no prompts file '{path}'; check the path.", error);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException or AggregateException)
         {
             throw new SanaException($"Cannot read the prompts file '{path}': {error.Message.TrimEnd('.')}; check the path and its rights.", error);
         }
+    }
 
-        return new PromptFile(() => OpenRead(path), ending);
+    private static PromptFile Of(Spool lines, string ending, PromptLists lists, PromptListOptions options) =>
+        new(lines.Open, options.IsStrict ? StrictEnding + ending : ending) { Notes = lists.Notes };
+
+    // A pipe can be read once, and prompts are read several times.
+    private static PromptFile Piped(Stream pipe, string name, PromptLists lists, PromptListOptions options)
+    {
+        using var all = new Spool();
+        using (pipe)
+            all.Fill(pipe, MostPiped, name);
+        if (all.Length == 0)
+            throw new SanaException(name.StartsWith("the ", StringComparison.Ordinal) ? $"There are no prompts: {name} is empty." : $"The prompts file '{name}' is empty or not a plain file.");
+        using var bytes = all.Open();
+        var (lines, ending) = lists.Read(bytes, name, "");
+        return Of(lines, ending, lists, options);
+    }
+
+    // <(…), /dev/stdin, and pipes with a name: all that has no length and is no device.
+    private static bool IsPipe(FileInfo file)
+    {
+        var target = file.FullName;
+        for (var links = 0; links < 8 && new FileInfo(target).LinkTarget is { } next; links++)
+        {
+            if (next.StartsWith("pipe:", StringComparison.Ordinal) || next.StartsWith("socket:", StringComparison.Ordinal))
+                return true;
+            target = Path.GetFullPath(next, Path.GetDirectoryName(target)!);
+        }
+
+        return new FileInfo(target) is { Exists: true, Length: 0 } && !target.StartsWith("/dev/", StringComparison.Ordinal) && !target.StartsWith("/proc/", StringComparison.Ordinal);
+    }
+
+    // Opening a pipe waits for whoever writes to it.
+    private static FileStream OpenPipe(string path)
+    {
+        var opening = Task.Run(() => File.OpenRead(path));
+        return opening.Wait(PipeWait) ? opening.Result : throw new SanaException($"Nobody wrote to the pipe '{path}' for {PipeWait.TotalSeconds:0} seconds.");
+    }
+
+    // Lines of text or JSON in UTF-8 are read where they lie; all else is rewritten first.
+    private static bool IsPlain(Stream bytes, string ending)
+    {
+        Span<byte> mark = stackalloc byte[4096];
+        var length = bytes.ReadAtLeast(mark, mark.Length, throwOnEndOfStream: false);
+        bytes.Position = 0;
+        var head = mark[..length];
+        return ending is ".txt" or ".jsonl" or ".ndjson" && head is not ([0xFF, 0xFE, ..] or [0xFE, 0xFF, ..] or [0x1F, 0x8B, ..]) && !(ending != ".txt" && head.IndexOf("\"source_uri\""u8) >= 0);
     }
 
     /// <summary>Prompts that are not in a file; they follow the same rules.</summary>
@@ -85,11 +141,12 @@ public sealed class PromptFile
         return new PromptFile(() => new MemoryStream(lines.ToArray(), writable: false), ".jsonl");
     }
 
-    /// <summary>SHA-256 of the file's bytes, in hex.</summary>
+    /// <summary>SHA-256 of the file's bytes, in hex; of another value where a strict reading gives other rows.</summary>
     public string Sha256()
     {
         using var stream = _open();
-        return Convert.ToHexStringLower(SHA256.HashData(stream));
+        var hash = SHA256.HashData(stream);
+        return Convert.ToHexStringLower(Ending.StartsWith(StrictEnding, StringComparison.Ordinal) ? SHA256.HashData([.. hash, .. "strict"u8]) : hash);
     }
 
     /// <summary>The bytes, from their begin.</summary>
@@ -117,9 +174,18 @@ public sealed class PromptFile
         ? _parse(number, line)
         : new PromptRow(number, null, new Rejection(RejectReason.BadEncoding, "The line is not UTF-8; save the file as UTF-8."));
 
-    private static PromptRow ReadText(long number, ReadOnlyMemory<byte> line)
+    private static PromptRow ReadText(long number, ReadOnlyMemory<byte> line, bool isStrict)
     {
         var text = Encoding.UTF8.GetString(line.Span);
+        if (PromptFields.OptionLine(text) is { } options)
+            return PromptJson.Read(number, options, isStrict);
+        if (PromptFields.ForeignEnding(text) is { } ending)
+        {
+            return isStrict
+                ? new PromptRow(number, null, new Rejection(RejectReason.BadRow, $"The line has {ending}, which means nothing here; take it out, or write --prompt before the text."))
+                : PromptText.Check(text) is { } fault ? new PromptRow(number, null, fault) : new PromptRow(number, new PromptSpec(text), null) { Unknown = [ending] };
+        }
+
         return PromptText.Check(text) is { } rejection ? new PromptRow(number, null, rejection) : new PromptRow(number, new PromptSpec(text), null);
     }
 
@@ -203,7 +269,11 @@ internal static class PromptLines
 /// <param name="Row">The line's number in the file, from 1.</param>
 /// <param name="Prompt">What to draw; null when <paramref name="Rejection"/> says why not.</param>
 /// <param name="Rejection">Why the line is left out.</param>
-public sealed record PromptRow(long Row, PromptSpec? Prompt, Rejection? Rejection);
+public sealed record PromptRow(long Row, PromptSpec? Prompt, Rejection? Rejection)
+{
+    /// <value>Fields of the line that are not known, and endings that look like options of other programs: they had no effect.</value>
+    public IReadOnlyList<string> Unknown { get; init; } = [];
+}
 
 /// <summary>A prompt and what its line overrides; what is null comes from the command.</summary>
 public sealed record PromptSpec(string Text)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Sana.Inference;
 using Sana.Inference.Diffusion;
@@ -5,22 +6,30 @@ using Sana.Inference.Diffusion;
 namespace Sana.Jobs.Generation;
 
 /// <summary>
-/// One JSON line: <c>{prompt, negative_prompt?, id?, seed? or seeds?, images?, width?, height?, steps?, guidance_scale?}</c>. Other fields belong to the user and are left alone.
+/// One JSON line: <c>{prompt, negative_prompt?, id?, seed? or seeds?, images?, width?, height?, size?, steps?, guidance_scale?}</c>, under any of the names of
+/// <see cref="PromptFields"/>. Other fields are named in the row, or with <c>strict</c> a reason to leave it out.
 /// </summary>
 internal static class PromptJson
 {
     private const int MaxIdCharacters = 200;
     private const int MaxImages = 10_000;
+    private const int MaxSteps = 1_000;
+    private const int MinSide = 32;
+    private const int MaxSide = 8192;
+    private const float MaxGuidance = 100;
 
     // A field twice is a row that says two things.
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 32 };
 
-    public static PromptRow Read(long number, ReadOnlyMemory<byte> line)
+    public static PromptRow Read(long number, ReadOnlyMemory<byte> line, bool isStrict)
     {
         try
         {
             using var document = JsonDocument.Parse(line, Strict);
-            return new PromptRow(number, Spec(document.RootElement), null);
+            var (fields, unknown) = Fields(document.RootElement);
+            if (isStrict && unknown.Count > 0)
+                throw new RejectedException(RejectReason.BadRow, $"The line has {(unknown.Count == 1 ? "a field that is" : "fields that are")} not known: {string.Join(", ", unknown)}.");
+            return new PromptRow(number, Spec(fields), null) { Unknown = unknown };
         }
         catch (JsonException)
         {
@@ -32,33 +41,86 @@ internal static class PromptJson
         }
     }
 
-    private static PromptSpec Spec(JsonElement row)
+    // By the names that this program has for them. A line of OpenAI's batch format has its fields in a body.
+    private static (Dictionary<string, JsonElement> Fields, IReadOnlyList<string> Unknown) Fields(JsonElement row)
     {
         if (row.ValueKind != JsonValueKind.Object)
-        {
             throw new RejectedException(RejectReason.WrongType, $"The line is a JSON {Kind(row)}; it should be an object with a prompt.");
+        var isBatch = row.TryGetProperty("body", out var body) && body.ValueKind == JsonValueKind.Object && row.TryGetProperty("custom_id", out _);
+        var members = isBatch ? row.EnumerateObject().Where(member => member.Name is not ("body" or "method" or "url")).Concat(body.EnumerateObject()) : row.EnumerateObject();
+        var (fields, spelled, unknown) = (new Dictionary<string, JsonElement>(StringComparer.Ordinal), new Dictionary<string, string>(StringComparer.Ordinal), new List<string>());
+        foreach (var member in members)
+        {
+            var name = PromptFields.Canonical(member.Name);
+            if (name is null)
+                unknown.Add(member.Name.Length <= 60 ? member.Name : member.Name[..60] + "…");
+            else if (member.Value.ValueKind != JsonValueKind.Null)
+                Add(name, member);
         }
 
+        return (fields, unknown);
+
+        void Add(string name, JsonProperty member)
+        {
+            if (!spelled.TryGetValue(name, out var before))
+            {
+                (fields[name], spelled[name]) = (member.Value, member.Name);
+                return;
+            }
+
+            // A prompt and a caption are two things; the surer name is the prompt.
+            var (old, now) = (Rank(before), Rank(member.Name));
+            if (name == "prompt" && old != now)
+            {
+                unknown.Add(now < old ? before : member.Name);
+                if (now < old)
+                    (fields[name], spelled[name]) = (member.Value, member.Name);
+            }
+            else if (!JsonElement.DeepEquals(fields[name], member.Value))
+            {
+                throw new RejectedException(RejectReason.BadRow, $"The line says two things, {before} and {member.Name}; keep one.");
+            }
+        }
+
+        static int Rank(string name) => ((List<string>)[.. PromptFields.Prompts]).IndexOf(name.ToLowerInvariant());
+    }
+
+    private static PromptSpec Spec(Dictionary<string, JsonElement> row)
+    {
         var prompt = Text(row, "prompt") ?? throw new RejectedException(RejectReason.BadRow, "The line has no prompt.");
         var negative = Text(row, "negative_prompt");
         Refuse(PromptText.Check(prompt));
         Refuse(negative is null ? null : PromptText.Check(negative, "Negative prompt", mayBeEmpty: true));
+        var (width, height) = Size(row);
         return new PromptSpec(prompt)
         {
             Id = Id(row),
             NegativePrompt = negative,
             Seeds = Seeds(row),
             Images = Whole(row, "images", 1, MaxImages),
-            Width = Whole(row, "width", int.MinValue, int.MaxValue),
-            Height = Whole(row, "height", int.MinValue, int.MaxValue),
-            Steps = Whole(row, "steps", int.MinValue, int.MaxValue),
+            Width = Whole(row, "width", MinSide, MaxSide) ?? width,
+            Height = Whole(row, "height", MinSide, MaxSide) ?? height,
+            Steps = Whole(row, "steps", 1, MaxSteps),
             GuidanceScale = Scale(row),
         };
     }
 
-    private static JsonElement? Field(JsonElement row, string name, params ReadOnlySpan<JsonValueKind> kinds)
+    private static (int? Width, int? Height) Size(Dictionary<string, JsonElement> row)
     {
-        if (!row.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null)
+        if (Text(row, "size") is not { } size || string.Equals(size, "auto", StringComparison.OrdinalIgnoreCase))
+            return (null, null);
+        if (row.ContainsKey("width") || row.ContainsKey("height"))
+            throw new RejectedException(RejectReason.BadRow, "The line has both size and width or height; keep one.");
+        var sides = size.Split('x', 'X', '×');
+        return sides.Length == 2 && int.TryParse(sides[0], NumberStyles.None, CultureInfo.InvariantCulture, out var width) && int.TryParse(sides[1], NumberStyles.None, CultureInfo.InvariantCulture, out var height)
+            && width is >= MinSide and <= MaxSide && height is >= MinSide and <= MaxSide
+            ? (width, height)
+            : throw new RejectedException(RejectReason.BadRequest, $"size '{(size.Length > 40 ? size[..40] + "…" : size)}' is not of the form 1024x1024 with sides of {MinSide}…{MaxSide}.");
+    }
+
+    private static JsonElement? Field(Dictionary<string, JsonElement> row, string name, params ReadOnlySpan<JsonValueKind> kinds)
+    {
+        if (!row.TryGetValue(name, out var value))
         {
             return null;
         }
@@ -68,7 +130,7 @@ internal static class PromptJson
             : throw new RejectedException(RejectReason.WrongType, $"{name} is a JSON {Kind(value)}; it should be a {string.Join(" or ", kinds.ToArray()).ToLowerInvariant()}.");
     }
 
-    private static string? Text(JsonElement row, string name)
+    private static string? Text(Dictionary<string, JsonElement> row, string name)
     {
         try
         {
@@ -81,13 +143,13 @@ internal static class PromptJson
         }
     }
 
-    private static string? Id(JsonElement row)
+    private static string? Id(Dictionary<string, JsonElement> row)
     {
         var id = Field(row, "id", JsonValueKind.String, JsonValueKind.Number) is { ValueKind: JsonValueKind.Number } number ? number.GetRawText() : Text(row, "id");
         return id is null or { Length: <= MaxIdCharacters } ? id : throw new RejectedException(RejectReason.BadRow, $"The id has {id.Length} characters; the limit is {MaxIdCharacters}.");
     }
 
-    private static ulong[]? Seeds(JsonElement row)
+    private static ulong[]? Seeds(Dictionary<string, JsonElement> row)
     {
         var one = Field(row, "seed", JsonValueKind.Number);
         var many = Field(row, "seeds", JsonValueKind.Array);
@@ -114,31 +176,35 @@ internal static class PromptJson
             throw new RejectedException(RejectReason.WrongType, $"A seed is a JSON {Kind(value)}; it should be a number.");
         }
 
-        return value.TryGetUInt64(out var seed) ? seed : throw new RejectedException(RejectReason.BadRequest, $"Seed {Short(value)} is not a whole number of 0…{ulong.MaxValue}.");
+        if (value.TryGetUInt64(out var seed))
+            return seed;
+        // Tables and Python write 7 as 7.0; beyond 2^53 such a number is no longer exact.
+        return value.TryGetDouble(out var whole) && whole == Math.Floor(whole) && whole is >= 0 and <= 9007199254740992 ? (ulong)whole : throw new RejectedException(RejectReason.BadRequest, $"Seed {Short(value)} is not a whole number of 0…{ulong.MaxValue}.");
     }
 
-    private static int? Whole(JsonElement row, string name, int least, int most)
+    private static int? Whole(Dictionary<string, JsonElement> row, string name, int least, int most)
     {
         if (Field(row, name, JsonValueKind.Number) is not { } value)
         {
             return null;
         }
 
-        return value.TryGetInt32(out var number) && number >= least && number <= most
-            ? number
+        // Tables and Python write 5 as 5.0.
+        return value.TryGetDouble(out var number) && number == Math.Floor(number) && number >= least && number <= most
+            ? (int)number
             : throw new RejectedException(RejectReason.BadRequest, $"{name} {Short(value)} is not a whole number of {least}…{most}.");
     }
 
-    private static float? Scale(JsonElement row)
+    private static float? Scale(Dictionary<string, JsonElement> row)
     {
         if (Field(row, "guidance_scale", JsonValueKind.Number) is not { } value)
         {
             return null;
         }
 
-        return value.TryGetSingle(out var scale) && float.IsFinite(scale)
+        return value.TryGetSingle(out var scale) && scale is >= 0 and <= MaxGuidance
             ? scale
-            : throw new RejectedException(RejectReason.BadRequest, $"guidance_scale {Short(value)} is too large.");
+            : throw new RejectedException(RejectReason.BadRequest, $"guidance_scale {Short(value)} is not a number of 0…{MaxGuidance}.");
     }
 
     private static void Refuse(Rejection? rejection)

@@ -78,8 +78,19 @@ internal sealed class RenderPlan(GenerateJob job, IModel model)
 
     private IEnumerable<PlannedImage> Images(long row, PromptSpec prompt) =>
         from seed in SeedsOf(prompt)
-        from index in Enumerable.Range(0, prompt.Images ?? job.Images)
-        select new PlannedImage(row, prompt.Id, new ImageRequest(prompt.Text, seed, index));
+        from count in Enumerable.Range(0, prompt.Images ?? job.Images)
+        select new PlannedImage(row, prompt.Id, new ImageRequest(prompt.Text, unchecked(seed + (ulong)count)));
+
+    // Seeds count up, so that each image can be made alone by the seed in its record; a list of seeds must leave room for that.
+    private string? Overlap(PromptSpec prompt)
+    {
+        var images = prompt.Images ?? job.Images;
+        if (prompt.Seeds is not { Count: > 1 } seeds || images == 1)
+            return null;
+        var taken = new HashSet<ulong>();
+        return seeds.SelectMany(seed => Enumerable.Range(0, images).Select(count => unchecked(seed + (ulong)count))).All(taken.Add)
+            ? null : $"With {images} images each, seeds count up and two of the row's seeds meet; leave {images} between them, or list every seed with 1 image.";
+    }
 
     private IReadOnlyList<ulong> SeedsOf(PromptSpec prompt) => prompt.Seeds ?? [job.Seed];
 
@@ -95,6 +106,8 @@ internal sealed class RenderPlan(GenerateJob job, IModel model)
             }
 
             var (options, fault) = Resolve(row.Prompt);
+            fault ??= Overlap(row.Prompt);
+            options = fault is null ? options : null;
             yield return (row.Row, row.Prompt, options, fault is null ? null : new Rejection(RejectReason.BadRequest, fault));
         }
     }

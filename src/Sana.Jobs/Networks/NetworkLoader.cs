@@ -18,6 +18,7 @@ public sealed class NetworkLoader : IDisposable
     private readonly SemaphoreSlim _oneFetch = new(1);
     private readonly SemaphoreSlim _oneBuild = new(1);
     private CheckpointFacts? _facts;
+    private string? _built;
     private SanaPipeline? _pipeline;
 
     /// <value>What the networks run on. Default the processor.</value>
@@ -25,6 +26,9 @@ public sealed class NetworkLoader : IDisposable
 
     /// <value>Folder of the Sana checkpoint. Default none: this host renders nothing.</value>
     public string? Checkpoint { get; init; }
+
+    /// <value>Folder for graphs, see <see cref="BuildOptions.Graphs"/>. Default none: beside the weights where that can be written.</value>
+    public string? Graphs { get; init; }
 
     /// <value>Place of blobs that the checkpoint's folder is filled from. Default none: the folder is there.</value>
     public string? Weights { get; init; }
@@ -51,7 +55,8 @@ public sealed class NetworkLoader : IDisposable
             {
                 if (Weights is { } weights)
                     await Networks.Weights.Fetch(await BlobPlace.Parse(weights).Open(cancellationToken), folder, cancellationToken);
-                var built = await Task.Run(() => SanaCheckpoint.Build(folder, new BuildOptions()), cancellationToken);
+                var built = await Task.Run(() => SanaCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs }), cancellationToken);
+                _built = built.Folder;
                 _facts = CheckpointFacts.From(new GraphMetadata(folder, built.Metadata));
             }
 
@@ -70,7 +75,7 @@ public sealed class NetworkLoader : IDisposable
     {
         await ReadModel(cancellationToken);
         _pipeline?.Dispose();
-        _pipeline = await Task.Run(() => SanaPipeline.Load(Checkpoint!, new PipelineOptions { Device = Device }), cancellationToken);
+        _pipeline = await Task.Run(() => SanaPipeline.Load(_built!, new PipelineOptions { Device = Device }), cancellationToken);
         return new PipelineRenderer(_pipeline);
     }
 
@@ -85,8 +90,8 @@ public sealed class NetworkLoader : IDisposable
         return await Task.Run(
             () =>
             {
-                CaptionerCheckpoint.Build(folder, new BuildOptions());
-                return OnnxCaptioner.Load(folder, OnnxCaptionerOptions.FromConfig(config, Device));
+                var built = CaptionerCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs });
+                return OnnxCaptioner.Load(built.Folder, OnnxCaptionerOptions.FromConfig(config, Device));
             },
             cancellationToken);
     }
@@ -98,8 +103,8 @@ public sealed class NetworkLoader : IDisposable
         return await Task.Run(
             () =>
             {
-                ClipCheckpoint.Build(folder, new BuildOptions());
-                return ClipScorer.Load(folder, new ClipScorerOptions { Device = Device });
+                var built = ClipCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs });
+                return ClipScorer.Load(built.Folder, new ClipScorerOptions { Device = Device });
             },
             cancellationToken);
     }

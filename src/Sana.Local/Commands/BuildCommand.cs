@@ -18,6 +18,8 @@ internal sealed class BuildCommand : Command
         Description = "Cut the self-attention output to the half-precision range: auto, on or off. Default: auto, decided from the checkpoint.",
     };
 
+    private readonly Option<bool> _ignoreUnused = new("--ignore-unused-tensors") { Description = "Leave tensors alone that the config has no use for. Default: off, they are refused." };
+    private readonly Option<string?> _graphs = CommonOptions.Graphs();
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public BuildCommand()
@@ -28,6 +30,8 @@ internal sealed class BuildCommand : Command
         Add(_force);
         Add(_variant);
         Add(_clamp);
+        Add(_ignoreUnused);
+        Add(_graphs);
         Add(_json);
         SetAction(Run);
     }
@@ -39,6 +43,8 @@ internal sealed class BuildCommand : Command
         {
             Force = parsed.GetValue(_force),
             Variant = parsed.GetValue(_variant),
+            Graphs = parsed.GetValue(_graphs),
+            IgnoreUnusedTensors = parsed.GetValue(_ignoreUnused),
             Clamp = Enum.Parse<Clamp>(parsed.GetValue(_clamp) ?? "auto", ignoreCase: true),
         };
         var report = CaptionerCheckpoint.IsIn(checkpoint) ? CaptionerCheckpoint.Build(checkpoint, options)
@@ -55,6 +61,8 @@ internal sealed class BuildCommand : Command
             Console.WriteLine($"{graph.File,-40} {graph.Bytes,12:N0} bytes");
         }
 
+        if (report.Folder != Path.GetFullPath(checkpoint))
+            Console.WriteLine($"In {report.Folder}.");
         Console.WriteLine(report.Written ? $"Built {report.Graphs.Count} graphs." : "Nothing to do: the graphs belong to these weights. --force builds them again.");
         return ExitCode.Done;
     }

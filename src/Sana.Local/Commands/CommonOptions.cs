@@ -9,6 +9,12 @@ internal static class CommonOptions
 {
     public static Option<bool> Json() => new("--json") { Description = "Print one JSON object instead of text. Default: off." };
 
+    public static Option<string?> Graphs() => new("--graphs")
+    {
+        Description = "Folder for the graphs of checkpoints, each in a folder of its own. Default: beside the weights; where that cannot be written, SANA_GRAPHS or ~/.cache/sana/graphs.",
+        HelpName = "folder",
+    };
+
     public static Argument<string> Checkpoint()
     {
         var checkpoint = new Argument<string>("checkpoint") { Description = "Folder of a checkpoint: of Sana in diffusers layout (it holds model_index.json), of CLIP or of a captioner (config.json)." };

@@ -62,7 +62,7 @@ internal sealed class CurateCommand : Command
         var started = await CurationSubmission.Start(host.Client, host.Blobs, job, pace, cancellationToken);
         if (parsed.GetValue(_retry) is { } reasons && started.Instance.IsFinished)
             await CurationSubmission.Retry(host.Client, started.Instance.Id, reasons.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
-        var ended = await ProgressView.ToTheEnd(host, [(dataset, started.Instance.Id)], linesWhenRedirected: false, cancellationToken);
+        var ended = await ProgressView.ToTheEnd(host, [("curate", started.Instance.Id)], linesWhenRedirected: false, cancellationToken);
         if (!parsed.GetValue(_json) && ended[0] is { Status: WorkflowStatus.Completed } done && done.ReadOutput<CurateSummary>().Source is { } facts)
             Console.WriteLine($"{source}: {facts.Line}");
         var exit = RunOutput.Print(ended[0], parsed.GetValue(_json));
@@ -131,7 +131,11 @@ internal sealed class CurateArguments
     public CurateArguments()
     {
         _filters.AcceptOnlyFromAmong("none", "datacomp-basic");
-        _format.AcceptOnlyFromAmong("jpeg", "png");
+        _format.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<string?>()?.ToLowerInvariant() is not (null or "jpeg" or "jpg" or "png"))
+                result.AddError("--format takes jpeg or png.");
+        });
     }
 
     public IEnumerable<Option> All =>
@@ -150,7 +154,7 @@ internal sealed class CurateArguments
             Selection = _selection.Read(parsed, new SelectionOptions()),
             Filters = FilterRules.Preset(parsed.GetValue(_filters) ?? "none"),
             Duplicates = new DuplicateOptions { MaxDistance = parsed.GetValue(_distance) switch { null => new DuplicateOptions().MaxDistance, < 0 => null, var bits => bits } },
-            Ingest = new IngestOptions { Output = parsed.GetValue(_format) == "png" ? ImageFormat.Png : ImageFormat.Jpeg },
+            Ingest = new IngestOptions { Output = string.Equals(parsed.GetValue(_format), "png", StringComparison.OrdinalIgnoreCase) ? ImageFormat.Png : ImageFormat.Jpeg },
             ItemsPerShard = parsed.GetValue(_items) ?? 1000,
             Sample = parsed.GetValue(_sample),
             Concepts = [.. (parsed.GetValue(_concepts) ?? []).Select(Concept)],

@@ -44,8 +44,8 @@ internal sealed class EvalCommand : Command
         var prompts = Prompts(parsed);
 
         var checkpoint = parsed.GetRequiredValue(_checkpoint);
-        SanaCheckpoint.Build(checkpoint, new BuildOptions());
-        using var pipeline = SanaPipeline.Load(checkpoint, new PipelineOptions { Device = device, CachedPrompts = 64 });
+        var built = SanaCheckpoint.Build(checkpoint, new BuildOptions());
+        using var pipeline = SanaPipeline.Load(built.Folder, new PipelineOptions { Device = device, CachedPrompts = 64 });
         return prompts is null ? Evaluate(parsed, options, pipeline, device, baseline, cancellationToken) : Lay(parsed, options, pipeline, prompts, cancellationToken);
     }
 
@@ -116,8 +116,8 @@ internal sealed class EvalCommand : Command
             return null;
         if (!ClipCheckpoint.IsIn(folder))
             throw new WrongUseException($"There is no CLIP checkpoint in '{folder}'; give the folder that holds its config.json.");
-        ClipCheckpoint.Build(folder, new BuildOptions());
-        return ClipScorer.Load(folder, new ClipScorerOptions { Device = device });
+        var built = ClipCheckpoint.Build(folder, new BuildOptions());
+        return ClipScorer.Load(built.Folder, new ClipScorerOptions { Device = device });
     }
 
     private Action<string> Tell(ParseResult parsed) => parsed.GetValue(_json) ? _ => { } : Console.Error.WriteLine;

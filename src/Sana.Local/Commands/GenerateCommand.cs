@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Globalization;
+using System.Text.Unicode;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Inference.Runtime;
@@ -12,6 +14,7 @@ namespace Sana.Local.Commands;
 /// <summary><c>sana generate</c>: prompts to images.</summary>
 internal sealed class GenerateCommand : Command
 {
+    private const int MostNamed = 8;
     private readonly HostArguments _host = new(defaultData: null, defaultOut: "out");
     private readonly GenerateArguments _arguments = new();
     private readonly Option<int?> _inFlight = CommonOptions.Number("--in-flight", "Batches on their way at once, 1…500. Default: 16.", 1, 500);
@@ -39,11 +42,11 @@ internal sealed class GenerateCommand : Command
         var started = await GenerateSubmission.Start(host.Client, host.Blobs, model.Fingerprint, job, pace, cancellationToken);
         if (started.Instance.Status == WorkflowStatus.Suspended)
             await host.Client.Resume(started.Instance.Id);
-        var ended = (await ProgressView.ToTheEnd(host, [("images", started.Instance.Id)], linesWhenRedirected: false, cancellationToken))[0];
-        return Report(host, ended, clock.Elapsed, parsed.GetValue(_json));
+        var ended = (await ProgressView.ToTheEnd(host, [("generate", started.Instance.Id)], linesWhenRedirected: false, cancellationToken))[0];
+        return Report(host, job, ended, clock.Elapsed, parsed.GetValue(_json));
     }
 
-    private static int Report(LocalHost host, WorkflowInstance ended, TimeSpan elapsed, bool json)
+    private static int Report(LocalHost host, GenerateJob job, WorkflowInstance ended, TimeSpan elapsed, bool json)
     {
         if (ended.Status != WorkflowStatus.Completed)
             throw new SanaException(RunOutput.WhyEnded(ended));
@@ -52,18 +55,38 @@ internal sealed class GenerateCommand : Command
         var made = Math.Min(host.Jobs.Recent.Settled(run.RunId), recorded);
         var skipped = recorded - made;
         if (!json)
-            Console.WriteLine($"{run.Succeeded} images in {host.Blobs.Place}, runs/{run.RunId}/ ({skipped} were there before, {elapsed.TotalSeconds:0.0} s).");
+            Console.WriteLine($"{RunOutput.Images(run.Succeeded)} in {host.Blobs.Place}, runs/{run.RunId}/ ({skipped} {(skipped == 1 ? "was" : "were")} there before, {elapsed.TotalSeconds:0.0} s).");
+        var flags = Unused(job.Prompts);
         var exitCode = RunOutput.End(ended);
         if (json)
         {
             var status = exitCode switch { ExitCode.Done => "succeeded", ExitCode.SomeFailed => "some_failed", _ => "failed" };
             Reports.WriteJson(
                 new GenerateReport(
-                    ended.Id, run.RunId, host.Blobs.Place, run.Manifest, status, made, skipped, run.Failed, run.Rejected, run.Reasons, run.Cut, Math.Round(elapsed.TotalSeconds, 3)),
+                    ended.Id, run.RunId, host.Blobs.Place, run.Manifest, status, made, skipped, run.Failed, run.Rejected, run.Reasons, run.Cut, flags, Math.Round(elapsed.TotalSeconds, 3)),
                 Reports.Json.GenerateReport);
         }
 
         return exitCode;
+    }
+
+    // What the rows say and nothing was made of: counted, and one sentence.
+    private static Dictionary<string, long> Unused(PromptFile prompts)
+    {
+        foreach (var note in prompts.Notes)
+            Console.Error.WriteLine($"sana: {note}");
+        var (rows, names) = (0L, new HashSet<string>(StringComparer.Ordinal));
+        foreach (var row in prompts.Rows().Where(row => row.Unknown.Count > 0))
+        {
+            rows++;
+            if (names.Count < MostNamed)
+                names.UnionWith(row.Unknown);
+        }
+
+        if (rows == 0)
+            return [];
+        Console.Error.WriteLine($"sana: {rows} {(rows == 1 ? "row has" : "rows have")} something that means nothing here and had no effect (unknown_field): {string.Join(", ", names.Take(MostNamed))}. --strict leaves such rows out.");
+        return new() { ["unknown_field"] = rows };
     }
 }
 
@@ -73,16 +96,20 @@ internal sealed class GenerateArguments
     private readonly Option<string[]> _prompt = new("--prompt", "-p") { Description = "What to draw, at most 100,000 characters. May be given many times.", HelpName = "text" };
     private readonly Option<string?> _prompts = new("--prompts")
     {
-        Description = "File of prompts: .txt with one a line, or .jsonl with {prompt, negative_prompt, id, seed or seeds, images, width, height, steps, guidance_scale} a line.",
-        HelpName = "file",
+        Description = "List of prompts: .txt with one a line; .jsonl, .json, .csv, .tsv or Parquet with a field prompt, caption or text, and negative_prompt, id, seed or seeds, images, width, height, steps, guidance_scale; "
+            + "each also as .gz; a folder of .txt files; the folder of a curated dataset; - for the standard input.",
+        HelpName = "list",
     };
 
+    private readonly Option<string?> _promptField = new("--prompt-field") { Description = "The field or column of --prompts that is the prompt. Default: prompt, caption, text … whichever is there.", HelpName = "name" };
+    private readonly Option<bool> _strict = new("--strict") { Description = "Leave rows of --prompts out that have a field which means nothing here (bad_row). Default: they are drawn and counted." };
+    private readonly Option<string?> _size = new("--size") { Description = "Width and height together, such as 1024x1024, instead of --width and --height.", HelpName = "WxH" };
     private readonly Option<int?> _width = CommonOptions.Number<int>("--width", "Pixels, a multiple of 32, 32…8192. Default: the checkpoint's native size.");
     private readonly Option<int?> _height = CommonOptions.Number<int>("--height", "Pixels, a multiple of 32, 32…8192. Default: the checkpoint's native size.");
     private readonly Option<int?> _steps = CommonOptions.Number<int>("--steps", "Model evaluations per image, 1…1000. Default: 20, or 2 for Sprint checkpoints.");
     private readonly Option<float?> _guidance = CommonOptions.Number<float>("--guidance", "Guidance scale, 0…100; 1 or less runs the prompt alone. Default: 4.5.");
     private readonly Option<string?> _negative = new("--negative") { Description = "What the image should not show, at most 100,000 characters. Default: empty.", HelpName = "text" };
-    private readonly Option<ulong?> _seed = CommonOptions.Number("--seed", "0…18446744073709551615; the same seed makes the same image. Default: 0.", ulong.MinValue, ulong.MaxValue);
+    private readonly Option<ulong?> _seed = CommonOptions.Number("--seed", "0…18446744073709551615; the same seed makes the same image, and further images of a prompt have the seeds after it. Default: 0.", ulong.MinValue, ulong.MaxValue);
     private readonly Option<int?> _images = CommonOptions.Number("--images", "Images for each prompt, 1…10000. Default: 1.", 1, 10_000);
     private readonly Option<int?> _batch = CommonOptions.Number("--batch", "Images rendered together, 1…64; more takes more memory. Default: 1.", 1, 64);
     private readonly Option<string?> _solver = new("--solver") { Description = "flow-dpm, flow-euler or scm. Default: what the checkpoint is made for." };
@@ -96,22 +123,21 @@ internal sealed class GenerateArguments
     public GenerateArguments()
     {
         _solver.AcceptOnlyFromAmong("flow-dpm", "flow-euler", "scm");
-        _format.AcceptOnlyFromAmong("png", "jpeg", "webp");
     }
 
     public IEnumerable<Option> All =>
     [
-        _prompt, _prompts, _width, _height, _steps, _guidance, _negative, _seed, _images, _batch, _solver, _format, _quality, _noInstruction, _noBinning, _longPrompts, _run,
+        _prompt, _prompts, _promptField, _strict, _size, _width, _height, _steps, _guidance, _negative, _seed, _images, _batch, _solver, _format, _quality, _noInstruction, _noBinning, _longPrompts, _run,
     ];
 
     /// <exception cref="WrongUseException">The prompts are missing or bad.</exception>
     public GenerateJob Job(ParseResult parsed, Device device) => new()
     {
-        Prompts = Prompts(parsed.GetValue(_prompt) ?? [], parsed.GetValue(_prompts)),
+        Prompts = Prompts(parsed.GetValue(_prompt) ?? [], parsed.GetValue(_prompts), new PromptListOptions(parsed.GetValue(_promptField), parsed.GetValue(_strict))),
         Options = new GenerateOptions
         {
-            Width = parsed.GetValue(_width),
-            Height = parsed.GetValue(_height),
+            Width = parsed.GetValue(_width) ?? Size(parsed)?.Width,
+            Height = parsed.GetValue(_height) ?? Size(parsed)?.Height,
             Steps = parsed.GetValue(_steps),
             Guidance = parsed.GetValue(_guidance) ?? new GenerateOptions().Guidance,
             NegativePrompt = parsed.GetValue(_negative) ?? "",
@@ -129,13 +155,33 @@ internal sealed class GenerateArguments
         Seed = parsed.GetValue(_seed) ?? 0,
         Images = parsed.GetValue(_images) ?? 1,
         BatchSize = parsed.GetValue(_batch) ?? 1,
-        Format = Enum.Parse<ImageFormat>(parsed.GetValue(_format) ?? "png", ignoreCase: true),
+        Format = Format(parsed.GetValue(_format) ?? "png"),
         Quality = parsed.GetValue(_quality) ?? 90,
         Device = device.ToString(),
         Run = parsed.GetValue(_run),
     };
 
-    private static PromptFile Prompts(string[] texts, string? file)
+    private static ImageFormat Format(string name) => name.ToLowerInvariant() switch
+    {
+        "png" => ImageFormat.Png,
+        "jpeg" or "jpg" => ImageFormat.Jpeg,
+        "webp" => ImageFormat.Webp,
+        _ => throw new WrongUseException($"'{name}' is not a format; use png, jpeg or webp."),
+    };
+
+    private (int Width, int Height)? Size(ParseResult parsed)
+    {
+        if (parsed.GetValue(_size) is not { } size)
+            return null;
+        if (parsed.GetValue(_width) is not null || parsed.GetValue(_height) is not null)
+            throw new WrongUseException("Give either --size or --width and --height.");
+        var sides = size.Split('x', 'X', '×');
+        return sides.Length == 2 && int.TryParse(sides[0], NumberStyles.None, CultureInfo.InvariantCulture, out var width) && int.TryParse(sides[1], NumberStyles.None, CultureInfo.InvariantCulture, out var height)
+            ? (width, height)
+            : throw new WrongUseException($"'{size}' is not a size such as 1024x1024.");
+    }
+
+    private static PromptFile Prompts(string[] texts, string? file, PromptListOptions list)
     {
         if (texts.Length > 0 == file is not null)
         {
@@ -144,9 +190,14 @@ internal sealed class GenerateArguments
 
         if (file is not null)
         {
-            return PromptFile.Open(file);
+            return PromptFile.Open(file, list);
         }
 
+        if (list != new PromptListOptions())
+            throw new WrongUseException("--prompt-field and --strict are about the rows of --prompts.");
+        // Bytes that are no UTF-8 reach a program as this letter; a prompt that has it by itself is told apart by the bytes.
+        if (texts.Any(text => text.Contains('\uFFFD', StringComparison.Ordinal)) && !Utf8.IsValid(File.ReadAllBytes("/proc/self/cmdline")))
+            throw new WrongUseException("The prompt is not UTF-8; set the terminal to UTF-8, or give the prompt in a file.");
         // A bad row of a file is an outcome among others; a bad prompt that was just typed is a mistake to say at once.
         var prompts = PromptFile.Of(texts);
         return prompts.Rows().FirstOrDefault(row => row.Rejection is not null)?.Rejection is { } rejection

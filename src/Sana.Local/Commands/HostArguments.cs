@@ -11,6 +11,7 @@ internal sealed class HostArguments
 {
     private readonly Option<string?> _data;
     private readonly Option<string?> _checkpoint = new("--checkpoint", "-c") { Description = "Folder of a Sana checkpoint in diffusers layout. Missing graphs are built. Default: as the last time with this --data.", HelpName = "folder" };
+    private readonly Option<string?> _graphs = CommonOptions.Graphs();
     private readonly Option<string?> _device = CommonOptions.Device();
     private readonly Option<string?> _out;
     private readonly Option<string?> _queue = new("--queue")
@@ -41,7 +42,7 @@ internal sealed class HostArguments
 
     private readonly string? _outWithoutData;
 
-    public IEnumerable<Option> All => [_data, _checkpoint, _device, _out, _queue, _journal, _visibility, _deaths];
+    public IEnumerable<Option> All => [_data, _checkpoint, _graphs, _device, _out, _queue, _journal, _visibility, _deaths];
 
     /// <summary>The data folder and the journal's place as they are given, before anything else is looked at.</summary>
     public (string? Data, string? Journal) Folder(ParseResult parsed) => (parsed.GetValue(_data), parsed.GetValue(_journal));
@@ -54,6 +55,7 @@ internal sealed class HostArguments
             Data = parsed.GetValue(_data),
             Blobs = parsed.GetValue(_out),
             Checkpoint = parsed.GetValue(_checkpoint),
+            Graphs = parsed.GetValue(_graphs),
             Device = parsed.GetValue(_device) ?? "cpu",
             Queue = parsed.GetValue(_queue) ?? "sqlite",
             Journal = parsed.GetValue(_journal) ?? "sqlite",

@@ -1,31 +1,57 @@
+using System.Diagnostics;
+using System.Globalization;
 using Sana.Jobs.Durable;
 using Sana.Local.Hosting;
 using Spectre.Console;
 
 namespace Sana.Local.Commands;
 
-/// <summary>Instances while they run: a bar each on stderr. Where nobody watches, nothing, or a line at each change.</summary>
+/// <summary>Instances while they run: a bar each on stderr. Where nobody watches, a line every few seconds, and one when a stage is through.</summary>
 internal static class ProgressView
 {
     private static readonly TimeSpan RefreshInterval = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(5);
 
     /// <summary>Waits for the ends of instances and gives them as they ended.</summary>
     /// <param name="host">Where they run.</param>
     /// <param name="jobs">A title and the id of each.</param>
-    /// <param name="linesWhenRedirected">Writes a line at each change where stderr is no terminal.</param>
+    /// <param name="linesWhenRedirected">Whether lines begin at once where stderr is no terminal; else a run of a few seconds has none.</param>
     /// <param name="cancellationToken">Stops waiting; the instances go on.</param>
     /// <remarks>Throws what stopped the engine or the worker when they cannot go on.</remarks>
     public static Task<WorkflowInstance[]> ToTheEnd(LocalHost host, IReadOnlyList<(string Title, string Id)> jobs, bool linesWhenRedirected, CancellationToken cancellationToken)
     {
         if (!Console.IsErrorRedirected)
             return ShowBars(host, jobs, cancellationToken);
-        return Watch(
-            host, jobs, (i, status, isNew) =>
-            {
-                if (linesWhenRedirected && isNew)
-                    Console.Error.WriteLine($"{jobs[i].Title}: {status.Stage} {status.Done}/{status.Total}");
-            },
-            cancellationToken);
+        return WriteLines(host, jobs, linesWhenRedirected, cancellationToken);
+    }
+
+    private static async Task<WorkflowInstance[]> WriteLines(LocalHost host, IReadOnlyList<(string Title, string Id)> jobs, bool fromTheStart, CancellationToken cancellationToken)
+    {
+        var (last, isWriting) = (Stopwatch.StartNew(), fromTheStart);
+        var stages = new RunStatus?[jobs.Count];
+        var ended = await Watch(host, jobs, Show, cancellationToken);
+        for (var i = 0; i < jobs.Count && isWriting; i++)
+        {
+            if (stages[i] is { } status && ended[i].Status == WorkflowStatus.Completed)
+                Write(i, status with { Done = status.Total });
+        }
+
+        return ended;
+
+        void Show(int i, RunStatus status, bool isNew)
+        {
+            if (isWriting && stages[i] is { } before && before.Stage != status.Stage)
+                Write(i, before with { Done = before.Total });
+            stages[i] = status with { Done = Math.Min(status.Total, Math.Max(status.Done, host.Jobs.Recent.Settled(status.RunId))) };
+            if (last.Elapsed < LineInterval)
+                return;
+            isWriting = true;
+            last.Restart();
+            Write(i, stages[i]!);
+        }
+
+        void Write(int i, RunStatus status) =>
+            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{jobs[i].Title}: {status.Stage} {status.Done}/{status.Total}{(status.Failed > 0 ? $", {status.Failed} failed" : "")}"));
     }
 
     private static Task<WorkflowInstance[]> ShowBars(LocalHost host, IReadOnlyList<(string Title, string Id)> jobs, CancellationToken cancellationToken)

@@ -67,7 +67,7 @@ internal static class RunOutput
         if (instance.Workflow == GenerateImages.Workflow.Name)
         {
             var run = instance.ReadOutput<GenerateSummary>();
-            return $"{instance.Id}: {Images(run.Succeeded)} in runs/{run.RunId}/images/{Left(run.Failed + run.Rejected, run.Reasons)}; manifest {run.Manifest}";
+            return $"{instance.Id} {instance.Status}: {Images(run.Succeeded)} in runs/{run.RunId}/images/{Left(run.Failed + run.Rejected, run.Reasons)}; manifest {run.Manifest}";
         }
 
         if (instance.Workflow != CurateDataset.Workflow.Name)
@@ -77,7 +77,8 @@ internal static class RunOutput
         return $"{made.Dataset} {made.Version}: {Images(made.Succeeded)} in {shards}{Left(made.Statuses.Values.Sum() - made.Succeeded, made.Reasons)}; report {made.Report}";
     }
 
-    private static string Images(long count) => count == 1 ? "1 image" : string.Create(CultureInfo.InvariantCulture, $"{count} images");
+    /// <summary>A count of images in words.</summary>
+    public static string Images(long count) => count == 1 ? "1 image" : string.Create(CultureInfo.InvariantCulture, $"{count} images");
 
     private static string Left(long count, IReadOnlyDictionary<string, long> reasons) => count == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", {count} left out ({Codes(reasons)})");
 

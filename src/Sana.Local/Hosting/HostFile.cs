@@ -6,6 +6,9 @@ namespace Sana.Local.Hosting;
 /// <summary><c>host.json</c> in a data folder: what it was last opened with, so that <c>sana resume</c> needs no more than the folder. Of a place with a key in it only that is kept: the next command must give it again.</summary>
 internal sealed record HostFile(string? Blobs, string? Checkpoint, string Device, string Queue, string? Journal = null)
 {
+    /// <value>Folder for graphs; null for beside the weights.</value>
+    public string? Graphs { get; init; }
+
     private const string Withheld = "(holds a key, give it again)";
 
     private static readonly string[] _secrets = ["AccountKey=", "SharedAccessSignature=", "sig="];
@@ -20,13 +23,15 @@ internal sealed record HostFile(string? Blobs, string? Checkpoint, string Device
         {
             Blobs = options.Blobs ?? Kept(known?.Blobs, "--out", data),
             Checkpoint = options.Checkpoint ?? known?.Checkpoint,
+            Graphs = options.Graphs ?? known?.Graphs,
             Device = hasDevice ? options.Device : known?.Device ?? options.Device,
             Queue = hasQueue ? options.Queue : Kept(known?.Queue, "--queue", data) ?? options.Queue,
             Journal = hasJournal ? options.Journal : Kept(known?.Journal, "--journal", data) ?? options.Journal,
         };
         var file = new HostFile(
             Absolute(complete.Blobs), complete.Checkpoint is null ? null : Path.GetFullPath(complete.Checkpoint), complete.Device, IsSecret(complete.Queue) ? Withheld : complete.Queue,
-            IsSecret(complete.Journal) ? Withheld : complete.Journal);
+            IsSecret(complete.Journal) ? Withheld : complete.Journal)
+        { Graphs = complete.Graphs is null ? null : Path.GetFullPath(complete.Graphs) };
         if (file != known)
             Write(path, file);
         return complete;

@@ -31,7 +31,6 @@ public sealed class MisbehavingCaptionersTests : IDisposable
         [Misbehaviour.Hang] = "captioner_timeout",
         [Misbehaviour.GarbageJson] = "bad_answer",
         [Misbehaviour.NoChoices] = "bad_answer",
-        [Misbehaviour.Unauthorized] = "captioner_refused",
     };
 
     private static readonly Misbehaviour[] _said = [Misbehaviour.Refusal, Misbehaviour.Empty, Misbehaviour.Cut, Misbehaviour.Looping, Misbehaviour.Leak, Misbehaviour.Reasoning];

@@ -100,6 +100,14 @@ internal static class GoodCaptions
         "[Untitled], an oil painting of a field in winter, hangs in a gold frame.",
         "Âge d'or is written on the shop front of an antiques dealer.",
         "SÃO PAULO in big letters on a wall beside a palm.",
+        "A statue behind a rope. Please do not touch is written on a small sign.",
+        "A meme of a cat on a keyboard. The caption has white letters with black edges.",
+        "A hand-lettered card on a table. Thank you is written on it in blue ink.",
+        "Let's go, in big letters on a wall behind a stage.",
+        "What would you do is the title of a book on the shelf.",
+        "A recipe card lists 2 cups of flour [sifted] and 3 eggs (large).",
+        "A chart with the points (1, 2) and (3, 4) on a grid.",
+        "A page of about 75 words.",
         "A man named Ã lvarez does not exist, so the label is wrong, but the bridge is real.",
     ];
 }

@@ -49,7 +49,19 @@ public sealed class CheckpointCheckTests : IDisposable
     }
 
     [Fact]
-    public void Tensors_that_nothing_asks_for_are_left_alone() => Open(("a", [2, 3]), ("lm_head.weight", [9])).Require([new("a", 2, 3)]);
+    public void Known_leftovers_are_left_alone() =>
+        Open(("a", [2, 3]), ("lm_head.weight", [9]), ("layers.0.self_attn.rotary_emb.inv_freq", [4]), ("text_model.embeddings.position_ids", [1, 7]), ("h.0.attn.masked_bias", [1])).Require([new("a", 2, 3)]);
+
+    [Fact]
+    public void Tensors_that_nothing_uses_are_refused_by_name_unless_asked_otherwise()
+    {
+        var weights = Open(("a", [2, 3]), ("blocks.3.attn1.norm_q.weight", [9]));
+
+        var error = Assert.Throws<CheckpointException>(() => weights.Require([new("a", 2, 3)]));
+
+        Assert.Contains("1 tensor that its config.json has no use for: 'blocks.3.attn1.norm_q.weight'", error.Message, StringComparison.Ordinal);
+        weights.Require([new("a", 2, 3)], ignoreUnused: true);
+    }
 
     [Fact]
     public void A_missing_tensor_is_named_with_the_shape_it_should_have()

@@ -29,6 +29,8 @@ public sealed class ConfigTests : IDisposable
     [InlineData("""{"rope_theta":5000}""", 5000)]
     [InlineData("""{"rope_parameters":{"rope_theta":7000.0,"rope_type":"default"}}""", 7000)]
     [InlineData("{}", 10_000)]
+    [InlineData("""{"rope_scaling":{"rope_type":"default","rope_theta":6000}}""", 6000)]
+    [InlineData("""{"rope_theta":1,"rope_parameters":{"full_attention":{"rope_theta":9000},"sliding_attention":{"rope_theta":9000,"rope_type":"default"}}}""", 9000)]
     public void Rope_theta_stands_alone_or_nested(string json, double theta) => Assert.Equal(theta, Gemma2Config.Load(Write(json)).RopeTheta);
 
     [Fact]
@@ -87,6 +89,7 @@ public sealed class ConfigTests : IDisposable
     [InlineData("""{"guidance_embeds":"no"}""", "guidance_embeds", "true or false")]
     [InlineData("""{"qk_norm":"layer_norm"}""", "qk_norm", "rms_norm_across_heads")]
     [InlineData("""{"_class_name":"SanaControlNetModel"}""", "_class_name", "SanaTransformer2DModel")]
+    [InlineData("""{"use_new_attention":true}""", "use_new_attention", "not known")]
     [InlineData("""{"interpolation_scale":0}""", "interpolation_scale", "0.001")]
     [InlineData("""{"interpolation_scale":1,"num_attention_heads":3,"attention_head_dim":2,"cross_attention_dim":6}""", "interpolation_scale", "divisible by 4")]
     public void A_transformer_that_cannot_be_built_is_refused_by_key(string json, string key, string expected) =>
@@ -97,6 +100,8 @@ public sealed class ConfigTests : IDisposable
     [InlineData("""{"head_dim":15}""", "head_dim", "even")]
     [InlineData("""{"hidden_activation":"silu"}""", "hidden_activation", "gelu_pytorch_tanh")]
     [InlineData("""{"rope_parameters":{"rope_type":"yarn"}}""", "rope_parameters.rope_type", "default")]
+    [InlineData("""{"rope_parameters":{"full_attention":{"rope_theta":9000},"sliding_attention":{"rope_theta":8000}}}""", "rope_parameters", "the same")]
+    [InlineData("""{"rope_parameters":{"partial_rotary_factor":0.5}}""", "partial_rotary_factor", "1")]
     [InlineData("""{"rope_parameters":[]}""", "rope_parameters", "an object")]
     [InlineData("""{"rope_scaling":{"factor":2}}""", "rope_scaling", "null")]
     [InlineData("""{"layer_types":["full_attention"]}""", "layer_types", "list of 26")]
@@ -142,7 +147,7 @@ public sealed class ConfigTests : IDisposable
         Refused(() => ClipConfig.Load(Write(json)), key, expected);
 
     [Theory]
-    [InlineData("""{"lambda_min_clipped": -Infinity, "a": [NaN, Infinity], "note": "NaN \" -Infinity \\"}""")]
+    [InlineData("""{"_lambda": -Infinity, "_a": [NaN, Infinity], "_note": "NaN \" -Infinity \\"}""")]
     [InlineData("""{ "num_layers" : 20.0 }""")]
     public void Python_s_dialect_is_read(string json) => Assert.Equal(20, SanaTransformerConfig.Load(Write(json)).NumLayers);
 

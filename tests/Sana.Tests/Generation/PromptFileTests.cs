@@ -1,4 +1,3 @@
-using System.Text;
 using Sana.Jobs.Generation;
 using Sana.Tests.Support;
 using Xunit;
@@ -143,13 +142,11 @@ public sealed class PromptFileTests : IDisposable
     [Fact]
     public void Files_that_are_no_prompts_are_refused_with_a_sentence()
     {
-        File.WriteAllBytes(_folder.File("utf16.txt"), Encoding.Unicode.GetPreamble());
         File.WriteAllBytes(_folder.File("empty.txt"), []);
-        File.WriteAllText(_folder.File("p.csv"), "a");
         Directory.CreateDirectory(_folder.File("dir.txt"));
         File.CreateSymbolicLink(_folder.File("zero.txt"), "/dev/zero");
 
-        foreach (var name in new[] { "utf16.txt", "empty.txt", "p.csv", "dir.txt", "zero.txt", "absent.txt", "a\0.txt" })
+        foreach (var name in new[] { "empty.txt", "dir.txt", "zero.txt", "absent.txt", "a\0.txt" })
         {
             var error = Assert.Throws<SanaException>(() => PromptFile.Open(_folder.File(name)));
 

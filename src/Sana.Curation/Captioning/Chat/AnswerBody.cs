@@ -74,7 +74,7 @@ internal static class AnswerBody
             isDone |= data == "[DONE]";
             if (data.Length == 0 || data == "[DONE]" || JsonNode.Parse(data) is not JsonObject part)
                 continue;
-            if (part["error"] is not null || (part["choices"] as JsonArray)?.FirstOrDefault() is JsonObject { } whole && whole["message"] is JsonObject { Count: > 0 } && whole["delta"] is null)
+            if (part["error"] is not null || ((part["choices"] as JsonArray)?.FirstOrDefault() is JsonObject { } whole && whole["message"] is JsonObject { Count: > 0 } && whole["delta"] is null))
                 return part;
             answer ??= part;
             usage = part["usage"] ?? usage;

@@ -32,8 +32,7 @@ internal sealed class ChatRequest
         _messages = one.System is null ? [user] : [new ChatMessage(ChatRole.System, one.System), user];
         _options = Options(one, repair);
 
-        var scale = Math.Min(1, (double)one.ImageMaxSide / Math.Max(1, Math.Max(ask.Width, ask.Height)));
-        InputEstimate = ((prompt.Length + (one.System?.Length ?? 0)) / LettersPerToken) + (int)(ask.Width * scale * ask.Height * scale / PixelsPerToken) + 1;
+        InputEstimate = InputTokens(one, prompt.Length, ask.Width, ask.Height);
         MaxTokens = repair.Decoding.MaxTokens;
     }
 
@@ -42,6 +41,13 @@ internal sealed class ChatRequest
 
     /// <summary>The most that the answer may have.</summary>
     public int MaxTokens { get; }
+
+    /// <summary>Tokens of a prompt of so many letters with an image of this size, roughly.</summary>
+    public static int InputTokens(CaptionerConfig one, int promptLength, int width, int height)
+    {
+        var scale = Math.Min(1, (double)one.ImageMaxSide / Math.Max(1, Math.Max(width, height)));
+        return ((promptLength + (one.System?.Length ?? 0)) / LettersPerToken) + (int)(width * scale * height * scale / PixelsPerToken) + 1;
+    }
 
     /// <summary>Tokens of an answer, roughly.</summary>
     public static int OutputEstimate(string text) => (text.Length + LettersPerToken - 1) / LettersPerToken;

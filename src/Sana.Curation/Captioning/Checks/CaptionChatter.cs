@@ -84,13 +84,14 @@ internal static partial class CaptionChatter
         |want\ me\ to\b|need\ (?:me\ to|anything|more|another|a\ (?:shorter|longer|different))\b
         |is\ there\ (?:anything|something|any)\b|are\ there\ any\ (?:other|specific|particular|further|additional)\b
         |if\ (?:you(?:'d|’d|'re|’re|\ would|\ are|\ want|\ need|\ have|\ like|\ prefer|\ wish|\ could|\ can|\ provide|\ share)|there(?:'s|’s|\ is|\ are)\ (?:anything|something|any)|needed|this\ is\ not)\b
-        |(?:please\ |and\ )?feel\ free\b|don't\ hesitate\b|please\ (?:feel|do|don't|ask|tell|note|provide|specify)\b
+        |(?:please\ |and\ )?feel\ free\b|don't\ hesitate\b|please\ (?:feel\ free|don't\ hesitate|do\ not\ hesitate|ask\ (?:me|if)|tell\ me|note\ that|provide\ (?:me|more|another)|specify)\b
         |(?:i\ )?hope\ (?:this|that|it|you)\b
         |i(?:'d|’d|\ would|'m|’m|\ am|'ll|’ll)\ (?:be\ )?(?:happy|glad|here|more\ than\ happy|available)\b|happy\ to\ (?:help|provide|adjust|refine|assist|describe)\b
         |i\ (?:can|could)\ (?:also|provide|give|help|make|write|generate|create|refine|adjust|tailor)\b
-        |what\ (?:would|do|else|aspects?)\b[^.]{0,60}\byou\b|how\ (?:can|may|else)\ (?:i|can\ i)\b
-        |thank(?:s|\ you)\b(?!\W*(?:sign|card))|you(?:'re|’re|\ are)\ welcome\b|enjoy!|cheers!
-        |(?:this|the\ above|the)\ (?:generated\ |above\ )?(?:caption|description|response|answer)\ (?:captures|provides|is|should|aims|highlights|conveys|reflects|focuses|avoids|contains|includes|has|was|covers|describes|accurately|meets|adheres|can|uses|summari[sz]es|offers|gives|emphasi[sz]es)\b
+        |what\ (?:would|do|else|aspects?)\b[^.?]{0,80}\byou\b[^.?]{0,80}\?|how\ (?:can|may|else)\ (?:i|can\ i)\b
+        |thank(?:s|\ you)(?:[!.,]|\ (?:for|so)\b)|you(?:'re|’re|\ are)\ welcome\b|enjoy!|cheers!
+        |the\ (?:caption|description|response)\ (?:captures|aims|conveys|accurately|meets|adheres|avoids)\b
+        |(?:this|the\ above)\ (?:generated\ )?(?:caption|description|response|answer)\ (?:captures|provides|is|should|aims|highlights|conveys|reflects|focuses|avoids|contains|includes|has|was|covers|describes|accurately|meets|adheres|can|uses|summari[sz]es|offers|gives|emphasi[sz]es)\b
         |(?:please\ )?note(?:\ that|:|\ -)|(?:disclaimer|n\.?b\.?|remark|ps|p\.s\.)\s*:
         |(?:alternative|other|more)\ (?:captions?|options?|versions?|descriptions?)\b[^\n]{0,40}[:?]
         |\(?(?:end\ of\ (?:caption|description|answer|response|text))\)?\.?\s*\z

@@ -94,7 +94,7 @@ internal static partial class CaptionReasoning
     [GeneratedRegex("""
         \A(?:(?:okay|ok|alright|all\ right|got\ it|so|hmm+|well|now|first)[,.!]?\s+)*
         (?:the\ user(?:'s|\ (?:wants|asks|asked|is\ asking|has|provided|needs|just|would|uploaded|requested))
-        |let(?:'s|’s|\ us|\ me)\ (?:start|see|look|think|analy[sz]e|break|tackle|figure|try|begin|go|first)\b
+        |let(?:'s|’s|\ us|\ me)\ (?:start|see|look|think|analy[sz]e|break|tackle|figure|begin|go\ through|first)\b
         |(?:i|we)\ (?:need|have|should|am\ asked|are\ asked|was\ asked|were\ asked)\ to\ (?:describe|write|caption|provide|create|generate|give|analy[sz]e|look|start|produce))
         """, RegexOptions.IgnorePatternWhitespace | RegexOptions.IgnoreCase)]
     private static partial Regex Musing();

@@ -223,7 +223,8 @@ internal static class CsvRows
         return isTabbed ? '\t' : found.OrderByDescending(mark => line.Count(letter => letter == mark)).FirstOrDefault(',');
     }
 
-    private static byte[][]? Fields(ReadOnlyMemory<byte> record, char separator)
+    /// <summary>The fields of one record; null where a quote stands that may not.</summary>
+    public static byte[][]? Fields(ReadOnlyMemory<byte> record, char separator)
     {
         var isBad = false;
         var options = new CsvReaderOptions { Separator = separator, HasHeader = false, OnMalformedRecord = _ => isBad = true };
