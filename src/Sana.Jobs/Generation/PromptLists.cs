@@ -18,6 +18,7 @@ namespace Sana.Jobs.Generation;
 internal sealed class PromptLists(PromptListOptions options)
 {
     private const long MostBytes = 8L * 1024 * 1024 * 1024;
+    private const long MaxColumnBytes = 256L << 20;
 
     // A table that has one of these is about images that exist: its sizes are theirs.
     private static readonly string[] _imageColumns = ["url", "image_url", "image", "image_path", "file_name", "filename", "sha256", "source_uri", "phash"];
@@ -368,7 +369,7 @@ internal sealed class PromptLists(PromptListOptions options)
                 {
                     if (fields[column] is not DataField { MaxRepetitionLevel: 0 } field)
                         throw Damaged($"its column {fields[column].Name} is no text and no number");
-                    if (rows is < 0 or > ParquetGuard.MaxRows || await ParquetGuard.Pages(bytes, open.GetMetadata(field)!.MetaData!, rows, CancellationToken.None) is not null)
+                    if (rows is < 0 or > ParquetGuard.MaxRows || await ParquetGuard.Pages(bytes, open.GetMetadata(field)!.MetaData!, rows, isList: false, MaxColumnBytes, CancellationToken.None) is not null)
                         throw Damaged($"row group {group} is damaged");
                     cells[column] = Cells(await open.ReadRawColumnDataBaseAsync(field, CancellationToken.None));
                 }
