@@ -28,7 +28,7 @@ public sealed class RunControlTests : IAsyncLifetime
     [Fact]
     public async Task A_run_is_called_by_its_first_good_prompt()
     {
-        File.WriteAllText(_folder.File("prompts.jsonl"), "not json\n{\"prompt\":\"  \"}\n{\"prompt\":\"an owl\"}\n{\"prompt\":\"a fox\"}\n");
+        await File.WriteAllTextAsync(_folder.File("prompts.jsonl"), "not json\n{\"prompt\":\"  \"}\n{\"prompt\":\"an owl\"}\n{\"prompt\":\"a fox\"}\n");
         var run = await Run(PromptFile.Open(_folder.File("prompts.jsonl")));
         var titles = new RunTitles(_host.Blobs);
 
@@ -40,7 +40,7 @@ public sealed class RunControlTests : IAsyncLifetime
     [Fact]
     public async Task Its_images_are_shown_in_the_order_of_its_plan_a_page_at_a_time()
     {
-        File.WriteAllText(_folder.File("prompts.jsonl"), "{\"prompt\":\"one\",\"seeds\":[1,2,3]}\nnot json\n{\"prompt\":\"broken\"}\n{\"prompt\":\"two\"}\n");
+        await File.WriteAllTextAsync(_folder.File("prompts.jsonl"), "{\"prompt\":\"one\",\"seeds\":[1,2,3]}\nnot json\n{\"prompt\":\"broken\"}\n{\"prompt\":\"two\"}\n");
         var run = await Run(PromptFile.Open(_folder.File("prompts.jsonl")));
         var id = RunImages.RunIdOf(run)!;
 
