@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
+using Sana.Jobs.Http;
 using Sana.Jobs.Schedules;
 using Sana.Local.Hosting;
 
