@@ -1,4 +1,3 @@
-using Sana.GraphBuilder.Safetensors;
 
 namespace Sana.GraphBuilder;
 

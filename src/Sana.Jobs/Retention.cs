@@ -128,8 +128,8 @@ public sealed class Retention(IBlobs blobs, IJobQueue queue, WorkflowClient clie
         var depth = parts switch
         {
             ["work" or "timings", "datasets", _, _, ..] => 4,
-            ["work", "prompts", _, ..] => 3,
-            ["work", "jobs" or "keys" or "claims" or "attempts", ..] or ["results" or "deadletter", ..] => parts.Length,
+            ["work", "prompts" or "previews", _, ..] => 3,
+            ["work", "jobs" or "keys" or "claims" or "attempts" or "repeats", ..] or ["results" or "deadletter", ..] => parts.Length,
             _ => 2,
         };
         return depth >= parts.Length ? name : string.Join('/', parts.Take(depth)) + '/';
