@@ -62,7 +62,8 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
             statuses.GetValueOrDefault(RowStatus.Rejected),
             statuses,
             reasons,
-            account.Spent) { Source = source };
+            account.Spent)
+        { Source = source };
     }
 
     private async Task WriteManifest(
