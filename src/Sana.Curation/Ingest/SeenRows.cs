@@ -37,8 +37,16 @@ internal sealed class SeenRows
         if (Count == _blocks.Count << BlockBits)
             _blocks.Add(new Row[1 << BlockBits]);
         var keyAt = key == HashKey(high, low) ? KeyOfHash : Keep(key);
-        this[Count] = new Row { High = high, Low = low, Phash = phash, ColoursHigh = (ulong)(colours >> 64), ColoursLow = (ulong)colours, KeyAt = keyAt,
-            TimesOrFirst = first >= 0 ? ~first : 1 };
+        this[Count] = new Row
+        {
+            High = high,
+            Low = low,
+            Phash = phash,
+            ColoursHigh = (ulong)(colours >> 64),
+            ColoursLow = (ulong)colours,
+            KeyAt = keyAt,
+            TimesOrFirst = first >= 0 ? ~first : 1
+        };
         return Count++;
     }
 

@@ -112,8 +112,14 @@ internal sealed class Annotations
         public void Add(SourceItem item)
         {
             _captions.AddRange(item.Captions ?? []);
-            Item = Item with { Licence = Item.Licence ?? item.Licence, Sha256 = Item.Sha256 ?? item.Sha256, Md5 = Item.Md5 ?? item.Md5, Url = Item.Url
-                ?? item.Url };
+            Item = Item with
+            {
+                Licence = Item.Licence ?? item.Licence,
+                Sha256 = Item.Sha256 ?? item.Sha256,
+                Md5 = Item.Md5 ?? item.Md5,
+                Url = Item.Url
+                ?? item.Url
+            };
         }
     }
 }

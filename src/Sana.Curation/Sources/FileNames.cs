@@ -48,8 +48,13 @@ internal static class FileNames
             "tar" => FileKind.Tar,
             "tgz" => FileKind.GzipTar,
             "zip" => FileKind.Zip,
-            "gz" => Kind(name[..^3]) switch { FileKind.Tar => FileKind.GzipTar, FileKind.Manifest => FileKind.Manifest,
-                FileKind.CaptionJson => FileKind.CaptionJson, _ => FileKind.Other },
+            "gz" => Kind(name[..^3]) switch
+            {
+                FileKind.Tar => FileKind.GzipTar,
+                FileKind.Manifest => FileKind.Manifest,
+                FileKind.CaptionJson => FileKind.CaptionJson,
+                _ => FileKind.Other
+            },
             _ => _images.Contains(ending) ? FileKind.Image : _tables.Contains(ending) ? FileKind.Manifest : FileKind.Other,
         };
     }

@@ -128,8 +128,14 @@ internal sealed class FolderItems(ISourceFiles files, SourceOptions options, Sou
         var strays = _survey.Strays(file.Name).ToList();
         _taken.UnionWith(strays.Select(part => part.Name));
         SourcePart[] parts = [.. sidecars.Select(part => new SourcePart(part.Name, part.Name, 0, part.Length)).UnionBy(strays, part => part.Name)];
-        var item = _lists.Annotations.With(new SourceItem { Name = file.Name, File = file.Name, Length = file.Length, Sidecars = parts.Length == 0 ? null
-            : parts }, out var isNamed);
+        var item = _lists.Annotations.With(new SourceItem
+        {
+            Name = file.Name,
+            File = file.Name,
+            Length = file.Length,
+            Sidecars = parts.Length == 0 ? null
+            : parts
+        }, out var isNamed);
         if (only is not null && !isNamed)
             return null;
         if (!isNamed && only is null)
@@ -223,12 +229,25 @@ internal sealed class FolderItems(ISourceFiles files, SourceOptions options, Sou
             return what switch
             {
                 SourceFile.NotUtf8 => new SourceItem { Name = name, Reason = Reasons.Unreadable, Message = "The file's name is not UTF-8; rename it." },
-                SourceFile.UnreadableFolder => new SourceItem { Name = name, Reason = Reasons.Unreadable,
-                    Message = "The folder cannot be listed; check its rights and the disk." },
-                SourceFile.Twice => new SourceItem { Name = name + "@2", Reason = Reasons.DuplicateMember,
-                    Message = "A member of this name stands before it in the zip." },
-                _ => new SourceItem { Name = name, Reason = Reasons.UnsafeMember, Message = what == SourceFile.UnsafeLink ? "The member is a link."
-                    : "The member's name leads out of the zip, or is no name." },
+                SourceFile.UnreadableFolder => new SourceItem
+                {
+                    Name = name,
+                    Reason = Reasons.Unreadable,
+                    Message = "The folder cannot be listed; check its rights and the disk."
+                },
+                SourceFile.Twice => new SourceItem
+                {
+                    Name = name + "@2",
+                    Reason = Reasons.DuplicateMember,
+                    Message = "A member of this name stands before it in the zip."
+                },
+                _ => new SourceItem
+                {
+                    Name = name,
+                    Reason = Reasons.UnsafeMember,
+                    Message = what == SourceFile.UnsafeLink ? "The member is a link."
+                    : "The member's name leads out of the zip, or is no name."
+                },
             };
         }
 

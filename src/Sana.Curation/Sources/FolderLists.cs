@@ -110,8 +110,12 @@ internal sealed class FolderLists(ISourceFiles files, SourceOptions options, Sou
         if (file.Length > MostJson)
         {
             _readDocuments.Add(file.Name);
-            yield return new SourceItem { Name = file.Name, Reason = Reasons.TooManyBytes,
-                Message = $"The document has {file.Length} bytes; at most {MostJson} are read: save it as JSON lines (.jsonl)." };
+            yield return new SourceItem
+            {
+                Name = file.Name,
+                Reason = Reasons.TooManyBytes,
+                Message = $"The document has {file.Length} bytes; at most {MostJson} are read: save it as JSON lines (.jsonl)."
+            };
             yield break;
         }
 
@@ -161,8 +165,12 @@ internal sealed class FolderLists(ISourceFiles files, SourceOptions options, Sou
 
                 if (isBad)
                 {
-                    yield return new SourceItem { Name = $"{file.Name}#{number}", Reason = Reasons.BadRow,
-                        Message = "A text of the document is none; the rest of it is left out." };
+                    yield return new SourceItem
+                    {
+                        Name = $"{file.Name}#{number}",
+                        Reason = Reasons.BadRow,
+                        Message = "A text of the document is none; the rest of it is left out."
+                    };
                     yield break;
                 }
 

@@ -258,8 +258,13 @@ internal static class ListingFault
 {
     /// <summary>The item that says so.</summary>
     public static SourceItem Of(string file, Exception error) =>
-        new() { Name = file, Reason = Reasons.Unreadable, Message = error is UnpackException ? error.Message
-            : "The file cannot be read to its end; check its rights and the disk." };
+        new()
+        {
+            Name = file,
+            Reason = Reasons.Unreadable,
+            Message = error is UnpackException ? error.Message
+            : "The file cannot be read to its end; check its rights and the disk."
+        };
 
     public static async IAsyncEnumerable<SourceItem> AsItem(
         string file, IAsyncEnumerable<SourceItem> items, [EnumeratorCancellation] CancellationToken cancellationToken)

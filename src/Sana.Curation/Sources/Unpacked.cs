@@ -99,8 +99,12 @@ internal sealed class Unpacked : IDisposable
         public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset,
             count), cancellationToken).AsTask();
 
-        public override long Seek(long offset, SeekOrigin origin) => Position = origin switch { SeekOrigin.Begin => offset,
-            SeekOrigin.Current => Position + offset, _ => length + offset };
+        public override long Seek(long offset, SeekOrigin origin) => Position = origin switch
+        {
+            SeekOrigin.Begin => offset,
+            SeekOrigin.Current => Position + offset,
+            _ => length + offset
+        };
 
         public override void Flush()
         {

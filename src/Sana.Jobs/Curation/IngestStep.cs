@@ -128,8 +128,14 @@ internal sealed class IngestStep(IBlobs blobs, OpenDatasets datasets, StageClock
         }
 
         await blobs.PutIfAbsent(dataset.ImageName(image.Sha256), image.File, cancellationToken);
-        row = row with { Width = image.Width, Height = image.Height, Colours = image.Colours.ToString("x32",
-            System.Globalization.CultureInfo.InvariantCulture), Phash = image.Phash.ToString("x16", System.Globalization.CultureInfo.InvariantCulture) };
+        row = row with
+        {
+            Width = image.Width,
+            Height = image.Height,
+            Colours = image.Colours.ToString("x32",
+            System.Globalization.CultureInfo.InvariantCulture),
+            Phash = image.Phash.ToString("x16", System.Globalization.CultureInfo.InvariantCulture)
+        };
         return dataset.Settings.Filters.Judge(image) is { } fault
             ? row with { Status = RowStatus.Filtered, Reason = fault.Reason, ErrorMessage = fault.Message }
             : row with { Key = row.Uid!, Status = RowStatus.Success };

@@ -39,8 +39,12 @@ internal sealed class LinkStep(IBlobs blobs, OpenDatasets datasets)
     {
         if (await blobs.Read(names.Source, cancellationToken) is not { } bytes)
             return;
-        var facts = JsonSerializer.Deserialize(bytes, CurateJson.Readable.SourceFacts)! with { Images = seen.Images, Captions = seen.Captions,
-            Edited = seen.Edited };
+        var facts = JsonSerializer.Deserialize(bytes, CurateJson.Readable.SourceFacts)! with
+        {
+            Images = seen.Images,
+            Captions = seen.Captions,
+            Edited = seen.Edited
+        };
         await blobs.Put(names.Source, JsonSerializer.SerializeToUtf8Bytes(facts, CurateJson.Readable.SourceFacts), cancellationToken);
     }
 

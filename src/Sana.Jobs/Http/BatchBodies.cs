@@ -130,8 +130,15 @@ public static class RunViews
         }
 
         var curated = instance.ReadOutput<CurateSummary>();
-        return view with { Succeeded = curated.Succeeded, Failed = curated.Failed, Rejected = curated.Rejected, Reasons = curated.Reasons,
-            Manifest = curated.Manifest.Length > 0 ? curated.Manifest : null, Report = curated.Report };
+        return view with
+        {
+            Succeeded = curated.Succeeded,
+            Failed = curated.Failed,
+            Rejected = curated.Rejected,
+            Reasons = curated.Reasons,
+            Manifest = curated.Manifest.Length > 0 ? curated.Manifest : null,
+            Report = curated.Report
+        };
     }
 
     /// <summary>Its status in the words of the API.</summary>

@@ -161,8 +161,12 @@ internal sealed class CurateArguments
             Budget = new Budget(parsed.GetValue(_budget), parsed.GetValue(_budgetTokens)),
             MaxFailures = parsed.GetValue(_maxFailures) ?? 1,
             // Whoever runs the command may read what links of the source lead to.
-            Reading = new SourceOptions { FallbackEncoding = parsed.GetValue(_encoding),
-                CaptionFields = parsed.GetValue(_captionFields) is { Length: > 0 } names ? names : null, Links = LinkRule.All },
+            Reading = new SourceOptions
+            {
+                FallbackEncoding = parsed.GetValue(_encoding),
+                CaptionFields = parsed.GetValue(_captionFields) is { Length: > 0 } names ? names : null,
+                Links = LinkRule.All
+            },
             EditedCaptions = parsed.GetValue(_editedCaptions) ? true : null,
         };
         settings.Check();

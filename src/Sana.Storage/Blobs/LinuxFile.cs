@@ -77,8 +77,15 @@ internal static partial class LinuxFile
     /// <param name="follow">Whether a link gives what it leads to.</param>
     public static PlaceFact? Look(string path, bool follow) => StatX(AtCurrentFolder, path, follow ? 0 : NoFollow, TypeSizeAndTime, out var stat) != 0
         ? null : new PlaceFact(
-        (stat.Mode & 0xF000) switch { PlainType => PlaceKind.Plain, FolderType => PlaceKind.Folder, LinkType => PlaceKind.Link,
-            SocketType => PlaceKind.Socket, PipeType => PlaceKind.Pipe, _ => PlaceKind.Device },
+        (stat.Mode & 0xF000) switch
+        {
+            PlainType => PlaceKind.Plain,
+            FolderType => PlaceKind.Folder,
+            LinkType => PlaceKind.Link,
+            SocketType => PlaceKind.Socket,
+            PipeType => PlaceKind.Pipe,
+            _ => PlaceKind.Device
+        },
         (long)stat.Size,
         DateTimeOffset.UnixEpoch.AddSeconds(Math.Clamp(stat.ModifiedSeconds, 0, MostSeconds)));
 

@@ -174,8 +174,13 @@ internal sealed class ArrowTable(Stream stream, string file)
         var found = new List<string>();
         for (var at = from; at < to; at++)
         {
-            if (!values.IsNull(at) && values switch { StringArray texts => texts.GetString(at), LargeStringArray texts => texts.GetString(at),
-                StringViewArray texts => texts.GetString(at), _ => null } is { } text)
+            if (!values.IsNull(at) && values switch
+            {
+                StringArray texts => texts.GetString(at),
+                LargeStringArray texts => texts.GetString(at),
+                StringViewArray texts => texts.GetString(at),
+                _ => null
+            } is { } text)
                 found.Add(text);
         }
 

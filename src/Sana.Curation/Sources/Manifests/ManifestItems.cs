@@ -31,12 +31,12 @@ internal sealed class ManifestItems(ISourceFiles files, SourceOptions options, S
     /// <summary>What a manifest is, in words.</summary>
     public static string Kind(string path) => FileNames.Last(path) is var name && FileNames.Stem(name) == "metadata" ? $"ImageFolder with {name}"
         : FileNames.TableEnding(path) switch
-    {
-        "parquet" => "Parquet table",
-        "arrow" => "Arrow table of datasets",
-        "txt" => $"list of addresses {name}",
-        _ => $"table {name}",
-    };
+        {
+            "parquet" => "Parquet table",
+            "arrow" => "Arrow table of datasets",
+            "txt" => $"list of addresses {name}",
+            _ => $"table {name}",
+        };
 
     /// <summary>Every row as an item, with the place of its image as the row has it. A fault of the manifest as a whole is the item named like it.</summary>
     public async IAsyncEnumerable<(SourceItem Item, string? Place)> Rows(string path, [EnumeratorCancellation] CancellationToken cancellationToken)

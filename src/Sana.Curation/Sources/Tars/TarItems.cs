@@ -85,8 +85,12 @@ internal sealed class TarItems(ISourceFiles files, SourceTally tally, CaptionFie
                     break;
                 case FileKind.CaptionText or FileKind.CaptionJson:
                     if (plan.OwnerOf(entry.Name) is null)
-                        yield return new SourceItem { Name = $"{file}!{entry.Name}", Reason = Reasons.MissingImage,
-                            Message = "A sidecar without an image of the same name in the tar." };
+                        yield return new SourceItem
+                        {
+                            Name = $"{file}!{entry.Name}",
+                            Reason = Reasons.MissingImage,
+                            Message = "A sidecar without an image of the same name in the tar."
+                        };
                     break;
                 default:
                     // A sample with an image may carry classes, embeddings and the like.
