@@ -105,7 +105,7 @@ internal sealed class Annotations
 
         public string Place => place;
 
-        public IReadOnlyList<SourceCaption> Captions => _captions;
+        public List<SourceCaption> Captions => _captions;
 
         public bool IsTaken { get; set; }
 

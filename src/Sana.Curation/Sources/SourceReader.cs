@@ -74,7 +74,11 @@ public sealed class SourceReader : IDisposable
     }
 
     /// <summary>Removes what was unpacked.</summary>
-    public void Dispose() => _files.Dispose();
+    public void Dispose()
+    {
+        _items.Dispose();
+        _files.Dispose();
+    }
 
     private static async IAsyncEnumerable<SourceItem> Only(SourceItem item, SourceTally? tally = null)
     {
@@ -85,13 +89,15 @@ public sealed class SourceReader : IDisposable
 }
 
 /// <summary>Reads an item's bytes, captions and licence, from a cell of a table, a file, a part of one or a URL, within the limits.</summary>
-internal sealed class ItemReader(ISourceFiles files, GuardedDownload? download, SourceOptions options)
+internal sealed class ItemReader(ISourceFiles files, GuardedDownload? download, SourceOptions options) : IDisposable
 {
     private const int MostCaptions = 64;
 
     private readonly CaptionTextReader _captions = new(options.Fallback(), options.MaxCaptionLength);
     private readonly CaptionFields _fields = options.Fields();
     private readonly TableCells _cells = new(files);
+
+    public void Dispose() => _cells.Dispose();
 
     /// <exception cref="CurationException">The place itself fails.</exception>
     public async Task<FetchedItem> Read(SourceItem item, CancellationToken cancellationToken)

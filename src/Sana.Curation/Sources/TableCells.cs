@@ -7,7 +7,7 @@ namespace Sana.Curation.Sources;
 /// Images out of the cells of tables. A row group or record batch is unpacked as a whole, so the last few are kept for the items that follow: up to a bound
 /// of bytes, but always the one that is read.
 /// </summary>
-internal sealed class TableCells(ISourceFiles files)
+internal sealed class TableCells(ISourceFiles files) : IDisposable
 {
     private const long MostBytes = 512L * 1024 * 1024;
     private const int MostGroups = 16;
@@ -15,6 +15,8 @@ internal sealed class TableCells(ISourceFiles files)
     private readonly Lock _lock = new();
     private readonly LinkedList<Group> _groups = new();
     private readonly SemaphoreSlim _loads = new(2);
+
+    public void Dispose() => _loads.Dispose();
 
     /// <summary>The bytes of a cell: null where the cell has none; or the sentence that says why it cannot be read.</summary>
     /// <exception cref="SanaException">The place cannot be read.</exception>

@@ -64,11 +64,7 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
             statuses,
             reasons,
             account.Spent)
-<<<<<<< HEAD
         { Captioners = tally.Outcomes, Source = source };
-=======
-        { Source = source };
->>>>>>> h6
     }
 
     private async Task WriteManifest(

@@ -5,8 +5,6 @@ using Sana.Curation.Report;
 using Sana.Curation.Selection;
 using Sana.Curation.Shards;
 using Sana.Curation.Sources;
-using Sana.GraphBuilder;
-using Sana.Inference;
 using Sana.Inference.Clip;
 using Sana.Inference.Imaging;
 using Sana.Storage;

@@ -144,7 +144,8 @@ public sealed record EffectiveParameters(
 public sealed record ModelList(IReadOnlyList<ModelCardView> Data)
 {
     /// <value>Always list.</value>
-    public string Object { get; init; } = "list";
+    [JsonPropertyName("object")]
+    public string Type { get; init; } = "list";
 }
 
 /// <summary>One model.</summary>
@@ -153,7 +154,8 @@ public sealed record ModelList(IReadOnlyList<ModelCardView> Data)
 public sealed record ModelCardView(string Id, long Created)
 {
     /// <value>Always model.</value>
-    public string Object { get; init; } = "model";
+    [JsonPropertyName("object")]
+    public string Type { get; init; } = "model";
 
     /// <value>Always sana.</value>
     public string OwnedBy { get; init; } = "sana";

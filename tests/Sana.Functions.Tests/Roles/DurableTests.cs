@@ -92,7 +92,7 @@ public sealed class DurableTests(BothApps apps)
         await Client.Cancel("generate-kept", "the test has ended");
     }
 
-    private Task Purge(int afterDays) =>
+    private Task<RetentionCounts> Purge(int afterDays) =>
         new Retention(apps.Blobs, apps.Jobs, Client, new FakeTimeProvider(TimeProvider.System.GetUtcNow().AddDays(afterDays)), TimeSpan.FromDays(30)).Purge(default);
 
     private static GenerateJob Job() => new() { Prompts = PromptFile.Of(["a cat"]), Options = new GenerateOptions { Width = 64, Height = 32, Steps = 2 } };

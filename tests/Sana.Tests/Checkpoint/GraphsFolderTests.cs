@@ -34,6 +34,7 @@ public sealed class GraphsFolderTests : IDisposable
     }
 
     [Fact]
+    [System.Runtime.Versioning.SupportedOSPlatform("linux")]
     public void A_checkpoint_that_cannot_be_written_is_built_in_the_cache()
     {
         Assert.SkipWhen(Environment.UserName == "root", "Root writes everything.");

@@ -112,18 +112,18 @@ public sealed class PromptListsTests : IDisposable
     }
 
     [Fact]
-    public void A_pipe_is_read()
+    public async Task A_pipe_is_read()
     {
         var path = _folder.File("pipe");
         using (var make = System.Diagnostics.Process.Start("mkfifo", path))
-            make.WaitForExit();
-        var writing = Task.Run(() => File.WriteAllText(path, "{\"prompt\":\"a cat\"}\n"));
+            await make.WaitForExitAsync(TestContext.Current.CancellationToken);
+        var writing = File.WriteAllTextAsync(path, "{\"prompt\":\"a cat\"}\n", TestContext.Current.CancellationToken);
 
         var file = PromptFile.Open(path);
 
         Assert.Equal("a cat", file.Rows().Single().Prompt!.Text);
         Assert.Equal("a cat", file.Rows().Single().Prompt!.Text);
-        writing.Wait();
+        await writing;
     }
 
     [Theory]

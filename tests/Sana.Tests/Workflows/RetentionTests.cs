@@ -1,9 +1,7 @@
-using Sana.Inference.Diffusion;
 using Sana.Jobs;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
 using Sana.Jobs.Queue;
-using Sana.Storage.Blobs;
 using Xunit;
 
 namespace Sana.Tests.Workflows;
