@@ -1,8 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
-using System.Text.Json;
-using System.Text.Unicode;
-
 namespace Sana.Jobs.Generation;
 
 /// <summary>Lines of a stream of bytes, with or without a byte order mark, ended by LF or CRLF. Memory is bounded whatever the stream holds.</summary>

@@ -1,9 +1,6 @@
-using System.Globalization;
 using System.IO.Compression;
 using System.Text;
 using System.Text.Json;
-using System.Text.Unicode;
-using Sana.Curation.Sources.Manifests;
 
 namespace Sana.Jobs.Generation;
 

@@ -1,13 +1,3 @@
-using System.Globalization;
-using System.IO.Compression;
-using System.Text;
-using System.Text.Json;
-using System.Text.Unicode;
-using Parquet;
-using Parquet.Data;
-using Parquet.Schema;
-using Sana.Curation.Sources.Manifests;
-
 namespace Sana.Jobs.Generation;
 
 /// <summary>Bytes in a file without a name: they take no memory, can be read again and again, and are gone with the process.</summary>

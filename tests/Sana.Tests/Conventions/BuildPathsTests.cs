@@ -1,5 +1,4 @@
 #if !DEBUG
-using System.Reflection.Metadata;
 using System.Reflection.PortableExecutable;
 using Sana.Tests.Support;
 using Xunit;
