@@ -38,9 +38,9 @@ public sealed record DeadLetterNote(string? Reason, string? Message)
             edit(job);
             return job.ToJsonString();
         }
-        catch (Exception error) when (error is JsonException or ArgumentException)
+        catch (Exception error) when (error is JsonException or ArgumentException or InvalidOperationException)
         {
-            // Not JSON, or with a field twice: whoever reads it will say so.
+            // Not JSON, with a field twice, or with half a letter: whoever reads it will say so.
             return body;
         }
     }

@@ -78,19 +78,18 @@ public sealed class FileBlobs : IBlobs
         var bytes = new byte[file.Length];
         await file.ReadExactlyAsync(bytes, cancellationToken);
         return bytes;
-    });
+    }, cancellationToken);
 
     /// <inheritdoc/>
-    public Task<Stream?> Open(string name, CancellationToken cancellationToken) => Find(name, Task.FromResult<Stream>);
+    public Task<Stream?> Open(string name, CancellationToken cancellationToken) => Find(name, Task.FromResult<Stream>, cancellationToken);
 
-    /// <summary>Opens a file without a lock: a writer holds its own for an instant after the file has got its name.</summary>
-    private async Task<T?> Find<T>(string name, Func<FileStream, Task<T>> read)
+    private async Task<T?> Find<T>(string name, Func<FileStream, Task<T>> read, CancellationToken cancellationToken)
         where T : class
     {
         var path = Resolve(name);
         try
         {
-            return await read(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 1 << 16, FileOptions.Asynchronous));
+            return await read(await LinuxFile.OpenToRead(path, cancellationToken));
         }
         catch (Exception error) when (IsAbsent(error, path))
         {

@@ -113,6 +113,23 @@ internal static partial class LinuxFile
     [LibraryImport("libc", EntryPoint = "free")]
     private static partial void Free(nint memory);
 
+    /// <summary>Opens a file to read it. Its writer holds a lock for an instant after the file has got its name: that is waited for, up to two seconds.</summary>
+    public static async Task<FileStream> OpenToRead(string path, CancellationToken cancellationToken)
+    {
+        const int WouldBlock = 11;
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 1 << 16, FileOptions.Asynchronous);
+            }
+            catch (IOException error) when (error.HResult == WouldBlock && attempt < 400)
+            {
+                await Task.Delay(5, cancellationToken);
+            }
+        }
+    }
+
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int OpenFile(string path, int flags);
 

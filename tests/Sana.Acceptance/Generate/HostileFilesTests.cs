@@ -14,7 +14,7 @@ public sealed class HostileFilesTests(SmallCheckpoint checkpoint) : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Theory]
-    [InlineData("prompts.csv", "a cat", "ending .txt")]
+    [InlineData("prompts.csv", "a cat", "no column of prompts")]
     [InlineData("prompts.txt", "", "empty")]
     [InlineData("prompts.txt", "\n \n\r\n", "no prompts")]
     [InlineData("absent.txt", null, "no prompts file")]
@@ -39,12 +39,12 @@ public sealed class HostileFilesTests(SmallCheckpoint checkpoint) : IDisposable
     }
 
     [Fact]
-    public async Task A_pipe_as_prompts_file_is_wrong_use_and_nobody_waits()
+    public async Task A_pipe_that_nobody_writes_to_is_wrong_use_and_nobody_waits_long()
     {
         using var mkfifo = Process.Start("mkfifo", [_folder.File("prompts.txt")]);
         await mkfifo.WaitForExitAsync();
 
-        Refused(await Generate("--prompts", _folder.File("prompts.txt")), 2, "not a plain file");
+        Refused(await Generate("--prompts", _folder.File("prompts.txt")), 2, "Nobody wrote to the pipe");
     }
 
     [Fact]

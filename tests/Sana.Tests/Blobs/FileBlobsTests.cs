@@ -185,9 +185,12 @@ public sealed class FileBlobsTests : IDisposable
     {
         var blobs = FileBlobs.Open(_folder.Path);
         await blobs.Put("a.json", "{}"u8.ToArray(), default);
-        await using var held = new FileStream(_folder.File("a.json"), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+        var held = new FileStream(_folder.File("a.json"), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
 
-        Assert.Equal("{}"u8.ToArray(), await blobs.Read("a.json", default));
+        var read = blobs.Read("a.json", default);
+        await held.DisposeAsync();
+
+        Assert.Equal("{}"u8.ToArray(), await read);
     }
 
     [Fact]

@@ -34,7 +34,7 @@ public sealed class SafetensorsWeightsTests : IDisposable
     [Theory]
     [InlineData(null, "choose one with --variant", "x.fp16.safetensors", "x.bf16.safetensors")]
     [InlineData("int8", "no weights of variant 'int8'; there is", "x.fp16.safetensors", "x.safetensors")]
-    [InlineData(null, "no diffusion_pytorch_model.safetensors", "x.bin")]
+    [InlineData(null, "alone, a format that can run code", "x.bin")]
     [InlineData(null, "no diffusion_pytorch_model.safetensors", "x-00001-of-00002.safetensors")]
     public void A_set_that_is_not_there_is_refused_with_what_is(string? variant, string fault, params string[] files)
     {
