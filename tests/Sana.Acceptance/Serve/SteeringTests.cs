@@ -53,6 +53,7 @@ public sealed class SteeringTests : IAsyncLifetime
         var after = Images("pets");
         var resumed = await _server.Send(HttpMethod.Post, "/v1/batches/pets/resume");
         var canceled = await _server.Send(HttpMethod.Delete, "/v1/batches/pets");
+        await _server.Until("/v1/batches/pets", "canceled");
         var again = await _server.Send(HttpMethod.Post, "/v1/batches/pets/resume");
         var suspendedAgain = await _server.Send(HttpMethod.Post, "/v1/batches/pets/suspend");
 

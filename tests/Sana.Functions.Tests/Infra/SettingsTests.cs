@@ -13,7 +13,9 @@ public sealed partial class SettingsTests
     private static readonly string[] SetByNobody =
     [
         "AzureWebJobsStorage", // a connection string: on a person's machine only
-        "ServiceBus", // the same
+        "Sana:PublicUrl", // only behind a front of the owner's
+        "Sana:RetentionDays", // only for another time than 30 days
+        "ServiceBus", // a connection string: on a person's machine only
         "WEBSITE_HOSTNAME", // the platform's own
     ];
 
