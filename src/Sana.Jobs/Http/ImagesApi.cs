@@ -43,9 +43,10 @@ public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
             _waiters.Enter(id);
         try
         {
-            var (instance, message) = await jobs.Start(id, asked.Job(id), needsWorker: true, asked.NameOf, aborted);
+            // Before the job is there: a repeat that comes meanwhile waits for it.
             if (repeat is not null)
                 await _repeats.Remember(repeat, id);
+            var (instance, message) = await jobs.Start(id, asked.Job(id), needsWorker: true, asked.NameOf, aborted);
             return new ImageWait(instance, message, IsByKey: key is not null, repeat?.Count);
         }
         catch

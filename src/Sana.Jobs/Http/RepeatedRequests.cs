@@ -15,14 +15,29 @@ internal sealed class RepeatedRequests(ApiParts parts)
     /// <summary>A repeat comes within the client's own time limit, ten minutes by default, and seconds after it.</summary>
     private static readonly TimeSpan Life = TimeSpan.FromHours(1);
 
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(2);
+
     /// <summary>The id of the job that a repeat is for; null when there is none that it could join.</summary>
     public async Task<string?> Find(RepeatedRequest request, CancellationToken cancellationToken)
     {
         if (await parts.Blobs.Read(request.Blob, cancellationToken) is not { } json || JsonSerializer.Deserialize<Pointer>(json, ApiJson.Options) is not { } last)
             return null;
-        if (parts.Clock.GetUtcNow() - last.At > Life || await parts.Workflows.Get(RequestedJobs.Instance(last.JobId)) is not { } job)
+        if (parts.Clock.GetUtcNow() - last.At > Life || await Started(last.JobId, cancellationToken) is not { } job)
             return null;
         return !job.IsFinished || (job.Status == WorkflowStatus.Completed && JobsApi.StatusOf(job) == Queue.JobStatus.Succeeded) ? last.JobId : null;
+    }
+
+    /// <summary>The job's instance. A hasty client repeats while the first request is still being written down: that is waited for.</summary>
+    private async Task<WorkflowInstance?> Started(string id, CancellationToken cancellationToken)
+    {
+        for (var waited = TimeSpan.Zero; ; waited += Pause)
+        {
+            var job = await parts.Workflows.Get(RequestedJobs.Instance(id));
+            if (job is not null || waited >= Longest)
+                return job;
+            await Task.Delay(Pause, cancellationToken);
+        }
     }
 
     /// <summary>Keeps the id for the next repeat.</summary>

@@ -76,7 +76,7 @@ public sealed class LongPromptsTests(SharedServer shared, SmallCheckpoint checkp
 
         var (first, second) = (JsonDocument.Parse(cut.Output).RootElement, JsonDocument.Parse(refused.Output).RootElement);
         Assert.Equal((0, 1), (cut.ExitCode, first.GetProperty("cut").GetInt32()));
-        Assert.Contains("1 images show only the begin of their prompt", cut.Error, StringComparison.Ordinal);
+        Assert.Contains("1 image made from the beginning of a prompt", cut.Error, StringComparison.Ordinal);
         Assert.Equal((0, 1), (second.GetProperty("cut").GetInt32(), second.GetProperty("reasons").GetProperty("prompt_too_long").GetInt32()));
         Assert.NotEqual(first.GetProperty("run_id").GetString(), second.GetProperty("run_id").GetString());
     }

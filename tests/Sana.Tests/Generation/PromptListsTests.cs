@@ -117,7 +117,7 @@ public sealed class PromptListsTests : IDisposable
         var path = _folder.File("pipe");
         using (var make = System.Diagnostics.Process.Start("mkfifo", path))
             await make.WaitForExitAsync(TestContext.Current.CancellationToken);
-        var writing = File.WriteAllTextAsync(path, "{\"prompt\":\"a cat\"}\n", TestContext.Current.CancellationToken);
+        var writing = Task.Run(() => File.WriteAllTextAsync(path, "{\"prompt\":\"a cat\"}\n", TestContext.Current.CancellationToken)); // opening a pipe waits for its reader
 
         var file = PromptFile.Open(path);
 
