@@ -16,7 +16,7 @@ public sealed class WaitsTests
     private static readonly object Endless = new { prompt = "an endless road", size = "512x512", num_inference_steps = 1000, n = 10 };
 
     /// <summary>Some seconds.</summary>
-    private static readonly object Long = new { prompt = "a long road", size = "512x512", num_inference_steps = 150 };
+    private static readonly object Long = new { prompt = "a long road", size = "512x512", num_inference_steps = 900 };
 
     [Fact]
     public async Task A_client_that_hangs_up_cancels_its_job_unless_it_can_ask_again()
