@@ -73,7 +73,7 @@ public sealed class Retention(IBlobs blobs, IJobQueue queue, WorkflowClient clie
         return await Delete(
             "work/",
             before,
-            async group => group is "work/link.key" or "work/model.json" || used.Contains(group) || (RequestedJobs.OfMessage(group) is { } job && await client.Get(RequestedJobs.Instance(job)) is not null),
+            async group => group is SanaJobs.LinkKey or "work/model.json" || used.Contains(group) || (RequestedJobs.OfMessage(group) is { } job && await client.Get(RequestedJobs.Instance(job)) is not null),
             cancellationToken);
     }
 

@@ -67,7 +67,7 @@ public sealed record SanaJobsOptions
 /// </summary>
 public sealed class SanaJobs : IDisposable
 {
-    private const string LinkKey = "work/link.key";
+    internal const string LinkKey = "work/link.key";
 
     private readonly SanaJobsOptions _options;
     private readonly WatchedBlobs _blobs;

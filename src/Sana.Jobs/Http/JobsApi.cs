@@ -71,11 +71,12 @@ public sealed class JobsApi
     internal async Task<(WorkflowInstance Instance, JobMessage Message)> Start(
         string id, JobRequest asked, bool needsWorker, Func<string, string>? name, CancellationToken cancellationToken)
     {
+        var sha256 = JobRequestValidator.Fingerprint(asked);
         // A repeat finds its job before anything is judged: what was good then may be too late by now.
-        if (await _parts.Workflows.Get(RequestedJobs.Instance(id)) is { } known && Same(known, JobRequestValidator.Fingerprint(asked)) is var same)
+        if (await _parts.Workflows.Get(RequestedJobs.Instance(id)) is { } known && Same(known, sha256) is var same)
             return (same, await Asked(same, cancellationToken) ?? throw ApiException.NotFound($"The request of job {id} is not there any more."));
         // The journal forgets sooner than the results, and may have been moved away: a result says what it is of.
-        if (await Result(id, cancellationToken) is { } old && old.RequestSha256 != JobRequestValidator.Fingerprint(asked))
+        if (await Result(id, cancellationToken) is { } old && old.RequestSha256 != sha256)
             throw ApiException.Conflict($"Another job was asked for under this id or key, and its result, {RequestedJobs.Result(id)}, is still there; take a new one.", id);
         var message = new JobRequestValidator(_parts, name).Message(id, asked, Activity.Current?.Id);
         var ticket = JobRequestValidator.Ticket(message);

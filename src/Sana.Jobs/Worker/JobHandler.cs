@@ -130,9 +130,10 @@ public sealed class JobHandler
         var job = delivery.Job;
         if (job.Reply is { } reply)
         {
-            if (await _client.Get(reply.Instance) is { Status: WorkflowStatus.Suspended })
+            var waits = await _client.Get(reply.Instance);
+            if (waits is { Status: WorkflowStatus.Suspended })
                 return new Settlement(SettlementKind.Abandon, _options.DelayAfter(Math.Min(delivery.Message.Deliveries, 4)));
-            return await _revived.Revive(job, reply, cancellationToken) ? null : new Settlement(SettlementKind.Complete, Reason: JobStatus.Canceled);
+            return await _revived.Revive(job, waits, cancellationToken) ? null : new Settlement(SettlementKind.Complete, Reason: JobStatus.Canceled);
         }
 
         if (await _results.Read(job.JobId, cancellationToken) is { } result && result.Round >= job.Round)

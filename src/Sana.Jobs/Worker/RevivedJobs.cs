@@ -14,9 +14,11 @@ namespace Sana.Jobs.Worker;
 internal sealed class RevivedJobs(IBlobs blobs, WorkflowClient client)
 {
     /// <summary>Whether the message is to be rendered: somebody waits for it, again or without end. False when it is done or no longer wanted.</summary>
-    public async Task<bool> Revive(JobMessage job, JobReply reply, CancellationToken cancellationToken)
+    /// <param name="job">The message.</param>
+    /// <param name="waits">The instance that it answers to, as it stands; null when it was forgotten.</param>
+    /// <param name="cancellationToken">Stops the reading.</param>
+    public async Task<bool> Revive(JobMessage job, WorkflowInstance? waits, CancellationToken cancellationToken)
     {
-        var waits = await client.Get(reply.Instance);
         if (waits is { IsFinished: false })
             return true;
         if (job.Round == 0 || waits is { Status: WorkflowStatus.Canceled })

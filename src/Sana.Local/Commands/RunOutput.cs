@@ -46,7 +46,7 @@ internal static class RunOutput
     private static string Empty(CurateSummary made)
     {
         var (images, captions) = (made.Source?.Images ?? 0, made.Source?.Captions ?? 0);
-        var left = made.Reasons.Count == 0 ? "" : $" ({string.Join(", ", made.Reasons.Select(reason => $"{reason.Key} {reason.Value}"))})";
+        var left = made.Reasons.Count == 0 ? "" : $" ({Codes(made.Reasons)})";
         return $"Nothing came out: {images} images, {(captions == 0 ? "no" : captions)} captions{left}{made.Source?.Rest}; the version was not published, see {made.Report}.";
     }
 
