@@ -79,24 +79,18 @@ public sealed class WorkflowClient(Func<DurableTaskClient> client, bool isNewest
     /// <param name="isFinished">Only finished ones, or only the others. Default all.</param>
     public async Task<IReadOnlyList<WorkflowInstance>> List(string idPrefix, int limit = 100, int skip = 0, bool? isFinished = null)
     {
-        var newest = new PriorityQueue<string, DateTimeOffset>();
-        await foreach (var found in client().GetAllInstancesAsync(new OrchestrationQuery
+        var found = client().GetAllInstancesAsync(new OrchestrationQuery
         {
             InstanceIdPrefix = idPrefix.Length == 0 ? null : idPrefix,
             Statuses = isFinished is { } wanted ? (wanted ? Finished : Unfinished) : null,
             PageSize = Math.Clamp(limit + skip, 1, 1000),
-        }))
-        {
-            newest.Enqueue(found.InstanceId, found.CreatedAt);
-            if (newest.Count > skip + limit)
-                newest.Dequeue();
-            if (isNewestFirst && newest.Count == skip + limit)
-                break;
-        }
+        }).Select(instance => (Id: instance.InstanceId, instance.CreatedAt));
+        // The order of the storage holds across pages also where the clock was set back between two starts.
+        var newest = isNewestFirst ? found : found.OrderByDescending(instance => instance.CreatedAt);
 
         // Payloads are asked for those that are shown.
         var page = new List<WorkflowInstance>();
-        foreach (var (id, _) in newest.UnorderedItems.OrderByDescending(item => item.Priority).Skip(skip))
+        await foreach (var (id, _) in newest.Skip(skip).Take(limit))
         {
             if (await Get(id) is { } instance)
                 page.Add(instance);

@@ -68,10 +68,11 @@ public sealed partial class PrivacyTests(SmallCheckpoint checkpoint) : IDisposab
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             RedirectStandardInput = true,
-            Environment = { ["HOME"] = _folder.File("home"), ["TMPDIR"] = _folder.File("tmp"), ["DOTNET_EnableDiagnostics"] = "0" },
         };
-        start.Environment.Remove("ORT_DISABLE_TELEMETRY");
-        start.Environment.Remove("XDG_CACHE_HOME");
+        // Of this environment only what starts .NET: ONNX Runtime's telemetry is off by itself where a variable such as CI or TF_BUILD names a build machine.
+        foreach (var name in start.Environment.Keys.Where(name => name != "PATH" && name != "DOTNET_ROOT").ToList())
+            start.Environment.Remove(name);
+        (start.Environment["HOME"], start.Environment["TMPDIR"], start.Environment["DOTNET_EnableDiagnostics"]) = (_folder.File("home"), _folder.File("tmp"), "0");
         if (telemetry is not null)
             start.Environment["ORT_DISABLE_TELEMETRY"] = telemetry;
         return Process.Start(start)!;

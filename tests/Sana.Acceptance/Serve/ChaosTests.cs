@@ -120,29 +120,41 @@ public sealed class ChaosTests(ITestOutputHelper output)
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    /// <summary>Asks for one job after the other; for each until there is an answer that the job is there.</summary>
+    /// <summary>Asks for jobs, each until there is an answer that it is there; after five waits until the last has ended, so that what waits at the end does not grow with the length.</summary>
     private async Task Ask(SanaServer server, int client, CancellationToken end)
     {
         for (var number = 0; !end.IsCancellationRequested; number++)
         {
             var (id, kind) = ($"c{client}-{number}", number % Kinds);
-            while (!_asked.ContainsKey(id))
+            await Insist(async () =>
             {
-                try
-                {
-                    var (status, body, _) = await server.Send(HttpMethod.Put, $"/v1/jobs/{id}", Body(kind));
-                    if (status is HttpStatusCode.Accepted or HttpStatusCode.OK)
-                        _asked[id] = kind;
-                    else
-                        Assert.True(status is HttpStatusCode.ServiceUnavailable or HttpStatusCode.TooManyRequests, $"{status} {body}");
-                }
-                catch (Exception error) when (error is HttpRequestException or OperationCanceledException or ObjectDisposedException or InvalidOperationException or JsonException)
-                {
-                    // It was killed, or is full of connections: nobody knows whether the job is there, so it is asked for again.
-                }
+                var (status, body, _) = await server.Send(HttpMethod.Put, $"/v1/jobs/{id}", Body(kind));
+                if (status is HttpStatusCode.Accepted or HttpStatusCode.OK)
+                    return true;
+                Assert.True(status is HttpStatusCode.ServiceUnavailable or HttpStatusCode.TooManyRequests, $"{status} {body}");
+                return false;
+            });
+            _asked[id] = kind;
+            if (number % 5 == 4)
+                await Insist(async () => end.IsCancellationRequested || (await server.Send(HttpMethod.Get, $"/v1/jobs/{id}")).Body.GetProperty("status").GetString() == "succeeded");
+        }
+    }
 
-                await Task.Delay(150, CancellationToken.None);
+    private static async Task Insist(Func<Task<bool>> isDone)
+    {
+        while (true)
+        {
+            try
+            {
+                if (await isDone())
+                    return;
             }
+            catch (Exception error) when (error is HttpRequestException or OperationCanceledException or ObjectDisposedException or InvalidOperationException or JsonException or KeyNotFoundException)
+            {
+                // It was killed, or is full of connections: nobody knows, so it is asked again.
+            }
+
+            await Task.Delay(150, CancellationToken.None);
         }
     }
 

@@ -147,7 +147,7 @@ public sealed class JobHandlerTests : IAsyncDisposable
     };
 
     [Theory]
-    [MemberData(nameof(BadBodies))]
+    [MemberData(nameof(BadBodies), DisableDiscoveryEnumeration = true)] // half a surrogate pair does not survive the way through a test runner
     public async Task What_is_no_job_is_buried_with_a_dump(string body, string why)
     {
         var message = new QueuedJob { Id = "1", Receipt = "r", Body = body, Deliveries = 1, Sent = _host.Clock.GetUtcNow() };

@@ -98,6 +98,7 @@ public sealed class Soak(AzuriteFixture azurite) : IDisposable
             var pixels = new byte[3 * 64 * 64];
             new Random(i).NextBytes(pixels);
             File.WriteAllBytes(_folder.File($"source/{i}.png"), i % 9 == 8 ? [] : ImageCodec.Encode(new RgbImage(64, 64, pixels), ImageFormat.Png));
+            File.WriteAllText(_folder.File($"source/{i}.txt"), $"noise number {i}");
         }
     }
 
