@@ -84,7 +84,7 @@ public sealed record IndexRow
     /// <value>Label of the chosen candidate.</value>
     public string? CaptionLabel { get; init; }
 
-    /// <value>Its score on the 0…100 scale.</value>
+    /// <value>Its score, as <see cref="Candidate.Score"/>.</value>
     public double? CaptionScore { get; init; }
 
     /// <value>power, softmax, max, top-k or proportion.</value>
@@ -174,7 +174,7 @@ public sealed record Candidate
     /// <value>Whether CLIP saw a cut text.</value>
     public bool? ClipTruncated { get; init; }
 
-    /// <value>CLIP score on the 0…100 scale (100 × cosine), of the cut text.</value>
+    /// <value>CLIP score (100 × cosine, −100…100) of the cut text. A negative one counts as 0 where a caption is chosen and in sidecars.</value>
     public double? Score { get; init; }
 
     /// <value>Mean CLIP score of windows over the whole text; equals <see cref="Score"/> when nothing is cut.</value>
@@ -217,7 +217,7 @@ public static class CaptionLabel
     // Sana's loader merges sidecars into the sample's own json and finds captions and facts there by name.
     private static readonly string[] _taken =
     [
-        Candidate.OriginalLabel, "file_name", "width", "height", "version", "prompt_label", "caption_label", "caption_licence", "uid", "sha256", "phash", "source_uri",
+        Candidate.OriginalLabel, "file_name", "caption", "width", "height", "version", "prompt_label", "caption_label", "caption_licence", "uid", "sha256", "phash", "source_uri",
         "licence", "stats", "clip_score",
     ];
 

@@ -1,15 +1,18 @@
+using System.Diagnostics;
 using System.Globalization;
 using NetVips;
 using Sana.Curation.Ingest;
+using Sana.Tests.Support;
 
 namespace Sana.Benchmarks;
 
 /// <summary>
-/// Compares ingest on one thread with its decoding and encoding alone: the rest is hashing, limits, normalisation and the perceptual hash.
+/// Compares ingest on one thread with its decoding and encoding alone: the rest is hashing, limits, normalisation and the perceptual hash. Then ingest on all cores, and a whole run.
 /// </summary>
 internal static class IngestBenchmark
 {
     private const int Batch = 8;
+    private const int Files = 200;
 
     public static void Run(int rounds)
     {
@@ -25,6 +28,49 @@ internal static class IngestBenchmark
             [
                 source.Name, $"{race.Ratio((2 * i) + 1, 2 * i)}", PerSecond(race.Seconds((2 * i) + 1), 1), PerSecond(race.Seconds((2 * i) + 1), i < 2 ? 1.23 : 1.92),
             ]));
+        Cores(ingest, sources[0].File, rounds);
+        WholeRun(Math.Min(rounds, 5));
+    }
+
+    private static void Cores(ImageIngest ingest, byte[] file, int rounds)
+    {
+        var cores = Environment.ProcessorCount;
+        var race = Race.Run(rounds, [() => Repeat(() => Ingest(ingest, file)), () => Parallel.For(0, cores, _ => Repeat(() => Ingest(ingest, file)))]);
+        Markdown.Text(string.Create(CultureInfo.InvariantCulture, $"{cores} threads at once, each with as many images: {race.Ratio(1, 0)} of the time of one thread alone."));
+    }
+
+    // Files of different pixels, or all but one are duplicates.
+    private static void WholeRun(int rounds)
+    {
+        using var folder = new TempFolder();
+        Directory.CreateDirectory(folder.File("source"));
+        Parallel.For(0, Files, i => File.WriteAllBytes(folder.File($"source/{i:000}.jpg"), Source(1280, 960, "jpeg", seed: i + 1).File));
+        for (var i = 0; i < Files; i++)
+            File.WriteAllText(folder.File($"source/{i:000}.txt"), $"A cloud, number {i}.");
+        var run = 0;
+        var race = Race.Run(rounds, [() => Bare(folder), () => Curate(folder, ++run)]);
+        Markdown.Text(string.Create(CultureInfo.InvariantCulture,
+            $"`sana curate` over {Files} JPEGs of 1.2 MP with captions, a process from start to end, against libvips alone on all cores (read, decode, encode, write): {race.Ratio(1, 0)}; {Files / race.Seconds(1):0} images a second."));
+    }
+
+    private static void Bare(TempFolder folder)
+    {
+        Directory.CreateDirectory(folder.File("bare"));
+        Parallel.ForEach(Directory.EnumerateFiles(folder.File("source"), "*.jpg"), file =>
+        {
+            using var image = Image.NewFromBuffer(File.ReadAllBytes(file), access: Enums.Access.Sequential, failOn: Enums.FailOn.Warning);
+            File.WriteAllBytes(folder.File("bare/" + Path.GetFileName(file)), image.JpegsaveBuffer(q: 95, subsampleMode: Enums.ForeignSubsample.Off, keep: Enums.ForeignKeep.None));
+        });
+    }
+
+    private static void Curate(TempFolder folder, int run)
+    {
+        using var process = Process.Start(new ProcessStartInfo("dotnet",
+            [Path.Combine(AppContext.BaseDirectory, "sana.dll"), "curate", folder.File("source"), "--dataset-version", $"v{run}", "--data", folder.File("data"), "--similar", "-1", "--json"]) { RedirectStandardOutput = true })!;
+        var output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        if (process.ExitCode != 0)
+            throw new InvalidOperationException($"sana curate ended with exit code {process.ExitCode}: {output}");
     }
 
     private static void Repeat(Action work)
@@ -46,10 +92,10 @@ internal static class IngestBenchmark
     }
 
     // Soft shapes with grain, which compress about as well as a photo.
-    private static (string, byte[]) Source(int width, int height, string kind)
+    private static (string Name, byte[] File) Source(int width, int height, string kind, int seed = 1)
     {
-        using var noise = Image.Perlin(width, height, cellSize: 160, uchar: true, seed: 1);
-        using var grain = Image.Gaussnoise(width, height, sigma: 4, mean: 0, seed: 2);
+        using var noise = Image.Perlin(width, height, cellSize: 160, uchar: true, seed: seed);
+        using var grain = Image.Gaussnoise(width, height, sigma: 4, mean: 0, seed: seed + 1);
         using var grey = noise + grain;
         using var warm = grey.Linear([0.9, 0.8, 0.6], [20, 10, 30]);
         using var pixels = warm.Cast(Enums.BandFormat.Uchar);

@@ -37,7 +37,7 @@ internal static class SelectBenchmark
         [
             () => Each((_, index) => Count(index, row => row).GetAwaiter().GetResult()),
             () => Each((_, index) => Count(index, selector.Choose).GetAwaiter().GetResult()),
-            () => Each((shard, index) => reselection.Run(shard, index, output, "", default).GetAwaiter().GetResult()),
+            () => Each((shard, index) => reselection.Run(shard, index, output, "", "selections/selected/", default).GetAwaiter().GetResult()),
         ]);
 
         Markdown.Text(string.Create(CultureInfo.InvariantCulture, $"{Shards * Passes * RowsPerShard:N0} rows, {bytes / 1e6 / Shards:0.0} MB of index a shard; one thread; peak memory {Memory.Peak / 1e6:0} MB."));

@@ -17,7 +17,7 @@ internal static class ChoiceText
         if (method == SelectionRule.Proportion.Name())
             return $"{Drawn(row)} by the weights of the labels, among {Invariant($"{usable.Count}")} usable captions.";
 
-        var scored = usable.Where(candidate => CaptionSelector.IsValid(candidate.Score)).ToList();
+        var scored = usable.Where(candidate => CaptionSelector.Weighed(candidate.Score) is not null).ToList();
         if (scored.Count == 0)
             return row.CaptionLabel == Candidate.OriginalLabel ? "The original was taken, since no caption has a score." : $"{Drawn(row)}, all alike, since no caption has a score.";
         if (method == SelectionRule.Max.Name())
@@ -36,7 +36,7 @@ internal static class ChoiceText
     /// <summary>A sentence when the scores of cut texts and of whole texts put the captions in different order; null when they agree.</summary>
     public static string? Disagreement(IndexRow row)
     {
-        var both = row.Candidates.Where(candidate => candidate.IsUsable() && CaptionSelector.IsValid(candidate.Score) && CaptionSelector.IsValid(candidate.WindowScore)).ToList();
+        var both = row.Candidates.Where(candidate => candidate.IsUsable() && CaptionSelector.Weighed(candidate.Score) is not null && CaptionSelector.Weighed(candidate.WindowScore) is not null).ToList();
         if (!both.Any(a => both.Any(b => a.Score > b.Score && a.WindowScore < b.WindowScore)))
             return null;
         var (cut, whole) = (both.MaxBy(candidate => candidate.Score)!, both.MaxBy(candidate => candidate.WindowScore)!);

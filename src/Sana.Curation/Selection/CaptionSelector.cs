@@ -31,7 +31,8 @@ public sealed class CaptionSelector
 
         // By label, so that neither the draw nor a tie depends on the order given.
         var order = Enumerable.Range(0, captions.Count).OrderBy(i => captions[i].Label, StringComparer.Ordinal).ToArray();
-        var scored = order.Where(i => IsValid(captions[i].Score)).ToArray();
+        captions = [.. captions.Select(caption => caption with { Score = Weighed(caption.Score) })];
+        var scored = order.Where(i => captions[i].Score is not null).ToArray();
         if (ImageScore(captions, scored) is { } score && score < Options.ImageThreshold)
         {
             var message = FormattableString.Invariant($"The image's score {score:0.00} is below {Options.ImageThreshold}.");
@@ -47,14 +48,14 @@ public sealed class CaptionSelector
         return new CaptionChoice
         {
             Label = captions[chosen].Label,
-            Score = IsValid(captions[chosen].Score) ? captions[chosen].Score : Options.Rule == SelectionRule.Proportion ? null : 0,
+            Score = captions[chosen].Score ?? (Options.Rule == SelectionRule.Proportion ? null : 0),
             Prob = probs[chosen]!.Value,
             Probs = probs,
         };
     }
 
-    /// <summary>Whether a score can count: a finite number of 0 or more.</summary>
-    public static bool IsValid(double? score) => score is >= 0 and < double.PositiveInfinity;
+    /// <summary>A score as it counts in the draw: a negative cosine as 0; null for none and for what is no finite number.</summary>
+    public static double? Weighed(double? score) => score is { } number && double.IsFinite(number) ? Math.Max(0, number) : null;
 
     private static double? ImageScore(IReadOnlyList<ScoredCaption> captions, int[] scored)
     {
@@ -125,8 +126,8 @@ public static class RowSelection
 {
     /// <summary>
     /// Fills a row's chosen caption and the probabilities of all its candidates. A row without a usable caption, or below the image threshold, becomes
-    /// <c>filtered</c> with its reason; other rows keep their status. A score that is no number of 0 or more is taken off its candidate, which gets the flag
-    /// <see cref="Reasons.ScoreInvalid"/>.
+    /// <c>filtered</c> with its reason; other rows keep their status. A score that is no finite number is taken off its candidate, which gets the flag
+    /// <see cref="Reasons.ScoreInvalid"/>; a negative one stays as it is and counts as 0.
     /// </summary>
     public static IndexRow Choose(this CaptionSelector selector, IndexRow row)
     {
@@ -141,14 +142,15 @@ public static class RowSelection
             candidates[usable[i]] = candidates[usable[i]] with { Prob = choice.Probs[i] };
 
         var isChosen = choice.Label is not null;
+        var chosen = Array.Find(candidates, candidate => candidate.Label == choice.Label);
         return row with
         {
             Status = isChosen ? row.Status : "filtered",
             Reason = isChosen ? row.Reason : choice.Reason,
             ErrorMessage = isChosen ? row.ErrorMessage : choice.Message,
-            Caption = isChosen ? Array.Find(candidates, candidate => candidate.Label == choice.Label)!.Text : null,
+            Caption = chosen?.Text,
             CaptionLabel = choice.Label,
-            CaptionScore = choice.Score,
+            CaptionScore = chosen?.Score ?? choice.Score,
             SelectionMethod = selector.Options.Rule.Name(),
             SelectionProb = isChosen ? choice.Prob : null,
             CandidatesPresent = usable.Length,
@@ -163,7 +165,7 @@ public static class RowSelection
         return candidate is { Reason: null, Text.Length: > 0 };
     }
 
-    private static Candidate WithoutBadScore(Candidate candidate) => candidate.Score is null || CaptionSelector.IsValid(candidate.Score)
+    private static Candidate WithoutBadScore(Candidate candidate) => candidate.Score is null || CaptionSelector.Weighed(candidate.Score) is not null
         ? candidate
         : candidate with { Score = null, Flags = [.. candidate.Flags, Reasons.ScoreInvalid] };
 }

@@ -20,7 +20,7 @@ internal static class IndexSchema
         ItemColumn.Text<Candidate>("text", c => c.Text),
         ItemColumn.Text<Candidate>("text_raw", c => c.TextRaw),
         ItemColumn.Text<Candidate>("lang", c => c.Lang),
-        ItemColumn.Value<Candidate, int>("n_words", c => c.Words),
+        ItemColumn.Value<Candidate, int>("words", c => c.Words),
         ItemColumn.Value<Candidate, int>("clip_tokens", c => c.ClipTokens),
         ItemColumn.Value<Candidate, bool>("clip_truncated", c => c.ClipTruncated),
         ItemColumn.Text<Candidate>("finish_reason", c => c.FinishReason),
@@ -28,7 +28,7 @@ internal static class IndexSchema
         ItemColumn.Value<Candidate, int>("output_tokens", c => c.OutputTokens),
         ItemColumn.Value<Candidate, double>("cost", c => (double)c.Cost),
         ItemColumn.Value<Candidate, int>("attempts", c => c.Attempts),
-        ItemColumn.Texts<Candidate>("qc_flags", c => c.Flags),
+        ItemColumn.Texts<Candidate>("flags", c => c.Flags),
         ItemColumn.Text<Candidate>("reason", c => c.Reason),
         ItemColumn.Text<Candidate>("message", c => c.Message),
         ItemColumn.Value<Candidate, double>("score", c => c.Score),
@@ -40,18 +40,19 @@ internal static class IndexSchema
     /// <summary>What is chosen, by which rule.</summary>
     private static IReadOnlyList<IndexColumn<IndexRow>> Caption(ShardSettings settings)
     {
-        var (selection, scorer) = (settings.Selection, settings.Scorer);
-        IndexColumn<IndexRow>[] scored = scorer is null ? [] : [Value<double>($"clip_score__{scorer}", row => row.CaptionScore)];
+        var selection = settings.Selection;
         return
         [
             Text("caption", row => row.Caption),
             Text("caption_label", row => row.CaptionLabel),
             Value<double>("caption_score", row => row.CaptionScore),
-            .. scored,
+            // There without a scorer too, and null: tables of versions with and without scores have the same columns.
+            Value<double>($"clip_score__{settings.Scorer ?? ShardSettings.DefaultScorer}", row => settings.Scorer is null ? null : row.CaptionScore),
             Text("selection_method", row => row.SelectionMethod),
             Value<double>("selection_tau", row => Selected(row) ? selection.Tau : null),
             Value<double>("selection_threshold", row => Selected(row) ? selection.Threshold : null),
-            Value<ulong>("selection_seed", row => Selected(row) ? selection.Seed : null),
+            // In every row: a column of numbers with a gap is one of floats in pandas, which hold no seed of 64 bits.
+            Value<ulong>("selection_seed", _ => selection.Seed),
             Value<double>("selection_prob", row => row.SelectionProb),
         ];
     }

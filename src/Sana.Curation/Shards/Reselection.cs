@@ -5,7 +5,7 @@ namespace Sana.Curation.Shards;
 
 /// <summary>
 /// Chooses again among the candidates of a finished dataset, with other settings and without asking captioners or scoring. Tars stay as they are; beside them
-/// come a sidecar of captions and one of scores under a label of their own, and a table of the new choices. Sana trains on them with that label's suffix in
+/// come a sidecar of captions and one of scores under a label of their own, and in another folder a table of the new choices. Sana trains on them with that label's suffix in
 /// <c>external_caption_suffixes</c> and <c>external_clipscore_suffixes</c>.
 /// </summary>
 public sealed class Reselection
@@ -32,10 +32,11 @@ public sealed class Reselection
     /// <param name="shard">From 0.</param>
     /// <param name="index">The shard's <c>.parquet</c>, seekable.</param>
     /// <param name="blobs">Where the new files go: beside the tars, for Sana's loader.</param>
-    /// <param name="prefix">Put before every name: empty, or a path that ends with a slash.</param>
+    /// <param name="prefix">Put before the names of sidecars: empty, or a path that ends with a slash.</param>
+    /// <param name="tables">Likewise before the name of the table; another folder, or readers of the shards' own tables see every row twice.</param>
     /// <param name="cancellationToken">Stops the run; what is not whole does not appear.</param>
     /// <exception cref="CurationException">The index is damaged.</exception>
-    public async Task<ReselectedShard> Run(int shard, Stream index, IBlobs blobs, string prefix, CancellationToken cancellationToken)
+    public async Task<ReselectedShard> Run(int shard, Stream index, IBlobs blobs, string prefix, string tables, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(blobs);
         var (rows, changed, returning) = (new List<IndexRow>(), 0, 0);
@@ -50,7 +51,7 @@ public sealed class Reselection
         var names = new ShardNames(shard);
         await blobs.Write(prefix + names.Captions(_label), (stream, token) => Sidecar.Write(stream, _label, samples.Select(row => (row.Key, row.Caption)), token), cancellationToken);
         await blobs.Write(prefix + names.Scores(_label), (stream, token) => Sidecar.Write(stream, _label, samples.Select(row => (row.Key, Sidecar.Text(row.CaptionScore))), token), cancellationToken);
-        await blobs.Write(prefix + names.Table(_label), (stream, token) => IndexWriter.Write(stream, rows, IndexSchema.Choice(_settings), token), cancellationToken);
+        await blobs.Write(tables + names.Parquet, (stream, token) => IndexWriter.Write(stream, rows, IndexSchema.Choice(_settings), token), cancellationToken);
         return new ReselectedShard(
             shard,
             rows.Count,

@@ -22,7 +22,7 @@ internal static class Sample
     /// <summary>The chosen candidate.</summary>
     public static Candidate Chosen(IndexRow row) => row.Candidates.First(candidate => candidate.Label == row.CaptionLabel);
 
-    /// <summary><c>{key}.json</c>: what Sana reads (file_name, prompt, width, height), and what people ask for. Nothing that depends on the machine.</summary>
+    /// <summary><c>{key}.json</c>: what Sana reads (file_name, prompt, width, height), the chosen caption, and what people ask for. Nothing that depends on the machine.</summary>
     public static byte[] Facts(IndexRow row, string fileName)
     {
         var (prompt, chosen) = (Prompt(row), Chosen(row));
@@ -32,6 +32,7 @@ internal static class Sample
             json.WriteStartObject();
             json.WriteString("file_name", fileName);
             json.WriteString("prompt", prompt.Text);
+            json.WriteString("caption", chosen.Text);
             json.WriteNumber("width", row.Width!.Value);
             json.WriteNumber("height", row.Height!.Value);
             json.WriteString("prompt_label", prompt.Label);
@@ -144,11 +145,11 @@ internal static class Sidecar
     /// <summary>The score of a captioner's text, only where there is the text: Sana passes over a score whose label it does not know.</summary>
     public static string? Score(IndexRow row, string label) => Text(Usable(row, label)?.Score);
 
-    /// <summary>The score of what the field <c>prompt</c> holds.</summary>
-    public static string? PromptScore(IndexRow row) => Text(Sample.Prompt(row).Score);
+    /// <summary>The score of what the field <c>prompt</c> holds; 0 where it has none.</summary>
+    public static string? PromptScore(IndexRow row) => Text(Sample.Prompt(row).Score ?? 0);
 
-    /// <summary>As Sana's scorer writes them: texts of four decimals.</summary>
-    public static string? Text(double? score) => CaptionSelector.IsValid(score) ? score!.Value.ToString("F4", CultureInfo.InvariantCulture) : null;
+    /// <summary>As Sana's scorer writes them: texts of four decimals. A negative one is 0: Sana's loader cannot draw with it.</summary>
+    public static string? Text(double? score) => CaptionSelector.Weighed(score)?.ToString("F4", CultureInfo.InvariantCulture);
 
     private static Candidate? Usable(IndexRow row, string label) => row.Candidates.FirstOrDefault(candidate => candidate.Label == label && candidate.IsUsable());
 }

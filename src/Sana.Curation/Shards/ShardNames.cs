@@ -28,7 +28,4 @@ public readonly record struct ShardNames(int Shard)
 
     /// <summary>The scores of one captioner's captions; <c>prompt</c> for those of the sample's own.</summary>
     public string Scores(string label) => $"{Prefix}_{label}_clip_score.json";
-
-    /// <summary>The table of a later selection.</summary>
-    public string Table(string label) => $"{Prefix}_{label}.parquet";
 }

@@ -5,6 +5,9 @@ namespace Sana.Curation.Shards;
 /// <summary>What all shards of a dataset have in common.</summary>
 public sealed record ShardSettings
 {
+    /// <summary>The scorer whose column stands, empty, in datasets without a scorer.</summary>
+    public const string DefaultScorer = "openai-clip-vit-large-patch14";
+
     /// <value>Ending of every image in the dataset: <c>jpg</c> or <c>png</c>, the two that Sana reads. Default jpg.</value>
     public string ImageExtension { get; init; } = "jpg";
 

@@ -59,8 +59,8 @@ public sealed class ShardWriter
             }
         }
 
-        // Sana's loader looks every key up in this one unguarded and drops an image that is not in it: all keys, or no file. No file also where no sample has an original caption.
-        if (samples.Any(row => Sample.Prompt(row).Label == Candidate.OriginalLabel) && samples.All(row => Sidecar.PromptScore(row) is not null))
+        // Sana's loader looks every key up in this one unguarded and drops an image that is not in it: all keys. No file where no sample has an original caption.
+        if (_settings.Scorer is not null && samples.Any(row => Sample.Prompt(row).Label == Candidate.OriginalLabel))
         {
             await File(names.Scores(Candidate.OriginalLabel), samples.Length, (stream, token) =>
                 Sidecar.Write(stream, Candidate.OriginalLabel, samples.Select(row => (row.Key, Sidecar.PromptScore(row))), token));

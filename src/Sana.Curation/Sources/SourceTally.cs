@@ -72,6 +72,9 @@ public sealed record SourceFacts
     /// <value>How it is laid out, in words: <c>WebDataset (2 files)</c>, <c>ImageFolder with metadata.jsonl</c>.</value>
     public required string Kind { get; init; }
 
+    /// <value>About how many bytes the images take once they are normalised, as far as their files tell.</value>
+    public long NormalisedBytes { get; init; }
+
     /// <value>Images that are neither broken nor the same bytes as one before.</value>
     public long Images { get; init; }
 

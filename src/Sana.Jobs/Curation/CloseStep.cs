@@ -12,6 +12,9 @@ namespace Sana.Jobs.Curation;
 /// <summary>Closes a dataset: the loader's list of shards, hashes for later versions, the report, and the manifest that vouches for all of it.</summary>
 internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending spending, TimeProvider time)
 {
+    // Failed rows have reasons of their own; these of rejected rows may be another at the next try, too.
+    private static readonly string[] _curable = [Reasons.DownloadFailed, Reasons.DownloadTimeout, Reasons.NotFound, Reasons.Unreadable, Reasons.BlockedAddress];
+
     public async Task<CurateSummary> Run(DatasetTicket ticket, CancellationToken cancellationToken)
     {
         using var lease = await datasets.Open(ticket.Job, cancellationToken);
@@ -53,6 +56,11 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
             await blobs.Put(names.Empty, Encoding.ASCII.GetBytes(ticket.Job), cancellationToken);
         else
             await WriteManifest(dataset, shards, files, statuses, reasons, account.Spent, cancellationToken);
+
+        // 4. What was there for this version alone, unless a retry is likely.
+        var keepsImages = isEmpty || dataset.Settings.KeepImages == true || statuses.ContainsKey(RowStatus.Failed) || _curable.Any(reasons.ContainsKey);
+        for (var shard = 0; shard < ticket.Shards && !keepsImages; shard++)
+            await blobs.RemoveImages(dataset, await Index(names, shard, cancellationToken), cancellationToken);
         return new CurateSummary(
             dataset.Job.Dataset,
             dataset.Job.Version,
@@ -64,7 +72,7 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
             statuses,
             reasons,
             account.Spent)
-        { Captioners = tally.Outcomes, Source = source };
+        { Captioners = tally.Outcomes, Source = source, KeepsImages = keepsImages };
     }
 
     private async Task WriteManifest(
@@ -130,8 +138,18 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
     private Task<List<IndexRow>> Index(DatasetNames names, int shard, CancellationToken cancellationToken) =>
         blobs.ReadLines($"{names.Shards}/{new ShardNames(shard).Lines}", CurationJson.Lines.IndexRow, cancellationToken);
 
-    private async Task<byte[]?> Image(OpenDataset dataset, IndexRow row, CancellationToken cancellationToken) =>
-        row is { Sha256: { } sha256, Width: not null } ? await blobs.Read(dataset.ImageName(sha256), cancellationToken) : null;
+    private async Task<byte[]?> Image(OpenDataset dataset, IndexRow row, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return row is { Sha256: not null, Width: not null } ? await blobs.ReadImage(dataset, row, cancellationToken) : null;
+        }
+        catch (UnusableJobException)
+        {
+            // A report has a place without a picture where the source has lost its file.
+            return null;
+        }
+    }
 
     private async Task<ShardFile> Put(string name, byte[] bytes, int samples, CancellationToken cancellationToken)
     {

@@ -77,6 +77,9 @@ public sealed record CurateSummary(
     /// <value>What the source is, what it has, and what of it was left out; null for a run of a program that did not count it.</value>
     public SourceFacts? Source { get; init; }
 
+    /// <value>Whether the normalised images were kept under <c>cache/images/</c>: it was asked for, nothing was published, or a retry may cure something. Default false.</value>
+    public bool KeepsImages { get; init; }
+
     /// <value>What each captioner gave, in the order of the settings.</value>
     public IReadOnlyList<CaptionerOutcome> Captioners { get; init; } = [];
 }

@@ -41,6 +41,9 @@ public sealed record CurationConfig
     /// <value>What the captions of one dataset may cost. Default no limit.</value>
     public decimal? Budget { get; init; }
 
+    /// <value>Whether normalised images stay in the cache when a version is published. Default false.</value>
+    public bool KeepImages { get; init; }
+
     /// <value>Networks that downloads may reach although they are not public, such as <c>10.1.0.0/16</c>. Default none.</value>
     public IReadOnlyList<string> Networks { get; init; } = [];
 
@@ -83,6 +86,7 @@ public sealed record CurationConfig
             Filters = FilterRules.Preset(Filters),
             Selection = new SelectionOptions { Rule = SelectionRules.Parse(Rule), Tau = Tau, Threshold = Threshold },
             Budget = new Budget(Budget),
+            KeepImages = KeepImages ? true : null,
         };
         settings.Check();
         return settings;

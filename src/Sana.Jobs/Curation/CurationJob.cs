@@ -62,6 +62,9 @@ public sealed record CurationSettings
     /// says how many there are. Default null.</value>
     public bool? EditedCaptions { get; init; }
 
+    /// <value>Whether normalised images stay in the cache when the version is published. Default null: only where a retry may cure something.</value>
+    public bool? KeepImages { get; init; }
+
     /// <summary>The captioners, in the order of their file.</summary>
     /// <exception cref="Sana.Curation.CurationException">The text is no such file.</exception>
     public IReadOnlyList<CaptionerConfig> ReadCaptioners() => Captioners is null ? [] : CaptionerFile.Parse(Captioners).Captioners;

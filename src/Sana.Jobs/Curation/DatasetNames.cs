@@ -9,7 +9,10 @@ internal sealed record DatasetNames(string Dataset, string Version)
 {
     private string Root => $"datasets/{Dataset}/{Version}";
 
-    private string Work => $"work/datasets/{Dataset}/{Version}";
+    /// <summary>How every dataset came about.</summary>
+    public const string AllWork = "work/datasets/";
+
+    private string Work => $"{AllWork}{Dataset}/{Version}";
 
     public string Config => $"{Root}/config.json";
 
@@ -18,6 +21,8 @@ internal sealed record DatasetNames(string Dataset, string Version)
     public string Stats => $"{Root}/stats.json";
 
     public string Selection(string label) => $"{Root}/selections/{label}.json";
+
+    public string SelectionTables(string label) => $"{Root}/selections/{label}/";
 
     public string Report => $"{Root}/report.html";
 
@@ -62,18 +67,18 @@ internal sealed record DatasetNames(string Dataset, string Version)
 /// <summary>Names of what datasets share: results that follow from an image's bytes and the question, so that no run pays for them twice.</summary>
 internal static class SharedNames
 {
-    public static string Image(string ingest, string sha256, string extension) => $"cache/images/{ingest}/{sha256[..2]}/{sha256}{extension}";
+    /// <summary>Normalised images, which are made again where they are missing.</summary>
+    public const string Images = "cache/images/";
 
-    public static string Caption(string captioner, string sha256) => $"cache/captions/{captioner}/{sha256[..2]}/{sha256}.json";
+    /// <summary>Answers of captioners, which may have cost money.</summary>
+    public const string Captions = "cache/captions/";
 
-    public static string Quarantine(string reason, string sha256) => $"quarantine/{reason}/{sha256[..2]}/{sha256}";
-}
+    /// <summary>Files that are no image, as they came.</summary>
+    public const string Quarantined = "quarantine/";
 
-/// <summary>The normalised images of a dataset, which captioners, CLIP and shards read.</summary>
-internal static class NormalisedImages
-{
-    /// <exception cref="SanaException">Somebody removed it.</exception>
-    public static async Task<byte[]> ReadImage(this IBlobs blobs, OpenDataset dataset, IndexRow row, CancellationToken cancellationToken) =>
-        await blobs.Read(dataset.ImageName(row.Sha256!), cancellationToken)
-        ?? throw new SanaException($"{blobs.Place} has no {dataset.ImageName(row.Sha256!)}; it was removed while the run went on. Give the dataset another version.");
+    public static string Image(string ingest, string sha256, string extension) => $"{Images}{ingest}/{sha256[..2]}/{sha256}{extension}";
+
+    public static string Caption(string captioner, string sha256) => $"{Captions}{captioner}/{sha256[..2]}/{sha256}.json";
+
+    public static string Quarantine(string reason, string sha256) => $"{Quarantined}{reason}/{sha256[..2]}/{sha256}";
 }

@@ -11,7 +11,7 @@ namespace Sana.Jobs.Curation;
 /// <summary>Chooses again among the captions of a finished dataset, without asking or scoring anything again.</summary>
 public static class DatasetSelection
 {
-    /// <summary>Writes the new choice beside the shards, under a label of its own.</summary>
+    /// <summary>Writes the new choice beside the shards, under a label of its own, and its tables to <c>selections/{label}/</c>.</summary>
     /// <param name="blobs">Where the dataset is.</param>
     /// <param name="dataset">Its name.</param>
     /// <param name="version">Its version; null for the last finished one (v1, v2 …).</param>
@@ -38,7 +38,7 @@ public static class DatasetSelection
         {
             var name = $"{names.Shards}/{new ShardNames(shard).Parquet}";
             await using var index = await blobs.Open(name, cancellation) ?? throw new SanaException($"{blobs.Place} has no {name}; curate the dataset again.");
-            shards[shard] = await reselection.Run(shard, index, blobs, $"{names.Shards}/", cancellation);
+            shards[shard] = await reselection.Run(shard, index, blobs, $"{names.Shards}/", names.SelectionTables(label), cancellation);
         });
 
         var summary = new SelectionSummary(

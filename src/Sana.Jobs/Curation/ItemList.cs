@@ -9,7 +9,7 @@ namespace Sana.Jobs.Curation;
 internal static class ItemList
 {
     /// <summary>The item lists of the shards, as bytes; <paramref name="hash"/> takes all of them in.</summary>
-    public static async IAsyncEnumerable<(byte[] List, int Items)> Shards(
+    public static async IAsyncEnumerable<(byte[] List, IReadOnlyList<SourceItem> Items)> Shards(
         SourceReader source, CurationSettings settings, IncrementalHash hash, SourceTally tally, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var shard = new List<SourceItem>();
@@ -23,11 +23,11 @@ internal static class ItemList
         if (shard.Count > 0)
             yield return Cut();
 
-        (byte[] List, int Items) Cut()
+        (byte[] List, IReadOnlyList<SourceItem> Items) Cut()
         {
-            var (list, items) = (JsonLines.Bytes(shard, CurationJson.Lines.SourceItem), shard.Count);
+            var (list, items) = (JsonLines.Bytes(shard, CurationJson.Lines.SourceItem), shard);
             hash.AppendData(list);
-            shard.Clear();
+            shard = [];
             return (list, items);
         }
     }
@@ -39,7 +39,7 @@ internal static class ItemList
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var (count, tally) = (0L, new SourceTally());
         await foreach (var (_, items) in Shards(source, settings, hash, tally, cancellationToken))
-            count += items;
+            count += items.Count;
         return (count, Convert.ToHexStringLower(hash.GetHashAndReset()), tally.Stamp);
     }
 

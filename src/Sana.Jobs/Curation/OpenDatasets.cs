@@ -239,6 +239,9 @@ internal sealed class OpenDataset : IDisposable
         Currency = Captioners.Count > 0 ? Captioners[0].Currency : "USD",
     };
 
+    /// <summary>The list of items that was read last: images of one shard are asked for one after the other.</summary>
+    public (int Shard, IReadOnlyList<SourceItem> Items)? LastItems { get; set; }
+
     /// <summary>The normalised image of a file: other limits or another form are other names.</summary>
     public string ImageName(string sha256) => SharedNames.Image(IngestId, sha256, Settings.Ingest.Output.Extension());
 

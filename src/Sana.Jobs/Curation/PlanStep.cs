@@ -15,8 +15,8 @@ internal sealed class PlanStep(IBlobs blobs, OpenDatasets datasets)
         var dataset = lease.Dataset;
         var isClaimed = await blobs.Exists(dataset.Names.Config, cancellationToken);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var (shards, items, tally) = (0, 0L, new SourceTally());
-        await foreach (var (list, count) in ItemList.Shards(dataset.Source, dataset.Settings, hash, tally, cancellationToken))
+        var (shards, items, disk, tally) = (0, 0L, new DiskNeed(dataset.Settings.Ingest.Output), new SourceTally());
+        await foreach (var (list, some) in ItemList.Shards(dataset.Source, dataset.Settings, hash, tally, cancellationToken))
         {
             // A version that stands for other items is refused below; its lists are not touched.
             var name = dataset.Names.Items(shards);
@@ -24,10 +24,11 @@ internal sealed class PlanStep(IBlobs blobs, OpenDatasets datasets)
                 await blobs.PutIfAbsent(name, list, cancellationToken);
             else
                 await blobs.PutOrRepair(name, list, cancellationToken);
-            (shards, items) = (shards + 1, items + count);
+            (shards, items) = (shards + 1, items + some.Count);
+            disk.Add(some);
         }
 
-        var facts = tally.Facts;
+        var facts = tally.Facts with { NormalisedBytes = disk.Bytes };
         if (items == 0)
             throw new UnusableJobException($"There is nothing in the source '{dataset.Job.Source}' that is an image or a list of images{facts.Rest}; give a folder or container with images, a tar or a manifest.");
         await blobs.Put(dataset.Names.Source, JsonSerializer.SerializeToUtf8Bytes(facts, CurateJson.Readable.SourceFacts), cancellationToken);

@@ -16,6 +16,9 @@ public sealed class WatchedBlobs(IBlobs inner, TimeProvider clock) : IBlobs
     public string Place => inner.Place;
 
     /// <inheritdoc />
+    public long? FreeBytes => inner.FreeBytes;
+
+    /// <inheritdoc />
     public async Task<bool> PutIfAbsent(string name, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
         var isNew = await inner.PutIfAbsent(name, bytes, cancellationToken);

@@ -62,6 +62,8 @@ internal sealed class CurateCommand : Command
         var started = await CurationSubmission.Start(host.Client, host.Blobs, job, pace, cancellationToken);
         if (parsed.GetValue(_retry) is { } reasons && started.Instance.IsFinished)
             await CurationSubmission.Retry(host.Client, started.Instance.Id, reasons.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
+        if (await ProgressView.First(host, started.Instance.Id, cancellationToken) && await DiskNeed.Sentence(host.Blobs, job, cancellationToken) is { } disk)
+            Console.Error.WriteLine($"curate: {disk}");
         var ended = await ProgressView.ToTheEnd(host, [("curate", started.Instance.Id)], linesWhenRedirected: false, cancellationToken);
         if (!parsed.GetValue(_json) && ended[0] is { Status: WorkflowStatus.Completed } done && done.ReadOutput<CurateSummary>().Source is { } facts)
             Console.WriteLine($"{source}: {facts.Line}");
@@ -125,6 +127,7 @@ internal sealed class CurateArguments
     };
 
     private readonly Option<bool> _editedCaptions = new("--edited-captions") { Description = "Take images of earlier versions again where their captions in the source have changed since. Default: only their number is said." };
+    private readonly Option<bool> _keepImages = new("--keep-images") { Description = "Keep normalised images in the cache when the version is published. Default: only where a retry may cure something; sana clean removes them." };
     private readonly Option<string?> _encoding = new("--fallback-encoding") { Description = "Encoding of captions that are not UTF-8, such as windows-1252 or shift_jis. Default: they are left out, and noted." };
     private readonly Option<string[]> _networks = new("--allow-network") { Description = "A network that URLs of a manifest may lead to although it is not public, such as 10.1.0.0/16. May be given many times.", HelpName = "cidr" };
 
@@ -141,7 +144,7 @@ internal sealed class CurateArguments
     public IEnumerable<Option> All =>
     [
         _captioners, _clip, .. _selection.All, _filters, _distance, _format, _items, _sample, _concepts, _budget, _budgetTokens, _maxFailures,
-            _captionFields, _editedCaptions, _encoding, _networks,
+            _captionFields, _editedCaptions, _keepImages, _encoding, _networks,
     ];
 
     /// <exception cref="WrongUseException">A file cannot be read or a value cannot be used.</exception>
@@ -168,6 +171,7 @@ internal sealed class CurateArguments
                 Links = LinkRule.All
             },
             EditedCaptions = parsed.GetValue(_editedCaptions) ? true : null,
+            KeepImages = parsed.GetValue(_keepImages) ? true : null,
         };
         settings.Check();
         return settings;

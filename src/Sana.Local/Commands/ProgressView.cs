@@ -25,6 +25,22 @@ internal static class ProgressView
         return WriteLines(host, jobs, linesWhenRedirected, cancellationToken);
     }
 
+    /// <summary>Waits until a run has its plan; false when it has ended before.</summary>
+    public static async Task<bool> First(LocalHost host, string id, CancellationToken cancellationToken)
+    {
+        var end = host.Client.Wait(id, cancellationToken);
+        while (await Task.WhenAny(end, host.Stopped, Task.Delay(RefreshInterval, cancellationToken)) is var first && first != end)
+        {
+            if (first == host.Stopped)
+                await first;
+            cancellationToken.ThrowIfCancellationRequested();
+            if (await host.Client.Get(id) is { } instance && RunOutput.StatusOf(instance) is not null)
+                return true;
+        }
+
+        return false;
+    }
+
     private static async Task<WorkflowInstance[]> WriteLines(LocalHost host, IReadOnlyList<(string Title, string Id)> jobs, bool fromTheStart, CancellationToken cancellationToken)
     {
         var (last, isWriting) = (Stopwatch.StartNew(), fromTheStart);

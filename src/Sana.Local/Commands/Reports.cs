@@ -101,6 +101,7 @@ internal sealed record DeadReport(string Id, string JobId, string? Reason, strin
 [JsonSerializable(typeof(CurationEstimate))]
 [JsonSerializable(typeof(SelectionSummary))]
 [JsonSerializable(typeof(LoaderReport))]
+[JsonSerializable(typeof(CleanReport))]
 internal sealed partial class Reports : JsonSerializerContext
 {
     public static Reports Json { get; } = new(new JsonSerializerOptions

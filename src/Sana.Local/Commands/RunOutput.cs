@@ -96,7 +96,7 @@ internal static class RunOutput
         if (made.Succeeded == 0 && made.Statuses.GetValueOrDefault(RowStatus.Known) == 0)
             exit = Fail(ExitCode.Failed, Empty(made));
         else if (lost > 0)
-            exit = Fail(ExitCode.SomeFailed, $"{Images(lost)} of {total} failed or cannot be used; left out in all: {Codes(made.Reasons)}; see {made.Report}.");
+            exit = Fail(ExitCode.SomeFailed, $"{Images(lost)} of {total} failed or cannot be used; left out in all: {Codes(made.Reasons)}; see {made.Report}.{(made.KeepsImages ? " Normalised images are kept in cache/images for --retry; sana clean removes them." : "")}");
         foreach (var silent in made.Captioners.Where(captioner => captioner.Usable == 0 && captioner.Unusable > 0))
         {
             exit = exit == ExitCode.Failed ? exit : ExitCode.SomeFailed;

@@ -21,6 +21,8 @@ internal sealed class ScratchBlobs : IBlobs, IDisposable
 
     public string Place => _outputs.Place;
 
+    public long? FreeBytes => _outputs.FreeBytes;
+
     public static ScratchBlobs Open(IBlobs outputs)
     {
         foreach (var left in Directory.EnumerateDirectories(Path.GetTempPath(), Prefix + "*"))

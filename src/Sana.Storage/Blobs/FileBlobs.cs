@@ -30,6 +30,9 @@ public sealed class FileBlobs : IBlobs
     /// <inheritdoc/>
     public string Place => $"folder {_root}";
 
+    /// <inheritdoc />
+    public long? FreeBytes => new DriveInfo(_root).AvailableFreeSpace;
+
     /// <summary>Opens the folder, makes it if needed and removes the temporary files of killed writers.</summary>
     /// <exception cref="SanaException">The folder cannot be made or written.</exception>
     /// <param name="folder">Its path.</param>

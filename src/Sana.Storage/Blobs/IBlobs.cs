@@ -9,6 +9,9 @@ public interface IBlobs
     /// <summary>The place in words fit for a log: never a key, a token or a signature.</summary>
     string Place { get; }
 
+    /// <summary>Bytes that the place has left; null where nobody can tell, as of a container.</summary>
+    long? FreeBytes => null;
+
     /// <summary>Writes a blob unless one of that name exists.</summary>
     /// <param name="name">Path of at most 1,024 characters, such as <c>runs/a1/manifest.json</c>.</param>
     /// <param name="bytes">The whole content.</param>

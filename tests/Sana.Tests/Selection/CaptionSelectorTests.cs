@@ -69,11 +69,12 @@ public sealed class CaptionSelectorTests
     }
 
     [Fact]
-    public void Scores_that_are_no_numbers_or_negative_are_no_candidates()
+    public void Scores_that_are_no_numbers_are_no_candidates_and_negative_ones_count_as_0()
     {
         var choice = Select(new SelectionOptions(), Captions(double.NaN, 26, double.PositiveInfinity, -1, null));
 
-        Assert.Equal(new double?[] { null, 1, null, null, null }, choice.Probs);
+        Assert.Equal(new double?[] { null, 1, null, 0, null }, choice.Probs);
+        Assert.Equal([0.5, 0.5], Select(new SelectionOptions { Threshold = 0 }, Captions(-1, -2)).Probs);
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using DuckDB.NET.Data;
 using Sana.Curation;
+using Sana.Curation.Shards;
 using Sana.Tests.Support;
 using Xunit;
 
@@ -81,8 +82,8 @@ public sealed class IndependentReadersTests : IAsyncLifetime
 
         Assert.Equal("prompt,InternVL2-26B,VILA1-5-13B", Query($"SELECT string_agg(label, ',') {from}"));
         Assert.Equal(row.Candidates[1].Text, Query($"SELECT text {from} WHERE label = 'InternVL2-26B'"));
-        Assert.Equal("[caption_truncated, mended]", Query($"SELECT qc_flags::VARCHAR {from} WHERE label = 'VILA1-5-13B'"));
-        Assert.Equal("[]", Query($"SELECT qc_flags::VARCHAR {from} WHERE label = 'prompt'"));
+        Assert.Equal("[caption_truncated, mended]", Query($"SELECT flags::VARCHAR {from} WHERE label = 'VILA1-5-13B'"));
+        Assert.Equal("[]", Query($"SELECT flags::VARCHAR {from} WHERE label = 'prompt'"));
         Assert.Equal("1.0", Query($"SELECT round(sum(prob), 9)::VARCHAR {from}"));
         Assert.Equal("openai-clip-vit-large-patch14", Query($"SELECT DISTINCT score_model {from}"));
     }
@@ -105,6 +106,27 @@ public sealed class IndependentReadersTests : IAsyncLifetime
         Assert.Equal("32", Query("SELECT count(\"clip_score__openai-clip-vit-large-patch14\")::VARCHAR FROM $ WHERE \"clip_score__openai-clip-vit-large-patch14\" = caption_score"));
         Assert.Equal("https://example.org/4.jpg null", Query("SELECT url || ' ' || coalesce(caption_label, 'null') FROM $ WHERE row = 4"));
         Assert.Equal("12.5", Query($"SELECT nsfw_score::VARCHAR FROM $ WHERE key = '{row.Key}'"));
+    }
+
+    [Fact]
+    public void Lines_and_table_have_the_same_names_for_candidates()
+    {
+        var table = Query("SELECT string_agg(DISTINCT k, ',') FROM (SELECT unnest(json_keys(to_json(candidates[1]))) k FROM $)")!.Split(',');
+        var lines = File.ReadLines(_folder.File("00000.jsonl")).SelectMany(line => JsonNode.Parse(line)!["candidates"]!.AsArray()).SelectMany(candidate => candidate!.AsObject().Select(member => member.Key));
+
+        Assert.Subset(table.ToHashSet(), lines.ToHashSet());
+    }
+
+    [Fact]
+    public async Task A_dataset_without_scores_has_the_same_columns_of_the_same_types()
+    {
+        const string Columns = "SELECT string_agg(column_name || ' ' || column_type, ', ') FROM (DESCRIBE FROM $)";
+        var scored = Query(Columns);
+        await SomeRows.Write(_folder.Path, 10, settings: SomeRows.Settings with { Scorer = null });
+
+        Assert.Equal(scored, Query(Columns));
+        Assert.Equal("0", Query($"SELECT count(\"clip_score__{ShardSettings.DefaultScorer}\")::VARCHAR FROM $"));
+        Assert.Equal("10", Query("SELECT count(selection_seed)::VARCHAR FROM $ WHERE selection_seed = 7"));
     }
 
     private IEnumerable<IndexRow> Samples() => _rows.Where(row => row.Status == RowStatus.Success);

@@ -72,11 +72,14 @@ public sealed class ReselectionTests : IDisposable
         connection.Open();
         using var command = connection.CreateCommand();
         command.CommandText = $"""
-            SELECT count(*) FROM '{_folder.File("00000_selected.parquet")}' s JOIN '{_folder.File("00000.parquet")}' i USING (key)
+            SELECT count(*) FROM '{_folder.File("selections/selected/00000.parquet")}' s JOIN '{_folder.File("00000.parquet")}' i USING (key)
             WHERE s.status = 'success' AND s.selection_method = 'max' AND s.caption_score = list_max(list_transform(i.candidates, lambda c: c.score))
             """;
 
         Assert.Equal(48L, command.ExecuteScalar());
+        // Who reads all tables of the shards' folder reads every row once.
+        command.CommandText = $"SELECT count(*) - count(DISTINCT key) FROM '{_folder.File("*.parquet")}'";
+        Assert.Equal(0L, command.ExecuteScalar());
     }
 
     [Fact]
@@ -103,7 +106,7 @@ public sealed class ReselectionTests : IDisposable
 
         foreach (var length in new[] { 0, 8, bytes.Length / 2, bytes.Length - 1 })
         {
-            var error = await Assert.ThrowsAsync<CurationException>(() => new Reselection(SomeRows.Settings).Run(0, new MemoryStream(bytes, 0, length), FileBlobs.Open(_folder.Path), "", default));
+            var error = await Assert.ThrowsAsync<CurationException>(() => new Reselection(SomeRows.Settings).Run(0, new MemoryStream(bytes, 0, length), FileBlobs.Open(_folder.Path), "", "selections/selected/", default));
             Assert.StartsWith("The index is not readable", error.Message, StringComparison.Ordinal);
         }
     }
@@ -111,7 +114,7 @@ public sealed class ReselectionTests : IDisposable
     private async Task<ReselectedShard> Again(ShardSettings settings)
     {
         await using var parquet = File.OpenRead(_folder.File("00000.parquet"));
-        return await new Reselection(settings).Run(0, parquet, FileBlobs.Open(_folder.Path), "", default);
+        return await new Reselection(settings).Run(0, parquet, FileBlobs.Open(_folder.Path), "", "selections/selected/", default);
     }
 
     private JsonNode Json(string name) => JsonNode.Parse(File.ReadAllText(_folder.File(name)))!;

@@ -88,15 +88,21 @@ public sealed class ShardWriterTests : IDisposable
     }
 
     [Fact]
-    public async Task Prompt_scores_that_would_miss_a_key_are_not_written()
+    public async Task A_score_below_0_is_0_for_the_loader_and_itself_in_the_index()
     {
         var rows = SomeRows.Of(10);
-        rows[1] = new CaptionSelector(SomeRows.Settings.Selection).Choose(rows[1] with { Candidates = [rows[1].Candidates[0] with { Score = double.NaN }, .. rows[1].Candidates.Skip(1)] });
+        (rows[0], rows[1]) = (Scored(rows[0], -3.25), Scored(rows[1], double.NaN));
 
-        var stats = await new ShardWriter(SomeRows.Settings).Write(0, rows, SomeRows.Image, FileBlobs.Open(_folder.Path), "", default);
+        await new ShardWriter(SomeRows.Settings).Write(0, rows, SomeRows.Image, FileBlobs.Open(_folder.Path), "", default);
 
-        Assert.DoesNotContain(stats.Files, file => file.Name == "00000_prompt_clip_score.json");
-        Assert.Contains(Reasons.ScoreInvalid, rows[1].Candidates[0].Flags);
+        var scores = Json("00000_prompt_clip_score.json").AsObject();
+        Assert.Equal(8, scores.Count);
+        Assert.All(rows[..2], row => Assert.Equal("0.0000", (string?)scores[row.Key]!["prompt"]));
+        Assert.Equal(-3.25, (double)JsonNode.Parse(File.ReadLines(_folder.File("00000.jsonl")).First())!["candidates"]![0]!["score"]!);
+        Assert.Equal((null, Reasons.ScoreInvalid), (rows[1].Candidates[0].Score, rows[1].Candidates[0].Flags[^1]));
+
+        static IndexRow Scored(IndexRow row, double score) =>
+            new CaptionSelector(SomeRows.Settings.Selection).Choose(row with { Candidates = [row.Candidates[0] with { Score = score }, .. row.Candidates.Skip(1)] });
     }
 
     [Fact]
@@ -118,7 +124,7 @@ public sealed class ShardWriterTests : IDisposable
 
         var text = System.Text.Encoding.UTF8.GetString(Sample.Facts(row, row.Key + ".jpg"));
 
-        Assert.StartsWith($$"""{"file_name":"{{row.Key}}.jpg","prompt":"photo 0","width":640,"height":480,"prompt_label":"prompt","caption_label":"InternVL2-26B",""", text, StringComparison.Ordinal);
+        Assert.StartsWith($$"""{"file_name":"{{row.Key}}.jpg","prompt":"photo 0","caption":"Ein Foto “0” – 写真","width":640,"height":480,"prompt_label":"prompt","caption_label":"InternVL2-26B",""", text, StringComparison.Ordinal);
         await SomeRows.Write(_folder.Path, 3);
         Assert.Contains("Ein Foto “0” – 写真", File.ReadAllText(_folder.File("00000.jsonl")), StringComparison.Ordinal);
     }

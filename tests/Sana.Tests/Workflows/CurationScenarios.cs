@@ -30,6 +30,8 @@ internal static class CurationScenarios
         new("A captioner that is down leaves the others", OneIsDown, "Completed, success 6, candidates 2/3"),
         new("A retry asks again only what failed for its reasons", Retried, "Completed, success 5 failed 1, retried empty: 0 asks, retried captioner_timeout: 2 asks, success 6"),
         new("A budget stops captions, and a retry under a greater one finishes them", Budgeted, "asks 3, success 3 failed 3, then asks 3 more, success 6, spent 0.06"),
+        new("Images stay while a retry may cure something, and are made again where they are missing", Cleaned,
+            "success 3 failed 1: 4 images, cleaned 4, retried success 4 with 0 images and the same tar, kept by option 4"),
         new("A run of a finished version pays nothing", Twice, "asks 12, again 0, same tree"),
         new("The next version takes what is new", NextVersion, "v1 success 6, again v1, v2 known 6 success 2 since v1"),
         new("An image that is there twice gives its captions to the first", Given,
@@ -108,6 +110,29 @@ internal static class CurationScenarios
         Assert.True(await CurationSubmission.Retry(host.Client, first.Id, ["captioner_timeout"]));
         var second = await host.Work(first.Id);
         return $"{first.Status}, {Statuses(first, "success", "failed")}, retried empty: {empty} asks, retried captioner_timeout: {Total(host) - before} asks, {Statuses(second)}";
+    }
+
+    private static async Task<string> Cleaned(JobHost host)
+    {
+        Pictures(host, 4, captions: false);
+        File.WriteAllBytes(Path.Combine(host.File("source"), "03.png"), Picture(3, width: 43));
+        var isDown = true;
+        host.Answers["Plain"] = host.Answers["Rich-2"] = (ask, _) => isDown && ask.Width == 43 ? FakeCaptioner.Silent(Reasons.CaptionerTimeout) : FakeCaptioner.Said(FakeCaptioner.Of(ask));
+        var first = await Run(host, Job(host, Captioned));
+        var kept = await Images();
+        var cleaned = await Cleaning.Run(host.Blobs, new CleanOptions(), default);
+        Assert.Equal(0, await Images());
+        Assert.NotEmpty(await Tree.Of(host.Blobs, "cache/captions/"));
+
+        isDown = false;
+        Assert.True(await CurationSubmission.Retry(host.Client, first.Id, ["captioner_timeout"]));
+        var second = await host.Work(first.Id);
+        var images = await Images();
+        await Run(host, Job(host, Captioned with { KeepImages = true }) with { Version = "v2" });
+        Assert.Equal(await host.Blobs.Read("datasets/pets/v2/shards/00000.tar", default), await host.Blobs.Read("datasets/pets/v1/shards/00000.tar", default));
+        return $"{Statuses(first, "success", "failed")}: {kept} images, cleaned {cleaned.Kinds[0].Files}, retried {Statuses(second)} with {images} images and the same tar, kept by option {await Images()}";
+
+        async Task<int> Images() => await host.Blobs.List("cache/images/", default).CountAsync();
     }
 
     private static async Task<string> Budgeted(JobHost host)

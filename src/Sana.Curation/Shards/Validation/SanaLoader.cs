@@ -106,6 +106,8 @@ public sealed class SanaLoader
 
         if (File($"_{Candidate.OriginalLabel}{ScoreEnding}", isNeeded: false) is { } prompts)
             await reading.PromptScores(shard, prompts, cancellationToken);
+        else if (scores.Count > 0 && shard.Samples.FirstOrDefault(sample => sample.Value.HasOriginal) is { Key: { } original })
+            _findings.Warning("prompt_never_drawn", shard.Tar, original, $"Samples have original captions, and there is no {shard.Tar.Replace(".tar", $"_{Candidate.OriginalLabel}{ScoreEnding}.json", StringComparison.Ordinal)}; the loader draws among the other captions alone.");
         if (scores.Count == 0)
             return;
         foreach (var (key, _) in shard.Samples.Where(sample => sample.Value.Scored.Count == 0))
@@ -174,6 +176,9 @@ internal sealed class LoadedSample
 
     /// <summary>Whether it has image, json, sizes and prompt.</summary>
     public bool Loads { get; set; }
+
+    /// <summary>Its json says by <c>prompt_label</c> that <c>prompt</c> is the caption that came with the image.</summary>
+    public bool HasOriginal { get; set; }
 
     /// <summary>Labels with a score that counts.</summary>
     public HashSet<string> Scored { get; } = new(StringComparer.Ordinal);

@@ -55,10 +55,12 @@ internal sealed class SidecarReading(ISourceFiles files, LoaderFindings findings
         }
 
         using var _ = json;
+        var labels = new HashSet<string>(StringComparer.Ordinal);
         foreach (var (key, scores) in Entries(json.RootElement, shard, name, suffix))
         {
             foreach (var (label, value) in Members(scores))
             {
+                labels.Add(label);
                 var score = Score(value);
                 if (score is null)
                     findings.Error("bad_score", shard.Tar, key, $"{name} has a score that is no number; the loader takes another sample in its place.", suffix);
@@ -69,6 +71,12 @@ internal sealed class SidecarReading(ISourceFiles files, LoaderFindings findings
                 else
                     shard.Samples[key].Scored.Add(label);
             }
+        }
+
+        foreach (var (key, sample) in shard.Samples)
+        {
+            foreach (var label in labels.Where(label => sample.Info.Contains(label) && !sample.Scored.Contains(label)))
+                findings.Warning("caption_without_score", shard.Tar, key, $"{name} has no score that counts for a sample's caption '{FileNames.Shown(label)}'; the loader never draws it.", suffix);
         }
     }
 
@@ -83,8 +91,11 @@ internal sealed class SidecarReading(ISourceFiles files, LoaderFindings findings
         }
 
         using var _ = json;
-        var scored = Members(json.RootElement).Where(member => member.Value.ValueKind == JsonValueKind.Object
-            && member.Value.TryGetProperty(Candidate.OriginalLabel, out var value) && Score(value) is not null).Select(member => member.Name).ToHashSet(StringComparer.Ordinal);
+        var scored = Members(json.RootElement)
+            .Select(member => (Key: member.Name, Score: member.Value.ValueKind == JsonValueKind.Object && member.Value.TryGetProperty(Candidate.OriginalLabel, out var value) ? Score(value) : null))
+            .Where(entry => entry.Score is not null).ToLookup(entry => entry.Key, entry => entry.Score!.Value, StringComparer.Ordinal);
+        foreach (var bad in scored.Where(entry => !double.IsFinite(entry.Last()) || entry.Last() < 0))
+            findings.Error("negative_score", shard.Tar, bad.Key, $"{name} has a score of 'prompt' below 0 or without end; the loader drops the image as below any threshold. Write 0.");
         foreach (var key in shard.Samples.Keys.Where(key => !scored.Contains(key)))
             findings.Error("prompt_score_missing", shard.Tar, key, $"{name} has no score of 'prompt' for a sample; where the file exists it must hold every key, and the loader drops the others.");
     }

@@ -121,6 +121,7 @@ internal sealed class TarReading(LoaderFindings findings)
     {
         foreach (var member in json.EnumerateObject())
             sample.Info.Add(member.Name);
+        sample.HasOriginal = json.TryGetProperty("prompt_label", out var label) && label.ValueKind == JsonValueKind.String && label.ValueEquals(Candidate.OriginalLabel);
         var loads = true;
         foreach (var side in new[] { "width", "height" })
         {

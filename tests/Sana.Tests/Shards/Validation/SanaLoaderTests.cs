@@ -70,6 +70,8 @@ public sealed class SanaLoaderTests : IDisposable
     }
 
     [Theory]
+    [InlineData("negative_score", "_prompt_clip_score.json", """{"a":{"prompt":"-1.5"}}""")]
+    [InlineData("caption_without_score", "_prompt_clip_score.json", """{"a":{"prompt":"-1.5"}}""")]
     [InlineData("prompt_in_sidecar", "_vlm.json", """{"a":{"prompt":"c"}}""")]
     [InlineData("missing_caption", "_vlm.json", "{}")]
     [InlineData("unknown_key", "_vlm.json", """{"a":{"vlm":"c"},"z":{"vlm":"c"}}""")]
@@ -134,6 +136,16 @@ public sealed class SanaLoaderTests : IDisposable
         Meta(1);
 
         Assert.Contains((await Check()).Findings, finding => finding is { Code: "missing_sidecar", Shard: "00001.tar" });
+    }
+
+    [Fact]
+    public async Task Originals_that_are_never_drawn_are_found()
+    {
+        var stats = await SomeRows.Write(_folder.Path, 6);
+        File.WriteAllBytes(_folder.File("wids-meta.json"), WidsMeta.Bytes("some", [stats]));
+        File.Delete(_folder.File("00000_prompt_clip_score.json"));
+
+        Assert.Contains((await Check()).Findings, finding => finding is { Code: "prompt_never_drawn", Shard: "00000.tar" });
     }
 
     [Fact]
