@@ -18,6 +18,7 @@ var root = new RootCommand("Sana on one machine: images of a folder or container
     new CurateCommand(),
     new SelectCommand(),
     new ValidateCommand(),
+    new ExportCommand(),
     new EvalCommand(),
     new StatusCommand(),
     new ResumeCommand(),

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Sana.Curation;
+using Sana.Curation.Shards;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Curation;
@@ -15,9 +16,19 @@ internal sealed record DatasetNames(string Dataset, string Version)
 
     public string Manifest => $"{Root}/manifest.json";
 
+    /// <summary>Counts over all rows, which the dataset card quotes.</summary>
     public string Stats => $"{Root}/stats.json";
 
-    public string Selection(string label) => $"{Root}/selections/{label}.json";
+    /// <summary>The dataset card.</summary>
+    public string Card => $"{Root}/README.md";
+
+    /// <summary>What the names of all later choices begin with.</summary>
+    public string Selections => $"{Root}/selections/";
+
+    public string Selection(string label) => $"{Selections}{label}.json";
+
+    /// <summary>The first shard's table of a later choice, from the version's folder.</summary>
+    public static string SelectionTables(string label) => $"shards/{new ShardNames(0).Table(label)}";
 
     public string Report => $"{Root}/report.html";
 
