@@ -35,7 +35,8 @@ public static class DatasetExport
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(target);
         options.Check(dataset.Labels);
-        var begun = new ExportMarker(dataset.Dataset, dataset.Version, dataset.ManifestSha256, options.Format, options.Captions, options.Selection, options.MaxFileBytes);
+        var begun = new ExportMarker(dataset.Dataset, dataset.Version, dataset.ManifestSha256, options.Format, options.Captions, options.Selection,
+            options.MaxFileBytes);
         await CheckTarget(target, begun, cancellationToken);
         await target.Put(Marker, begun.Bytes(), cancellationToken);
 
@@ -52,11 +53,12 @@ public static class DatasetExport
         var facts = DatasetFacts.Of(counts.Exported);
         var card = new ExportCard(dataset, options, facts, counts.ImageBytes, (layout as ParquetLayout)?.Columns.ToArray() ?? []);
         await target.Put(Card, card.Bytes(), cancellationToken);
-        var done = begun with { Complete = true, Images = facts.Images, Texts = counts.Texts, LeftOut = counts.LeftOutByReason, NotInShards = counts.NotInShardsByStatus };
+        var done = begun with { Complete = true, Images = facts.Images, Texts = counts.Texts, LeftOut = counts.LeftOutByReason,
+            NotInShards = counts.NotInShardsByStatus };
         await target.Put(Marker, done.Bytes(), cancellationToken);
         return new ExportSummary(
-            dataset.Dataset, dataset.Version, options.Format, options.Captions, options.Selection, target.Place, facts.Images, counts.Texts, counts.Written, counts.Kept,
-            counts.LeftOutByReason, counts.NotInShardsByStatus, counts.Joined, counts.FirstMissing);
+            dataset.Dataset, dataset.Version, options.Format, options.Captions, options.Selection, target.Place, facts.Images, counts.Texts, counts.Written,
+            counts.Kept, counts.LeftOutByReason, counts.NotInShardsByStatus, counts.Joined, counts.FirstMissing);
     }
 
     private static async Task CheckTarget(IBlobs target, ExportMarker begun, CancellationToken cancellationToken)
@@ -66,12 +68,14 @@ public static class DatasetExport
             if (ExportMarker.Parse(there) is not { } other)
                 throw new CurationException($"{target.Place} holds a {Marker} that is not readable; give another folder, or empty this one.");
             if (other.Difference(begun) is { } difference)
-                throw new CurationException($"{target.Place} holds an export of {other.Dataset} {other.Version} as {other.Format.Name()} with {difference}; give another folder, or empty this one.");
+                throw new CurationException($"{target.Place} holds an export of {other.Dataset} {other.Version} as {other.Format.Name()} with {difference}; "
+                    + "give another folder, or empty this one.");
             return;
         }
 
         await foreach (var other in target.List("", cancellationToken))
-            throw new CurationException($"{target.Place} holds {other.Name} and no {Marker}, so it is no export that could go on; give an empty folder or a new one.");
+            throw new CurationException($"{target.Place} holds {other.Name} and no {Marker}, so it is no export that could go on; give an empty folder or a "
+                + "new one.");
     }
 }
 
@@ -107,7 +111,8 @@ public sealed record ExportSummary(
     string? FirstMissing);
 
 /// <summary>The content of <c>sana-export.json</c>; the counts are there when the export is whole.</summary>
-internal sealed record ExportMarker(string Dataset, string Version, string ManifestSha256, ExportFormat Format, string Captions, string? Selection, long MaxFileBytes)
+internal sealed record ExportMarker(string Dataset, string Version, string ManifestSha256, ExportFormat Format, string Captions, string? Selection,
+    long MaxFileBytes)
 {
     private const string Kind = "sana.export/1";
 

@@ -6,14 +6,17 @@ using static System.FormattableString;
 namespace Sana.Curation.Export;
 
 /// <summary>The <c>README.md</c> of an export: a dataset card for the Hub, and for people how their tool reads it.</summary>
-internal sealed record ExportCard(ExportDataset Dataset, ExportOptions Options, DatasetFacts Facts, long ImageBytes, IReadOnlyList<(string Name, string Type)> Columns)
+internal sealed record ExportCard(ExportDataset Dataset, ExportOptions Options, DatasetFacts Facts, long ImageBytes,
+    IReadOnlyList<(string Name, string Type)> Columns)
 {
     private bool IsList => Options.Captions == ExportOptions.All;
 
     public byte[] Bytes()
     {
-        var card = new StringBuilder(HubMetadata.Head($"{Dataset.Dataset} {Dataset.Version}", Facts, Options.Format == ExportFormat.Parquet ? [new HubConfig("default", ["data/train-*.parquet"])] : [], Info()));
-        card.Append(Invariant($"\n# {Markdown.Text(Dataset.Dataset)} {Markdown.Text(Dataset.Version)}\n\n{Display.Number(Facts.Images)} images with captions ({Display.Bytes(ImageBytes)}). {Which()}\n"));
+        var card = new StringBuilder(HubMetadata.Head($"{Dataset.Dataset} {Dataset.Version}", Facts,
+            Options.Format == ExportFormat.Parquet ? [new HubConfig("default", ["data/train-*.parquet"])] : [], Info()));
+        card.Append(Invariant($"\n# {Markdown.Text(Dataset.Dataset)} {Markdown.Text(Dataset.Version)}\n\n"));
+        card.Append(Invariant($"{Display.Number(Facts.Images)} images with captions ({Display.Bytes(ImageBytes)}). {Which()}\n"));
         card.Append(DatasetCard.Sections.Captions(Facts)).Append(DatasetCard.Sections.Licences(Facts));
         card.Append("\n## How to load it\n\n").Append(Loading().ReplaceLineEndings("\n")).Append('\n');
         return Encoding.UTF8.GetBytes(card.ToString());
@@ -35,7 +38,8 @@ internal sealed record ExportCard(ExportDataset Dataset, ExportOptions Options, 
         yaml.Append(IsList ? "    sequence: string\n" : "    dtype: string\n");
         foreach (var (name, type) in Columns)
             yaml.Append(CultureInfo.InvariantCulture, $"  - name: {name}\n    dtype: {type}\n");
-        return yaml.Append(CultureInfo.InvariantCulture, $"  splits:\n  - name: train\n    num_bytes: {ImageBytes}\n    num_examples: {Facts.Images}\n").ToString();
+        return yaml.Append(CultureInfo.InvariantCulture,
+            $"  splits:\n  - name: train\n    num_bytes: {ImageBytes}\n    num_examples: {Facts.Images}\n").ToString();
     }
 
     private string Loading() => Options.Format switch
@@ -51,7 +55,7 @@ internal sealed record ExportCard(ExportDataset Dataset, ExportOptions Options, 
         ExportFormat.Folder => """
             Each image has a `.txt` of its stem beside it; a line is a caption.
 
-            * kohya's scripts: `image_dir` is this folder, `caption_extension = ".txt"`; with `enable_wildcard = true` one of the lines is drawn, without it the first is taken.
+            * kohya's scripts: `image_dir` is this folder, `caption_extension = ".txt"`; one of the lines is drawn with `enable_wildcard = true`, else the first.
             * OneTrainer: a concept with this folder as its path and "From text file per sample" as its source of prompts.
             * SimpleTuner: `"instance_data_dir"` is this folder, `"caption_strategy": "textfile"`.
             """,
@@ -79,7 +83,9 @@ internal sealed record ExportCard(ExportDataset Dataset, ExportOptions Options, 
     {
         if (!IsList || (ending.Length > 0 && Dataset.Scorer is null))
             return "";
-        var labels = Facts.Labels.Where(label => label.Usable > 0).Select(label => label.Label).Where(label => ending.Length > 0 || label != Candidate.OriginalLabel);
-        return string.Join(", ", labels.Concat(Options.Selection is { } selection && ending.Length == 0 ? [selection] : []).Select(label => $"_{label}{ending}"));
+        var labels = Facts.Labels.Where(label => label.Usable > 0).Select(label => label.Label)
+            .Where(label => ending.Length > 0 || label != Candidate.OriginalLabel);
+        return string.Join(", ", labels.Concat(Options.Selection is { } selection && ending.Length == 0 ? [selection] : [])
+            .Select(label => $"_{label}{ending}"));
     }
 }

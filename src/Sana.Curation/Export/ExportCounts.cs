@@ -61,7 +61,8 @@ internal sealed class ExportCounts
     /// <summary>A caption as one line: what ends lines, in Unicode or for Python, is a space.</summary>
     public string Line(string text)
     {
-        var parts = text.Split(['\n', '\r', '\v', '\f', '\u001c', '\u001d', '\u001e', '\u0085', '\u2028', '\u2029'], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        var parts = text.Split(['\n', '\r', '\v', '\f', '\u001c', '\u001d', '\u001e', '\u0085', '\u2028', '\u2029'],
+            StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         Joined += parts.Length > 1 ? 1 : 0;
         return string.Join(' ', parts);
     }

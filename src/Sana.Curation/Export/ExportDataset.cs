@@ -30,13 +30,15 @@ public sealed record ExportDataset
     public required Func<string, CancellationToken, Task<Stream?>> Open { get; init; }
 
     /// <summary>Labels of its captions: the originals, the captioners, and what has sidecars beside the tars.</summary>
-    public IReadOnlyList<string> Labels => [.. Captioners.Prepend(Candidate.OriginalLabel).Concat(Shards.SelectMany(Sidecars)).Distinct(StringComparer.Ordinal)];
+    public IReadOnlyList<string> Labels =>
+        [.. Captioners.Prepend(Candidate.OriginalLabel).Concat(Shards.SelectMany(Sidecars)).Distinct(StringComparer.Ordinal)];
 
     private static IEnumerable<string> Sidecars(ShardStats shard)
     {
         var (first, last) = (new ShardNames(shard.Shard).Captions(""), ".json");
         return shard.Files.Select(file => file.Name)
-            .Where(name => name.StartsWith(first[..^last.Length], StringComparison.Ordinal) && name.EndsWith(last, StringComparison.Ordinal) && !name.EndsWith("_clip_score.json", StringComparison.Ordinal))
+            .Where(name => name.StartsWith(first[..^last.Length], StringComparison.Ordinal) && name.EndsWith(last, StringComparison.Ordinal)
+                && !name.EndsWith("_clip_score.json", StringComparison.Ordinal))
             .Select(name => name[(first.Length - last.Length)..^last.Length]);
     }
 }

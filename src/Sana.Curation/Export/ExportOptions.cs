@@ -54,7 +54,8 @@ public sealed record ExportOptions
     /// <value>What it is written as.</value>
     public required ExportFormat Format { get; init; }
 
-    /// <value><see cref="Chosen"/>, <see cref="All"/>, or the label of a captioner (<c>prompt</c> for the captions that came with the images). Default chosen.</value>
+    /// <value><see cref="Chosen"/>, <see cref="All"/>, or the label of a captioner (<c>prompt</c> for the captions that came with the images).
+    /// Default chosen.</value>
     public string Captions { get; init; } = Chosen;
 
     /// <value>The label of a later choice of captions, which stands for the chosen ones; images without a caption by it are left out. Null for none.</value>
@@ -70,13 +71,14 @@ public sealed record ExportOptions
     {
         ArgumentNullException.ThrowIfNull(labels);
         if (Captions is not (Chosen or All) && !labels.Contains(Captions, StringComparer.Ordinal))
-            throw new CurationException($"The dataset has no captions with the label '{Captions}'; use {Chosen}, {All}, or one of {string.Join(", ", labels)}.");
+            throw new CurationException($"The dataset has no captions with the label '{Captions}'; use {Chosen}, {All}, or one of "
+                + $"{string.Join(", ", labels)}.");
         if (Selection is not null)
             CaptionLabel.Check(Selection);
         if (Selection is not null && Captions is not (Chosen or All))
             throw new CurationException($"The captions of '{Captions}' and the selection '{Selection}' cannot both be written; give one of them.");
         if (MaxFileBytes is < 1 or > 2_000_000_000)
-            throw new CurationException(FormattableString.Invariant($"A Parquet file of {MaxFileBytes} bytes of images is outside 1…2000000000; use 500000000."));
+            throw new CurationException(FormattableString.Invariant($"A Parquet file of {MaxFileBytes} bytes of images is not 1…2000000000; use 500000000."));
         return this;
     }
 }

@@ -14,7 +14,8 @@ namespace Sana.Curation.Export;
 /// <param name="Captions">Its captions with their labels, at least one; the first is the one where there can be one only.</param>
 /// <param name="Length">Bytes of the image.</param>
 /// <param name="Image">Reads the image's bytes.</param>
-internal sealed record ExportSample(IndexRow Row, string Name, IReadOnlyList<LabelledCaption> Captions, long Length, Func<CancellationToken, Task<byte[]>> Image)
+internal sealed record ExportSample(IndexRow Row, string Name, IReadOnlyList<LabelledCaption> Captions, long Length,
+    Func<CancellationToken, Task<byte[]>> Image)
 {
     /// <value>The score of the first caption; null when it has none.</value>
     public double? Score => Row.Candidates.FirstOrDefault(candidate => candidate.Label == Captions[0].Label && candidate.IsUsable())?.Score;
@@ -85,11 +86,13 @@ internal sealed class ExportSamples(ExportDataset dataset, ExportOptions options
     private async Task<Dictionary<string, string>> Selected(ShardNames names, string selection, CancellationToken cancellationToken)
     {
         await using var sidecar = await dataset.Open(names.Captions(selection), cancellationToken)
-            ?? throw new CurationException($"The dataset has no selection '{selection}': {names.Captions(selection)} is not there; sana select {dataset.Dataset} --label {selection} makes it.");
+            ?? throw new CurationException($"The dataset has no selection '{selection}': {names.Captions(selection)} is not there; sana select "
+                + $"{dataset.Dataset} --label {selection} makes it.");
         try
         {
             using var json = await JsonDocument.ParseAsync(sidecar, cancellationToken: cancellationToken);
-            return json.RootElement.EnumerateObject().ToDictionary(key => key.Name, key => key.Value.GetProperty(selection).GetString()!, StringComparer.Ordinal);
+            return json.RootElement.EnumerateObject().ToDictionary(key => key.Name, key => key.Value.GetProperty(selection).GetString()!,
+                StringComparer.Ordinal);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
         {
@@ -101,22 +104,26 @@ internal sealed class ExportSamples(ExportDataset dataset, ExportOptions options
     {
         if (options.Captions is not (ExportOptions.Chosen or ExportOptions.All))
             return [.. Usable(row).Where(caption => caption.Label == options.Captions).Take(1)];
-        var text = selected is null ? row.Caption ?? Usable(row).FirstOrDefault(caption => caption.Label == row.CaptionLabel)?.Text : selected.GetValueOrDefault(row.Key);
+        var text = selected is null ? row.Caption ?? Usable(row).FirstOrDefault(caption => caption.Label == row.CaptionLabel)?.Text
+            : selected.GetValueOrDefault(row.Key);
         if (string.IsNullOrWhiteSpace(text))
             return [];
         var label = selected is null ? row.CaptionLabel! : Usable(row).FirstOrDefault(caption => caption.Text == text)?.Label ?? options.Selection!;
         var chosen = new LabelledCaption(label, text);
-        return options.Captions == ExportOptions.Chosen ? [chosen] : [.. Usable(row).Prepend(chosen).DistinctBy(caption => caption.Text, StringComparer.Ordinal)];
+        return options.Captions == ExportOptions.Chosen ? [chosen]
+            : [.. Usable(row).Prepend(chosen).DistinctBy(caption => caption.Text, StringComparer.Ordinal)];
     }
 
-    private static IEnumerable<LabelledCaption> Usable(IndexRow row) => row.Candidates.Where(candidate => candidate.IsUsable() && !string.IsNullOrWhiteSpace(candidate.Text))
+    private static IEnumerable<LabelledCaption> Usable(IndexRow row) =>
+        row.Candidates.Where(candidate => candidate.IsUsable() && !string.IsNullOrWhiteSpace(candidate.Text))
         .Select(candidate => new LabelledCaption(candidate.Label, candidate.Text!));
 
     // Keys are hashes of the images, so they differ in all shards; a dataset that was put together by hand may have one twice.
     private string Name(IndexRow row)
     {
         if (!SampleKey.IsValid(row.Key))
-            throw new CurationException($"The key '{row.Key}' of shard {row.Shard} is no name of a file; restore the index from a copy, or curate the dataset again.");
+            throw new CurationException($"The key '{row.Key}' of shard {row.Shard} is no name of a file; restore the index from a copy, or curate the "
+                + "dataset again.");
         if (_names.Add(row.Key))
             return row.Key;
         var name = string.Create(CultureInfo.InvariantCulture, $"{row.Key}-{row.Shard:00000}-{row.Row:0000}");
@@ -140,7 +147,8 @@ internal sealed class ExportSamples(ExportDataset dataset, ExportOptions options
 
     private async Task<byte[]> Image(string tar, TarEntry place, CancellationToken cancellationToken)
     {
-        var bytes = await Tar(tar, cancellationToken) ?? throw new CurationException($"{tar} went away while it was read; run the same command again, it goes on where it stopped.");
+        var bytes = await Tar(tar, cancellationToken)
+            ?? throw new CurationException($"{tar} went away while it was read; run the same command again, it goes on where it stopped.");
         var image = new byte[place.Length];
         bytes.Position = place.Offset;
         await bytes.ReadExactlyAsync(image, cancellationToken);

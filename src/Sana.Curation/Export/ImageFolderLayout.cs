@@ -5,12 +5,13 @@ using Sana.Curation.Shards;
 namespace Sana.Curation.Export;
 
 /// <summary>
-/// ImageFolder: <c>{shard}/{key}.jpg</c>, and <c>metadata.jsonl</c> with a line for each image: <c>file_name</c>, <c>text</c> and more columns. With all captions
-/// <c>text</c> is a list, of which diffusers' scripts draw one. Columns have one type in all lines, since readers take the types from the first ones.
+/// ImageFolder: <c>{shard}/{key}.jpg</c>, and <c>metadata.jsonl</c> with a line for each image: <c>file_name</c>, <c>text</c> and more columns. With all
+/// captions <c>text</c> is a list, of which diffusers' scripts draw one. Columns have one type in all lines, since readers take the types from the first ones.
 /// </summary>
 internal sealed class ImageFolderLayout(ExportDataset dataset, ExportOptions options, ExportCounts counts) : IExportLayout
 {
-    public Task Write(IAsyncEnumerable<ExportSample> samples, ExportTarget target, CancellationToken cancellationToken) => target.Replace("metadata.jsonl", async (stream, token) =>
+    public Task Write(IAsyncEnumerable<ExportSample> samples, ExportTarget target, CancellationToken cancellationToken) =>
+        target.Replace("metadata.jsonl", async (stream, token) =>
     {
         await foreach (var sample in samples.WithCancellation(token))
         {

@@ -6,8 +6,9 @@ using Sana.Curation.Shards;
 namespace Sana.Curation.Export;
 
 /// <summary>
-/// <c>data/train-00000.parquet</c> …: the image as <c>{bytes, path}</c>, <c>text</c> and more columns. The key <c>huggingface</c> of each file declares the features, so
-/// that the Hub and <c>datasets</c> show images. Which images a file has follows from their sizes alone, so that a file that is there is passed over.
+/// <c>data/train-00000.parquet</c> …: the image as <c>{bytes, path}</c>, <c>text</c> and more columns. The key <c>huggingface</c> of each file declares the
+/// features, so that the Hub and <c>datasets</c> show images. Which images a file has follows from their sizes alone, so that a file that is there is passed
+/// over.
 /// </summary>
 internal sealed class ParquetLayout(ExportDataset dataset, ExportOptions options, ExportCounts counts) : IExportLayout
 {
@@ -48,7 +49,8 @@ internal sealed class ParquetLayout(ExportDataset dataset, ExportOptions options
         async Task Flush()
         {
             var rows = pending.ToArray();
-            await target.Write(string.Create(CultureInfo.InvariantCulture, $"data/train-{file++:00000}.parquet"), (stream, token) => File(stream, rows, token), cancellationToken);
+            await target.Write(string.Create(CultureInfo.InvariantCulture, $"data/train-{file++:00000}.parquet"), (stream, token) => File(stream, rows, token),
+                cancellationToken);
             pending.Clear();
             bytes = 0;
         }
@@ -57,13 +59,16 @@ internal sealed class ParquetLayout(ExportDataset dataset, ExportOptions options
     private async Task File(Stream stream, ExportSample[] rows, CancellationToken cancellationToken)
     {
         var texts = new DataField<string>("text", true);
-        var schema = new ParquetSchema([new StructField("image", _bytes, _path), IsList ? new ListField("text", _element) : texts, .. _columns.Select(column => column.Field)]);
-        await using var parquet = await ParquetWriter.CreateAsync(schema, stream, new ParquetOptions { CompressionMethod = CompressionMethod.Snappy }, cancellationToken: cancellationToken);
+        var schema = new ParquetSchema([new StructField("image", _bytes, _path), IsList ? new ListField("text", _element) : texts,
+            .. _columns.Select(column => column.Field)]);
+        await using var parquet = await ParquetWriter.CreateAsync(schema, stream, new ParquetOptions { CompressionMethod = CompressionMethod.Snappy },
+            cancellationToken: cancellationToken);
         parquet.CustomMetadata = new Dictionary<string, string> { ["huggingface"] = Features() };
         foreach (var group in Groups(rows))
         {
             using var writer = parquet.CreateRowGroup();
-            var (images, paths, text) = (new LeafBuffer<ReadOnlyMemory<byte>>(), new LeafBuffer<ReadOnlyMemory<char>>(), new LeafBuffer<ReadOnlyMemory<char>>());
+            var (images, paths, text) = (new LeafBuffer<ReadOnlyMemory<byte>>(), new LeafBuffer<ReadOnlyMemory<char>>(),
+                new LeafBuffer<ReadOnlyMemory<char>>());
             foreach (var sample in group)
             {
                 images.Add(await sample.Image(cancellationToken), 2, 0);
@@ -101,7 +106,8 @@ internal sealed class ParquetLayout(ExportDataset dataset, ExportOptions options
         return """{"info":{"features":{"image":{"_type":"Image"},"text":""" + text + others + "}}}";
     }
 
-    private static Column Text(string name, Func<ExportSample, string?> value) => Of(new DataField<string>(name, true), "string", sample => value(sample)?.AsMemory());
+    private static Column Text(string name, Func<ExportSample, string?> value) =>
+        Of(new DataField<string>(name, true), "string", sample => value(sample)?.AsMemory());
 
     private static Column Value<T>(string name, string type, Func<ExportSample, T?> value)
         where T : struct => Of(new DataField<T>(name, true), type, value);

@@ -6,13 +6,14 @@ using Sana.Curation.Shards;
 namespace Sana.Curation.Export;
 
 /// <summary>
-/// What Sana's <c>SanaImgDataset</c> reads: <c>meta_data.json</c> lists the images; beside each lies a <c>.txt</c> whose first line is its <c>prompt</c>. With all
-/// captions there is a json of each label, <c>{key: {label: caption}}</c>, and one of its score. The loader raises scores to a power and divides by their sum, so
-/// an image of which no score is above 0 has none.
+/// What Sana's <c>SanaImgDataset</c> reads: <c>meta_data.json</c> lists the images; beside each lies a <c>.txt</c> whose first line is its <c>prompt</c>. With
+/// all captions there is a json of each label, <c>{key: {label: caption}}</c>, and one of its score. The loader raises scores to a power and divides by their
+/// sum, so an image of which no score is above 0 has none.
 /// </summary>
 internal sealed class SanaImgLayout(ExportDataset dataset, ExportOptions options, ExportCounts counts) : IExportLayout
 {
-    public Task Write(IAsyncEnumerable<ExportSample> samples, ExportTarget target, CancellationToken cancellationToken) => target.Replace("meta_data.json", async (stream, token) =>
+    public Task Write(IAsyncEnumerable<ExportSample> samples, ExportTarget target, CancellationToken cancellationToken) =>
+        target.Replace("meta_data.json", async (stream, token) =>
     {
         await using var json = new Utf8JsonWriter(stream, Sample.Json with { Indented = true, NewLine = "\n" });
         json.WriteStartObject();
@@ -23,7 +24,8 @@ internal sealed class SanaImgLayout(ExportDataset dataset, ExportOptions options
         {
             var stem = string.Create(CultureInfo.InvariantCulture, $"{sample.Row.Shard:00000}/{sample.Name}");
             await target.Put($"{stem}.{dataset.ImageExtension}", sample.Length, sample.Image, token);
-            counts.Add(sample, options.Captions == ExportOptions.All ? await All(sample, stem, target, token) : await One(sample.Captions[0].Text, stem, target, token));
+            counts.Add(sample, options.Captions == ExportOptions.All ? await All(sample, stem, target, token)
+                : await One(sample.Captions[0].Text, stem, target, token));
             json.WriteStringValue($"{stem}.{dataset.ImageExtension}");
             await json.FlushAsync(token);
         }

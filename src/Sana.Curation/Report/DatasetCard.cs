@@ -7,8 +7,8 @@ using static System.FormattableString;
 namespace Sana.Curation.Report;
 
 /// <summary>
-/// The dataset card of a version, <c>README.md</c>: what the Hub shows, and where <c>datasets.load_dataset</c> finds shards and index. Its bytes follow from its
-/// values. What strangers wrote (licences, names of models) stands in it as plain text.
+/// The dataset card of a version, <c>README.md</c>: what the Hub shows, and where <c>datasets.load_dataset</c> finds shards and index. Its bytes follow from
+/// its values. What strangers wrote (licences, names of models) stands in it as plain text.
 /// </summary>
 public sealed record DatasetCard
 {
@@ -49,12 +49,13 @@ public sealed record DatasetCard
             new HubConfig("default", Shards.All(shard => shard.Successes > 0) ? ["shards/*.tar"]
                 : [.. Shards.Where(shard => shard.Successes > 0).Select(shard => $"shards/{new ShardNames(shard.Shard).Tar}")]),
             new HubConfig("index", [$"shards/{Number}.parquet"]),
-            .. Selections.Select(selection => new HubConfig($"selection-{selection.Label}", [selection.Tables.Replace("00000", Number, StringComparison.Ordinal)])),
+            .. Selections.Select(selection => new HubConfig($"selection-{selection.Label}",
+                [selection.Tables.Replace("00000", Number, StringComparison.Ordinal)])),
         ]));
         var bytes = Shards.Sum(shard => shard.Files[0].Bytes);
         card.Append(Invariant($"\n# {Markdown.Text(Dataset)} {Markdown.Text(Version)}\n\n"));
-        card.Append(Invariant($"{Display.Number(Facts.Images)} images with captions in {Display.Number(Shards.Count)} shards ({Display.Bytes(bytes)}), made by {Markdown.Text(Tool)}. "));
-        card.Append(Invariant($"The index has {Display.Number(Facts.Rows)} rows, one for each item of the source, with every caption and what became of it.\n"));
+        card.Append(Invariant($"{Display.Number(Facts.Images)} images with captions in {Display.Number(Shards.Count)} shards ({Display.Bytes(bytes)}), "));
+        card.Append(Invariant($"made by {Markdown.Text(Tool)}. The index has {Display.Number(Facts.Rows)} rows: each item of the source, its captions, what became of it.\n"));
         card.Append(Sections.Rows(Facts)).Append(Sections.Captions(Facts)).Append(Sections.Licences(Facts)).Append(Choice());
         card.Append(Loading());
         return Encoding.UTF8.GetBytes(card.ToString());
@@ -80,17 +81,20 @@ public sealed record DatasetCard
 
     private static string Rule(SelectionOptions options) => options.Rule switch
     {
-        SelectionRule.Power or SelectionRule.Softmax => Invariant($"{options.Rule.Name()} (tau {options.Tau}, threshold {options.Threshold}, seed {options.Seed})"),
+        SelectionRule.Power or SelectionRule.Softmax =>
+            Invariant($"{options.Rule.Name()} (tau {options.Tau}, threshold {options.Threshold}, seed {options.Seed})"),
         SelectionRule.TopK => Invariant($"top-k (k {options.K}, threshold {options.Threshold}, seed {options.Seed})"),
         SelectionRule.Max => "max",
-        _ => $"proportion ({Markdown.Text(string.Join(", ", options.Proportions.OrderBy(part => part.Key, StringComparer.Ordinal).Select(part => Invariant($"{part.Key} {part.Value}"))))})",
+        _ => $"proportion ({Markdown.Text(string.Join(", ", options.Proportions.OrderBy(part => part.Key, StringComparer.Ordinal)
+            .Select(part => Invariant($"{part.Key} {part.Value}"))))})",
     };
 
     private string Loading()
     {
         var last = Shards.Max(shard => shard.Shard).ToString("00000", CultureInfo.InvariantCulture);
         var tars = Shards.Count == 1 ? "00000.tar" : $"{{00000..{last}}}.tar";
-        var suffixes = Shards.SelectMany(shard => shard.Files.Where(file => file.Name.EndsWith(".json", StringComparison.Ordinal) && file.Name.Contains('_', StringComparison.Ordinal))
+        var suffixes = Shards.SelectMany(shard => shard.Files.Where(file => file.Name.EndsWith(".json", StringComparison.Ordinal)
+            && file.Name.Contains('_', StringComparison.Ordinal))
             .Select(file => file.Name[file.Name.IndexOf('_', StringComparison.Ordinal)..^".json".Length]))
             .Concat(Selections.SelectMany(selection => new[] { $"_{selection.Label}", $"_{selection.Label}_clip_score" }))
             .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToLookup(suffix => suffix.EndsWith("_clip_score", StringComparison.Ordinal));
@@ -131,13 +135,16 @@ public sealed record DatasetCard
     {
         private const int MostLicences = 20;
 
-        public static string Rows(DatasetFacts facts) => "\n" + Markdown.Table(["rows", "count"], facts.Statuses.Select(status => new[] { Markdown.Text(status.Key), Display.Number(status.Value) }));
+        public static string Rows(DatasetFacts facts) => "\n"
+            + Markdown.Table(["rows", "count"], facts.Statuses.Select(status => new[] { Markdown.Text(status.Key), Display.Number(status.Value) }));
 
-        public static string Captions(DatasetFacts facts) => "\n## Captions\n\nThe label `prompt` is the caption that came with the image.\n\n" + Markdown.Table(
+        public static string Captions(DatasetFacts facts) => "\n## Captions\n\nThe label `prompt` is the caption that came with the image.\n\n"
+            + Markdown.Table(
             ["label", "model", "licence of its captions", "usable", "chosen", "mean CLIP score"],
             facts.Labels.Select(label => new[]
             {
-                Markdown.Text(label.Label), Markdown.Text(label.Model), Markdown.Text(label.Licence), Display.Number(label.Usable), Display.Number(label.Chosen),
+                Markdown.Text(label.Label), Markdown.Text(label.Model), Markdown.Text(label.Licence), Display.Number(label.Usable),
+                Display.Number(label.Chosen),
                 label.MeanScore is { } mean ? Invariant($"{mean:0.00}") : "",
             }));
 
@@ -147,7 +154,8 @@ public sealed record DatasetCard
             var rest = facts.OtherLicences + stated.Skip(MostLicences).Sum(licence => licence.Value);
             return "\n## Licences of the images\n\nAs the source states them, without a check.\n\n" + Markdown.Table(["licence", "images"],
             [
-                .. stated.Take(MostLicences).Select(licence => new[] { licence.Key.Length == 0 ? "(none stated)" : Markdown.Text(licence.Key), Display.Number(licence.Value) }),
+                .. stated.Take(MostLicences).Select(licence =>
+                    new[] { licence.Key.Length == 0 ? "(none stated)" : Markdown.Text(licence.Key), Display.Number(licence.Value) }),
                 .. rest > 0 ? new[] { new[] { "(others)", Display.Number(rest) } } : [],
             ]);
         }

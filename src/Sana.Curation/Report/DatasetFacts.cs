@@ -61,10 +61,12 @@ public sealed record DatasetFacts
         Rows = totals.Rows,
         Images = totals.Succeeded,
         Statuses = totals.Statuses,
-        Labels = [.. totals.Captioners.Values.Select(one => new LabelFacts(one.Label, one.Model, one.Licence, one.Usable, one.Chosen, Rounded(one.Scores.Mean)))],
+        Labels = [.. totals.Captioners.Values.Select(one =>
+            new LabelFacts(one.Label, one.Model, one.Licence, one.Usable, one.Chosen, Rounded(one.Scores.Mean)))],
         Licences = totals.Licences,
         OtherLicences = totals.OtherLicences,
-        Scores = totals.Chosen.Count == 0 ? null : new ScoreFacts(totals.Chosen.Count, Rounded(totals.Chosen.Mean)!.Value, totals.Chosen.Least!.Value, totals.Chosen.Most!.Value),
+        Scores = totals.Chosen.Count == 0 ? null
+            : new ScoreFacts(totals.Chosen.Count, Rounded(totals.Chosen.Mean)!.Value, totals.Chosen.Least!.Value, totals.Chosen.Most!.Value),
     };
 
     private static double? Rounded(double? mean) => mean is { } value ? Math.Round(value, 4) : null;

@@ -19,9 +19,12 @@ internal static class HubMetadata
     // The identifiers of https://hf.co/docs/hub/repositories-licenses that data have.
     private static readonly HashSet<string> _licences =
     [
-        "apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "cc", "cc0-1.0", "cc-by-2.0", "cc-by-2.5", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0",
-        "cc-by-nc-2.0", "cc-by-nc-3.0", "cc-by-nc-4.0", "cc-by-nd-4.0", "cc-by-nc-nd-3.0", "cc-by-nc-nd-4.0", "cc-by-nc-sa-2.0", "cc-by-nc-sa-3.0", "cc-by-nc-sa-4.0",
-        "cdla-sharing-1.0", "cdla-permissive-1.0", "cdla-permissive-2.0", "pddl", "odbl", "odc-by", "unlicense", "wtfpl", "gpl-2.0", "gpl-3.0", "lgpl-3.0", "openrail",
+        "apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "cc", "cc0-1.0", "cc-by-2.0", "cc-by-2.5", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0",
+        "cc-by-sa-4.0",
+        "cc-by-nc-2.0", "cc-by-nc-3.0", "cc-by-nc-4.0", "cc-by-nd-4.0", "cc-by-nc-nd-3.0", "cc-by-nc-nd-4.0", "cc-by-nc-sa-2.0", "cc-by-nc-sa-3.0",
+        "cc-by-nc-sa-4.0",
+        "cdla-sharing-1.0", "cdla-permissive-1.0", "cdla-permissive-2.0", "pddl", "odbl", "odc-by", "unlicense", "wtfpl", "gpl-2.0", "gpl-3.0", "lgpl-3.0",
+        "openrail",
     ];
 
     /// <summary>The block with its three hyphens before and after.</summary>
@@ -63,7 +66,8 @@ internal static class HubMetadata
         _ => "1B<n<10B",
     };
 
-    /// <summary>The one licence of all images by its identifier; <c>other</c> with a name where it has none, or where they differ; nothing where none is stated.</summary>
+    /// <summary>The one licence of all images by its identifier; <c>other</c> with a name where it has none, or where they differ; nothing where none is
+    /// stated.</summary>
     private static string Licence(DatasetFacts facts)
     {
         var stated = facts.Licences.Keys.Where(licence => licence.Length > 0).ToArray();

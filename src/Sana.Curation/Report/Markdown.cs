@@ -9,16 +9,22 @@ internal static class Markdown
 
     /// <summary>
     /// One line of at most <paramref name="limit"/> characters in which every punctuation mark has a backslash before it, as CommonMark has it for literal
-    /// ones; controls and marks that turn or hide text stand as their numbers.
+    /// ones, or is an entity; controls and marks that turn or hide text stand as their numbers.
     /// </summary>
     public static string Text(string? text, int limit = MostShown)
     {
         var line = new StringBuilder();
         foreach (var letter in PlainText.Visible(PlainText.Cut(text?.Trim(), limit) ?? ""))
         {
-            if (char.IsAscii(letter) && (char.IsPunctuation(letter) || char.IsSymbol(letter)))
-                line.Append('\\');
-            line.Append(letter is '\n' or '\r' or '\t' ? ' ' : letter);
+            _ = letter switch
+            {
+                '\n' or '\r' or '\t' => line.Append(' '),
+                '<' => line.Append("&lt;"),
+                '>' => line.Append("&gt;"),
+                '&' => line.Append("&amp;"),
+                _ when char.IsAscii(letter) && (char.IsPunctuation(letter) || char.IsSymbol(letter)) => line.Append('\\').Append(letter),
+                _ => line.Append(letter),
+            };
         }
 
         return line.ToString();

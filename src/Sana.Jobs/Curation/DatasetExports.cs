@@ -15,8 +15,8 @@ public static class DatasetExports
 
     /// <summary>A finished dataset.</summary>
     /// <param name="dataset">
-    /// Its name; or a folder, <c>azurite:container/prefix</c> or a container's https address: of a version (it holds <c>manifest.json</c>), of its shards, or of all
-    /// versions (<c>…/datasets/name</c>).
+    /// Its name; or a folder, <c>azurite:container/prefix</c> or a container's https address: of a version (it holds <c>manifest.json</c>), of its shards, or
+    /// of all versions (<c>…/datasets/name</c>).
     /// </param>
     /// <param name="version">Its version; null for the last finished one (v1, v2 …), or the one of the folder.</param>
     /// <param name="place">Where a dataset that is given by its name is.</param>
@@ -29,11 +29,13 @@ public static class DatasetExports
         if (!isPlace)
         {
             if (BlobPlace.IsFolder(place) && !Directory.Exists(place))
-                throw new SanaException($"There is no folder '{place}' with a dataset {dataset}; give --data or --blobs of sana curate, or the folder of a version.");
+                throw new SanaException($"There is no folder '{place}' with a dataset {dataset}; give --data or --blobs of sana curate, or the folder of a "
+                    + "version.");
             if (await Named(place, dataset, version, cancellationToken) is { } named)
                 return named;
             if (!File.Exists(Path.Combine(dataset, "manifest.json")))
-                throw new SanaException($"{place} has no finished dataset {dataset} {version}".TrimEnd() + "; sana curate makes one, --blobs names another place.");
+                throw new SanaException($"{place} has no finished dataset {dataset} {version}".TrimEnd()
+                    + "; sana curate makes one, --blobs names another place.");
         }
 
         var at = BlobPlace.IsFolder(dataset) ? Path.GetFullPath(dataset).TrimEnd('/') : dataset.TrimEnd('/');
@@ -41,7 +43,8 @@ public static class DatasetExports
             at = at[..at.LastIndexOf('/')];
         var parts = at.Split('/');
         return parts.Length > 2 && parts[^2] == Datasets
-            ? await Named(string.Join('/', parts[..^2]), parts[^1], version, cancellationToken) ?? throw new SanaException($"{at} has no finished version{(version is null ? "" : $" {version}")}; sana curate makes one.")
+            ? await Named(string.Join('/', parts[..^2]), parts[^1], version, cancellationToken)
+                ?? throw new SanaException($"{at} has no finished version{(version is null ? "" : $" {version}")}; sana curate makes one.")
             : await InFolder(at, version, cancellationToken);
     }
 
@@ -60,8 +63,10 @@ public static class DatasetExports
             throw new SanaException($"'{place}' is a file; give an empty folder or a new one.");
         // Also what no blob can be called is somebody's.
         if (Directory.Exists(place) && !File.Exists(Path.Combine(place, DatasetExport.Marker))
-            && new DirectoryInfo(place).EnumerateFileSystemInfos().Where(entry => entry.Name != Incoming).MinBy(entry => entry.Name, StringComparer.Ordinal) is { } other)
-            throw new SanaException($"The folder '{place}' holds {other.Name} and no {DatasetExport.Marker}, so it is no export that could go on; give an empty folder or a new one. Where the dataset is, --blobs says.");
+            && new DirectoryInfo(place).EnumerateFileSystemInfos().Where(entry => entry.Name != Incoming)
+                .MinBy(entry => entry.Name, StringComparer.Ordinal) is { } other)
+            throw new SanaException($"The folder '{place}' holds {other.Name} and no {DatasetExport.Marker}, so it is no export that could go on; give an "
+                + "empty folder or a new one. Where the dataset is, --blobs says.");
         // A power failure may take the last files; the next run writes again what has not its length.
         var summary = await DatasetExport.Run(dataset, options, FileBlobs.Open(place, flushes: false), cancellationToken);
         if (new DirectoryInfo(Path.Combine(place, Incoming)) is { Exists: true } incoming && !incoming.EnumerateFileSystemInfos().Any())
@@ -74,7 +79,8 @@ public static class DatasetExports
         var blobs = await BlobPlace.Parse(place).Open(cancellationToken);
         version ??= (await CurationSubmission.NextVersion(blobs, dataset, cancellationToken)).Since;
         var names = new DatasetNames(dataset, version ?? "v1");
-        return await blobs.Read(names.Manifest, cancellationToken) is { } manifest ? Read(manifest, (name, token) => blobs.Open($"{names.Shards}/{name}", token)) : null;
+        return await blobs.Read(names.Manifest, cancellationToken) is { } manifest
+            ? Read(manifest, (name, token) => blobs.Open($"{names.Shards}/{name}", token)) : null;
     }
 
     private static async Task<ExportDataset> InFolder(string place, string? version, CancellationToken cancellationToken)
@@ -87,7 +93,9 @@ public static class DatasetExports
         var bytes = new byte[file.Length];
         await file.ReadExactlyAsync(bytes, cancellationToken);
         var dataset = Read(bytes, (name, token) => Open($"shards/{name}", token));
-        return version is null || version == dataset.Version ? dataset : throw new SanaException($"{place} is {dataset.Dataset} {dataset.Version}, not {version}; leave --dataset-version out, or give the folder of that version.");
+        return version is null || version == dataset.Version ? dataset
+            : throw new SanaException($"{place} is {dataset.Dataset} {dataset.Version}, not {version}; leave --dataset-version out, or give the folder of "
+                + "that version.");
 
         async Task<Stream?> Open(string name, CancellationToken token)
         {
@@ -111,7 +119,8 @@ public static class DatasetExports
         }
         catch (JsonException error)
         {
-            throw new SanaException($"The dataset's manifest.json is not readable: {error.Message} Restore it from a copy, or curate the dataset again.", error);
+            throw new SanaException($"The dataset's manifest.json is not readable: {error.Message} Restore it from a copy, or curate the dataset again.",
+                error);
         }
 
         return new ExportDataset

@@ -50,9 +50,11 @@ public sealed class ExportTests : IDisposable
         var named = await SanaProgram.Run("export", "photos", "--data", _folder.File("data"), "--to", "folder", "--out", _folder.File("a"));
         var again = await SanaProgram.Run("export", "photos", "--data", _folder.File("data"), "--to", "folder", "--out", _folder.File("a"));
         var shards = await SanaProgram.Run("export", Path.Combine(Version, "shards"), "--to", "folder", "--out", _folder.File("b"));
-        var versions = await SanaProgram.Run("export", Path.GetDirectoryName(Path.GetFullPath(Version).TrimEnd('/'))!, "--to", "folder", "--out", _folder.File("c"));
+        var versions = await SanaProgram.Run("export", Path.GetDirectoryName(Path.GetFullPath(Version).TrimEnd('/'))!, "--to", "folder", "--out",
+            _folder.File("c"));
 
-        Assert.True((named.ExitCode, again.ExitCode, shards.ExitCode, versions.ExitCode) == (0, 0, 0, 0), named.Error + again.Error + shards.Error + versions.Error);
+        Assert.True((named.ExitCode, again.ExitCode, shards.ExitCode, versions.ExitCode) == (0, 0, 0, 0), named.Error + again.Error + shards.Error
+            + versions.Error);
         Assert.Matches(@"^photos v1 as folder: \d+ images, \d+ captions in folder .*/a \(\d+ files written, 0 there already\); images are copied out of the tars", named.Output);
         Assert.Contains("(0 files written, ", again.Output, StringComparison.Ordinal);
         Assert.Single(named.Output.TrimEnd().Split('\n'));
@@ -68,7 +70,8 @@ public sealed class ExportTests : IDisposable
         Directory.CreateDirectory(_folder.File("mine"));
         await File.WriteAllTextAsync(_folder.File("mine/My thesis.txt"), "mine");
         await Fails(1, "holds My thesis.txt and no sana-export.json", "export", Version, "--to", "folder", "--out", _folder.File("mine"));
-        await Fails(2, "no captions with the label 'vila'; use chosen, all, or one of prompt", "export", Version, "--to", "folder", "--captions", "vila", "--out", _folder.File("x"));
+        await Fails(2, "no captions with the label 'vila'; use chosen, all, or one of prompt", "export", Version, "--to", "folder", "--captions", "vila",
+            "--out", _folder.File("x"));
         await Fails(1, "has no selection 'soft'", "export", Version, "--to", "folder", "--selection", "soft", "--out", _folder.File("y"));
         await Fails(1, "has no finished dataset birds", "export", "birds", "--data", _folder.File("data"), "--to", "folder", "--out", _folder.File("x"));
         await Fails(1, "has no manifest.json of a finished dataset", "export", _folder.File("mine"), "--to", "folder", "--out", _folder.File("x"));
@@ -90,8 +93,10 @@ public sealed class ExportTests : IDisposable
         Assert.Contains("    - \"shards/*.tar\"\n", first, StringComparison.Ordinal);
         Assert.DoesNotContain("selection-", first, StringComparison.Ordinal);
         Assert.Contains("- config_name: \"selection-best\"\n", second, StringComparison.Ordinal);
-        var table = second.Split('\n').SkipWhile(line => !line.Contains("selection-best", StringComparison.Ordinal)).First(line => line.StartsWith("    - ", StringComparison.Ordinal));
-        Assert.True(File.Exists(Path.Combine(Version, table.Trim().Trim('-', ' ', '"').Replace("[0-9][0-9][0-9][0-9][0-9]", "00000", StringComparison.Ordinal))), table);
+        var table = second.Split('\n').SkipWhile(line => !line.Contains("selection-best", StringComparison.Ordinal)).First(line =>
+            line.StartsWith("    - ", StringComparison.Ordinal));
+        Assert.True(File.Exists(Path.Combine(Version,
+            table.Trim().Trim('-', ' ', '"').Replace("[0-9][0-9][0-9][0-9][0-9]", "00000", StringComparison.Ordinal))), table);
         var exported = await Export("imagefolder", "best", selection: "best");
         Assert.True(Count(exported, "images") > 0, exported.GetRawText());
     }
@@ -99,7 +104,8 @@ public sealed class ExportTests : IDisposable
     private async Task Curate()
     {
         Photographs.Fill(_folder.File("source"), Images);
-        var run = await SanaProgram.Run("curate", _folder.File("source"), "--dataset", "photos", "--data", _folder.File("data"), "--items", "10", "--similar", "-1");
+        var run = await SanaProgram.Run("curate", _folder.File("source"), "--dataset", "photos", "--data", _folder.File("data"), "--items", "10", "--similar",
+            "-1");
         Assert.True(run.ExitCode == 0, run.Error + run.Output);
     }
 

@@ -5,8 +5,8 @@ using Xunit;
 namespace Sana.Tests.Export;
 
 /// <summary>
-/// Read by the rules of kohya's scripts (images directly in <c>image_dir</c>, the caption is the first line of the <c>.txt</c> of the same stem; with <c>enable_wildcard</c> one of the
-/// lines is drawn), of OneTrainer (a line of the <c>.txt</c> is drawn) and of SimpleTuner (<c>textfile</c>: every line that is not empty is a caption).
+/// Read by the rules of kohya's scripts (images directly in <c>image_dir</c>, the caption is the first line of the <c>.txt</c> of the same stem; with
+/// <c>enable_wildcard</c> one of the lines is drawn), of OneTrainer (a line of the <c>.txt</c> is drawn) and of SimpleTuner (<c>textfile</c>: every line that is not empty is a caption).
 /// </summary>
 public sealed class CaptionFolderTests
 {
@@ -41,7 +41,8 @@ public sealed class CaptionFolderTests
         foreach (var row in dataset.Samples)
         {
             Assert.Equal(row.Caption!.Replace('\n', ' '), read[row.Key].Lines[0]);
-            Assert.Equal(row.Candidates.Where(candidate => candidate.Text is not null).Select(candidate => candidate.Text!.Replace('\n', ' ')).Order(), read[row.Key].Lines.Order());
+            Assert.Equal(row.Candidates.Where(candidate => candidate.Text is not null).Select(candidate => candidate.Text!.Replace('\n', ' ')).Order(),
+                read[row.Key].Lines.Order());
         }
     }
 

@@ -7,8 +7,8 @@ using Xunit;
 namespace Sana.Tests.Export;
 
 /// <summary>
-/// Read by the rules of ImageFolder: <c>metadata.jsonl</c> has a line for each image, <c>file_name</c> is its path from there and becomes the column <c>image</c>; the types of
-/// columns come from the first lines and must hold in all of them.
+/// Read by the rules of ImageFolder: <c>metadata.jsonl</c> has a line for each image, <c>file_name</c> is its path from there and becomes the column
+/// <c>image</c>; the types of columns come from the first lines and must hold in all of them.
 /// </summary>
 public sealed class ImageFolderTests
 {
@@ -24,8 +24,10 @@ public sealed class ImageFolderTests
         Assert.Equal((dataset.Samples.Length, dataset.Samples.Length, dataset.Samples.Length + 1L), (made.Images, made.Texts, made.Written));
         foreach (var (row, line) in dataset.Samples.Zip(lines))
         {
-            Assert.Equal(await SomeRows.Image(row, default), await File.ReadAllBytesAsync(Path.Combine(dataset.Out(), line.GetProperty("file_name").GetString()!)));
-            Assert.Equal((row.Caption, row.CaptionLabel, row.Key), (line.GetProperty("text").GetString(), line.GetProperty("caption_label").GetString(), line.GetProperty("key").GetString()));
+            Assert.Equal(await SomeRows.Image(row, default),
+                await File.ReadAllBytesAsync(Path.Combine(dataset.Out(), line.GetProperty("file_name").GetString()!)));
+            Assert.Equal((row.Caption, row.CaptionLabel, row.Key),
+                (line.GetProperty("text").GetString(), line.GetProperty("caption_label").GetString(), line.GetProperty("key").GetString()));
             Assert.Equal(row.CaptionScore!.Value, line.GetProperty("caption_score").GetDouble(), 4);
             Assert.Contains('.', line.GetProperty("caption_score").GetRawText());
         }
@@ -68,10 +70,12 @@ public sealed class ImageFolderTests
         var lines = File.ReadLines(Path.Combine(folder, "metadata.jsonl")).Select(line => JsonElement.Parse(line)).ToList();
         var types = lines[0].EnumerateObject().Select(member => (member.Name, member.Value.ValueKind)).ToArray();
         Assert.All(lines, line => Assert.Equal(types, line.EnumerateObject().Select(member => (member.Name, member.Value.ValueKind))));
-        var images = Directory.EnumerateFiles(folder, "*.jpg", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(folder, file)).Order(StringComparer.Ordinal);
+        var images = Directory.EnumerateFiles(folder, "*.jpg", SearchOption.AllDirectories).Select(file =>
+            Path.GetRelativePath(folder, file)).Order(StringComparer.Ordinal);
         Assert.Equal(images, lines.Select(line => line.GetProperty("file_name").GetString()!).Order(StringComparer.Ordinal));
         // Folders named so would be splits.
-        Assert.DoesNotContain(images, image => image.Contains("test", StringComparison.Ordinal) || image.Contains("valid", StringComparison.Ordinal) || image.Contains("dev", StringComparison.Ordinal));
+        Assert.DoesNotContain(images, image => image.Contains("test", StringComparison.Ordinal) || image.Contains("valid", StringComparison.Ordinal)
+            || image.Contains("dev", StringComparison.Ordinal));
         return lines;
     }
 }

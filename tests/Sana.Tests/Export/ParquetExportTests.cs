@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using DuckDB.NET.Data;
 using Sana.Curation.Export;
@@ -7,8 +8,8 @@ using Xunit;
 namespace Sana.Tests.Export;
 
 /// <summary>
-/// Read by DuckDB, and by the rules of <c>datasets</c>: an image is a struct of bytes and path, and the key <c>huggingface</c> of a file's metadata declares the features by the
-/// names of its columns.
+/// Read by DuckDB, and by the rules of <c>datasets</c>: an image is a struct of bytes and path, and the key <c>huggingface</c> of a file's metadata declares
+/// the features by the names of its columns.
 /// </summary>
 public sealed class ParquetExportTests
 {
@@ -24,7 +25,7 @@ public sealed class ParquetExportTests
         foreach (var (row, read) in dataset.Samples.Zip(rows))
         {
             var image = await SomeRows.Image(row, default);
-            Assert.Equal([$"{row.Key}.jpg", Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(image)), row.Caption, row.CaptionLabel, row.Key], read[..5]);
+            Assert.Equal([$"{row.Key}.jpg", Convert.ToHexStringLower(SHA256.HashData(image)), row.Caption!, row.CaptionLabel!, row.Key], read[..5]);
             Assert.Equal((row.Width, row.Height, row.CaptionScore, (long)image.Length), ((int)read[5], (int)read[6], (double)read[7], (long)read[8]));
         }
     }
@@ -106,5 +107,6 @@ public sealed class ParquetExportTests
 internal static class DuckNumber
 {
     /// <summary>DuckDB's sums are 128 bits wide.</summary>
-    public static object Convert(this object number) => number is System.Numerics.BigInteger wide ? (decimal)wide : System.Convert.ToDecimal(number, System.Globalization.CultureInfo.InvariantCulture);
+    public static object Convert(this object number) => number is System.Numerics.BigInteger wide ? (decimal)wide
+        : System.Convert.ToDecimal(number, System.Globalization.CultureInfo.InvariantCulture);
 }

@@ -7,8 +7,9 @@ using Xunit;
 namespace Sana.Tests.Export;
 
 /// <summary>
-/// Read by the rules of SanaImgDataset: <c>img_names</c> of <c>meta_data.json</c> are paths from the folder; an ending of jpg, png, jpeg or webp is cut off and used for the
-/// image; the first line of <c>{stem}.txt</c> is <c>prompt</c>; <c>{stem}{suffix}.json</c> are merged under the last part of the stem; scores are weights to the power 1/τ.
+/// Read by the rules of SanaImgDataset: <c>img_names</c> of <c>meta_data.json</c> are paths from the folder; an ending of jpg, png, jpeg or webp is cut off and
+/// used for the image; the first line of <c>{stem}.txt</c> is <c>prompt</c>; <c>{stem}{suffix}.json</c> are merged under the last part of the stem; scores are weights to
+/// the power 1/τ.
 /// </summary>
 public sealed class SanaImgTests
 {
@@ -27,7 +28,8 @@ public sealed class SanaImgTests
             Assert.Equal(row.Caption!.Replace('\n', ' '), one.Info["prompt"]);
         }
 
-        Assert.Equal(2 * dataset.Samples.Length, Directory.EnumerateFiles(dataset.Out(), "*", SearchOption.AllDirectories).Count(file => Path.GetFileName(file).Length > 20));
+        Assert.Equal(2 * dataset.Samples.Length, Directory.EnumerateFiles(dataset.Out(), "*", SearchOption.AllDirectories).Count(file =>
+            Path.GetFileName(file).Length > 20));
     }
 
     [Fact]
@@ -49,7 +51,8 @@ public sealed class SanaImgTests
             Assert.Equal(1, Weights(one.Scores.Values).Sum(), 6);
         }
 
-        Assert.Contains("external_caption_suffixes: [_InternVL2-26B, _VILA1-5-13B]", await File.ReadAllTextAsync(Path.Combine(dataset.Out(), "README.md")), StringComparison.Ordinal);
+        Assert.Contains("external_caption_suffixes: [_InternVL2-26B, _VILA1-5-13B]", await File.ReadAllTextAsync(Path.Combine(dataset.Out(), "README.md")),
+            StringComparison.Ordinal);
     }
 
     private static double[] Weights(IEnumerable<double> scores)
@@ -58,7 +61,8 @@ public sealed class SanaImgTests
         return [.. powers.Select(power => power / powers.Sum())];
     }
 
-    private static List<(byte[] Image, Dictionary<string, string> Info, Dictionary<string, double> Scores)> Load(string folder, string[] captions, string[] scores)
+    private static List<(byte[] Image, Dictionary<string, string> Info, Dictionary<string, double> Scores)> Load(string folder, string[] captions,
+        string[] scores)
     {
         var names = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "meta_data.json")))!["img_names"]!.AsArray();
         return [.. names.Select(name =>
@@ -72,10 +76,12 @@ public sealed class SanaImgTests
             foreach (var (label, text) in Merged(data, key, captions))
                 info[label] = text;
             return (File.ReadAllBytes(data + ending), info,
-                Merged(data, key, scores).Where(score => info.ContainsKey(score.Key)).ToDictionary(score => score.Key, score => double.Parse(score.Value, CultureInfo.InvariantCulture)));
+                Merged(data, key, scores).Where(score => info.ContainsKey(score.Key)).ToDictionary(score => score.Key, score =>
+                    double.Parse(score.Value, CultureInfo.InvariantCulture)));
         })];
     }
 
-    private static Dictionary<string, string> Merged(string data, string key, string[] suffixes) => suffixes.Select(suffix => $"{data}{suffix}.json").Where(File.Exists)
+    private static Dictionary<string, string> Merged(string data, string key, string[] suffixes) =>
+        suffixes.Select(suffix => $"{data}{suffix}.json").Where(File.Exists)
         .SelectMany(file => JsonNode.Parse(File.ReadAllText(file))![key]!.AsObject()).ToDictionary(member => member.Key, member => (string)member.Value!);
 }

@@ -42,7 +42,8 @@ internal sealed class SomeDataset : IDisposable
 
     public string Out(string name = "out") => _folder.File(name);
 
-    public Task<ExportSummary> Export(ExportFormat format, string captions = ExportOptions.Chosen, string? selection = null, long maxFileBytes = 500_000_000, string name = "out") =>
+    public Task<ExportSummary> Export(ExportFormat format, string captions = ExportOptions.Chosen, string? selection = null, long maxFileBytes = 500_000_000,
+        string name = "out") =>
         Export(new ExportOptions { Format = format, Captions = captions, Selection = selection, MaxFileBytes = maxFileBytes }, FileBlobs.Open(Out(name)));
 
     public Task<ExportSummary> Export(ExportOptions options, IBlobs target) => DatasetExport.Run(Dataset, options, target, default);
@@ -53,7 +54,8 @@ internal sealed class SomeDataset : IDisposable
         foreach (var shard in Dataset.Shards)
         {
             await using var index = File.OpenRead(Shard(new ShardNames(shard.Shard).Parquet));
-            await new Reselection(SomeRows.Settings with { Selection = options }, label).Run(shard.Shard, index, FileBlobs.Open(_folder.File("shards")), "", default);
+            await new Reselection(SomeRows.Settings with { Selection = options }, label).Run(shard.Shard, index, FileBlobs.Open(_folder.File("shards")), "",
+                default);
         }
     }
 

@@ -48,7 +48,8 @@ public sealed partial class DatasetCardTests : IDisposable
         Assert.Contains("| rejected | 6 |", card, StringComparison.Ordinal);
         Assert.Contains("power (tau 0.1, threshold 25, seed 7)", card, StringComparison.Ordinal);
         Assert.Contains("external_caption_suffixes: ['', _InternVL2-26B, _VILA1-5-13B]", card, StringComparison.Ordinal);
-        Assert.Contains("external_clipscore_suffixes: [_InternVL2-26B_clip_score, _VILA1-5-13B_clip_score, _prompt_clip_score]", card, StringComparison.Ordinal);
+        Assert.Contains("external_clipscore_suffixes: [_InternVL2-26B_clip_score, _VILA1-5-13B_clip_score, _prompt_clip_score]", card,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -77,7 +78,8 @@ public sealed partial class DatasetCardTests : IDisposable
     [Fact]
     public async Task A_later_choice_has_a_subset_of_its_own()
     {
-        var card = await Card([new CardSelection("soft", new SelectionOptions { Rule = SelectionRule.Softmax, Tau = 1 }, 24, "selections/soft/00000.parquet")], SomeRows.Of(30));
+        var card = await Card([new CardSelection("soft", new SelectionOptions { Rule = SelectionRule.Softmax, Tau = 1 }, 24, "selections/soft/00000.parquet")],
+            SomeRows.Of(30));
 
         Assert.Equal(["selections/soft/[0-9][0-9][0-9][0-9][0-9].parquet"], Configs(card)["selection-soft"]);
         Assert.Contains("| soft | softmax (tau 1, threshold 25, seed 0) | 24 |", card, StringComparison.Ordinal);
@@ -110,7 +112,8 @@ public sealed partial class DatasetCardTests : IDisposable
         var (totals, stats) = (new Totals(), new List<ShardStats>());
         foreach (var (rows, shard) in shards.Select((rows, shard) => (rows, shard)))
         {
-            stats.Add(await new ShardWriter(SomeRows.Settings).Write(shard, rows, SomeRows.Image, Sana.Storage.Blobs.FileBlobs.Open(_folder.File("shards")), "", default));
+            stats.Add(await new ShardWriter(SomeRows.Settings).Write(shard, rows, SomeRows.Image, Sana.Storage.Blobs.FileBlobs.Open(_folder.File("shards")), "",
+                default));
             foreach (var row in rows)
                 totals.Add(row);
         }
@@ -146,7 +149,8 @@ public sealed partial class DatasetCardTests : IDisposable
     }
 
     /// <summary>fsspec's wildcards: * is anything within a folder, [0-9] a digit.</summary>
-    private static Regex Glob(string path) => new("^" + Regex.Escape(path).Replace(@"\*", "[^/]*", StringComparison.Ordinal).Replace(@"\[0-9]", "[0-9]", StringComparison.Ordinal) + "$");
+    private static Regex Glob(string path) => new("^"
+        + Regex.Escape(path).Replace(@"\*", "[^/]*", StringComparison.Ordinal).Replace(@"\[0-9]", "[0-9]", StringComparison.Ordinal) + "$");
 
     [GeneratedRegex(@"(?<!\\)\|")]
     private static partial Regex CellEnd();
