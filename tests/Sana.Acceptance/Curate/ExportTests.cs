@@ -7,7 +7,7 @@ using Xunit;
 namespace Sana.Acceptance.Curate;
 
 /// <summary>The dataset card and <c>sana export</c>, through the real program.</summary>
-public sealed class ExportTests : IDisposable
+public sealed class ExportTests(Azurite azurite) : IClassFixture<Azurite>, IDisposable
 {
     private const int Images = 24;
     private const int Kills = 6;
@@ -64,6 +64,24 @@ public sealed class ExportTests : IDisposable
     }
 
     [Fact]
+    public async Task A_container_is_read_and_written_like_a_folder()
+    {
+        var (source, target) = ($"{azurite.ConnectionString};Container=curated", $"{azurite.ConnectionString};Container=exports/photos");
+        await Curate("--out", source);
+        var down = await SanaProgram.Run("export", "photos", "--blobs", source, "--to", "sana-img", "--out", _folder.File("down"));
+        var across = await SanaProgram.Run("export", "photos", "--blobs", source, "--to", "sana-img", "--out", target);
+        var again = await SanaProgram.Run("export", "photos", "--blobs", source, "--to", "sana-img", "--out", target);
+        var other = await SanaProgram.Run("export", "photos", "--blobs", source, "--to", "folder", "--out", target);
+
+        Assert.True((down.ExitCode, across.ExitCode, again.ExitCode) == (0, 0, 0), down.Error + across.Error + again.Error);
+        Assert.Contains("(1 files written, ", again.Output, StringComparison.Ordinal);
+        Assert.Contains("another format than folder", other.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("AccountKey", across.Output + other.Error, StringComparison.Ordinal);
+        var blobs = azurite.Container("exports").GetBlobsAsync(cancellationToken: TestContext.Current.CancellationToken);
+        Assert.Equal(Tree.Names(_folder.File("down")), await blobs.Select(blob => blob.Name["photos/".Length..]).Order(StringComparer.Ordinal).ToArrayAsync());
+    }
+
+    [Fact]
     public async Task What_cannot_be_exported_is_one_sentence()
     {
         await Curate();
@@ -101,11 +119,11 @@ public sealed class ExportTests : IDisposable
         Assert.True(Count(exported, "images") > 0, exported.GetRawText());
     }
 
-    private async Task Curate()
+    private async Task Curate(params string[] place)
     {
         Photographs.Fill(_folder.File("source"), Images);
-        var run = await SanaProgram.Run("curate", _folder.File("source"), "--dataset", "photos", "--data", _folder.File("data"), "--items", "10", "--similar",
-            "-1");
+        var run = await SanaProgram.Run(["curate", _folder.File("source"), "--dataset", "photos", "--data", _folder.File("data"), "--items", "10",
+            "--similar", "-1", .. place]);
         Assert.True(run.ExitCode == 0, run.Error + run.Output);
     }
 
