@@ -54,7 +54,8 @@ internal sealed class ImageFolderLayout(ExportDataset dataset, ExportOptions opt
             json.WriteNumber("height", sample.Row.Height ?? 0);
             json.WriteString("licence", sample.Row.Licence ?? "");
             json.WriteString("source_uri", sample.Row.SourceUri);
-            json.WriteString("sha256", sample.Row.Sha256 ?? "");
+            // Not of the exported file: a reader would check it.
+            json.WriteString("source_sha256", sample.Row.Sha256 ?? "");
             json.WriteEndObject();
         }
 

@@ -23,7 +23,7 @@ internal sealed class ParquetLayout(ExportDataset dataset, ExportOptions options
     [
         Text("caption_label", sample => sample.Captions[0].Label), Value("caption_score", "float64", sample => sample.Score),
         Text("key", sample => sample.Row.Key), Value("width", "int32", sample => sample.Row.Width), Value("height", "int32", sample => sample.Row.Height),
-        Text("licence", sample => sample.Row.Licence), Text("source_uri", sample => sample.Row.SourceUri), Text("sha256", sample => sample.Row.Sha256),
+        Text("licence", sample => sample.Row.Licence), Text("source_uri", sample => sample.Row.SourceUri), Text("source_sha256", sample => sample.Row.Sha256),
     ];
 
     private bool IsList => options.Captions == ExportOptions.All;

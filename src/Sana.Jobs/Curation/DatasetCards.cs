@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Sana.Curation;
 using Sana.Curation.Report;
 using Sana.Curation.Shards;
 using Sana.Inference.Imaging;

@@ -28,14 +28,13 @@ public static class DatasetExports
         var isPlace = dataset.Contains('/', StringComparison.Ordinal) || dataset.Contains(':', StringComparison.Ordinal) || dataset.StartsWith('.');
         if (!isPlace)
         {
-            if (BlobPlace.IsFolder(place) && !Directory.Exists(place))
-                throw new SanaException($"There is no folder '{place}' with a dataset {dataset}; give --data or --blobs of sana curate, or the folder of a "
-                    + "version.");
-            if (await Named(place, dataset, version, cancellationToken) is { } named)
+            var isThere = !BlobPlace.IsFolder(place) || Directory.Exists(place);
+            if (isThere && await Named(place, dataset, version, cancellationToken) is { } named)
                 return named;
             if (!File.Exists(Path.Combine(dataset, "manifest.json")))
-                throw new SanaException($"{place} has no finished dataset {dataset} {version}".TrimEnd()
-                    + "; sana curate makes one, --blobs names another place.");
+                throw new SanaException(isThere
+                    ? $"{place} has no finished dataset {dataset} {version}".TrimEnd() + "; sana curate makes one, --blobs names another place."
+                    : $"There is no folder '{place}' with a dataset {dataset}; give --data or --blobs of sana curate, or the folder of a version.");
         }
 
         var at = BlobPlace.IsFolder(dataset) ? Path.GetFullPath(dataset).TrimEnd('/') : dataset.TrimEnd('/');
@@ -61,17 +60,28 @@ public static class DatasetExports
             return await DatasetExport.Run(dataset, options, await BlobPlace.Parse(place).Open(cancellationToken), cancellationToken);
         if (File.Exists(place))
             throw new SanaException($"'{place}' is a file; give an empty folder or a new one.");
-        // Also what no blob can be called is somebody's.
-        if (Directory.Exists(place) && !File.Exists(Path.Combine(place, DatasetExport.Marker))
-            && new DirectoryInfo(place).EnumerateFileSystemInfos().Where(entry => entry.Name != Incoming)
-                .MinBy(entry => entry.Name, StringComparer.Ordinal) is { } other)
-            throw new SanaException($"The folder '{place}' holds {other.Name} and no {DatasetExport.Marker}, so it is no export that could go on; give an "
+        if (Stranger(place) is { } other)
+            throw new SanaException($"The folder '{place}' holds {other} and no {DatasetExport.Marker}, so it is no export that could go on; give an "
                 + "empty folder or a new one. Where the dataset is, --blobs says.");
         // A power failure may take the last files; the next run writes again what has not its length.
         var summary = await DatasetExport.Run(dataset, options, FileBlobs.Open(place, flushes: false), cancellationToken);
         if (new DirectoryInfo(Path.Combine(place, Incoming)) is { Exists: true } incoming && !incoming.EnumerateFileSystemInfos().Any())
             incoming.Delete();
         return summary;
+    }
+
+    /// <summary>A file of somebody else in a folder that is no export; also one that no blob can be called.</summary>
+    private static string? Stranger(string folder)
+    {
+        try
+        {
+            return !Directory.Exists(folder) || File.Exists(Path.Combine(folder, DatasetExport.Marker)) ? null
+                : new DirectoryInfo(folder).EnumerateFileSystemInfos().Select(entry => entry.Name).Where(name => name != Incoming).Min(StringComparer.Ordinal);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw FileFault.From("list", folder, error);
+        }
     }
 
     private static async Task<ExportDataset?> Named(string place, string dataset, string? version, CancellationToken cancellationToken)

@@ -63,6 +63,20 @@ public sealed class ExportTests(Azurite azurite) : IClassFixture<Azurite>, IDisp
         Assert.Empty(Directory.EnumerateDirectories(_folder.File("a")));
     }
 
+    [Theory]
+    [InlineData("imagefolder"), InlineData("folder"), InlineData("parquet"), InlineData("sana-img")]
+    public async Task What_is_exported_can_be_curated_again(string format)
+    {
+        await Curate();
+        var made = await Export(format, "out", "all");
+
+        var again = await SanaProgram.Run("curate", _folder.File("out"), "--dataset", "again", "--data", _folder.File("data"), "--similar", "-1");
+
+        Assert.True(again.ExitCode == 0, again.Error + again.Output);
+        Assert.Contains($": {Count(made, "images")} images, {Count(made, "texts")} captions", again.Output.Split('\n')[0], StringComparison.Ordinal);
+        Assert.Equal(Captions("photos"), Captions("again"));
+    }
+
     [Fact]
     public async Task A_container_is_read_and_written_like_a_folder()
     {
@@ -136,6 +150,9 @@ public sealed class ExportTests(Azurite azurite) : IClassFixture<Azurite>, IDisp
         Assert.True(run.ExitCode == 0, run.Error + run.Output);
         return JsonElement.Parse(run.Output);
     }
+
+    private string[] Captions(string dataset) => [.. new Curated(_folder.File("data/blobs"), dataset, "v1").Rows().Select(row => row.Caption)
+        .OfType<string>().Order(StringComparer.Ordinal)];
 
     private static long Count(JsonElement report, string name) => report.GetProperty(name).GetInt64();
 

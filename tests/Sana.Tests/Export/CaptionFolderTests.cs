@@ -57,7 +57,7 @@ public sealed class CaptionFolderTests
 
     private static Dictionary<string, (byte[] Image, string[] Lines)> Read(string folder)
     {
-        Assert.Empty(Directory.EnumerateDirectories(folder).Where(path => !Path.GetFileName(path).StartsWith('.')));
+        Assert.DoesNotContain(Directory.EnumerateDirectories(folder), path => !Path.GetFileName(path).StartsWith('.'));
         return Directory.EnumerateFiles(folder, "*.jpg").ToDictionary(image => Path.GetFileNameWithoutExtension(image), image =>
         {
             var text = File.ReadAllText(Path.ChangeExtension(image, ".txt"));
