@@ -53,8 +53,14 @@ public static class DatasetExport
         var facts = DatasetFacts.Of(counts.Exported);
         var card = new ExportCard(dataset, options, facts, counts.ImageBytes, (layout as ParquetLayout)?.Columns.ToArray() ?? []);
         await target.Put(Card, card.Bytes(), cancellationToken);
-        var done = begun with { Complete = true, Images = facts.Images, Texts = counts.Texts, LeftOut = counts.LeftOutByReason,
-            NotInShards = counts.NotInShardsByStatus };
+        var done = begun with
+        {
+            Complete = true,
+            Images = facts.Images,
+            Texts = counts.Texts,
+            LeftOut = counts.LeftOutByReason,
+            NotInShards = counts.NotInShardsByStatus,
+        };
         await target.Put(Marker, done.Bytes(), cancellationToken);
         return new ExportSummary(
             dataset.Dataset, dataset.Version, options.Format, options.Captions, options.Selection, target.Place, facts.Images, counts.Texts, counts.Written,
