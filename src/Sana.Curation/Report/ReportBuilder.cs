@@ -30,6 +30,9 @@ public sealed class ReportBuilder
     /// </summary>
     public IReadOnlySet<string> Firsts => _removed.Values.SelectMany(sample => sample.Rows).Select(row => row.DuplicateOf).OfType<string>().ToHashSet(StringComparer.Ordinal);
 
+    /// <summary>What the rows that were added come to.</summary>
+    public DatasetFacts Facts => DatasetFacts.Of(_totals);
+
     /// <summary>Takes one row; each row of the dataset once.</summary>
     public void Add(IndexRow row)
     {

@@ -3,6 +3,9 @@ namespace Sana.Curation.Report;
 /// <summary>What is counted over all rows. Sums are decimal, so they are exact and do not depend on the order of the rows.</summary>
 internal sealed class Totals
 {
+    private const int MostLicences = 1000;
+    private const int MostLicence = 120;
+
     public long Rows { get; private set; }
 
     public long Succeeded { get; private set; }
@@ -16,6 +19,12 @@ internal sealed class Totals
     public SortedDictionary<string, long> Notes { get; } = new(StringComparer.Ordinal);
 
     public SortedDictionary<string, CaptionerTotals> Captioners { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Images in the shards by their licence; the empty text for none.</summary>
+    public SortedDictionary<string, long> Licences { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Images in the shards whose licence came after the first thousand different ones.</summary>
+    public long OtherLicences { get; private set; }
 
     /// <summary>Scores of the chosen captions.</summary>
     public ScoreBins Chosen { get; } = new();
@@ -39,6 +48,11 @@ internal sealed class Totals
             return;
         Succeeded++;
         Chosen.Add(row.CaptionScore);
+        var licence = PlainText.Cut(row.Licence?.Trim(), MostLicence) ?? "";
+        if (Licences.Count < MostLicences || Licences.ContainsKey(licence))
+            Count(Licences, licence);
+        else
+            OtherLicences++;
     }
 
     internal static void Count(SortedDictionary<string, long> counts, string code) => counts[code] = counts.GetValueOrDefault(code) + 1;

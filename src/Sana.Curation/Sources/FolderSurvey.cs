@@ -12,7 +12,7 @@ internal sealed class FolderSurvey
     private const int MostDocuments = 1000;
 
     private static readonly string[] _lists = ["wids-meta.json", "meta_data.json", "dataset_info.json", "dataset_infos.json", "dataset_dict.json",
-        "state.json"];
+        "state.json", "sana-export.json"];
 
     private readonly HashSet<string> _shards = new(StringComparer.Ordinal);
     private readonly HashSet<string> _stems = new(StringComparer.Ordinal);

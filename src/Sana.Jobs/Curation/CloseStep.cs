@@ -40,6 +40,7 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
                 cancellationToken));
             files.Add(await Put(names.Hashes, dataset.Known.With(hashes), 0, cancellationToken));
             files.Add(await Put(names.CaptionHashes, dataset.KnownCaptions.With(captions), 0, cancellationToken));
+            files.Add(await Put(names.Stats, report.Facts.Bytes(), 0, cancellationToken));
         }
 
         // 2. The report, which may quote the clock.
@@ -51,7 +52,7 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
         var timings = await new DatasetTimings(blobs, time).Of(names, ticket.Shards, dataset.Labels, cancellationToken);
         await blobs.Write(names.Report, (page, cancellation) => report.Write(page, run, (row, inner) => Image(dataset, row, inner), timings, cancellation), cancellationToken);
 
-        // 3. The manifest, last.
+        // 3. The dataset card, and the manifest, last.
         if (isEmpty)
             await blobs.Put(names.Empty, Encoding.ASCII.GetBytes(ticket.Job), cancellationToken);
         else
@@ -100,6 +101,7 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
             HashChain.Combine([.. shards.Select(shard => shard.Chain)]),
             shards,
             files);
+        await DatasetCards.Write(blobs, dataset.Names, manifest, cancellationToken);
         await blobs.PutOrRepair(dataset.Names.Manifest, JsonSerializer.SerializeToUtf8Bytes(manifest, CurateJson.Readable.DatasetManifest), cancellationToken);
     }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Sana.Curation.Shards;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Curation;
@@ -17,11 +18,19 @@ internal sealed record DatasetNames(string Dataset, string Version)
 
     public string Manifest => $"{Root}/manifest.json";
 
+    /// <summary>Counts over all rows, which the dataset card quotes.</summary>
     public string Stats => $"{Root}/stats.json";
 
-    public string Selection(string label) => $"{Root}/selections/{label}.json";
+    /// <summary>The dataset card.</summary>
+    public string Card => $"{Root}/README.md";
 
-    public string SelectionTables(string label) => $"{Root}/selections/{label}/";
+    /// <summary>What the names of all later choices begin with.</summary>
+    public string Selections => $"{Root}/selections/";
+
+    public string Selection(string label) => $"{Selections}{label}.json";
+
+    /// <summary>What the names of the tables of a later choice begin with.</summary>
+    public string SelectionTables(string label) => $"{Selections}{label}/";
 
     public string Report => $"{Root}/report.html";
 

@@ -53,6 +53,7 @@ public static class DatasetSelection
             shards.Sum(shard => (long)shard.Returning),
             new SortedDictionary<string, long>(shards.SelectMany(shard => shard.Labels).GroupBy(each => each.Key).ToDictionary(group => group.Key, group => group.Sum(each => (long)each.Value)), StringComparer.Ordinal));
         await blobs.Put(names.Selection(label), JsonSerializer.SerializeToUtf8Bytes(summary, CurateJson.Readable.SelectionSummary), cancellationToken);
+        await DatasetCards.Write(blobs, names, manifest, cancellationToken);
         return summary;
     }
 

@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using Sana.Curation.Export;
 using Sana.Curation.Shards.Validation;
 using Sana.GraphBuilder;
 using Sana.Jobs.Curation;
@@ -102,6 +103,7 @@ internal sealed record DeadReport(string Id, string JobId, string? Reason, strin
 [JsonSerializable(typeof(SelectionSummary))]
 [JsonSerializable(typeof(LoaderReport))]
 [JsonSerializable(typeof(CleanReport))]
+[JsonSerializable(typeof(ExportSummary))]
 internal sealed partial class Reports : JsonSerializerContext
 {
     public static Reports Json { get; } = new(new JsonSerializerOptions

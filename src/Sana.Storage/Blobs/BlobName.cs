@@ -69,6 +69,7 @@ internal static class BlobContent
         ".json" => "application/json",
         ".jsonl" => "application/jsonl",
         ".txt" => "text/plain; charset=utf-8",
+        ".md" => "text/markdown; charset=utf-8",
         ".html" => "text/html; charset=utf-8",
         ".tar" => "application/x-tar",
         ".parquet" => "application/vnd.apache.parquet",

@@ -34,10 +34,14 @@ public sealed partial class BlobPlace
         if (ConnectionStringWord().IsMatch(text))
             return FromConnectionString(text);
 
-        return text.Contains("://", StringComparison.Ordinal)
+        return !IsFolder(text)
             ? FromAddress(text)
             : new BlobPlace((prefix, _) => Task.FromResult<IBlobs>(FileBlobs.Open(Path.Combine(text, prefix))), prefix: "");
     }
+
+    /// <summary>Whether the text is the path of a folder of this machine, there or not.</summary>
+    public static bool IsFolder(string text) => text != "azurite" && !text.StartsWith("azurite:", StringComparison.Ordinal) && !ConnectionStringWord().IsMatch(text)
+        && !text.Contains("://", StringComparison.Ordinal);
 
     /// <summary>Opens the place and makes the folder or container if needed.</summary>
     /// <exception cref="SanaException">It cannot be made or reached.</exception>
