@@ -69,6 +69,9 @@ internal sealed record BuildRecord(
 
     public bool IgnoreUnusedTensors { get; init; }
 
+    /// <summary>Name of the checkpoint, which each graph says; null in records of earlier versions.</summary>
+    public string? Name { get; init; }
+
     /// <summary>What a look at the checkpoint takes over from the last build.</summary>
     public static BuildOptions OptionsOf(string checkpoint) => new() { IgnoreUnusedTensors = Read(checkpoint)?.IgnoreUnusedTensors ?? false };
 
@@ -88,13 +91,17 @@ internal sealed record BuildRecord(
 
     public static void Write(GraphSet set, BuildOptions options, IReadOnlyList<GraphFile> graphs)
     {
-        var record = new BuildRecord(set.Fingerprint, options.Variant, options.Clamp, options.Precision, Locations(set), graphs) { IgnoreUnusedTensors = options.IgnoreUnusedTensors };
+        var record = new BuildRecord(set.Fingerprint, options.Variant, options.Clamp, options.Precision, Locations(set), graphs)
+        {
+            IgnoreUnusedTensors = options.IgnoreUnusedTensors,
+            Name = CheckpointFolder.NameOf(set.Folder),
+        };
         AtomicFile.Write(set.PathOf(FileName), JsonSerializer.SerializeToUtf8Bytes(record, BuildRecordJson.Default.BuildRecord));
     }
 
-    /// <summary>Whether all these graphs are there, whole, and of these files in this place.</summary>
+    /// <summary>Whether all these graphs are there, whole, and of these files in this place and under this name.</summary>
     public bool Holds(GraphSet set) =>
-        Fingerprint == set.Fingerprint && Weights is not null && Weights.SequenceEqual(Locations(set)) && Graphs is not null && set.Graphs.All(wanted =>
+        Fingerprint == set.Fingerprint && Name == CheckpointFolder.NameOf(set.Folder) && Weights is not null && Weights.SequenceEqual(Locations(set)) && Graphs is not null && set.Graphs.All(wanted =>
             Graphs.FirstOrDefault(g => g?.File == wanted.File) is { } graph && new FileInfo(set.PathOf(graph.File)) is { Exists: true } file && file.Length == graph.Bytes);
 
     // As the graphs name them: a file that became a link, or a link to another place, has the same fingerprint but needs another graph.

@@ -9,6 +9,7 @@ using Sana.Inference.Imaging;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
 using Sana.Local.Hosting;
+using Sana.Storage;
 using Sana.Storage.Net;
 using Sana.Storage.Sources;
 
@@ -203,8 +204,8 @@ internal static class Estimate
             Reports.WriteJson(estimate, Reports.Json.CurationEstimate);
         else
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"""
-                By a sample of {estimate.Sampled} of {estimate.Items} items: {estimate.Usable:P1} usable, {estimate.Captions} captions, {estimate.Tokens} tokens, {estimate.Cost} in the currency of the prices,
-                {estimate.Seconds:0} seconds of work in all stages together. The sample's report: {made.Report}
+                By a sample of {estimate.Sampled} of {Counted.Of(estimate.Items, "item")}: {estimate.Usable:P1} usable, {Counted.Of(estimate.Captions, "caption")}, {Counted.Of(estimate.Tokens, "token")}, {estimate.Cost} in the currency of the prices,
+                {estimate.Seconds:0} s of work in all stages together. The sample's report: {made.Report}
                 """));
     }
 }

@@ -166,7 +166,7 @@ public sealed class GuardedHttp : IDisposable
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new TimeoutException($"The URL did not answer within {deadline.TotalSeconds:0} seconds.");
+            throw new TimeoutException($"The URL did not answer within {deadline.TotalSeconds:0} s.");
         }
     }
 }

@@ -62,7 +62,7 @@ public sealed class LayoutsTests : IDisposable
 
         Assert.Equal(1, run.ExitCode);
         var sentence = Assert.Single(run.Error.TrimEnd().Split('\n'));
-        Assert.Contains("1 images, no captions", sentence, StringComparison.Ordinal);
+        Assert.Contains("1 image, no captions", sentence, StringComparison.Ordinal);
         Assert.Contains(fragment, sentence, StringComparison.Ordinal);
         Assert.False(File.Exists(new Curated(_folder.File("out"), "empty", "v1").File("manifest.json")));
     }
