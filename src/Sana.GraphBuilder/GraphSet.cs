@@ -130,15 +130,28 @@ internal static class AtomicFile
 
             File.Move(temporary, path, overwrite: true);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
         {
             TryDelete(temporary);
-            // ENOSPC and EDQUOT, as .NET gives them on Linux.
-            throw new CheckpointException(
-                (error.HResult & 0xFFFF) is 28 or 122 || error.Message.Contains("No space left", StringComparison.Ordinal)
-                    ? $"{path} cannot be written: the disk is full; free some space, or name a folder on another disk by --graphs or SANA_GRAPHS."
-                    : $"{path} cannot be written: {error.Message} Make the folder writable, or name another one for graphs by --graphs or SANA_GRAPHS.", error);
+            throw CannotWrite(path, error);
         }
+    }
+
+    /// <summary>The sentence for what cannot be written, with the fix that there is.</summary>
+    public static CheckpointException CannotWrite(string path, Exception error)
+    {
+        const string elsewhere = "by --graphs or SANA_GRAPHS.";
+        return new CheckpointException($"{path} cannot be written: " + (error switch
+        {
+            // EFBIG, as .NET gives it.
+            ArgumentOutOfRangeException => $"files may not be so large here; raise the limit (ulimit -f), or name a folder on another disk {elsewhere}",
+            // ENOSPC and EDQUOT.
+            _ when (error.HResult & 0xFFFF) is 28 or 122 || error.Message.Contains("No space left", StringComparison.Ordinal) =>
+                $"the disk is full; free some space, or name a folder on another disk {elsewhere}",
+            _ when error is UnauthorizedAccessException || (error.HResult & 0xFFFF) is 30 => // EROFS
+                $"{error.Message} Make the folder writable, or name another one for graphs {elsewhere}",
+            _ => $"{error.Message} Name another folder for graphs {elsewhere}",
+        }), error);
     }
 
     private static void TryDelete(string path)
