@@ -22,7 +22,7 @@ public static class JournalFile
             var instances = Count(connection, "SELECT count(*) FROM instances");
             var missing = Lines(connection, "SELECT name FROM sqlite_master WHERE name='written'").Count == 0 ? 0 : Missing(path, connection);
             return new JournalCheck(
-                missing == 0 ? [] : [$"the last {missing} transactions are missing: {path}-wal is missing or damaged, or an older copy was put in its place"],
+                missing == 0 ? [] : [$"{missing} of the transactions, the last ones, are missing: {path}-wal is missing or damaged, or an older copy was put in its place"],
                 instances,
                 Count(connection, "SELECT count(*) FROM instances WHERE status IN (0, 6, 7)"));
         }

@@ -23,7 +23,7 @@ internal sealed class WrittenMark : IDisposable
         {
             throw new JournalDamagedException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"The journal {path} has lost its last {missing} of {held.Transactions + missing} transactions: the file {path}-wal that held them is missing or damaged, or an older copy was put in its place. Put the missing file back; or delete {place} to go on without them, and what they recorded may be done again."));
+                $"The journal {path} has lost {missing} of {held.Transactions + missing} transactions, the last ones: the file {path}-wal that held them is missing or damaged, or an older copy was put in its place. Put the missing file back; or delete {place} to go on without them, and what they recorded may be done again."));
         }
 
         var mark = new WrittenMark(File.OpenHandle(place, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite), held.Journal);

@@ -69,6 +69,9 @@ internal sealed record BuildRecord(
 
     public bool IgnoreUnusedTensors { get; init; }
 
+    /// <summary>Name of the checkpoint, which each graph says; null in records of earlier versions.</summary>
+    public string? Name { get; init; }
+
     /// <summary>What a look at the checkpoint takes over from the last build.</summary>
     public static BuildOptions OptionsOf(string checkpoint) => new() { IgnoreUnusedTensors = Read(checkpoint)?.IgnoreUnusedTensors ?? false };
 
@@ -88,13 +91,17 @@ internal sealed record BuildRecord(
 
     public static void Write(GraphSet set, BuildOptions options, IReadOnlyList<GraphFile> graphs)
     {
-        var record = new BuildRecord(set.Fingerprint, options.Variant, options.Clamp, options.Precision, Locations(set), graphs) { IgnoreUnusedTensors = options.IgnoreUnusedTensors };
+        var record = new BuildRecord(set.Fingerprint, options.Variant, options.Clamp, options.Precision, Locations(set), graphs)
+        {
+            IgnoreUnusedTensors = options.IgnoreUnusedTensors,
+            Name = CheckpointFolder.NameOf(set.Folder),
+        };
         AtomicFile.Write(set.PathOf(FileName), JsonSerializer.SerializeToUtf8Bytes(record, BuildRecordJson.Default.BuildRecord));
     }
 
-    /// <summary>Whether all these graphs are there, whole, and of these files in this place.</summary>
+    /// <summary>Whether all these graphs are there, whole, and of these files in this place and under this name.</summary>
     public bool Holds(GraphSet set) =>
-        Fingerprint == set.Fingerprint && Weights is not null && Weights.SequenceEqual(Locations(set)) && Graphs is not null && set.Graphs.All(wanted =>
+        Fingerprint == set.Fingerprint && Name == CheckpointFolder.NameOf(set.Folder) && Weights is not null && Weights.SequenceEqual(Locations(set)) && Graphs is not null && set.Graphs.All(wanted =>
             Graphs.FirstOrDefault(g => g?.File == wanted.File) is { } graph && new FileInfo(set.PathOf(graph.File)) is { Exists: true } file && file.Length == graph.Bytes);
 
     // As the graphs name them: a file that became a link, or a link to another place, has the same fingerprint but needs another graph.
@@ -123,15 +130,28 @@ internal static class AtomicFile
 
             File.Move(temporary, path, overwrite: true);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
         {
             TryDelete(temporary);
-            // ENOSPC and EDQUOT, as .NET gives them on Linux.
-            throw new CheckpointException(
-                (error.HResult & 0xFFFF) is 28 or 122 || error.Message.Contains("No space left", StringComparison.Ordinal)
-                    ? $"{path} cannot be written: the disk is full; free some space, or name a folder on another disk by --graphs or SANA_GRAPHS."
-                    : $"{path} cannot be written: {error.Message} Make the folder writable, or name another one for graphs by --graphs or SANA_GRAPHS.", error);
+            throw CannotWrite(path, error);
         }
+    }
+
+    /// <summary>The sentence for what cannot be written, with the fix that there is.</summary>
+    public static CheckpointException CannotWrite(string path, Exception error)
+    {
+        const string elsewhere = "by --graphs or SANA_GRAPHS.";
+        return new CheckpointException($"{path} cannot be written: " + (error switch
+        {
+            // EFBIG, as .NET gives it.
+            ArgumentOutOfRangeException => $"files may not be so large here; raise the limit (ulimit -f), or name a folder on another disk {elsewhere}",
+            // ENOSPC and EDQUOT.
+            _ when (error.HResult & 0xFFFF) is 28 or 122 || error.Message.Contains("No space left", StringComparison.Ordinal) =>
+                $"the disk is full; free some space, or name a folder on another disk {elsewhere}",
+            _ when error is UnauthorizedAccessException || (error.HResult & 0xFFFF) is 30 => // EROFS
+                $"{error.Message} Make the folder writable, or name another one for graphs {elsewhere}",
+            _ => $"{error.Message} Name another folder for graphs {elsewhere}",
+        }), error);
     }
 
     private static void TryDelete(string path)

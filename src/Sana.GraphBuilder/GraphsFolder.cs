@@ -59,7 +59,7 @@ internal static class GraphsFolder
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new CheckpointException($"{folder} cannot be written: {error.Message} Name a folder for graphs that can be written by --graphs or SANA_GRAPHS.", error);
+            throw AtomicFile.CannotWrite(folder, error);
         }
     }
 

@@ -4,6 +4,7 @@ using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
 using Sana.Jobs.Queue;
 using Sana.Jobs.Requests;
+using Sana.Storage;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs;
@@ -140,5 +141,5 @@ public sealed class Retention(IBlobs blobs, IJobQueue queue, WorkflowClient clie
 public readonly record struct RetentionCounts(int Instances, int Blobs, int DeadLetters)
 {
     /// <inheritdoc/>
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Instances} instances, {Blobs} blobs, {DeadLetters} dead letters");
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Counted.Of(Instances, "instance")}, {Counted.Of(Blobs, "blob")}, {Counted.Of(DeadLetters, "dead letter")}");
 }

@@ -51,7 +51,7 @@ public sealed record SanaJobsOptions
     /// <value>Which URLs webhooks may have.</value>
     public UrlRules WebhookUrls { get; init; } = new();
 
-    /// <value>Networks that downloads of a manifest's URLs may reach although they are not public. Default none.</value>
+    /// <value>Networks that downloads of a manifest's URLs may reach, on every port, although they are not public. Default none.</value>
     public IReadOnlyList<System.Net.IPNetwork> DownloadNetworks { get; init; } = [];
 
     /// <value>How long instances, results, timings, dead letters and work in progress are kept; null for ever. Default 30 days.</value>
@@ -86,12 +86,12 @@ public sealed class SanaJobs : IDisposable
         _curation = new Lazy<CurationSettings>(options.Curation.Settings);
         _blobs = new WatchedBlobs(options.Blobs, options.Clock);
         _webhooks = new GuardedHttp(options.WebhookUrls);
-        _downloads = new GuardedHttp(new UrlRules { Networks = options.DownloadNetworks });
+        _downloads = new GuardedHttp(new UrlRules { Networks = options.DownloadNetworks, AllPortsOfNetworks = true });
         _curate = new CurateSteps(_blobs, new CurationTools
         {
             Captioner = options.Networks.LoadCaptioner,
             Scorer = options.Networks.LoadClip,
-            Download = new GuardedDownload(_downloads, new DownloadOptions()),
+            Download = new GuardedDownload(_downloads, new DownloadOptions(), options.Clock),
             Clock = options.Clock,
         });
         new GenerateSteps(_blobs, options.Queue, options.Model ?? (async cancellation => await options.Renderer.Get(cancellation)), options.Clock).AddTo(Tasks);

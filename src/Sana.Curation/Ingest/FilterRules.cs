@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Numerics;
+using Sana.Storage;
 
 namespace Sana.Curation.Ingest;
 
@@ -89,7 +90,7 @@ public sealed record FilterRules
         }
 
         if (area < MinArea)
-            return Of(Reasons.Area, $"The image has {area} pixels; {MinArea} is the least.");
+            return Of(Reasons.Area, $"The image has {Counted.Of(area, "pixel")}; {MinArea} is the least.");
         return area > MaxArea ? Of(Reasons.Area, $"The image has {area} pixels; {MaxArea} is the most.") : null;
     }
 
@@ -100,10 +101,10 @@ public sealed record FilterRules
         var words = caption.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Length;
         var characters = caption.EnumerateRunes().Count();
         if (words < MinWords)
-            return Of(Reasons.CaptionLength, $"The caption has {words} words; {MinWords} is the least.");
+            return Of(Reasons.CaptionLength, $"The caption has {Counted.Of(words, "word")}; {MinWords} is the least.");
         if (characters < MinCharacters)
-            return Of(Reasons.CaptionLength, $"The caption has {characters} characters; {MinCharacters} is the least.");
-        return characters > MaxCharacters ? Of(Reasons.CaptionLength, $"The caption has {characters} characters; {MaxCharacters} is the most.") : null;
+            return Of(Reasons.CaptionLength, $"The caption has {Counted.Of(characters, "character")}; {MinCharacters} is the least.");
+        return characters > MaxCharacters ? Of(Reasons.CaptionLength, $"The caption has {Counted.Of(characters, "character")}; {MaxCharacters} is the most.") : null;
     }
 
     // Hashes of flat images are alike without being of one picture, so for those the bytes decide.

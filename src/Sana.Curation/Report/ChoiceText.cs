@@ -1,4 +1,5 @@
 using Sana.Curation.Selection;
+using Sana.Storage;
 using static System.FormattableString;
 
 namespace Sana.Curation.Report;
@@ -29,7 +30,7 @@ internal static class ChoiceText
             0 => scored.Count == 1 ? Invariant($"Taken as the only one with a score, though below {threshold:0.##}.") : Invariant($"Taken as the best: none of {scored.Count} reaches {threshold:0.##}."),
             1 when threshold > 0 => Invariant($"Taken as the only one of {usable.Count} at or above {threshold:0.##}."),
             1 => "Taken as the only one with a score.",
-            var reach => $"{Drawn(row)} {Rule(method, options)}, among {(threshold > 0 ? Invariant($"{reach} of {usable.Count} at or above {threshold:0.##}") : Invariant($"{reach} captions"))}.",
+            var reach => $"{Drawn(row)} {Rule(method, options)}, among {(threshold > 0 ? Invariant($"{reach} of {usable.Count} at or above {threshold:0.##}") : Counted.Of(reach, "caption"))}.",
         };
     }
 

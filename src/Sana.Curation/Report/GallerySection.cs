@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Sana.Storage;
 
 namespace Sana.Curation.Report;
 
@@ -107,5 +108,5 @@ internal static class ImageCard
             : Html.Of($"""<details class="text"><summary dir="auto"><span>{text}</span></summary></details>""");
 
     private static string Missing(IndexRow row) =>
-        row.CandidatesExpected > row.CandidatesPresent ? string.Create(CultureInfo.InvariantCulture, $" {row.CandidatesExpected} captions were expected, {row.CandidatesPresent} could be chosen.") : "";
+        row.CandidatesExpected > row.CandidatesPresent ? string.Create(CultureInfo.InvariantCulture, $" {Counted.Of(row.CandidatesExpected, "caption was", "captions were")} expected, {row.CandidatesPresent} could be chosen.") : "";
 }

@@ -17,7 +17,7 @@ internal static class Histogram
         var counts = Enumerable.Range(0, scale.Bins).Select(bin => scores.Between(From(scale, bin), From(scale, bin + 1))).ToArray();
         var most = Math.Max(1, counts.Max());
         return Html.Of($"""
-            <svg class="histogram" height="{Height:0}" role="img" aria-label="CLIP scores of {name}: {scores.Count:N0} captions, mean {scores.Mean ?? 0:0.00}">
+            <svg class="histogram" height="{Height:0}" role="img" aria-label="CLIP scores of {name}: {scores.Count:N0} {(scores.Count == 1 ? "caption" : "captions")}, mean {scores.Mean ?? 0:0.00}">
             <line class="grid" x1="0" x2="100%" y1="{Top:0}" y2="{Top:0}"/>
             <text class="y" x="-8" y="{Top + 4:0}">{Short(most)}</text><text class="y" x="-8" y="{Baseline + 1:0}">0</text>
             {Html.Join(counts.Select((count, bin) => Bar(count, most, bin, scale, threshold)))}

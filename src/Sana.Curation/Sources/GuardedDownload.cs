@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
+using Polly;
+using Polly.Retry;
 using Sana.Storage.Net;
 
 namespace Sana.Curation.Sources;
@@ -9,14 +11,20 @@ public sealed class GuardedDownload
 {
     private readonly GuardedHttp _http;
     private readonly DownloadOptions _options;
+    private readonly TimeProvider _clock;
+    private readonly ResiliencePipeline _again;
 
     /// <summary>Downloads through a client, which stays the caller's.</summary>
+    /// <param name="http">The client.</param>
+    /// <param name="options">Limits.</param>
+    /// <param name="clock">Of the pauses before another try. Default the system's.</param>
     /// <exception cref="SanaException">An option is outside its range.</exception>
-    public GuardedDownload(GuardedHttp http, DownloadOptions options)
+    public GuardedDownload(GuardedHttp http, DownloadOptions options, TimeProvider? clock = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Check();
-        (_http, _options) = (http, options);
+        (_http, _options, _clock) = (http, options, clock ?? TimeProvider.System);
+        _again = Again();
     }
 
     /// <summary>Reads the content of a URL. What goes wrong is a reason in the answer, never an exception.</summary>
@@ -26,7 +34,7 @@ public sealed class GuardedDownload
     {
         try
         {
-            return new Downloaded(await _http.Get(url, _options.MaxBytes, _options.Deadline, cancellationToken, Look));
+            return new Downloaded(await _again.ExecuteAsync(async token => await _http.Get(url, _options.MaxBytes, _options.Deadline, token, Look), cancellationToken));
         }
         catch (OptOutException)
         {
@@ -54,6 +62,25 @@ public sealed class GuardedDownload
         }
     }
 
+    // A server that is busy is asked again after the time that it gives; where that is longer than a request may take, a later run has to.
+    private ResiliencePipeline Again() => _options.Attempts == 1 ? ResiliencePipeline.Empty : new ResiliencePipelineBuilder { TimeProvider = _clock }.AddRetry(new RetryStrategyOptions
+    {
+        MaxRetryAttempts = _options.Attempts - 1,
+        Delay = TimeSpan.FromSeconds(1),
+        BackoffType = DelayBackoffType.Exponential,
+        UseJitter = true,
+        ShouldHandle = retry => ValueTask.FromResult(
+            retry.Outcome.Exception is HttpAnswerException { StatusCode: HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable } busy
+            && (Wait(busy) ?? TimeSpan.Zero) <= _options.Deadline),
+        DelayGenerator = retry => ValueTask.FromResult(retry.Outcome.Exception is HttpAnswerException busy ? Wait(busy) : null),
+    }).Build();
+
+    private TimeSpan? Wait(HttpAnswerException busy)
+    {
+        var wait = busy.RetryAfter?.Delta ?? (busy.RetryAfter?.Date - _clock.GetUtcNow());
+        return wait < TimeSpan.Zero ? TimeSpan.Zero : wait;
+    }
+
     private void Look(HttpResponseHeaders headers)
     {
         if (!_options.IgnoreOptOut && headers.TryGetValues("X-Robots-Tag", out var lines) && RobotsTag.Refuses(lines))
@@ -68,8 +95,11 @@ public sealed class GuardedDownload
 /// <summary>Limits for images that a manifest names by URL.</summary>
 public sealed record DownloadOptions
 {
-    /// <value>For everything from the name's look-up to the last byte: 1 ms…1 hour. Default 30 s.</value>
+    /// <value>For everything of one try from the name's look-up to the last byte, and for a pause that a busy server asks for: 1 ms…1 hour. Default 30 s.</value>
     public TimeSpan Deadline { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <value>How often a URL is asked in all while its server answers 429 or 503: 1…10. Default 4.</value>
+    public int Attempts { get; init; } = 4;
 
     /// <value>Longest content, in bytes: 1…1 GiB. Default 64 MiB.</value>
     public int MaxBytes { get; init; } = 64 * 1024 * 1024;
@@ -82,6 +112,8 @@ public sealed record DownloadOptions
     {
         if (Deadline < TimeSpan.FromMilliseconds(1) || Deadline > TimeSpan.FromHours(1))
             throw new SanaException($"A deadline of {Deadline.TotalSeconds} s for a download is outside 0.001…3,600; use 30.");
+        if (Attempts is < 1 or > 10)
+            throw new SanaException($"{Attempts} tries of a download are outside 1…10; use 4.");
         if (MaxBytes is < 1 or > 1 << 30)
             throw new SanaException($"A limit of {MaxBytes} bytes for a download is outside 1…{1 << 30}; use {64 << 20}.");
     }

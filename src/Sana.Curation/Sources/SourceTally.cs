@@ -2,6 +2,7 @@ using System.Globalization;
 using System.IO.Hashing;
 using System.Text;
 using System.Text.Json.Serialization;
+using Sana.Storage;
 using Sana.Storage.Sources;
 
 namespace Sana.Curation.Sources;
@@ -97,13 +98,13 @@ public sealed record SourceFacts
 
     /// <summary>One line: <c>ImageFolder with metadata.jsonl: 6 images, 12 captions; left out: 2 hidden, 1 .toml</c>.</summary>
     [JsonIgnore]
-    public string Line => string.Create(CultureInfo.InvariantCulture, $"{Kind}: {Images} images, {Captions} captions{Rest}");
+    public string Line => string.Create(CultureInfo.InvariantCulture, $"{Kind}: {Counted.Of(Images, "image")}, {Counted.Of(Captions, "caption")}{Rest}");
 
     /// <summary>What was seen and not used, as the end of a sentence; empty when nothing was.</summary>
     [JsonIgnore]
     public string Rest => string.Concat(
         Edited == 0 ? "" : string.Create(CultureInfo.InvariantCulture,
-            $"; of {Edited} images of earlier versions the captions have changed (--edited-captions takes them)"),
+            $"; of {Counted.Of(Edited, "image")} of earlier versions the captions have changed (--edited-captions takes them)"),
         LeftOut.Count == 0 ? "" : "; left out: " + string.Join(", ", LeftOut.OrderByDescending(each => each.Value).ThenBy(each => each.Key,
             StringComparer.Ordinal)
             .Select(each => string.Create(CultureInfo.InvariantCulture, $"{each.Value} {each.Key}"))),

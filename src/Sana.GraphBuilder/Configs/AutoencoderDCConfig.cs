@@ -58,6 +58,7 @@ internal sealed record AutoencoderDCConfig
 
         if (config.EncoderOutShortcut && encoder[^1].Channels % config.LatentChannels != 0)
             throw json.Wrong("latent_channels", $"a divisor of the encoder's last width {encoder[^1].Channels}");
+        json.RefuseOthers();
         return config.DecoderInShortcut && decoder[^1].Channels % config.LatentChannels != 0
             ? throw json.Wrong("latent_channels", $"a divisor of the decoder's last width {decoder[^1].Channels}")
             : config;
@@ -80,7 +81,8 @@ internal sealed record AutoencoderStage(bool IsEfficientViT, int Channels, int L
         var layers = json.Integers($"{side}_layers_per_block", 1, 64, channels.Length, channels.Length);
         var types = json.Words($"{side}_block_types", channels.Length, null, "ResBlock", "EfficientViTBlock");
         var scales = json.IntegerLists($"{side}_qkv_multiscales", 1, 31, channels.Length);
-        var acts = json.Words($"{side}_act_fns", channels.Length, "silu", "silu", "relu");
+        // The reference has a choice in the decoder only.
+        var acts = json.Words($"{side}_act_fns", channels.Length, "silu", side == "decoder" ? ["silu", "relu"] : ["silu"]);
 
         for (var i = 0; i < channels.Length; i++)
         {

@@ -29,7 +29,9 @@ internal sealed record ClipConfig
     {
         var json = JsonConfig.Load(configFile);
         json.Word("model_type", "clip", "clip");
-        var (text, vision) = (json.Section("text_config"), json.Section("vision_config"));
+        var (text, vision) = (Tower(json, "text_config"), Tower(json, "vision_config"));
+        text.Word("model_type", "clip_text_model", "clip_text_model", "clip");
+        vision.Word("model_type", "clip_vision_model", "clip_vision_model", "clip");
 
         var config = new ClipConfig
         {
@@ -44,8 +46,15 @@ internal sealed record ClipConfig
             PatchSize = vision.Integer("patch_size", 1, 4_096, 32),
         };
 
+        json.RefuseOthers([.. TransformersFields.HarmlessWithoutText, "logit_scale_init_value", "text_config", "vision_config"]);
+        // The projection that counts is the one beside the towers.
+        foreach (var tower in new[] { text, vision })
+            tower.RefuseOthers([.. TransformersFields.HarmlessWithoutText, "projection_dim"]);
         return config.PatchSize <= config.ImageSize ? config : throw vision.Wrong("patch_size", $"at most image_size {config.ImageSize}");
     }
+
+    // Older files have the sections twice; the reference takes the one that ends in _dict as a whole.
+    private static JsonConfig Tower(JsonConfig json, string section) => json.Section(json.Has(section + "_dict") ? section + "_dict" : section);
 }
 
 /// <summary>The config of one tower of CLIP.</summary>

@@ -30,6 +30,9 @@ internal sealed record Gemma2Config
     public int QueryWidth => NumAttentionHeads * HeadDim;
     public int KeyValueWidth => NumKeyValueHeads * HeadDim;
 
+    // Of the head, which is left out, and what older files hold beside hidden_activation and sliding_window, which are read.
+    private static readonly string[] _harmless = [.. TransformersFields.HarmlessWithoutText, "final_logit_softcapping", "tie_word_embeddings", "hidden_act", "sliding_window_size"];
+
     /// <exception cref="CheckpointException">A value is out of range, or asks for a form of the network that is not built here.</exception>
     public static Gemma2Config Load(string configFile)
     {
@@ -65,6 +68,7 @@ internal sealed record Gemma2Config
             throw json.Wrong("num_attention_heads", $"at most {65_536 / config.HeadDim} with head_dim {config.HeadDim}");
         if (config.NumAttentionHeads % config.NumKeyValueHeads != 0)
             throw json.Wrong("num_key_value_heads", $"a divisor of num_attention_heads {config.NumAttentionHeads}");
+        json.RefuseOthers(_harmless);
         return config.HeadDim % 2 == 0 ? config : throw json.Wrong("head_dim", "even, because rotary positions turn pairs");
     }
 
@@ -79,6 +83,7 @@ internal sealed record Gemma2Config
         var own = json.Number("rope_theta", 1, 1e12, 10_000);
         if (!rope.HasSection(full) && !rope.HasSection(sliding))
             return Base(rope);
+        rope.RefuseOthers(full, sliding);
         var (first, second) = (Base(rope.Section(full)), Base(rope.Section(sliding)));
         return first == second ? first : throw json.Wrong("rope_parameters", "the same for full_attention and sliding_attention");
 
@@ -87,7 +92,9 @@ internal sealed record Gemma2Config
             from.Word("rope_type", "default", "default");
             from.Word("type", "default", "default");
             from.Number("partial_rotary_factor", 1, 1, 1);
-            return from.Number("rope_theta", 1, 1e12, own);
+            var theta = from.Number("rope_theta", 1, 1e12, own);
+            from.RefuseOthers();
+            return theta;
         }
     }
 }

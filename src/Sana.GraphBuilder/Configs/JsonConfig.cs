@@ -59,16 +59,36 @@ internal sealed class JsonConfig
 
     /// <summary>
     /// Refuses what nothing has read, is not known to be harmless, and says something: a switch that this project does not know would change the results unseen.
+    /// Null, false, and lists and objects with nothing in them say nothing.
     /// </summary>
     /// <param name="harmless">Keys without effect on the results. Keys that begin with an underscore are the writer's own.</param>
-    public void RefuseOthers(IReadOnlyCollection<string> harmless)
+    /// <exception cref="CheckpointException">There is such a key; it is named.</exception>
+    public void RefuseOthers(params IReadOnlyCollection<string> harmless)
     {
         if (_root.ValueKind != JsonValueKind.Object)
             return;
         foreach (var member in _root.EnumerateObject())
         {
-            if (!_read.Contains(member.Name) && !harmless.Contains(member.Name) && !member.Name.StartsWith('_') && member.Value.ValueKind is not (JsonValueKind.Null or JsonValueKind.False))
+            if (!_read.Contains(member.Name) && !harmless.Contains(member.Name) && !member.Name.StartsWith('_') && SaysSomething(member.Value))
                 throw new CheckpointException($"{_section}{Quoted.Text(member.Name)} of {_file} is {Quoted.Text(member.Value.GetRawText())}; what it does is not known here, and results would differ unseen: take it out if it has no effect.");
+        }
+    }
+
+    /// <summary>Refuses a setting of text generation that is not as if it were missing.</summary>
+    /// <param name="missing">Keys, with the value that a file without them means; false counts as 0.</param>
+    /// <exception cref="CheckpointException">There is such a setting; it is named.</exception>
+    public void RefuseDecoding(IReadOnlyDictionary<string, double> missing)
+    {
+        foreach (var (key, value) in missing)
+        {
+            var same = Find(key) switch
+            {
+                null or { ValueKind: JsonValueKind.False } => true,
+                { ValueKind: JsonValueKind.Number } number => number.TryGetDouble(out var given) && given == value,
+                _ => false,
+            };
+            if (!same)
+                throw new CheckpointException($"{_section}{key} of {_file} is {Quoted.Text(Find(key)!.Value.GetRawText())}, which is not supported: each token of a caption is the likeliest one. Take the field out to have captions made so.");
         }
     }
 
@@ -190,6 +210,14 @@ internal sealed class JsonConfig
             return null;
         return number >= from && number <= to ? (int)number : null;
     }
+
+    private static bool SaysSomething(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Null or JsonValueKind.False => false,
+        JsonValueKind.Array => value.GetArrayLength() > 0,
+        JsonValueKind.Object => value.EnumerateObject().Any(),
+        _ => true,
+    };
 
     private static string? Known(JsonElement value, ReadOnlySpan<string> supported)
     {

@@ -38,25 +38,24 @@ internal sealed record ClipImageConfig
         var config = new ClipImageConfig
         {
             ShortestEdge = Edge(json, imageSize),
-            CropSize = Crop(json),
+            CropSize = ImageFields.Side(json, "crop_size"),
             RescaleFactor = json.Number("rescale_factor", 1e-6, 1, 1d / 255),
             ImageMean = json.Numbers("image_mean", -1000, 1000, [0.48145466, 0.4578275, 0.40821073]),
             ImageStd = json.Numbers("image_std", 1e-6, 1000, [0.26862954, 0.26130258, 0.27577711]),
         };
+        json.RefuseOthers(ImageFields.Harmless);
         return config.CropSize == imageSize ? config : throw json.Wrong("crop_size", $"image_size {imageSize} of config.json");
     }
 
     // A smaller image would have to be padded before the crop.
-    private static int Edge(JsonConfig json, int atLeast) =>
-        json.HasSection("size") ? json.Section("size").Integer("shortest_edge", atLeast, 65_536) : json.Integer("size", atLeast, 65_536, 224);
-
-    private static int Crop(JsonConfig json)
+    private static int Edge(JsonConfig json, int atLeast)
     {
-        if (!json.HasSection("crop_size"))
-            return json.Integer("crop_size", 1, 65_536, 224);
-        var size = json.Section("crop_size");
-        var height = size.Integer("height", 1, 65_536);
-        return size.Integer("width", height, height);
+        if (!json.HasSection("size"))
+            return json.Integer("size", atLeast, 65_536, 224);
+        var size = json.Section("size");
+        var edge = size.Integer("shortest_edge", atLeast, 65_536);
+        size.RefuseOthers();
+        return edge;
     }
 
     private static void CheckKind(JsonConfig json, string key) =>
@@ -96,23 +95,36 @@ internal sealed record VitImageConfig
         foreach (var step in new[] { "do_resize", "do_rescale", "do_normalize", "do_convert_rgb" })
             json.Only(step, true);
 
-        if (Side(json) != imageSize)
+        if (ImageFields.Side(json, "size") != imageSize)
             throw json.Wrong("size", $"encoder.image_size {imageSize} of config.json");
-        return new VitImageConfig
+        var config = new VitImageConfig
         {
             Resample = json.Integer("resample", Bilinear, Bicubic, Bilinear) == Bicubic ? "bicubic" : "bilinear",
             RescaleFactor = json.Number("rescale_factor", 1e-6, 1, 1d / 255),
             ImageMean = json.Numbers("image_mean", -1000, 1000, [0.5, 0.5, 0.5]),
             ImageStd = json.Numbers("image_std", 1e-6, 1000, [0.5, 0.5, 0.5]),
         };
+        // A crop is not made unless do_center_crop says so, which is refused.
+        json.RefuseOthers([.. ImageFields.Harmless, "crop_size"]);
+        return config;
     }
+}
 
-    private static int Side(JsonConfig json)
+/// <summary>Fields of image processors that change no pixel: of the program that loads the file.</summary>
+internal static class ImageFields
+{
+    public static readonly string[] Harmless =
+        ["processor_class", "image_seq_length", "device", "return_tensors", "data_format", "input_data_format", "default_to_square", "use_square_size", "disable_grouping"];
+
+    /// <summary>A square's side: a number, or equal height and width; 224 where it is missing.</summary>
+    public static int Side(JsonConfig json, string key)
     {
-        if (!json.HasSection("size"))
-            return json.Integer("size", 1, 65_536, 224);
-        var size = json.Section("size");
+        if (!json.HasSection(key))
+            return json.Integer(key, 1, 65_536, 224);
+        var size = json.Section(key);
         var height = size.Integer("height", 1, 65_536);
-        return size.Integer("width", height, height);
+        var width = size.Integer("width", height, height);
+        size.RefuseOthers();
+        return width;
     }
 }

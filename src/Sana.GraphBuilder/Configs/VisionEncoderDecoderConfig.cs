@@ -46,7 +46,11 @@ internal sealed record VisionEncoderDecoderConfig(VitConfig Encoder, Gpt2Config 
             throw decoder.Wrong("cross_attention_hidden_size", "null, or equal to encoder.hidden_size and decoder.n_embd");
 
         JsonConfig[] sources = File.Exists(generationFile) ? [JsonConfig.Load(generationFile), json, decoder] : [json, decoder];
-        return new VisionEncoderDecoderConfig(vit, gpt2, GenerationConfig.Load(sources, gpt2));
+        var generation = GenerationConfig.Load(sources, gpt2);
+        encoder.RefuseOthers(VitConfig.Harmless);
+        foreach (var source in sources)
+            source.RefuseOthers(source == decoder ? Gpt2Config.Harmless : [.. TransformersFields.Harmless, "tie_word_embeddings"]);
+        return new VisionEncoderDecoderConfig(vit, gpt2, generation);
     }
 }
 
@@ -62,6 +66,8 @@ internal sealed record GenerationConfig(int DecoderStartTokenId, int[] EosTokenI
 
     public static GenerationConfig Load(JsonConfig[] sources, Gpt2Config decoder)
     {
+        foreach (var source in sources)
+            source.RefuseDecoding(TransformersFields.Decoding);
         var last = decoder.VocabSize - 1;
         var start = With("decoder_start_token_id") ?? With("bos_token_id");
         var key = start is not null && start.Has("decoder_start_token_id") ? "decoder_start_token_id" : "bos_token_id";
@@ -79,6 +85,10 @@ internal sealed record GenerationConfig(int DecoderStartTokenId, int[] EosTokenI
 /// <summary>The <c>encoder</c> of an image captioner: a vision transformer (ViTModel). Defaults are those of google/vit-base-patch16-224.</summary>
 internal sealed record VitConfig
 {
+    /// <summary>Of training, of the pooler, and of reconstructing masked images: nothing of a captioner.</summary>
+    public static readonly IReadOnlyCollection<string> Harmless =
+        [.. TransformersFields.HarmlessWithoutText, "hidden_dropout_prob", "attention_probs_dropout_prob", "encoder_stride", "pooler_output_size", "pooler_act", "tie_word_embeddings"];
+
     public required int HiddenSize { get; init; }
     public required int NumHiddenLayers { get; init; }
     public required int NumAttentionHeads { get; init; }
@@ -129,6 +139,13 @@ internal sealed record Gpt2Config
 {
     /// <summary>Of both networks: <c>gelu</c> is exact (erf), <c>gelu_new</c> and <c>gelu_pytorch_tanh</c> are the same approximation.</summary>
     public static readonly string[] Activations = ["gelu", "gelu_new", "gelu_pytorch_tanh", "relu"];
+
+    /// <summary>Of training, of heads for other tasks, of half precision, and an old name of n_positions.</summary>
+    public static readonly IReadOnlyCollection<string> Harmless =
+    [
+        .. TransformersFields.Harmless, "resid_pdrop", "embd_pdrop", "attn_pdrop", "summary_type", "summary_use_proj", "summary_activation", "summary_proj_to_labels",
+        "summary_first_dropout", "reorder_and_upcast_attn", "n_ctx",
+    ];
 
     public required int VocabSize { get; init; }
 

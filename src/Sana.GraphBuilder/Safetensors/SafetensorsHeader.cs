@@ -25,7 +25,7 @@ internal static class SafetensorsHeader
         using var handle = RegularFile.Open(path);
         var length = RandomAccess.GetLength(handle);
         if (length < 8)
-            throw new CheckpointException($"{path} has {length} bytes, too few for a safetensors file; fetch the checkpoint again.");
+            throw new CheckpointException($"{path} has a length of {length}, too few bytes for a safetensors file; fetch the checkpoint again.");
 
         Span<byte> prefix = stackalloc byte[8];
         RegularFile.Fill(handle, prefix, 0, path);
@@ -194,6 +194,6 @@ internal static class SafetensorsHeader
 
         return reached == fileLength
             ? ordered
-            : throw new CheckpointException($"{path} has {fileLength - reached} bytes after its last tensor; it is damaged: fetch it again.");
+            : throw new CheckpointException($"{path} has bytes after its last tensor, {fileLength - reached} in all; it is damaged: fetch it again.");
     }
 }

@@ -208,10 +208,10 @@ internal static class FilterFacts
         Add(rules.MaxAspect, "aspect", "at most {0} to 1");
         Add(rules.MinArea, "area", "at least {0} px");
         Add(rules.MaxArea, "area", "at most {0} px");
-        Add(rules.MinWords, "caption", "at least {0} words");
-        Add(rules.MinCharacters, "caption", "at least {0} characters");
-        Add(rules.MaxCharacters, "caption", "at most {0} characters");
-        Add(settings.Duplicates.MaxDistance, "duplicates", "equal bytes, or perceptual hashes that differ in at most {0} bits");
+        Add(rules.MinWords, "caption", rules.MinWords == 1 ? "at least {0} word" : "at least {0} words");
+        Add(rules.MinCharacters, "caption", rules.MinCharacters == 1 ? "at least {0} character" : "at least {0} characters");
+        Add(rules.MaxCharacters, "caption", rules.MaxCharacters == 1 ? "at most {0} character" : "at most {0} characters");
+        Add(settings.Duplicates.MaxDistance, "duplicates", settings.Duplicates.MaxDistance == 1 ? "equal bytes, or perceptual hashes that differ in at most {0} bit" : "equal bytes, or perceptual hashes that differ in at most {0} bits");
         foreach (var concept in settings.Concepts)
             Add(concept.Threshold, concept.Name, "left out from a CLIP score of {0}");
         return facts;

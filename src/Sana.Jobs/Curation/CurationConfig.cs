@@ -3,6 +3,7 @@ using System.Text.Json;
 using Sana.Curation.Captioning.Config;
 using Sana.Curation.Ingest;
 using Sana.Curation.Selection;
+using Sana.Storage.Net;
 
 namespace Sana.Jobs.Curation;
 
@@ -63,7 +64,7 @@ public sealed record CurationConfig
 
     /// <summary>The networks, read.</summary>
     /// <exception cref="SanaException">One is none.</exception>
-    public IReadOnlyList<IPNetwork> DownloadNetworks() => [.. Networks.Select(text => IPNetwork.TryParse(text, out var network)
+    public IReadOnlyList<IPNetwork> DownloadNetworks() => [.. Networks.Select(text => UrlRules.TryNetwork(text, out var network)
         ? network
         : throw new SanaException($"'{text}' in curation.networks is not a network such as 10.1.0.0/16."))];
 

@@ -152,5 +152,5 @@ internal sealed class IngestStep(IBlobs blobs, OpenDatasets datasets, StageClock
     }
 
     private static string Stopped(int failed, int examined, OpenDataset dataset) =>
-        FormattableString.Invariant($"{failed} of the {examined} items of the shard that were read failed, more than {dataset.Settings.MaxFailures:P0}; the rest was not read. Look at their reasons, then retry failure_threshold.");
+        FormattableString.Invariant($"{failed} of {Counted.Of(examined, "item")} of the shard that were read failed, more than {dataset.Settings.MaxFailures:P0}; the rest was not read. Look at their reasons, then retry failure_threshold.");
 }

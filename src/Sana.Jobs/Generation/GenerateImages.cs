@@ -1,6 +1,7 @@
 using Microsoft.DurableTask;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Queue;
+using Sana.Storage;
 
 namespace Sana.Jobs.Generation;
 
@@ -60,7 +61,7 @@ public sealed class GenerateImages : TaskOrchestrator<GenerateRequest, GenerateS
             }
         }
 
-        var silence = $"No worker finished the batch within {request.Pace.MaxSends} times {deadline}.";
+        var silence = $"No worker finished the batch within {Counted.Of(request.Pace.MaxSends, "time")} {deadline}.";
         return !await context.Call(GenerateActivities.GiveUpBatch, new BatchLost(plan.RunId, batch, FaultReason.Timeout, silence), Retry);
     }
 }

@@ -32,7 +32,7 @@ public sealed class GenerateSteps(IBlobs blobs, IJobQueue queue, Func<Cancellati
             throw new UnusableJobException(GenerateSubmission.OtherModel(fingerprint, checkpoint));
         var identity = RunIdentity.Of(job, checkpoint);
         var names = new RunNames(identity.RunId);
-        await identity.Claim(blobs, names, cancellationToken);
+        identity = await identity.Claim(blobs, names, cancellationToken);
 
         var (chunks, batches, images, rejected) = (0, 0L, 0L, 0L);
         foreach (var chunk in PlanChunk.Cut(new RenderPlan(job, checkpoint).Items(), names.RunId, job, identity.Config.Model))

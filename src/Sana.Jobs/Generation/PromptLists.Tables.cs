@@ -6,6 +6,7 @@ using Parquet;
 using Parquet.Data;
 using Parquet.Schema;
 using Sana.Curation.Sources.Manifests;
+using Sana.Storage;
 
 namespace Sana.Jobs.Generation;
 
@@ -38,7 +39,7 @@ internal sealed partial class PromptLists
             else if (fields is null || fields.Length > width)
             {
                 // No JSON, so that the row is one with a reason.
-                lines.Write(Encoding.UTF8.GetBytes(fields is null ? "a row that is too long or has a quote where none may stand" : $"a row of {fields.Length} fields"));
+                lines.Write(Encoding.UTF8.GetBytes(fields is null ? "a row that is too long or has a quote where none may stand" : $"a row of {Counted.Of(fields.Length, "field")}"));
             }
             else if (!Array.TrueForAll(fields, field => Utf8.IsValid(field)))
             {

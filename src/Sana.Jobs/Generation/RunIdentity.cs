@@ -30,8 +30,7 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
             job.Device,
             new PromptsRecord(job.Prompts.Sha256()));
         var json = JsonSerializer.SerializeToUtf8Bytes(config, RunJson.Readable.RunConfig);
-        var sha256 = Digest.Sha256(json);
-        return new RunIdentity(Checked(job.Run) ?? sha256[..IdDigits], config, json, sha256);
+        return new RunIdentity(Checked(job.Run) ?? Decisive(config)[..IdDigits], config, json, Digest.Sha256(json));
     }
 
     /// <summary>The identity of a run that was claimed before.</summary>
@@ -39,20 +38,18 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
         new(runId, JsonSerializer.Deserialize(json, RunJson.Readable.RunConfig)!, json, Digest.Sha256(json));
 
     /// <summary>The first run of a name decides what it stands for.</summary>
+    /// <returns>The identity as it was claimed first: its checkpoint may have had another name.</returns>
     /// <exception cref="SanaException">The name stands for another run.</exception>
-    public async Task Claim(IBlobs blobs, RunNames names, CancellationToken cancellationToken)
+    public async Task<RunIdentity> Claim(IBlobs blobs, RunNames names, CancellationToken cancellationToken)
     {
         if (await blobs.PutIfAbsent(names.Config, Json, cancellationToken))
         {
-            return;
+            return this;
         }
 
-        var there = await blobs.Read(names.Config, cancellationToken);
-        if (!Json.AsSpan().SequenceEqual(there))
-        {
-            throw new UnusableJobException(
-                $"Run '{RunId}' in {blobs.Place} was made from another checkpoint, other options or other prompts; give --run another name or leave it out.");
-        }
+        var there = await blobs.Read(names.Config, cancellationToken) ?? [];
+        return Json.AsSpan().SequenceEqual(there) ? this : SameRun(there) ?? throw new UnusableJobException(
+            $"Run '{RunId}' in {blobs.Place} was made from another checkpoint, other options or other prompts; give --run another name or leave it out.");
     }
 
     /// <summary>Says that the run is complete.</summary>
@@ -82,6 +79,22 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
     {
         LongPrompts = options.RefuseLongPrompts ? "refuse" : null,
     };
+
+    private RunIdentity? SameRun(byte[] there)
+    {
+        try
+        {
+            return Read(RunId, there) is var claimed && Decisive(claimed.Config) == Decisive(Config) ? claimed : null;
+        }
+        catch (JsonException)
+        {
+            return null; // another version wrote it
+        }
+    }
+
+    // A checkpoint is its fingerprint: its name is that of a folder, which can be moved.
+    private static string Decisive(RunConfig config) =>
+        Digest.Sha256(JsonSerializer.SerializeToUtf8Bytes(config with { Model = config.Model with { Name = "" } }, RunJson.Readable.RunConfig));
 
     private static string Word(ImageFormat format) => format.ToString().ToLowerInvariant();
 

@@ -6,7 +6,7 @@ namespace Sana.Jobs.Generation;
 
 // What a run writes, in the order of the fields in the files. Numbers and field order are fixed, so equal values are equal bytes.
 
-/// <summary><c>config.json</c>: what decides a run. Its SHA-256 is the run's identity.</summary>
+/// <summary><c>config.json</c>: what decides a run, and the name of its checkpoint, which does not. SHA-256 of all but that name is the run's identity.</summary>
 internal sealed record RunConfig(
     string Schema, ModelRecord Model, SettingsRecord Settings, ulong Seed, int Images, int BatchSize, OutputRecord Output, string Device, PromptsRecord Prompts);
 

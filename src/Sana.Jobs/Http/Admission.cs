@@ -50,7 +50,7 @@ internal sealed class Admission(ApiParts parts)
             if (_waiting >= parts.MaxQueued)
             {
                 var wait = NextPlace();
-                throw new ApiException(429, "queue_full", $"{parts.MaxQueued} jobs wait already (--max-queue); a place is expected in {Math.Ceiling(wait.TotalSeconds):0} s.")
+                throw new ApiException(429, "queue_full", $"{Storage.Counted.Of(parts.MaxQueued, "job waits", "jobs wait")} already (--max-queue); a place is expected in {Math.Ceiling(wait.TotalSeconds):0} s.")
                 {
                     OpenAICode = "rate_limit_exceeded",
                     RetryAfter = wait,

@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Jobs.Generation;
+using Sana.Storage;
 
 namespace Sana.Jobs.Http;
 
@@ -39,7 +40,7 @@ internal static class BatchRequestValidator
         if (asked.Combine is not (null or "zip" or "product"))
             throw ApiException.Invalid("combine", "combine is zip or product.");
         if (IsZip(asked) && asked.Seeds?.Count != asked.Prompts.Count)
-            throw ApiException.Invalid("seeds", $"zip pairs each prompt with a seed: {asked.Prompts.Count} prompts and {asked.Seeds?.Count ?? 0} seeds were given.");
+            throw ApiException.Invalid("seeds", $"zip pairs each prompt with a seed: {Counted.Of(asked.Prompts.Count, "prompt")} and {Counted.Of(asked.Seeds?.Count ?? 0, "seed")} were given.");
 
         using var lines = new MemoryStream();
         var images = 0L;
@@ -49,7 +50,7 @@ internal static class BatchRequestValidator
             // Counted before it is written: a small body may ask for many millions.
             images += Images(row, asked.Settings?.Images ?? 1);
             if (images > mostImages)
-                throw ApiException.Invalid("prompts", $"The batch has more than {mostImages} images over its prompts, seeds and images (reached at prompt {i}); send it in parts, or raise max_batch_images of the server.");
+                throw ApiException.Invalid("prompts", $"The batch has more than {Counted.Of(mostImages, "image")} over its prompts, seeds and images (reached at prompt {i}); send it in parts, or raise max_batch_images of the server.");
             lines.Write(Encoding.UTF8.GetBytes(row.ToJsonString()));
             lines.WriteByte((byte)'\n');
         }

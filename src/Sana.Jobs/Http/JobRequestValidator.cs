@@ -168,7 +168,7 @@ internal sealed class JobRequestValidator(ApiParts parts, Func<string, string>? 
             throw Invalid("input.width", field => $"{field}: {input.Width}x{input.Height} has {pixels} pixels; an image has at most {parts.MaxImagePixels}, such as 4096x4096. Ask for a smaller one.");
         return pixels * input.Seeds!.Count <= parts.MaxPixels
             ? input
-            : throw Invalid("input.width", field => $"{field}: {input.Seeds.Count} images of {pixels} pixels are {pixels * input.Seeds.Count}; a job has at most {parts.MaxPixels}. Ask for fewer or smaller ones.");
+            : throw Invalid("input.width", field => $"{field}: {Counted.Of(input.Seeds.Count, "image")} of {pixels} pixels come to {pixels * input.Seeds.Count}; a job has at most {parts.MaxPixels}. Ask for fewer or smaller ones.");
     }
 
     private void Check(string field, Rejection? rejection)

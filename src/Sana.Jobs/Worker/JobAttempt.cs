@@ -4,6 +4,7 @@ using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
 using Sana.Jobs.Networks;
 using Sana.Jobs.Queue;
+using Sana.Storage;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Worker;
@@ -112,7 +113,7 @@ internal sealed class JobAttempt(
             }
 
             var fault = limited.IsCancellationRequested
-                ? new JobFault(FaultReason.Timeout, $"The attempt took more than {job.Limits.TimeoutS} seconds.")
+                ? new JobFault(FaultReason.Timeout, $"The attempt took more than {job.Limits.TimeoutS} s.")
                 : JobFault.FromException(error);
             return await Fail(delivery, attempts.End(fault.Reason, fault.Message), fault, maxBatch, stop);
         }
@@ -184,7 +185,7 @@ internal sealed class JobAttempt(
             return new JobFault(FaultReason.OutOfMemory, "One image alone does not fit the memory.");
         // Deaths have their own bound: one that was caused from outside must not use up the attempts.
         return attempts.Spent - broken - attempts.Unended >= Math.Clamp(limits.MaxAttempts, 1, 20)
-            ? new JobFault(attempts.Attempts.Last(attempt => attempt.Ended is not null).Ended!, $"It was tried {attempts.Spent} times.")
+            ? new JobFault(attempts.Attempts.Last(attempt => attempt.Ended is not null).Ended!, $"It was tried {Counted.Of(attempts.Spent, "time")}.")
             : null;
     }
 }

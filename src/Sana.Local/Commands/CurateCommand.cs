@@ -9,6 +9,8 @@ using Sana.Inference.Imaging;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
 using Sana.Local.Hosting;
+using Sana.Storage;
+using Sana.Storage.Net;
 using Sana.Storage.Sources;
 
 namespace Sana.Local.Commands;
@@ -129,7 +131,7 @@ internal sealed class CurateArguments
     private readonly Option<bool> _editedCaptions = new("--edited-captions") { Description = "Take images of earlier versions again where their captions in the source have changed since. Default: only their number is said." };
     private readonly Option<bool> _keepImages = new("--keep-images") { Description = "Keep normalised images in the cache when the version is published. Default: only where a retry may cure something; sana clean removes them." };
     private readonly Option<string?> _encoding = new("--fallback-encoding") { Description = "Encoding of captions that are not UTF-8, such as windows-1252 or shift_jis. Default: they are left out, and noted." };
-    private readonly Option<string[]> _networks = new("--allow-network") { Description = "A network that URLs of a manifest may lead to although it is not public, such as 10.1.0.0/16. May be given many times.", HelpName = "cidr" };
+    private readonly Option<string[]> _networks = new("--allow-network") { Description = "A network or address that URLs of a manifest may lead to, on every port, although it is not public, such as 10.1.0.0/16. May be given many times.", HelpName = "cidr" };
 
     public CurateArguments()
     {
@@ -179,7 +181,7 @@ internal sealed class CurateArguments
 
     /// <exception cref="WrongUseException">A network cannot be read.</exception>
     public IReadOnlyList<IPNetwork> Networks(ParseResult parsed) => [.. (parsed.GetValue(_networks) ?? []).Select(text =>
-        IPNetwork.TryParse(text, out var network) ? network : throw new WrongUseException($"'{text}' is not a network such as 10.1.0.0/16."))];
+        UrlRules.TryNetwork(text, out var network) ? network : throw new WrongUseException($"'{text}' is not a network such as 10.1.0.0/16."))];
 
     private static string Folder(string folder) => Directory.Exists(folder)
         ? Path.GetFullPath(folder)
@@ -206,8 +208,8 @@ internal static class Estimate
             Reports.WriteJson(estimate, Reports.Json.CurationEstimate);
         else
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"""
-                By a sample of {estimate.Sampled} of {estimate.Items} items: {estimate.Usable:P1} usable, {estimate.Captions} captions, {estimate.Tokens} tokens, {estimate.Cost} in the currency of the prices,
-                {estimate.Seconds:0} seconds of work in all stages together. The sample's report: {made.Report}
+                By a sample of {estimate.Sampled} of {Counted.Of(estimate.Items, "item")}: {estimate.Usable:P1} usable, {Counted.Of(estimate.Captions, "caption")}, {Counted.Of(estimate.Tokens, "token")}, {estimate.Cost} in the currency of the prices,
+                {estimate.Seconds:0} s of work in all stages together. The sample's report: {made.Report}
                 """));
     }
 }

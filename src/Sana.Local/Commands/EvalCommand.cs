@@ -10,6 +10,7 @@ using Sana.Inference.Runtime;
 using Sana.Local.Evaluation;
 using Sana.Local.Evaluation.Layouts;
 using Sana.Local.Evaluation.Report;
+using Sana.Storage;
 
 namespace Sana.Local.Commands;
 
@@ -81,7 +82,7 @@ internal sealed class EvalCommand : Command
         if (parsed.GetValue(_json))
             Console.Out.WriteLine(JsonSerializer.Serialize(new LayoutOutcome(folder, isDpg ? "dpg" : "geneval", prompts.Count, made, failed), EvalJson.Line.LayoutOutcome));
         else
-            Console.WriteLine($"{made} images of {prompts.Count} prompts in {folder}{(isDpg ? $", resolution {setting.Width}" : "")}; {failed} failed.");
+            Console.WriteLine($"{Counted.Of(made, "image")} of {Counted.Of(prompts.Count, "prompt")} in {folder}{(isDpg ? $", resolution {setting.Width}" : "")}; {failed} failed.");
         return failed == 0 ? ExitCode.Done : made > 0 ? ExitCode.SomeFailed : ExitCode.Failed;
     }
 

@@ -133,14 +133,14 @@ internal sealed class GenerateArguments
     /// <exception cref="WrongUseException">The prompts are missing or bad.</exception>
     public GenerateJob Job(ParseResult parsed, Device device) => new()
     {
-        Prompts = Prompts(parsed.GetValue(_prompt) ?? [], parsed.GetValue(_prompts), new PromptListOptions(parsed.GetValue(_promptField), parsed.GetValue(_strict))),
+        Prompts = Prompts(Typed(parsed.GetValue(_prompt) ?? []), parsed.GetValue(_prompts), new PromptListOptions(parsed.GetValue(_promptField), parsed.GetValue(_strict))),
         Options = new GenerateOptions
         {
             Width = parsed.GetValue(_width) ?? Size(parsed)?.Width,
             Height = parsed.GetValue(_height) ?? Size(parsed)?.Height,
             Steps = parsed.GetValue(_steps),
             Guidance = parsed.GetValue(_guidance) ?? new GenerateOptions().Guidance,
-            NegativePrompt = parsed.GetValue(_negative) ?? "",
+            NegativePrompt = Typed(parsed.GetValue(_negative) ?? "")[0],
             Solver = parsed.GetValue(_solver) switch
             {
                 "flow-dpm" => SolverKind.FlowDpm,
@@ -181,6 +181,12 @@ internal sealed class GenerateArguments
             : throw new WrongUseException($"'{size}' is not a size such as 1024x1024.");
     }
 
+    // Bytes that are no UTF-8 reach a program as this letter; a prompt that has it by itself is told apart by the bytes.
+    private static string[] Typed(params string[] texts) =>
+        texts.Any(text => text.Contains('\uFFFD', StringComparison.Ordinal)) && !Utf8.IsValid(File.ReadAllBytes("/proc/self/cmdline"))
+            ? throw new WrongUseException("The prompt is not UTF-8; set the terminal to UTF-8, or give the prompt in a file.")
+            : texts;
+
     private static PromptFile Prompts(string[] texts, string? file, PromptListOptions list)
     {
         if (texts.Length > 0 == file is not null)
@@ -195,9 +201,6 @@ internal sealed class GenerateArguments
 
         if (list != new PromptListOptions())
             throw new WrongUseException("--prompt-field and --strict are about the rows of --prompts.");
-        // Bytes that are no UTF-8 reach a program as this letter; a prompt that has it by itself is told apart by the bytes.
-        if (texts.Any(text => text.Contains('\uFFFD', StringComparison.Ordinal)) && !Utf8.IsValid(File.ReadAllBytes("/proc/self/cmdline")))
-            throw new WrongUseException("The prompt is not UTF-8; set the terminal to UTF-8, or give the prompt in a file.");
         // A bad row of a file is an outcome among others; a bad prompt that was just typed is a mistake to say at once.
         var prompts = PromptFile.Of(texts);
         return prompts.Rows().FirstOrDefault(row => row.Rejection is not null)?.Rejection is { } rejection

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using DurableTask.Sqlite;
+using Sana.Storage;
 
 namespace Sana.Local.Commands;
 
@@ -61,7 +62,7 @@ internal sealed class JournalCommand : Command
             json,
             new JournalReport(journal, check.Damages, check.Instances, check.Unfinished),
             check.Damages.Count == 0
-                ? $"{journal} is whole: {check.Instances} instances, {check.Unfinished} of them unfinished."
+                ? $"{journal} is whole: {Counted.Of(check.Instances ?? 0, "instance")}, {check.Unfinished} unfinished."
                 : $"{journal} is damaged: put a backup back, or see sana journal rescue.\n{string.Join('\n', check.Damages)}");
         return check.Damages.Count == 0 ? ExitCode.Done : ExitCode.Failed;
     }
@@ -71,7 +72,7 @@ internal sealed class JournalCommand : Command
         var rescued = JournalFile.Rescue(journal, file);
         var lines = new List<string>
         {
-            $"{file} holds {rescued.Instances} instances, {rescued.Unfinished} of which go on.",
+            $"{file} holds {Counted.Of(rescued.Instances, "instance")}; {Counted.Of(rescued.Unfinished, "goes on", "go on")}.",
             $"{rescued.Failed.Count} could not go on and are failed{Names(rescued.Failed)}",
             $"{rescued.Lost.Count} could not be read{Names(rescued.Lost)}",
             $"To use it, move {journal} and {journal}-wal away, and {file} to {journal}.",

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Sana.Jobs.Queue;
 using Sana.Local.Queue;
+using Sana.Storage;
 using Sana.Storage.Blobs;
 
 namespace Sana.Local.Commands;
@@ -55,9 +56,9 @@ internal sealed class QueueCommand : Command
             return ExitCode.Done;
         }
 
-        Console.WriteLine($"{queue.Name}: {count.Waiting} wait, {count.Held} are held, {count.Dead} are dead{(what == "requeue" ? $", {requeued} were put back" : "")}");
+        Console.WriteLine($"{queue.Name}: {Counted.Of(count.Waiting, "waits", "wait")}, {Counted.Of(count.Held, "is held", "are held")}, {Counted.Of(count.Dead, "is dead", "are dead")}{(what == "requeue" ? $", {Counted.Of(requeued, "was put back", "were put back")}" : "")}");
         foreach (var job in waiting)
-            Console.WriteLine($"{job.Id} {NameOf(job.Body)} taken {job.Deliveries} times{(job.Reason is null ? "" : $", {job.Reason}: {job.Message}")}");
+            Console.WriteLine($"{job.Id} {NameOf(job.Body)} taken {Counted.Of(job.Deliveries, "time")}{(job.Reason is null ? "" : $", {job.Reason}: {job.Message}")}");
         foreach (var letter in dead)
             Console.WriteLine($"{letter.Id} {NameOf(letter.Body)} {letter.Reason}: {letter.Message}");
         return ExitCode.Done;

@@ -3,6 +3,7 @@ using Sana.Curation;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
+using Sana.Storage;
 
 namespace Sana.Local.Commands;
 
@@ -47,7 +48,7 @@ internal static class RunOutput
     {
         var (images, captions) = (made.Source?.Images ?? 0, made.Source?.Captions ?? 0);
         var left = made.Reasons.Count == 0 ? "" : $" ({Codes(made.Reasons)})";
-        return $"Nothing came out: {images} images, {(captions == 0 ? "no" : captions)} captions{left}{made.Source?.Rest}; the version was not published, see {made.Report}.";
+        return $"Nothing came out: {Images(images)}, {(captions == 0 ? "no captions" : Counted.Of(captions, "caption"))}{left}{made.Source?.Rest}; the version was not published, see {made.Report}.";
     }
 
     /// <summary>Why an instance has no result, in one sentence.</summary>
@@ -78,7 +79,7 @@ internal static class RunOutput
     }
 
     /// <summary>A count of images in words.</summary>
-    public static string Images(long count) => count == 1 ? "1 image" : string.Create(CultureInfo.InvariantCulture, $"{count} images");
+    public static string Images(long count) => Counted.Of(count, "image");
 
     private static string Left(long count, IReadOnlyDictionary<string, long> reasons) => count == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", {count} left out ({Codes(reasons)})");
 

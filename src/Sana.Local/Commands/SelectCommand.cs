@@ -3,6 +3,7 @@ using System.Globalization;
 using Sana.Curation.Selection;
 using Sana.Jobs.Curation;
 using Sana.Local.Hosting;
+using Sana.Storage;
 using Sana.Storage.Blobs;
 
 namespace Sana.Local.Commands;
@@ -42,7 +43,7 @@ internal sealed class SelectCommand : Command
         }
 
         var labels = string.Join(", ", summary.Labels.Select(label => string.Create(CultureInfo.InvariantCulture, $"{label.Key} {label.Value}")));
-        Console.WriteLine($"{summary.Dataset} {summary.Version}: {summary.Selected} of {summary.Rows} rows have a caption ({labels}); {summary.Changed} changed, {summary.Dropped} dropped.");
+        Console.WriteLine($"{summary.Dataset} {summary.Version}: {summary.Selected} of {Counted.Of(summary.Rows, "row")} with a caption ({labels}); {summary.Changed} changed, {summary.Dropped} dropped.");
         return ExitCode.Done;
     }
 }

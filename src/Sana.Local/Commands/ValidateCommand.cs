@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Sana.Curation.Shards.Validation;
 using Sana.Jobs.Curation;
+using Sana.Storage;
 
 namespace Sana.Local.Commands;
 
@@ -34,7 +35,7 @@ internal sealed class ValidateCommand : Command
 
     private static void Print(LoaderReport report)
     {
-        Console.WriteLine($"{report.Samples} samples in {report.Shards} shards; captions by label: {string.Join(", ", report.Labels.Select(label => $"{label.Key} {label.Value}"))}.");
+        Console.WriteLine($"{Counted.Of(report.Samples, "sample")} in {Counted.Of(report.Shards, "shard")}; captions by label: {string.Join(", ", report.Labels.Select(label => $"{label.Key} {label.Value}"))}.");
         foreach (var finding in report.Findings)
         {
             var where = string.Join(' ', new[] { finding.Shard, finding.Key }.OfType<string>());

@@ -5,6 +5,7 @@ using Sana.Local.Evaluation.Report;
 using Sana.StillLife.Analysis;
 using Sana.StillLife.Evaluation;
 using Sana.StillLife.Rendering;
+using Sana.Storage;
 
 namespace Sana.Local.Evaluation;
 
@@ -30,7 +31,7 @@ internal sealed class Evaluator(SanaPipeline pipeline, ClipScorer? scorer, EvalO
         var sweep = (EvaluationPrompt[])[.. prompts.GroupBy(prompt => prompt.Category).SelectMany(group => group.Take(options.SweepPrompts))];
         _clip?.SetReference(prompts, _main.Width!.Value);
 
-        tell($"{prompts.Count} prompts × {options.Images} images, {Name(_main)}");
+        tell($"{Counted.Of(prompts.Count, "prompt")} × {Counted.Of(options.Images, "image")}, {Name(_main)}");
         Main = _drawing.Draw(prompts, options.Images, _main);
         var (scores, frechet) = Clip(Main);
         CategoryRow[] categories = [.. Main.Select((one, i) => (one, i)).GroupBy(pair => pair.one.Prompt.Category).Select(group => Category(group.Key, [.. group.Select(pair => pair.i)], scores))];
@@ -48,7 +49,7 @@ internal sealed class Evaluator(SanaPipeline pipeline, ClipScorer? scorer, EvalO
 
     private SweepRow Sweep(EvaluationPrompt[] prompts, GenerateOptions setting)
     {
-        tell($"{prompts.Length} images, {Name(setting)}");
+        tell($"{Counted.Of(prompts.Length, "image")}, {Name(setting)}");
         var drawn = _drawing.Draw(prompts, images: 1, setting);
         var (scores, frechet) = Clip(drawn);
         return new(Of(setting), Figure.Of([.. drawn.Select(one => one.IsMet)], scores, frechet));
@@ -60,7 +61,7 @@ internal sealed class Evaluator(SanaPipeline pipeline, ClipScorer? scorer, EvalO
 
     private static Setting Of(GenerateOptions setting) => new(SolverName.Of(setting.Solver!.Value), setting.Steps!.Value, Math.Round(setting.Guidance, 4));
 
-    private static string Name(GenerateOptions setting) => FormattableString.Invariant($"{SolverName.Of(setting.Solver!.Value)}, {setting.Steps} steps, guidance {setting.Guidance}");
+    private static string Name(GenerateOptions setting) => FormattableString.Invariant($"{SolverName.Of(setting.Solver!.Value)}, {Counted.Of(setting.Steps!.Value, "step")}, guidance {setting.Guidance}");
 }
 
 /// <summary>What CLIP says of drawn images: how well each fits its prompt, and how far all of them are from rendered scenes.</summary>

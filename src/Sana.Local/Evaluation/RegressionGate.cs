@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Sana.Local.Evaluation.Report;
+using Sana.Storage;
 
 namespace Sana.Local.Evaluation;
 
@@ -36,7 +37,7 @@ internal static class RegressionGate
         .. now.Guidance.SelectMany(row => before.Guidance.Where(old => old.Setting == row.Setting).SelectMany(old => Worse(Name(row.Setting), old.Figure, row.Figure))),
     ];
 
-    private static string Name(Setting setting) => string.Create(CultureInfo.InvariantCulture, $"{setting.Solver} {setting.Steps} steps guidance {setting.Guidance}");
+    private static string Name(Setting setting) => string.Create(CultureInfo.InvariantCulture, $"{setting.Solver} {Counted.Of(setting.Steps, "step")} guidance {setting.Guidance}");
 
     private static IEnumerable<Regression> Worse(string name, Figure before, Figure now)
     {

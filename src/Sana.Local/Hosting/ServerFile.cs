@@ -123,7 +123,7 @@ internal sealed record ServerFile
             throw new SanaException($"sana.json has two schedules '{twice.Key}'; give each a name of its own.");
     }
 
-    private static IPNetwork Network(string text, string setting) => IPNetwork.TryParse(text, out var network)
+    private static IPNetwork Network(string text, string setting) => Storage.Net.UrlRules.TryNetwork(text, out var network)
         ? network
         : throw new SanaException($"'{text}' in {setting} of sana.json is not a network such as 10.1.0.0/16.");
 

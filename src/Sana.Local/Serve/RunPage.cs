@@ -10,6 +10,7 @@ using Sana.Jobs.Queue;
 using Sana.Jobs.Requests;
 using Sana.Jobs.Telemetry;
 using Sana.Jobs.Worker;
+using Sana.Storage;
 
 namespace Sana.Local.Serve;
 
@@ -108,7 +109,7 @@ internal sealed class RunPage(ApiParts parts, QueueWatch queue, RecentWork recen
         string?[] said =
         [
             input is { Width: { } width, Height: { } height } ? string.Create(CultureInfo.InvariantCulture, $"{width} × {height}") : null,
-            input.Steps is { } steps ? string.Create(CultureInfo.InvariantCulture, $"{steps} steps") : null,
+            input.Steps is { } steps ? Counted.Of(steps, "step") : null,
             input.GuidanceScale is { } guidance ? string.Create(CultureInfo.InvariantCulture, $"guidance {guidance:0.##}") : null,
             input.NegativePrompt is { Length: > 0 } negative ? $"without {negative}" : null,
         ];

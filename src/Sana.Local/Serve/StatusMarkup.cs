@@ -7,6 +7,7 @@ using Sana.Jobs.Requests;
 using Sana.Jobs.Schedules;
 using Sana.Jobs.Telemetry;
 using Sana.Jobs.Worker;
+using Sana.Storage;
 
 namespace Sana.Local.Serve;
 
@@ -56,7 +57,7 @@ internal static class StatusMarkup
     private static Html Bars(IReadOnlyList<int> minutes)
     {
         var most = Math.Max(1, minutes.Max());
-        var bars = minutes.Select((images, i) => Html.Of($"""<rect x="{i * 8}" y="{40 - (images * 40.0 / most):0.##}" width="6" height="{Math.Max(images > 0 ? 1 : 0.5, images * 40.0 / most):0.##}" rx="1"><title>{images} images, {minutes.Count - 1 - i} minutes ago</title></rect>"""));
+        var bars = minutes.Select((images, i) => Html.Of($"""<rect x="{i * 8}" y="{40 - (images * 40.0 / most):0.##}" width="6" height="{Math.Max(images > 0 ? 1 : 0.5, images * 40.0 / most):0.##}" rx="1"><title>{Counted.Of(images, "image")}, {Counted.Of(minutes.Count - 1 - i, "minute")} ago</title></rect>"""));
         return Html.Of($"""<svg class="bars" viewBox="0 0 {minutes.Count * 8} 41" preserveAspectRatio="none" role="img" aria-label="Images per minute">{Html.Join(bars)}</svg>""");
     }
 

@@ -33,7 +33,8 @@ public sealed class GuardedHttp : IDisposable
     /// <param name="cancellationToken">Stops earlier.</param>
     /// <param name="look">Sees the headers of the answer before its content is read; an exception from it ends the exchange.</param>
     /// <exception cref="BlockedAddressException">The URL, or one that it redirects to, may not be used.</exception>
-    /// <exception cref="HttpRequestException">It cannot be read, is not there or is too long.</exception>
+    /// <exception cref="HttpAnswerException">The answer has another status than 200…299.</exception>
+    /// <exception cref="HttpRequestException">It cannot be read, or is too long.</exception>
     /// <exception cref="TimeoutException">The deadline passed.</exception>
     public Task<byte[]> Get(string url, int maxBytes, TimeSpan deadline, CancellationToken cancellationToken, Action<HttpResponseHeaders>? look = null) => Within(deadline, async token =>
     {
@@ -48,7 +49,8 @@ public sealed class GuardedHttp : IDisposable
                 continue;
             }
 
-            response.EnsureSuccessStatusCode();
+            if (!response.IsSuccessStatusCode)
+                throw new HttpAnswerException(response.StatusCode, response.Headers.RetryAfter);
             look?.Invoke(response.Headers);
             return await ReadUpTo(maxBytes, response.Content, token);
         }
@@ -110,9 +112,7 @@ public sealed class GuardedHttp : IDisposable
     {
         var (host, port) = (context.DnsEndPoint.Host, context.DnsEndPoint.Port);
         var found = IPAddress.TryParse(host, out var literal) ? [literal] : await _resolve(host, cancellationToken);
-        var allowed = Array.FindAll(found, _rules.Allows);
-        if (allowed.Length == 0)
-            throw new BlockedAddressException("The URL leads to an address that is not public.");
+        var allowed = _rules.Check(found, port);
 
         SocketException? last = null;
         foreach (var address in allowed)
@@ -121,8 +121,7 @@ public sealed class GuardedHttp : IDisposable
             try
             {
                 await socket.ConnectAsync(new IPEndPoint(address, port), cancellationToken);
-                if (!_rules.Allows(((IPEndPoint)socket.RemoteEndPoint!).Address))
-                    throw new BlockedAddressException("The URL leads to an address that is not public.");
+                _rules.Check([((IPEndPoint)socket.RemoteEndPoint!).Address], port);
                 return new NetworkStream(socket, ownsSocket: true);
             }
             catch (SocketException error)
@@ -167,7 +166,16 @@ public sealed class GuardedHttp : IDisposable
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new TimeoutException($"The URL did not answer within {deadline.TotalSeconds:0} seconds.");
+            throw new TimeoutException($"The URL did not answer within {deadline.TotalSeconds:0} s.");
         }
     }
+}
+
+/// <summary>A URL answers with a status that is no success.</summary>
+/// <param name="status">The status.</param>
+/// <param name="retryAfter">When the server wants to be asked again; null where it does not say.</param>
+public sealed class HttpAnswerException(HttpStatusCode status, RetryConditionHeaderValue? retryAfter) : HttpRequestException($"The URL answers {(int)status}.", null, status)
+{
+    /// <summary>When the server wants to be asked again; null where it does not say.</summary>
+    public RetryConditionHeaderValue? RetryAfter => retryAfter;
 }

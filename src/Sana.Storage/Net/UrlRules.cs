@@ -13,13 +13,28 @@ public sealed record UrlRules
     /// <value>Networks that may be reached although they are not public, such as <c>10.1.0.0/16</c>. Default none.</value>
     public IReadOnlyList<IPNetwork> Networks { get; init; } = [];
 
+    /// <value>Whether all ports of <see cref="Networks"/> may be asked for, beside <see cref="Ports"/> everywhere. Default false.</value>
+    public bool AllPortsOfNetworks { get; init; }
+
+    private string Fix => AllPortsOfNetworks ? " To reach it, name its network with --allow-network, or in curation.networks of sana.json." : "";
+
+    /// <summary>Reads a network, such as <c>10.1.0.0/16</c>, or one address.</summary>
+    public static bool TryNetwork(string text, out IPNetwork network)
+    {
+        if (!IPAddress.TryParse(text, out var address))
+            return IPNetwork.TryParse(text, out network);
+        network = new IPNetwork(address, address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128);
+        return true;
+    }
+
     /// <summary>What can be said of a URL before anything is resolved. The address itself is checked again when it is connected.</summary>
+    /// <param name="text">The URL. Blanks behind its host, and what is not ASCII, are encoded as browsers do it.</param>
     /// <exception cref="BlockedAddressException">It may not be used; the message says why.</exception>
     public Uri Check(string text)
     {
-        // Browsers drop controls and blanks inside a URL; two readers of one URL must not see two hosts.
-        if (text.Length is 0 or > 2048 || text.AsSpan().ContainsAnyInRange('\0', ' ') || text.Contains('\\', StringComparison.Ordinal)
-            || !Uri.TryCreate(text, UriKind.Absolute, out var url))
+        // Browsers drop controls inside a URL, and blanks inside a host; two readers of one URL must not see two hosts.
+        if (text.Length is 0 or > 2048 || text.AsSpan().ContainsAnyInRange('\0', '\x1f') || text.Contains('\\', StringComparison.Ordinal)
+            || Host(text).Contains(' ') || !Uri.TryCreate(text.Trim(' ').Replace(" ", "%20", StringComparison.Ordinal), UriKind.Absolute, out var url))
             throw new BlockedAddressException("The URL is not an absolute http or https address of at most 2048 characters.");
         return Check(url);
     }
@@ -31,23 +46,42 @@ public sealed record UrlRules
             throw new BlockedAddressException("The URL has another scheme than http and https.");
         if (url.UserInfo.Length > 0)
             throw new BlockedAddressException("The URL carries credentials; leave them out.");
-        if (!Ports.Contains(url.Port))
-            throw new BlockedAddressException($"Port {url.Port} of the URL is not one of {string.Join(", ", Ports)}.");
+        // Of a name the port is looked at when its address is known.
+        if (!Ports.Contains(url.Port) && !(AllPortsOfNetworks && Networks.Count > 0))
+            throw WrongPort(url.Port);
 
         var host = url.IdnHost.TrimEnd('.').ToLowerInvariant();
         if (IPAddress.TryParse(host.Trim('[', ']'), out var address))
-        {
-            if (!Allows(address))
-                throw new BlockedAddressException("The URL leads to an address that is not public.");
-        }
+            Check([address], url.Port);
         else if (IsLocalName(host) && Networks.Count == 0)
-            throw new BlockedAddressException("The URL names a host of a private network.");
+            throw new BlockedAddressException("The URL names a host of a private network." + Fix);
 
         return url;
     }
 
-    /// <summary>Whether a connection to this address may be opened.</summary>
-    public bool Allows(IPAddress address) => AddressRule.IsPublic(address) || Networks.Any(network => network.Contains(AddressRule.Unwrap(address)));
+    /// <summary>Those of the addresses to which a connection may be opened, one at least.</summary>
+    /// <exception cref="BlockedAddressException">There is none; the message says why.</exception>
+    public IPAddress[] Check(IPAddress[] addresses, int port)
+    {
+        var allowed = Array.FindAll(addresses, address => AddressRule.IsPublic(address) || IsNamed(address));
+        if (allowed.Length == 0)
+            throw new BlockedAddressException("The URL leads to an address that is not public." + Fix);
+        allowed = Ports.Contains(port) ? allowed : Array.FindAll(allowed, address => AllPortsOfNetworks && IsNamed(address));
+        return allowed.Length > 0 ? allowed : throw WrongPort(port);
+    }
+
+    private BlockedAddressException WrongPort(int port) => new($"Port {port} of the URL is not one of {string.Join(", ", Ports)}.{Fix}");
+
+    private bool IsNamed(IPAddress address) => Networks.Any(network => network.Contains(AddressRule.Unwrap(address)));
+
+    // All before the path, with the scheme.
+    private static ReadOnlySpan<char> Host(string text)
+    {
+        var url = text.AsSpan().Trim(' ');
+        var start = url.IndexOf("://", StringComparison.Ordinal) + 3;
+        var end = start < 3 ? -1 : url[start..].IndexOfAny('/', '?', '#');
+        return end < 0 ? url : url[..(start + end)];
+    }
 
     private static bool IsLocalName(string host) =>
         !host.Contains('.', StringComparison.Ordinal)

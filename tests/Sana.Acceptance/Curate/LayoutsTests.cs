@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Sana.Acceptance.Support;
+using Sana.Storage;
 using Sana.Tests.Support;
 using Xunit;
 
@@ -40,7 +41,7 @@ public sealed class LayoutsTests : IDisposable
         Assert.True(run.ExitCode == 0, $"{name}: {run.ExitCode}\n{run.Error}{run.Output}");
         var first = run.Output.Split('\n')[0];
         Assert.StartsWith(_folder.File(source) + ": ", first, StringComparison.Ordinal);
-        Assert.Contains(FormattableString.Invariant($": {images} images, {captions} captions"), first, StringComparison.Ordinal);
+        Assert.Contains($": {Counted.Of(images, "image")}, {Counted.Of(captions, "caption")}", first, StringComparison.Ordinal);
         var rows = new Curated(_folder.File("out"), "layout", "v1").Rows();
         Assert.All(rows, row => Assert.True(row.Status == "success" || row.Reason == "duplicate_of", $"{row.SourceUri} {row.Reason} {row.ErrorMessage}"));
         Assert.Equal((images, captions),
@@ -62,7 +63,7 @@ public sealed class LayoutsTests : IDisposable
 
         Assert.Equal(1, run.ExitCode);
         var sentence = Assert.Single(run.Error.TrimEnd().Split('\n'), line => !line.StartsWith("curate: ", StringComparison.Ordinal)); // and its progress
-        Assert.Contains("1 images, no captions", sentence, StringComparison.Ordinal);
+        Assert.Contains("1 image, no captions", sentence, StringComparison.Ordinal);
         Assert.Contains(fragment, sentence, StringComparison.Ordinal);
         Assert.False(File.Exists(new Curated(_folder.File("out"), "empty", "v1").File("manifest.json")));
     }

@@ -90,6 +90,26 @@ public sealed class HostileCommandLineTests(SmallCheckpoint checkpoint) : IDispo
         Refused(run, 2, fragment);
     }
 
+    [Theory]
+    [InlineData("-p", "caf\\xe9")]
+    [InlineData("--negative", "\\xff\\xfe")]
+    public async Task A_typed_prompt_that_is_not_utf8_is_wrong_use(string option, string bytes)
+    {
+        var command = $"exec {SanaProgram.Executable} generate -c {checkpoint.Path} -p cat --width 64 --height 64 --steps 1 -o {_folder.File("out")} {option} $'{bytes}'";
+        using var process = Process.Start(new ProcessStartInfo("bash", ["-c", command]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true })!;
+
+        Refused(await SanaProgram.Finish(process), 2, "is not UTF-8");
+        Assert.False(Directory.Exists(_folder.File("out")));
+    }
+
+    [Fact]
+    public async Task The_letter_that_stands_for_bytes_that_are_none_is_itself_a_prompt()
+    {
+        var run = await SanaProgram.Run("generate", "-c", checkpoint.Path, "-p", "a \uFFFD", "--width", "64", "--height", "64", "--steps", "1", "-o", _folder.File("out"));
+
+        Assert.True(run.ExitCode == 0, run.Error);
+    }
+
     [Fact]
     public async Task Text_that_looks_like_options_or_files_is_a_prompt()
     {

@@ -107,7 +107,7 @@ public sealed class StorageTests
 
         Assert.True(backup.ExitCode == 0, backup.Error);
         Assert.Single(Directory.GetFiles(server.Data, "journal-*.db"));
-        Assert.Contains("is whole: 30 instances, 0 of them unfinished", whole.Output, StringComparison.Ordinal);
+        Assert.Contains("is whole: 30 instances, 0 unfinished", whole.Output, StringComparison.Ordinal);
         Assert.Contains("is damaged", refused.Message, StringComparison.Ordinal);
         Assert.Contains("sana journal rescue", refused.Message, StringComparison.Ordinal);
         Assert.Equal(1, check.ExitCode);
@@ -131,7 +131,7 @@ public sealed class StorageTests
 
         var refused = await Assert.ThrowsAnyAsync<Exception>(() => server.Again());
 
-        Assert.Matches("has lost its last [1-9][0-9]* of [1-9][0-9]* transactions", refused.Message);
+        Assert.Matches("has lost [1-9][0-9]* of [1-9][0-9]* transactions, the last ones", refused.Message);
     }
 
     /// <summary>A client that is let in once another one has left.</summary>

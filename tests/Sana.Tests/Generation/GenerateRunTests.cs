@@ -174,6 +174,7 @@ public sealed class GenerateRunTests : IDisposable
 
         Assert.Equal(ids.Length, ids.Distinct().Count());
         Assert.Equal(ids[0], GenerateSubmission.Check(Job(2), new FakeRenderer()));
+        Assert.Equal(ids[0], GenerateSubmission.Check(Job(2), new FakeRenderer { ModelName = "acme/other-name" }));
         Assert.Equal(ids[0], GenerateSubmission.Check(job with { Options = job.Options with { Width = 64 }, Quality = 80 }, new FakeRenderer()));
     }
 
@@ -187,6 +188,18 @@ public sealed class GenerateRunTests : IDisposable
         var error = await Assert.ThrowsAsync<SanaException>(() => Run(blobs, new FakeRenderer(), job with { Seed = 9 }));
 
         Assert.Contains("--run", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_checkpoint_of_another_name_goes_on_with_the_run_and_leaves_it_as_it_was()
+    {
+        await Run("whole");
+        await Run("out");
+
+        var again = await Run("out", new FakeRenderer { ModelName = "acme/other-name" });
+
+        Assert.Equal((0, 9), ((int)again.Made, (int)again.Skipped));
+        Assert.Equal(Tree("whole"), Tree("out"));
     }
 
     [Theory]

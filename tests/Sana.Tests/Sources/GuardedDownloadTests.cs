@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Microsoft.Extensions.Time.Testing;
 using Sana.Curation;
 using Sana.Curation.Sources;
 using Sana.Storage.Net;
@@ -17,6 +18,11 @@ public sealed class GuardedDownloadTests : IDisposable
     public GuardedDownloadTests() => _listener.Start();
 
     private int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+
+    private const string Good = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi";
+
+    private int _asked;
+    private volatile string _request = "";
 
     private string Url => $"http://127.0.0.1:{Port}/a.jpg";
 
@@ -114,6 +120,61 @@ public sealed class GuardedDownloadTests : IDisposable
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Get(null, stop.Token));
     }
 
+    [Theory]
+    [InlineData("429 Too Many Requests", "Retry-After: 0\r\n")]
+    [InlineData("503 Service Unavailable", "Retry-After: Thu, 01 Jan 1970 00:00:00 GMT\r\n")]
+    public async Task A_server_that_is_busy_is_asked_again(string status, string headers)
+    {
+        var busy = $"HTTP/1.1 {status}\r\n{headers}Content-Length: 0\r\nConnection: close\r\n\r\n";
+        Serve([busy, busy, busy, Good]);
+
+        Assert.Equal("hi"u8.ToArray(), (await Get()).Bytes);
+        Assert.Equal(4, _asked);
+    }
+
+    [Fact]
+    public async Task A_server_that_stays_busy_is_asked_so_often_and_no_more()
+    {
+        Serve("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 0\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+
+        var answer = await Get();
+
+        Assert.Equal((Reasons.DownloadFailed, "The URL answers 503.", 4), (answer.Reason, answer.Message, _asked));
+    }
+
+    [Fact]
+    public async Task A_pause_that_is_longer_than_a_request_may_take_is_not_waited_for()
+    {
+        Serve("HTTP/1.1 429 Too Many Requests\r\nRetry-After: 3600\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+
+        Assert.Equal((Reasons.DownloadFailed, 1), ((await Get()).Reason, _asked));
+    }
+
+    [Fact]
+    public async Task Without_a_time_the_pauses_grow_from_a_second()
+    {
+        var clock = new FakeTimeProvider();
+        Serve(["HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", Good]);
+
+        var answer = Get(clock: clock);
+        while (!answer.IsCompleted)
+        {
+            clock.Advance(TimeSpan.FromSeconds(1));
+            await Task.Yield();
+        }
+
+        Assert.Equal(("hi", 2), (Encoding.ASCII.GetString((await answer).Bytes!), _asked));
+    }
+
+    [Fact]
+    public async Task A_blank_in_a_path_and_letters_of_other_scripts_arrive_encoded()
+    {
+        Serve(Good);
+
+        Assert.NotNull((await Get(path: "/my photos/猫 1.jpg")).Bytes);
+        Assert.StartsWith("GET /my%20photos/%E7%8C%AB%201.jpg HTTP", _request, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Limits_outside_their_range_are_refused()
     {
@@ -121,6 +182,7 @@ public sealed class GuardedDownloadTests : IDisposable
 
         Assert.Throws<SanaException>(() => new GuardedDownload(http, new DownloadOptions { Deadline = TimeSpan.Zero }));
         Assert.Throws<SanaException>(() => new GuardedDownload(http, new DownloadOptions { MaxBytes = 0 }));
+        Assert.Throws<SanaException>(() => new GuardedDownload(http, new DownloadOptions { Attempts = 0 }));
     }
 
     public void Dispose()
@@ -130,19 +192,27 @@ public sealed class GuardedDownloadTests : IDisposable
         _end.Dispose();
     }
 
-    private async Task<Sana.Curation.Sources.Downloaded> Get(DownloadOptions? options = null, CancellationToken cancellationToken = default)
+    private async Task<Sana.Curation.Sources.Downloaded> Get(
+        DownloadOptions? options = null, CancellationToken cancellationToken = default, TimeProvider? clock = null, string? path = null)
     {
-        using var http = new GuardedHttp(new UrlRules { Ports = [80, Port], Networks = [IPNetwork.Parse("127.0.0.0/8")] });
-        return await new GuardedDownload(http, options ?? new DownloadOptions { MaxBytes = 1000 }).Get(Url, cancellationToken);
+        using var http = new GuardedHttp(new UrlRules { Networks = [IPNetwork.Parse("127.0.0.0/8")], AllPortsOfNetworks = true });
+        var url = path is null ? Url : $"http://127.0.0.1:{Port}{path}";
+        return await new GuardedDownload(http, options ?? new DownloadOptions { MaxBytes = 1000 }, clock).Get(url, cancellationToken);
     }
 
-    private void Serve(string answer, string? after = null, TimeSpan repeat = default) => _ = Task.Run(async () =>
+    private void Serve(string answer, string? after = null, TimeSpan repeat = default) => Serve([answer], after, repeat);
+
+    // The answers one after the other, the last one for ever.
+    private void Serve(string[] answers, string? after = null, TimeSpan repeat = default) => _ = Task.Run(async () =>
     {
         while (!_end.IsCancellationRequested)
         {
             using var client = await _listener.AcceptTcpClientAsync(_end.Token);
             var stream = client.GetStream();
-            _ = await stream.ReadAsync(new byte[4096], _end.Token);
+            var request = new byte[4096];
+            _request = Encoding.ASCII.GetString(request.AsSpan(0, await stream.ReadAsync(request, _end.Token)));
+            var answer = answers[Math.Min(_asked, answers.Length - 1)];
+            Interlocked.Increment(ref _asked);
             try
             {
                 await stream.WriteAsync(Encoding.ASCII.GetBytes(answer), _end.Token);

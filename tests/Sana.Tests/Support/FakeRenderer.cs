@@ -14,7 +14,7 @@ internal sealed class FakeRenderer : IRenderer
 
     public string Fingerprint { get; init; } = new('f', 64);
 
-    public string ModelName => "fake";
+    public string ModelName { get; init; } = "fake";
 
     /// <summary>Makes even what is broken.</summary>
     public bool Mends { get; init; }

@@ -1,4 +1,5 @@
 using Sana.Curation.Captioning.Config;
+using Sana.Storage;
 
 namespace Sana.Curation.Captioning.Checks;
 
@@ -58,7 +59,7 @@ public static class CaptionChecks
         if (CaptionRepetition.FirstRepeat(flat) is { } repeat)
         {
             if (CaptionText.Before(flat, repeat, keep) is not { } kept)
-                return found.Refuse(Reasons.CaptionRepetition, $"The text repeats itself after {CaptionText.Words(flat[..repeat])} words; {keep} are needed.");
+                return found.Refuse(Reasons.CaptionRepetition, $"The text repeats itself after {Counted.Of(CaptionText.Words(flat[..repeat]), "word")}; {keep} are needed.");
             found.Flags.Add(Reasons.CaptionRepetition);
             flat = kept;
         }
@@ -82,7 +83,7 @@ public static class CaptionChecks
         if (rules.Language != "any" && CaptionLanguage.Other(text, rules.Language) is { } other)
             return found.Refuse(Reasons.CaptionLang, $"The text is in {other}; {rules.Language} is asked for.") with { Lang = other };
         if (words < rules.MinWords || words > rules.MaxWords)
-            return found.Refuse(Reasons.CaptionLength, $"The text has {words} words; {rules.MinWords} to {rules.MaxWords} are usable.");
+            return found.Refuse(Reasons.CaptionLength, $"The text has {Counted.Of(words, "word")}; {rules.MinWords} to {rules.MaxWords} are usable.");
         return new CheckedCaption { Raw = found.Raw, Text = text, Flags = found.Flags, Lang = CaptionLanguage.Detect(text), Words = words };
     }
 

@@ -2,6 +2,7 @@ using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Sana.Curation.Sources;
+using Sana.Storage;
 using Sana.Storage.Sources;
 
 namespace Sana.Curation.Shards.Validation;
@@ -85,8 +86,8 @@ public sealed class SanaLoader
         if (!listed.TryGetValue(shard.Tar, out var said) || said == found)
             return;
         _findings.Error("wrong_nsamples", shard.Tar, null, said > found
-            ? $"The list says {said} samples and the tar has {found}; those beyond fail, and others take their place."
-            : $"The list says {said} samples and the tar has {found}; the last {found - said} are never read.");
+            ? $"The list says {Counted.Of(said, "sample")} and the tar has {found}; those beyond fail, and others take their place."
+            : $"The list says {Counted.Of(said, "sample")} and the tar has {found}; the last {Counted.Of(found - said, "is", "are")} never read.");
     }
 
     private async Task Sidecars(LoadedShard shard, IReadOnlyList<string> captions, IReadOnlyList<string> scores, Dictionary<string, long> listing, CancellationToken cancellationToken)

@@ -4,6 +4,7 @@ using Parquet.Data;
 using Parquet.Meta;
 using Parquet.Schema;
 using Sana.Curation.Ingest;
+using Sana.Storage;
 
 namespace Sana.Curation.Sources.Manifests;
 
@@ -46,7 +47,7 @@ internal sealed class ParquetTable(Stream stream, string file)
             if (columns is null)
             {
                 // Its rows cannot be told apart; one item stands for them.
-                yield return ManifestRow.Fault(number + 1, Reasons.BadRow, $"Row group {group} of {rows} rows cannot be read: {wrong}.");
+                yield return ManifestRow.Fault(number + 1, Reasons.BadRow, $"Row group {group} of {Counted.Of(rows, "row")} cannot be read: {wrong}.");
                 number += Math.Clamp(rows, 1, ParquetGuard.MaxRows);
                 continue;
             }

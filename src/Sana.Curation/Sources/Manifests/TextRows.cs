@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using CsvHelper;
+using Sana.Storage;
 
 namespace Sana.Curation.Sources.Manifests;
 
@@ -208,7 +209,7 @@ internal static class CsvRows
             yield return record is null ? JsonlRows.TooLong(number, options)
                 : fields is null ? ManifestRow.Fault(number, Reasons.BadRow, "The row has a quote where none may stand.")
                 : fields.Length != names.Length ? ManifestRow.Fault(number, Reasons.BadRow,
-                    $"The row has {fields.Length} fields, the first row {names.Length}.")
+                    $"The row has {Counted.Of(fields.Length, "field")}, the first row {names.Length}.")
                 : new ManifestRow(number, [.. names.Select((name, at) => new RowField(name, fields[at].Length == 0 ? default
                     : new FieldValue(Bytes: fields[at])))]);
         }

@@ -6,6 +6,7 @@ using System.Text.Json.Serialization;
 using Sana.Inference.Imaging;
 using Sana.StillLife.Analysis;
 using Sana.StillLife.Captions;
+using Sana.Storage;
 
 namespace Sana.Local.Evaluation.Report;
 
@@ -44,10 +45,10 @@ internal static class EvalMarkdown
         var text = new StringBuilder();
         Line(text, $"# {report.Checkpoint}");
         Line(text, $"");
-        Line(text, $"Prompts of held-out combinations, judged by reading the pixels; {report.Setting.Solver}, {report.Setting.Steps} steps, guidance {report.Setting.Guidance}, {report.Side} px, seed {report.Seed}. Intervals are Wilson's, 95 %. Checkpoint {report.Fingerprint[..12]}{(report.Clip is null ? "" : $", CLIP {report.Clip} {report.ClipFingerprint![..12]}")}.");
+        Line(text, $"Prompts of held-out combinations, judged by reading the pixels; {report.Setting.Solver}, {Counted.Of(report.Setting.Steps, "step")}, guidance {report.Setting.Guidance}, {report.Side} px, seed {report.Seed}. Intervals are Wilson's, 95 %. Checkpoint {report.Fingerprint[..12]}{(report.Clip is null ? "" : $", CLIP {report.Clip} {report.ClipFingerprint![..12]}")}.");
         Table(text, "Prompt following", "category", report.Categories.Select(row => (row.Category, row.Figure)).Append(("all", report.Overall)));
         Line(text, $"");
-        Line(text, $"The last share is the mean of the six. {(report.Unusable > 0 ? $"{report.Unusable} images came out broken and count as not met." : "No image came out broken.")} What was seen in each stands in `images.jsonl`.");
+        Line(text, $"The last share is the mean of the six. {(report.Unusable > 0 ? $"{Counted.Of(report.Unusable, "image")} came out broken and {(report.Unusable == 1 ? "counts" : "count")} as not met." : "No image came out broken.")} What was seen in each stands in `images.jsonl`.");
         Table(text, "Best of N by CLIP score", "N", report.BestOf.Select(row => (row.N.ToString(CultureInfo.InvariantCulture), row.Figure)), Plot("best-of.svg"));
         Table(text, "Steps and solver", "solver, steps", report.Steps.Select(row => ($"{row.Setting.Solver}, {row.Setting.Steps}", row.Figure)), Plot("steps.svg"));
         Table(text, "Guidance", "guidance", report.Guidance.Select(row => (row.Setting.Guidance.ToString(CultureInfo.InvariantCulture), row.Figure)), Plot("guidance.svg"));
