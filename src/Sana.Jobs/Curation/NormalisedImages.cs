@@ -1,6 +1,5 @@
 using Sana.Curation;
 using Sana.Curation.Shards;
-using Sana.Jobs.Durable;
 using Sana.Storage;
 using Sana.Storage.Blobs;
 

@@ -54,7 +54,7 @@ internal sealed class SomeDataset : IDisposable
         foreach (var shard in Dataset.Shards)
         {
             await using var index = File.OpenRead(Shard(new ShardNames(shard.Shard).Parquet));
-            await new Reselection(SomeRows.Settings with { Selection = options }, label).Run(shard.Shard, index, FileBlobs.Open(_folder.File("shards")), "",
+            await new Reselection(SomeRows.Settings with { Selection = options }, label).Run(shard.Shard, index, FileBlobs.Open(_folder.File("shards")), "", $"selections/{label}/",
                 default);
         }
     }
