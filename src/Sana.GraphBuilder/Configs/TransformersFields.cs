@@ -34,8 +34,17 @@ internal static class TransformersFields
     /// </summary>
     public static readonly IReadOnlyDictionary<string, double> Decoding = new Dictionary<string, double>(StringComparer.Ordinal)
     {
-        ["do_sample"] = 0, ["num_beams"] = 1, ["num_beam_groups"] = 1, ["num_return_sequences"] = 1, ["penalty_alpha"] = 0, ["repetition_penalty"] = 1,
-        ["encoder_repetition_penalty"] = 1, ["no_repeat_ngram_size"] = 0, ["encoder_no_repeat_ngram_size"] = 0, ["min_length"] = 0, ["min_new_tokens"] = 0,
+        ["do_sample"] = 0,
+        ["num_beams"] = 1,
+        ["num_beam_groups"] = 1,
+        ["num_return_sequences"] = 1,
+        ["penalty_alpha"] = 0,
+        ["repetition_penalty"] = 1,
+        ["encoder_repetition_penalty"] = 1,
+        ["no_repeat_ngram_size"] = 0,
+        ["encoder_no_repeat_ngram_size"] = 0,
+        ["min_length"] = 0,
+        ["min_new_tokens"] = 0,
         ["guidance_scale"] = 1,
     };
 
