@@ -19,8 +19,10 @@ public sealed class BuildPlacesTests : IDisposable
         Directory.CreateDirectory(_folder.File("disk"));
 
         // A disk of 64 KiB, in name spaces of the process's own.
-        var run = await Shell($"unshare --user --map-root-user --mount bash -c 'mount -t tmpfs -o size=64k none {_folder.File("disk")} || exit 77; {Build} --graphs {_folder.File("disk")}'");
-        Assert.SkipWhen(run.ExitCode == 77 || run.Error.StartsWith("unshare", StringComparison.Ordinal), "This machine lets nobody mount a file system of its own.");
+        var disk = _folder.File("disk");
+        var run = await Shell($"unshare --user --map-root-user --mount bash -c 'mount -t tmpfs -o size=64k none {disk} || exit 77; {Build} --graphs {disk}'");
+        var mayMount = run.ExitCode != 77 && !run.Error.StartsWith("unshare", StringComparison.Ordinal);
+        Assert.SkipUnless(mayMount, "This machine lets nobody mount a file system of its own.");
 
         Told(run, "the disk is full; free some space, or name a folder on another disk by --graphs");
         Assert.Empty(Directory.GetFiles(_folder.File("sana"), "*.tmp", SearchOption.AllDirectories));
@@ -49,7 +51,8 @@ public sealed class BuildPlacesTests : IDisposable
 
     private static async Task<Finished> Shell(string command)
     {
-        using var process = Process.Start(new ProcessStartInfo("bash", ["-c", command]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true })!;
+        var start = new ProcessStartInfo("bash", ["-c", command]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        using var process = Process.Start(start)!;
         return await SanaProgram.Finish(process);
     }
 }

@@ -44,7 +44,8 @@ public sealed class CheckpointIdentityTests : IDisposable
         var run = await Generate(Snapshot, "--images", "1");
         var info = await SanaProgram.Run("info", Snapshot);
         var eval = await SanaProgram.Run(
-            "eval", "-c", Snapshot, "--prompts-per-category", "1", "--images", "1", "--main-steps", "1", "--side", "64", "--steps", "none", "--guidance", "none", "--out", _folder.File("eval"));
+            "eval", "-c", Snapshot, "--prompts-per-category", "1", "--images", "1", "--main-steps", "1", "--side", "64",
+            "--steps", "none", "--guidance", "none", "--out", _folder.File("eval"));
 
         Assert.Equal("acme/still-life", NameIn($"runs/{Text(run, "run_id")}/config.json"));
         Assert.Equal("acme/still-life", NameIn($"runs/{Text(run, "run_id")}/manifest.json", "config"));
@@ -59,7 +60,10 @@ public sealed class CheckpointIdentityTests : IDisposable
     private async Task<JsonElement> Generate(string checkpoint, params string[] arguments)
     {
         var run = await SanaProgram.Run(
-            ["generate", "-c", checkpoint, "-p", "a cat", "--width", "64", "--height", "64", "--steps", "1", "--no-binning", "-o", _folder.File("out"), "--json", .. arguments]);
+        [
+            "generate", "-c", checkpoint, "-p", "a cat", "--width", "64", "--height", "64", "--steps", "1", "--no-binning",
+            "-o", _folder.File("out"), "--json", .. arguments,
+        ]);
         Assert.True(run.ExitCode == 0, run.Error);
         return JsonElement.Parse(run.Output);
     }
@@ -67,12 +71,16 @@ public sealed class CheckpointIdentityTests : IDisposable
     private string?[] Records(string runId) => [.. Directory.GetFiles(_folder.File($"out/runs/{runId}/images"), "*.json", SearchOption.AllDirectories)
         .Order(StringComparer.Ordinal).Select(file => NameIn(Path.GetRelativePath(_folder.File("out"), file)))];
 
-    private string? NameIn(string blob, params string[] under) =>
-        under.Aggregate(JsonElement.Parse(File.ReadAllText(_folder.File($"out/{blob}"))), (part, name) => part.GetProperty(name)).GetProperty("model").GetProperty("name").GetString();
+    private string? NameIn(string blob, params string[] under)
+    {
+        var root = JsonElement.Parse(File.ReadAllText(_folder.File($"out/{blob}")));
+        return under.Aggregate(root, (part, name) => part.GetProperty(name)).GetProperty("model").GetProperty("name").GetString();
+    }
 
     private static int Count(JsonElement summary, string name) => Find(summary, name).GetInt32();
 
     private static string Text(JsonElement summary, string name) => Find(summary, name).GetString()!;
 
-    private static JsonElement Find(JsonElement summary, string name) => summary.TryGetProperty(name, out var own) ? own : summary.GetProperty("summary").GetProperty(name);
+    private static JsonElement Find(JsonElement summary, string name) =>
+        summary.TryGetProperty(name, out var own) ? own : summary.GetProperty("summary").GetProperty(name);
 }

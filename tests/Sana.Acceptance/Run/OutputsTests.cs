@@ -25,9 +25,11 @@ public sealed class OutputsTests(SmallCheckpoint checkpoint) : IDisposable
     {
         string[][] commands =
         [
-            ["--help"], ["--version"], ["generate", "--help"], ["info", checkpoint.Path], ["info", checkpoint.Path, "--json"], ["build", checkpoint.Path],
+            ["--help"], ["--version"], ["generate", "--help"],
+            ["info", checkpoint.Path], ["info", checkpoint.Path, "--json"], ["build", checkpoint.Path],
             [.. Generate, "-p", "a cat", "-o", _folder.File("out")], [.. Generate, "-p", "a cat", "--json", "--data", _folder.File("data")],
-            ["status", "--data", _folder.File("data")], ["queue", "--data", _folder.File("data"), "--json"], ["journal", "check", "--data", _folder.File("data")],
+            ["status", "--data", _folder.File("data")], ["queue", "--data", _folder.File("data"), "--json"],
+            ["journal", "check", "--data", _folder.File("data")],
         ];
 
         foreach (var command in commands)
@@ -81,16 +83,23 @@ public sealed class OutputsTests(SmallCheckpoint checkpoint) : IDisposable
             var (output, place) = ("", _folder.File(language));
             string[][] commands =
             [
-                [.. Small, "-p", "A TITLE IN ISTANBUL", "--guidance", "2.5", "--steps", "2", "--format", "JPG", "-o", Path.Combine(place, "generated"), "--json"],
-                ["curate", Path.Combine(Fixtures.Clip, "images"), "--dataset", "pictures", "--clip", Path.Combine(Repository.Root, "models", "tiny-clip"), "--graphs", _folder.File("graphs"), "--threshold", "0.5", "--data", Path.Combine(place, "data"), "--out", Path.Combine(place, "curated")],
-                ["eval", "-c", checkpoint.Path, "--prompts-per-category", "1", "--images", "1", "--main-steps", "1", "--side", "64", "--steps", "none", "--guidance", "1.5", "--sweep-prompts", "1", "--out", Path.Combine(place, "eval")],
+                [.. Small, "-p", "A TITLE IN ISTANBUL", "--guidance", "2.5", "--steps", "2", "--format", "JPG", "--json", "-o", Path.Combine(place, "made")],
+                [
+                    "curate", Path.Combine(Fixtures.Clip, "images"), "--dataset", "pictures", "--clip", Path.Combine(Repository.Root, "models", "tiny-clip"),
+                    "--graphs", _folder.File("graphs"), "--threshold", "0.5", "--data", Path.Combine(place, "data"), "--out", Path.Combine(place, "curated"),
+                ],
+                [
+                    "eval", "-c", checkpoint.Path, "--prompts-per-category", "1", "--images", "1", "--main-steps", "1", "--side", "64",
+                    "--steps", "none", "--guidance", "1.5", "--sweep-prompts", "1", "--out", Path.Combine(place, "eval"),
+                ],
                 ["info", checkpoint.Path],
             ];
             foreach (var command in commands)
             {
                 var run = await Shell($"LC_ALL={language} LANG={language} {Quoted(command)}");
                 Assert.True(run.ExitCode is 0 or 1 or 3, $"{language}: {Quoted(command)}: {run.ExitCode} {run.Error}");
-                output += Regex.Replace((run.Output + run.Error).Replace(place, "", StringComparison.Ordinal), @"\d+\.\d s\b|generate-[0-9a-f]{32}|""seconds"":[0-9.]+", "");
+                var text = (run.Output + run.Error).Replace(place, "", StringComparison.Ordinal);
+                output += Regex.Replace(text, @"\d+\.\d s\b|generate-[0-9a-f]{32}|""seconds"":[0-9.]+", "");
             }
 
             trees.Add(([.. Tree.Of(place).Where(IsOfNoClock)], output));
@@ -103,15 +112,17 @@ public sealed class OutputsTests(SmallCheckpoint checkpoint) : IDisposable
 
     // Journals, timings and the report that quotes the clock are other bytes each time.
     private static bool IsOfNoClock(string line) =>
-        !line.StartsWith("data/", StringComparison.Ordinal) && !line.Contains("timings/", StringComparison.Ordinal) && !line.Contains("report.html", StringComparison.Ordinal)
-        && !line.Contains("/work/", StringComparison.Ordinal) && !line.Contains("manifest.json", StringComparison.Ordinal);
+        !line.StartsWith("data/", StringComparison.Ordinal) && !line.Contains("timings/", StringComparison.Ordinal)
+        && !line.Contains("report.html", StringComparison.Ordinal) && !line.Contains("/work/", StringComparison.Ordinal)
+        && !line.Contains("manifest.json", StringComparison.Ordinal);
 
     private static string Quoted(string[] arguments) =>
         string.Join(' ', arguments.Prepend(SanaProgram.Executable).Select(argument => $"'{argument.Replace("'", "'\\''", StringComparison.Ordinal)}'"));
 
     private static async Task<Finished> Shell(string command)
     {
-        using var process = Process.Start(new ProcessStartInfo("bash", ["-c", command]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true })!;
+        var start = new ProcessStartInfo("bash", ["-c", command]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        using var process = Process.Start(start)!;
         return await SanaProgram.Finish(process);
     }
 }

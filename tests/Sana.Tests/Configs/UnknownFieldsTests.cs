@@ -6,19 +6,29 @@ using Xunit;
 
 namespace Sana.Tests.Configs;
 
-/// <summary>Each field of the reference's config classes is read, refused by its name when it asks for something that is not built here, or known to change nothing.</summary>
+/// <summary>
+/// Each field of the reference's config classes is read, refused by its name when it asks for something that is not built here, or known to change nothing.
+/// </summary>
 public sealed class UnknownFieldsTests : IDisposable
 {
     // What old versions of transformers wrote into every config, and what new ones write.
     private const string Everywhere = """
-        "_name_or_path":"x","architectures":null,"add_cross_attention":false,"bad_words_ids":null,"bos_token_id":0,"chunk_size_feed_forward":0,"cross_attention_hidden_size":null,
-        "decoder_start_token_id":null,"diversity_penalty":0.0,"do_sample":false,"early_stopping":false,"encoder_no_repeat_ngram_size":0,"exponential_decay_length_penalty":null,
-        "finetuning_task":null,"forced_bos_token_id":null,"forced_eos_token_id":null,"id2label":{"0":"LABEL_0","1":"LABEL_1"},"initializer_factor":1.0,"initializer_range":0.02,
-        "is_decoder":false,"is_encoder_decoder":false,"label2id":{"LABEL_0":0,"LABEL_1":1},"length_penalty":1.0,"max_length":20,"min_length":0,"no_repeat_ngram_size":0,
-        "num_beam_groups":1,"num_beams":1,"num_return_sequences":1,"output_attentions":false,"output_hidden_states":false,"output_scores":false,"pad_token_id":1,"prefix":null,
-        "problem_type":null,"pruned_heads":{},"remove_invalid_values":false,"repetition_penalty":1.0,"return_dict":true,"return_dict_in_generate":false,"sep_token_id":null,
-        "suppress_tokens":null,"begin_suppress_tokens":null,"task_specific_params":{"text-generation":{"do_sample":true,"max_length":50}},"temperature":1.0,"tf_legacy_loss":false,
-        "tie_encoder_decoder":false,"tokenizer_class":null,"top_k":50,"top_p":1.0,"torch_dtype":"float16","dtype":"float16","torchscript":false,"transformers_version":"4.24.0",
+        "_name_or_path":"x","architectures":null,"add_cross_attention":false,"bad_words_ids":null,"bos_token_id":0,"chunk_size_feed_forward":0,
+        "cross_attention_hidden_size":null,
+        "decoder_start_token_id":null,"diversity_penalty":0.0,"do_sample":false,"early_stopping":false,"encoder_no_repeat_ngram_size":0,
+        "exponential_decay_length_penalty":null,
+        "finetuning_task":null,"forced_bos_token_id":null,"forced_eos_token_id":null,"id2label":{"0":"LABEL_0","1":"LABEL_1"},"initializer_factor":1.0,
+        "initializer_range":0.02,
+        "is_decoder":false,"is_encoder_decoder":false,"label2id":{"LABEL_0":0,"LABEL_1":1},"length_penalty":1.0,"max_length":20,"min_length":0,
+        "no_repeat_ngram_size":0,
+        "num_beam_groups":1,"num_beams":1,"num_return_sequences":1,"output_attentions":false,"output_hidden_states":false,"output_scores":false,
+        "pad_token_id":1,"prefix":null,
+        "problem_type":null,"pruned_heads":{},"remove_invalid_values":false,"repetition_penalty":1.0,"return_dict":true,"return_dict_in_generate":false,
+        "sep_token_id":null,
+        "suppress_tokens":null,"begin_suppress_tokens":null,"task_specific_params":{"text-generation":{"do_sample":true,"max_length":50}},
+        "temperature":1.0,"tf_legacy_loss":false,
+        "tie_encoder_decoder":false,"tokenizer_class":null,"top_k":50,"top_p":1.0,"torch_dtype":"float16","dtype":"float16","torchscript":false,
+        "transformers_version":"4.24.0",
         "typical_p":1.0,"use_bfloat16":false,"use_cache":true,"_attn_implementation_autoset":true
         """;
 
@@ -30,7 +40,8 @@ public sealed class UnknownFieldsTests : IDisposable
     public void Public_configs_with_all_that_writers_leave_in_them_are_read()
     {
         var gemma = Gemma2Config.Load(With(PublicConfigs.Gemma2, "", Everywhere, """
-            "hidden_act":"gelu_pytorch_tanh","cache_implementation":"hybrid","attention_dropout":0.0,"sliding_window_size":4096,"eos_token_id":[1,107],"tie_word_embeddings":true,
+            "hidden_act":"gelu_pytorch_tanh","cache_implementation":"hybrid","attention_dropout":0.0,"sliding_window_size":4096,"eos_token_id":[1,107],
+            "tie_word_embeddings":true,
             "use_bidirectional_attention":null,"unsloth_fixed":true,"rope_scaling":null
             """));
         Assert.Equal(2_304, gemma.HiddenSize);
@@ -39,20 +50,25 @@ public sealed class UnknownFieldsTests : IDisposable
             "_diffusers_version":"0.36.0","_name_or_path":"x","encoder_out_shortcut":true,"decoder_in_shortcut":true,"decoder_conv_act_fn":"relu"
             """)).ScalingFactor);
 
-        var clip = With(PublicConfigs.ClipVitL14, "", "\"logit_scale_init_value\":2.6592,\"initializer_factor\":1.0,\"torch_dtype\":\"float32\",\"transformers_version\":null");
-        clip = With(File.ReadAllText(clip), "text_config", Everywhere, "\"model_type\":\"clip_text_model\",\"projection_dim\":768,\"dropout\":0.0,\"attention_dropout\":0.0");
-        clip = With(File.ReadAllText(clip), "vision_config", Everywhere, "\"model_type\":\"clip_vision_model\",\"projection_dim\":768,\"dropout\":0.0,\"attention_dropout\":0.0");
+        var clip = With(PublicConfigs.ClipVitL14, "",
+            "\"logit_scale_init_value\":2.6592,\"initializer_factor\":1.0,\"torch_dtype\":\"float32\",\"transformers_version\":null");
+        clip = With(File.ReadAllText(clip), "text_config", Everywhere,
+            "\"model_type\":\"clip_text_model\",\"projection_dim\":768,\"dropout\":0.0,\"attention_dropout\":0.0");
+        clip = With(File.ReadAllText(clip), "vision_config", Everywhere,
+            "\"model_type\":\"clip_vision_model\",\"projection_dim\":768,\"dropout\":0.0,\"attention_dropout\":0.0");
         Assert.Equal((768, 1_024), (ClipConfig.Load(clip).Text.HiddenSize, ClipConfig.Load(clip).Vision.HiddenSize));
 
         var captioner = With(PublicConfigs.VitGpt2, "encoder", Everywhere, """
             "attention_probs_dropout_prob":0.0,"hidden_dropout_prob":0.0,"encoder_stride":16,"pooler_output_size":768,"pooler_act":"tanh"
             """);
         captioner = With(File.ReadAllText(captioner), "decoder", Everywhere.Replace("\"add_cross_attention\":false,", "", StringComparison.Ordinal), """
-            "attn_pdrop":0.1,"embd_pdrop":0.1,"resid_pdrop":0.1,"summary_activation":null,"summary_first_dropout":0.1,"summary_proj_to_labels":true,"summary_type":"cls_index",
+            "attn_pdrop":0.1,"embd_pdrop":0.1,"resid_pdrop":0.1,"summary_activation":null,"summary_first_dropout":0.1,"summary_proj_to_labels":true,
+            "summary_type":"cls_index",
             "summary_use_proj":true,"reorder_and_upcast_attn":true
             """);
         File.WriteAllText(_folder.File("generation_config.json"), """
-            {"_from_model_config":true,"bos_token_id":50256,"decoder_start_token_id":50256,"eos_token_id":50256,"pad_token_id":50256,"max_length":16,"num_beams":1,"transformers_version":"4.35.0"}
+            {"_from_model_config":true,"bos_token_id":50256,"decoder_start_token_id":50256,"eos_token_id":50256,"pad_token_id":50256,"max_length":16,
+            "num_beams":1,"transformers_version":"4.35.0"}
             """);
         Assert.Equal(15, VisionEncoderDecoderConfig.Load(captioner, _folder.File("generation_config.json")).Generation.MaxTokens);
     }
@@ -105,7 +121,8 @@ public sealed class UnknownFieldsTests : IDisposable
     public void Of_clip_s_sections_that_are_there_twice_the_one_that_ends_in_dict_counts_as_a_whole()
     {
         var config = ClipConfig.Load(With("{}", "", """
-            "text_config":{"hidden_size":64,"hidden_act":"gelu"},"text_config_dict":{"hidden_size":128},"vision_config":{"hidden_act":"gelu"},"vision_config_dict":null
+            "text_config":{"hidden_size":64,"hidden_act":"gelu"},"text_config_dict":{"hidden_size":128},"vision_config":{"hidden_act":"gelu"},
+            "vision_config_dict":null
             """));
 
         Assert.Equal((128, "quick_gelu", "gelu"), (config.Text.HiddenSize, config.Text.HiddenAct, config.Vision.HiddenAct));
@@ -113,7 +130,8 @@ public sealed class UnknownFieldsTests : IDisposable
 
     private void Load(string kind, string section, string field)
     {
-        const string clipImage = """{"size":{"shortest_edge":224},"crop_size":224}""", captionerImage = """{"size":{"height":224,"width":224}}""";
+        const string clipImage = """{"size":{"shortest_edge":224},"crop_size":224}""";
+        const string captionerImage = """{"size":{"height":224,"width":224}}""";
         switch (kind)
         {
             case "gemma":

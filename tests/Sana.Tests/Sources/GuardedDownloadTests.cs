@@ -117,7 +117,7 @@ public sealed class GuardedDownloadTests : IDisposable
         Serve("HTTP/1.1 200 OK\r\n\r\n", after: "x", repeat: TimeSpan.FromMilliseconds(20));
         using var stop = new CancellationTokenSource(TimeSpan.FromMilliseconds(200));
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Get(null, stop.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Get(cancellationToken: stop.Token));
     }
 
     [Theory]
@@ -193,7 +193,7 @@ public sealed class GuardedDownloadTests : IDisposable
     }
 
     private async Task<Sana.Curation.Sources.Downloaded> Get(
-        DownloadOptions? options = null, CancellationToken cancellationToken = default, TimeProvider? clock = null, string? path = null)
+        DownloadOptions? options = null, TimeProvider? clock = null, string? path = null, CancellationToken cancellationToken = default)
     {
         using var http = new GuardedHttp(new UrlRules { Networks = [IPNetwork.Parse("127.0.0.0/8")], AllPortsOfNetworks = true });
         var url = path is null ? Url : $"http://127.0.0.1:{Port}{path}";
