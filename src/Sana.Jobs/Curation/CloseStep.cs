@@ -211,7 +211,7 @@ internal static class FilterFacts
         Add(rules.MaxCharacters, "caption", "at most {0} characters");
         Add(settings.Duplicates.MaxDistance, "duplicates", "equal bytes, or perceptual hashes that differ in at most {0} bits");
         foreach (var concept in settings.Concepts)
-            Add(concept.Threshold, concept.Name, "left out from a CLIP score of {0}");
+            Add(concept.Threshold, concept.Name, "left out from a score of {0}");
         return facts;
 
         void Add(IFormattable? value, string name, string words)
