@@ -168,16 +168,16 @@ public sealed record Candidate
     /// <value>One sentence to <see cref="Reason"/>.</value>
     public string? Message { get; init; }
 
-    /// <value>CLIP tokens of the text, before any cut.</value>
+    /// <value>Tokens of the text by the scorer, CLIP or SigLIP, before any cut.</value>
     public int? ClipTokens { get; init; }
 
-    /// <value>Whether CLIP saw a cut text.</value>
+    /// <value>Whether the scorer saw a cut text.</value>
     public bool? ClipTruncated { get; init; }
 
-    /// <value>CLIP score (100 × cosine, −100…100) of the cut text. A negative one counts as 0 where a caption is chosen and in sidecars.</value>
+    /// <value>Score (100 × cosine, −100…100) of the cut text by the scorer, CLIP or SigLIP. A negative one counts as 0 where a caption is chosen and in sidecars.</value>
     public double? Score { get; init; }
 
-    /// <value>Mean CLIP score of windows over the whole text; equals <see cref="Score"/> when nothing is cut.</value>
+    /// <value>Mean score of windows over the whole text; equals <see cref="Score"/> when nothing is cut.</value>
     public double? WindowScore { get; init; }
 
     /// <value>Probability under the selection rule; null when it was not a candidate.</value>

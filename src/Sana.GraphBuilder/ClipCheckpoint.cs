@@ -4,7 +4,10 @@ using Sana.GraphBuilder.Safetensors;
 
 namespace Sana.GraphBuilder;
 
-/// <summary>A CLIP checkpoint folder in the layout of transformers (<c>openai/clip-vit-large-patch14</c>, laion's), and its graphs.</summary>
+/// <summary>
+/// A checkpoint folder of what scores images and texts, in the layout of transformers, and its graphs: CLIP (<c>openai/clip-vit-large-patch14</c>, laion's) or SigLIP 2 of fixed resolution
+/// (<c>google/siglip2-base-patch16-224</c>). <c>model_type</c> in its config.json says which.
+/// </summary>
 public static class ClipCheckpoint
 {
     /// <summary>Writes <c>vision_model.onnx</c> and <c>text_model.onnx</c> beside the weights, unless they are there and belong to these files.</summary>
@@ -14,6 +17,8 @@ public static class ClipCheckpoint
     public static BuildReport Build(string checkpoint, BuildOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
+        if (SiglipCheckpoint.IsIn(checkpoint))
+            return SiglipCheckpoint.Build(checkpoint, options);
         var record = BuildRecord.Read(checkpoint);
         options = record is null || options.Force ? options : options with { Variant = options.Variant ?? record.Variant, IgnoreUnusedTensors = options.IgnoreUnusedTensors || record.IgnoreUnusedTensors };
         var files = ClipFiles.Open(checkpoint, options);
@@ -33,18 +38,33 @@ public static class ClipCheckpoint
 
     /// <summary>What is in a checkpoint and what it will need.</summary>
     /// <exception cref="CheckpointException">The checkpoint is incomplete, damaged or of another kind.</exception>
-    public static ClipSummary Describe(string checkpoint) => ClipSummary.From(ClipFiles.Open(checkpoint, BuildRecord.OptionsOf(checkpoint)));
+    public static ClipSummary Describe(string checkpoint) => SiglipCheckpoint.IsIn(checkpoint)
+        ? SiglipCheckpoint.Describe(checkpoint)
+        : ClipSummary.From(ClipFiles.Open(checkpoint, BuildRecord.OptionsOf(checkpoint)));
 
-    /// <summary>Whether a folder holds a CLIP checkpoint: it has a <c>config.json</c> and, unlike a pipeline's folder, no <c>model_index.json</c>.</summary>
+    /// <summary>Whether a folder's <c>config.json</c> says that it is SigLIP; false where it is not there or cannot be read: whoever reads it next says what is wrong with it.</summary>
+    public static bool IsSiglip(string checkpoint)
+    {
+        try
+        {
+            return SiglipCheckpoint.IsIn(checkpoint);
+        }
+        catch (CheckpointException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Whether a folder holds such a checkpoint: it has a <c>config.json</c> and, unlike a pipeline's folder, no <c>model_index.json</c>.</summary>
     public static bool IsIn(string checkpoint) => File.Exists(Path.Combine(checkpoint, "config.json")) && !File.Exists(Path.Combine(checkpoint, "model_index.json"));
 }
 
-/// <summary>What is in a CLIP checkpoint.</summary>
+/// <summary>What is in a checkpoint of CLIP or SigLIP 2.</summary>
 /// <param name="Name">Of its folder; <c>owner/name</c> in the Hugging Face cache.</param>
 /// <param name="ImageSize">Side of the image that it reads, in pixels.</param>
-/// <param name="ContextLength">Longest text in tokens, start and end included.</param>
+/// <param name="ContextLength">Longest text in tokens, start and end included; SigLIP has no start token.</param>
 /// <param name="ProjectionDim">Width of the embeddings.</param>
-/// <param name="HiddenAct">Activation of the image tower: <c>quick_gelu</c> or <c>gelu</c>.</param>
+/// <param name="HiddenAct">Activation of the image tower: <c>quick_gelu</c> or <c>gelu</c>; of SigLIP <c>gelu_pytorch_tanh</c>.</param>
 /// <param name="Fingerprint">SHA-256 over configs, tokenizer and the headers, lengths and a sample of the weights, lower-case hex.</param>
 /// <param name="Towers">Image tower, text tower.</param>
 /// <param name="StoredAs">Element types of the weights, as in <c>F32</c>.</param>
@@ -62,6 +82,15 @@ public sealed record ClipSummary(
     long Bytes,
     IReadOnlyList<string> Files)
 {
+    /// <value><c>CLIP</c> or <c>SigLIP</c>.</value>
+    public string Family { get; init; } = "CLIP";
+
+    /// <value>What SigLIP multiplies cosines by for a logit; null for CLIP.</value>
+    public double? LogitScale { get; init; }
+
+    /// <value>What SigLIP adds then; the sigmoid of the sum is a probability. Null for CLIP.</value>
+    public double? LogitBias { get; init; }
+
     internal static ClipSummary From(ClipFiles files)
     {
         var (config, weights) = (files.Config, NetworkSummary.From("model", files.Weights));
@@ -82,7 +111,7 @@ public sealed record ClipSummary(
     }
 }
 
-/// <summary>One tower of a CLIP checkpoint, or one half of a captioner.</summary>
+/// <summary>One tower of a CLIP or SigLIP checkpoint, or one half of a captioner.</summary>
 /// <param name="Name"><c>vision_model</c> or <c>text_model</c>; <c>encoder</c> or <c>decoder</c>.</param>
 /// <param name="Layers">Of its transformer.</param>
 /// <param name="Width">Of a token.</param>

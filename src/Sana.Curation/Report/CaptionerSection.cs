@@ -1,5 +1,6 @@
 using System.Globalization;
 using Sana.Curation.Captioning;
+using Sana.Inference.Clip;
 using static System.FormattableString;
 
 namespace Sana.Curation.Report;
@@ -23,12 +24,12 @@ internal static class CaptionerSection
             {Figure("Usable", Display.Share(tally.Usable, tally.Asked), $"{Display.Number(tally.Usable)} of {Display.Number(tally.Asked)}")}
             {Figure("Chosen", Display.Share(tally.Chosen, view.Totals.Succeeded), Display.Number(tally.Chosen))}
             {Figure("Mean score", scores.Mean is { } mean ? Invariant($"{mean:0.00}") : "–", scores.Count > 0 ? Invariant($"{scores.Least:0.#} to {scores.Most:0.#}") : "not scored")}
-            {Figure("Mean words", tally.Usable > 0 ? Invariant($"{(double)tally.Words / tally.Usable:0.0}") : "–", $"{Display.Share(tally.Cut, tally.Usable)} cut by CLIP")}
+            {Figure("Mean words", tally.Usable > 0 ? Invariant($"{(double)tally.Words / tally.Usable:0.0}") : "–", $"{Display.Share(tally.Cut, tally.Usable)} cut by {view.Run.ScorerFamily.Title()}")}
             {Figure("Tokens", Display.Tokens(tally.OutputTokens), $"of {Display.Tokens(tally.InputTokens)} asked with", tally.IsOriginal)}
             {Figure("Cost", $"{Display.Money(tally.Cost)} {view.Run.Currency}", $"{Display.Number(tally.Attempts)} requests", tally.IsOriginal)}
             </dl>
             </div>
-            {(scores.Count > 0 ? Histogram.Draw(scores, view.Scale, view.Threshold, tally.Label) : Html.Empty)}
+            {(scores.Count > 0 ? Histogram.Draw(scores, view.Scale, view.Threshold, tally.Label, view.Run.ScorerFamily) : Html.Empty)}
             {Codes("Not usable", tally.Reasons)}{Codes("Found by the checks", tally.Flags)}{Prompt(card)}
             </div>
             """);

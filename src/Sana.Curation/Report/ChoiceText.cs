@@ -1,4 +1,5 @@
 using Sana.Curation.Selection;
+using Sana.Inference.Clip;
 using Sana.Storage;
 using static System.FormattableString;
 
@@ -35,7 +36,7 @@ internal static class ChoiceText
     }
 
     /// <summary>A sentence when the scores of cut texts and of whole texts put the captions in different order; null when they agree.</summary>
-    public static string? Disagreement(IndexRow row)
+    public static string? Disagreement(IndexRow row, ScorerFamily family = ScorerFamily.Clip)
     {
         var both = row.Candidates.Where(candidate => candidate.IsUsable() && CaptionSelector.Weighed(candidate.Score) is not null && CaptionSelector.Weighed(candidate.WindowScore) is not null).ToList();
         if (!both.Any(a => both.Any(b => a.Score > b.Score && a.WindowScore < b.WindowScore)))
@@ -43,7 +44,7 @@ internal static class ChoiceText
         var (cut, whole) = (both.MaxBy(candidate => candidate.Score)!, both.MaxBy(candidate => candidate.WindowScore)!);
         return cut.Label == whole.Label
             ? "Scores of the cut and of the whole texts put the captions in different order, below the same best one."
-            : $"CLIP sees only the beginning of long texts: by its score {cut.Label} is best, by the score over the whole text {whole.Label}.";
+            : $"{family.Title()} sees only the beginning of long texts: by its score {cut.Label} is best, by the score over the whole text {whole.Label}.";
     }
 
     /// <summary><c>= 0.42</c>: two digits, and never a false 0 or 1.</summary>

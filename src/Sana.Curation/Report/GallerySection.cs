@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Sana.Inference.Clip;
 using Sana.Storage;
 
 namespace Sana.Curation.Report;
@@ -58,7 +59,7 @@ internal static class ImageCard
 
     public static Html Draw(IndexRow row, ReportView view, Html picture)
     {
-        var disagreement = ChoiceText.Disagreement(row);
+        var disagreement = ChoiceText.Disagreement(row, view.Run.ScorerFamily);
         var hasUnusable = row.Candidates.Any(candidate => candidate.Reason is not null);
         var score = row.CaptionScore is { } value && double.IsFinite(value) ? value.ToString("0.####", CultureInfo.InvariantCulture) : "";
         return Html.Of($"""
@@ -93,7 +94,7 @@ internal static class ImageCard
         var scale = view.Scale;
         var score = candidate.Score is { } value && double.IsFinite(value) ? value : (double?)null;
         var whole = candidate.WindowScore is { } window && double.IsFinite(window) && window != score ? Html.Of($"""<p class="dim measures">whole text {window:0.00}</p>""") : Html.Empty;
-        var tokens = candidate.ClipTokens is { } count ? Html.Of($"<span>{count:N0} tokens{(candidate.ClipTruncated == true ? Html.Of($""", <em class="cut" title="CLIP saw the beginning only">cut</em>""") : Html.Empty)}</span>") : Html.Empty;
+        var tokens = candidate.ClipTokens is { } count ? Html.Of($"<span>{count:N0} tokens{(candidate.ClipTruncated == true ? Html.Of($""", <em class="cut" title="{view.Run.ScorerFamily.Title()} saw the beginning only">cut</em>""") : Html.Empty)}</span>") : Html.Empty;
         return Html.Of($"""
             <p class="scores"><b>{(score is { } known ? known.ToString("0.00", CultureInfo.InvariantCulture) : "no score")}</b>{(candidate.Prob is { } prob && double.IsFinite(prob) ? Html.Of($""" <span>p {ChoiceText.Probability(prob)}</span>""") : Html.Empty)}</p>
             <meter min="{scale.From:0.##}" max="{scale.To:0.##}" value="{score ?? scale.From:0.##}" aria-label="score"></meter>

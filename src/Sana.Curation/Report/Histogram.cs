@@ -1,4 +1,5 @@
 using System.Globalization;
+using Sana.Inference.Clip;
 
 namespace Sana.Curation.Report;
 
@@ -12,18 +13,18 @@ internal static class Histogram
     private const double Top = 20;
     private const double Baseline = 124;
 
-    public static Html Draw(ScoreBins scores, ScoreScale scale, double? threshold, string name)
+    public static Html Draw(ScoreBins scores, ScoreScale scale, double? threshold, string name, ScorerFamily family = ScorerFamily.Clip)
     {
         var counts = Enumerable.Range(0, scale.Bins).Select(bin => scores.Between(From(scale, bin), From(scale, bin + 1))).ToArray();
         var most = Math.Max(1, counts.Max());
         return Html.Of($"""
-            <svg class="histogram" height="{Height:0}" role="img" aria-label="CLIP scores of {name}: {scores.Count:N0} {(scores.Count == 1 ? "caption" : "captions")}, mean {scores.Mean ?? 0:0.00}">
+            <svg class="histogram" height="{Height:0}" role="img" aria-label="{family.Title()} scores of {name}: {scores.Count:N0} {(scores.Count == 1 ? "caption" : "captions")}, mean {scores.Mean ?? 0:0.00}">
             <line class="grid" x1="0" x2="100%" y1="{Top:0}" y2="{Top:0}"/>
             <text class="y" x="-8" y="{Top + 4:0}">{Short(most)}</text><text class="y" x="-8" y="{Baseline + 1:0}">0</text>
             {Html.Join(counts.Select((count, bin) => Bar(count, most, bin, scale, threshold)))}
             <line class="axis" x1="0" x2="100%" y1="{Baseline:0}" y2="{Baseline:0}"/>
             {Ticks(scale)}{Threshold(scale, threshold)}{Mean(scores, scale)}
-            <text class="unit" x="50%" y="{Height - 4:0}">CLIP score, 100 × cosine</text>
+            <text class="unit" x="50%" y="{Height - 4:0}">{family.Title()} score, 100 × cosine</text>
             </svg>
             """);
     }

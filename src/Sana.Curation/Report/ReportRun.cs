@@ -1,5 +1,6 @@
 using Sana.Curation.Captioning;
 using Sana.Curation.Selection;
+using Sana.Inference.Clip;
 
 namespace Sana.Curation.Report;
 
@@ -27,8 +28,14 @@ public sealed record ReportRun
     /// <value>The captioners in the configuration's order. One that a row names and this does not is shown after them.</value>
     public IReadOnlyList<CaptionerCard> Captioners { get; init; } = [];
 
-    /// <value>The CLIP checkpoint behind the scores; null when nothing was scored.</value>
+    /// <value>Name of the checkpoint behind the scores; null when nothing was scored.</value>
     public string? Scorer { get; init; }
+
+    /// <value>The family of that checkpoint, which the scale of scores belongs to. Default CLIP.</value>
+    public ScorerFamily ScorerFamily { get; init; } = ScorerFamily.Clip;
+
+    /// <value>The score at which the scorer gives an even chance that image and text belong together; null where it gives none, as CLIP.</value>
+    public double? EvenScore { get; init; }
 
     /// <value>The rule that chose; null when nothing was chosen.</value>
     public SelectionOptions? Selection { get; init; }

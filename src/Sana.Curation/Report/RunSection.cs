@@ -1,5 +1,6 @@
 using System.Globalization;
 using Sana.Curation.Selection;
+using Sana.Inference.Clip;
 using static System.FormattableString;
 
 namespace Sana.Curation.Report;
@@ -19,7 +20,7 @@ internal static class RunSection
             <article><h2>Images</h2><strong>{Display.Number(totals.Rows)}</strong><small>{Display.Bytes(totals.Bytes)} of source files</small></article>
             <article><h2>In the shards</h2><strong>{Display.Number(totals.Succeeded)}</strong><small>{Display.Share(totals.Succeeded, totals.Rows)} of all images</small></article>
             <article><h2>Usable captions</h2><strong>{Display.Number(usable)}</strong><small>{Display.Share(usable, asked)} of {Display.Number(asked)}</small></article>
-            <article><h2>Mean score</h2><strong>{(totals.Chosen.Mean is { } mean ? mean.ToString("0.00", CultureInfo.InvariantCulture) : "–")}</strong><small>CLIP, of chosen captions</small></article>
+            <article><h2>Mean score</h2><strong>{(totals.Chosen.Mean is { } mean ? mean.ToString("0.00", CultureInfo.InvariantCulture) : "–")}</strong><small>{view.Run.ScorerFamily.Title()}, of chosen captions</small></article>
             <article><h2>Cost</h2><strong>{Display.Money(totals.Cost)}<em> {view.Run.Currency}</em></strong><small>{(totals.Succeeded > 0 ? $"{Display.Money(1000 * totals.Cost / totals.Succeeded)} per 1,000 kept" : "")}</small></article>
             </section>
             <div class="pair" id="run">
@@ -63,7 +64,9 @@ internal static class RunSection
         if (run.ParentVersion is { } parent)
             facts.Add(new("Adds to", parent));
         facts.Add(new("Tool", run.ToolVersion));
-        facts.Add(new("Scorer", run.Scorer ?? "none"));
+        facts.Add(new("Scorer", run.Scorer is null ? "none" : $"{run.ScorerFamily.Title()}, {run.Scorer}"));
+        if (run.EvenScore is { } even)
+            facts.Add(new("Even chance at score", Invariant($"{even:0.00}; scores are 100 × cosine, and those of another scorer are another scale")));
         facts.Add(new("Selection", rule is null ? "none" : Rule(rule)));
         if (view.Threshold is { } threshold)
             facts.Add(new("Draws from score", Invariant($"{threshold:0.##}; where none reaches it, the best is taken")));

@@ -1,18 +1,22 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
+using Sana.Inference.Clip;
 
 namespace Sana.Curation.Selection;
 
 /// <summary>Chooses the caption to train on. The same captions, options and key give the same choice, in whatever order the captions come.</summary>
 public sealed class CaptionSelector
 {
-    /// <summary>A selector by a rule.</summary>
+    private readonly double _threshold;
+
+    /// <summary>A selector by a rule. A threshold that is not given is CLIP's.</summary>
     /// <exception cref="CurationException">An option is out of range.</exception>
     public CaptionSelector(SelectionOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Options = options.Check();
+        Options = options.Check().For(ScorerFamily.Clip);
+        _threshold = Options.Threshold!.Value;
     }
 
     /// <summary>The rule and its numbers.</summary>
@@ -70,9 +74,9 @@ public sealed class CaptionSelector
         (SelectionRule.Proportion, _) => SelectionWeights.Proportion(captions, Options.Proportions),
         (_, false) => SelectionWeights.Unscored(captions),
         (SelectionRule.Max, _) => SelectionWeights.Best(Scores(captions)),
-        (SelectionRule.TopK, _) => SelectionWeights.TopK(Scores(captions), Options.Threshold, Options.K),
-        (SelectionRule.Softmax, _) => SelectionWeights.Softmax(Scores(captions), Options.Threshold, Options.Tau),
-        _ => SelectionWeights.Power(Scores(captions), Options.Threshold, Math.Max(Options.Tau, SelectionOptions.LeastPowerTau)),
+        (SelectionRule.TopK, _) => SelectionWeights.TopK(Scores(captions), _threshold, Options.K),
+        (SelectionRule.Softmax, _) => SelectionWeights.Softmax(Scores(captions), _threshold, Options.Tau),
+        _ => SelectionWeights.Power(Scores(captions), _threshold, Math.Max(Options.Tau, SelectionOptions.LeastPowerTau)),
     };
 
     private static double[] Scores(ScoredCaption[] captions) => Array.ConvertAll(captions, caption => caption.Score!.Value);

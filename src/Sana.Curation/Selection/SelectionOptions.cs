@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Sana.Inference.Clip;
 
 namespace Sana.Curation.Selection;
 
@@ -17,13 +18,20 @@ public sealed record SelectionOptions
     /// </value>
     public double Tau { get; init; } = 0.1;
 
-    /// <value>
-    /// Captions that score less are not drawn (<c>clip_thr</c>), 0…100; when none passes, the best is taken. Default 25, as Sana's configurations.
-    /// </value>
-    public double Threshold { get; init; } = 25;
+    /// <summary>The threshold of scores by CLIP, as Sana's configurations.</summary>
+    public const double ClipThreshold = 25;
+
+    /// <summary>The threshold of scores by SigLIP, whose good captions score 5…20.</summary>
+    public const double SiglipThreshold = 10;
 
     /// <value>
-    /// Images that score less are dropped with <see cref="Reasons.ImageScore"/> (<c>del_img_clip_thr</c>), 0…100. Default 0, none; Sana-1.5 and Sprint use 22.
+    /// Captions that score less are not drawn (<c>clip_thr</c>), 0…100; when none passes, the best is taken. Default null, which is that of the scorer's family: <see cref="ClipThreshold"/> or
+    /// <see cref="SiglipThreshold"/>.
+    /// </value>
+    public double? Threshold { get; init; }
+
+    /// <value>
+    /// Images that score less are dropped with <see cref="Reasons.ImageScore"/> (<c>del_img_clip_thr</c>), 0…100. Default 0, none; Sana-1.5 and Sprint use 22, by CLIP.
     /// As in Sana's batch sampler the image's score is that of its original caption; where that has none it is the best score, and an image without any score
     /// stays.
     /// </value>
@@ -48,8 +56,8 @@ public sealed record SelectionOptions
         if (!Enum.IsDefined(Rule))
             throw new CurationException($"Selection rule {(int)Rule} is unknown; use power, softmax, max, top-k or proportion.");
         InRange("tau", Tau, 0, 1000, "0.1");
-        InRange("threshold", Threshold, 0, 100, "25 (scores are 100 × cosine)");
-        InRange("image threshold", ImageThreshold, 0, 100, "22, or 0 to drop none (scores are 100 × cosine)");
+        InRange("threshold", Threshold ?? 0, 0, 100, "25 for CLIP, 10 for SigLIP (scores are 100 × cosine)");
+        InRange("image threshold", ImageThreshold, 0, 100, "22 for CLIP, or 0 to drop none (scores are 100 × cosine)");
         InRange("k", K, 1, 100, "3");
         foreach (var (label, weight) in Proportions)
             InRange($"weight of '{label}'", weight, 0, 1e9, "1");
@@ -57,6 +65,9 @@ public sealed record SelectionOptions
             throw new CurationException("Selection by proportion needs a label with a weight above 0; give one, such as prompt: 1.");
         return this;
     }
+
+    /// <summary>The same with the threshold that a family has where none is given.</summary>
+    public SelectionOptions For(ScorerFamily family) => Threshold is not null ? this : this with { Threshold = family == ScorerFamily.Siglip ? SiglipThreshold : ClipThreshold };
 
     private static void InRange(string name, double value, double least, double most, string fix)
     {

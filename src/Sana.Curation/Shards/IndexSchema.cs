@@ -1,5 +1,6 @@
 using Parquet;
 using Parquet.Schema;
+using Sana.Inference.Clip;
 using static Sana.Curation.Shards.IndexColumn;
 
 namespace Sana.Curation.Shards;
@@ -40,7 +41,7 @@ internal static class IndexSchema
     /// <summary>What is chosen, by which rule.</summary>
     private static IReadOnlyList<IndexColumn<IndexRow>> Caption(ShardSettings settings)
     {
-        var selection = settings.Selection;
+        var selection = settings.Selection.For(ScorerFamily.Clip);
         return
         [
             Text("caption", row => row.Caption),

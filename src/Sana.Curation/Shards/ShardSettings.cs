@@ -19,7 +19,7 @@ public sealed record ShardSettings
     /// </value>
     public string? Scorer { get; init; }
 
-    /// <value>How captions were chosen.</value>
+    /// <value>How captions were chosen; a threshold that is not given is CLIP's.</value>
     public required SelectionOptions Selection { get; init; }
 
     /// <value>Dataset and version, for the column <c>run_id</c>.</value>

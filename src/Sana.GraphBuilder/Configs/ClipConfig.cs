@@ -57,13 +57,13 @@ internal sealed record ClipConfig
     private static JsonConfig Tower(JsonConfig json, string section) => json.Section(json.Has(section + "_dict") ? section + "_dict" : section);
 }
 
-/// <summary>The config of one tower of CLIP.</summary>
+/// <summary>The config of one tower of CLIP or SigLIP.</summary>
 /// <param name="HiddenSize">Width of a token.</param>
 /// <param name="IntermediateSize">Width inside the MLP.</param>
 /// <param name="NumHiddenLayers">Layers, 1…512.</param>
 /// <param name="NumAttentionHeads">Heads; they divide the width.</param>
-/// <param name="HiddenAct"><c>quick_gelu</c> (x·sigmoid(1.702x), OpenAI's weights) or <c>gelu</c> (exact, with erf).</param>
-/// <param name="LayerNormEps">Added to the variance, 1e-5 in published models.</param>
+/// <param name="HiddenAct"><c>quick_gelu</c> (x·sigmoid(1.702x), OpenAI's weights) or <c>gelu</c> (exact, with erf); of SigLIP <c>gelu_pytorch_tanh</c>, or another of <see cref="Gpt2Config.Activations"/>.</param>
+/// <param name="LayerNormEps">Added to the variance, 1e-5 in published models, 1e-6 of SigLIP.</param>
 internal sealed record ClipTower(int HiddenSize, int IntermediateSize, int NumHiddenLayers, int NumAttentionHeads, string HiddenAct, double LayerNormEps)
 {
     public static ClipTower Load(JsonConfig json, int hiddenSize, int intermediateSize, int heads)
@@ -116,7 +116,8 @@ internal static class ClipTensors
             .Append(new("visual_projection.weight", config.ProjectionDim, d));
     }
 
-    private static IEnumerable<ExpectedTensor> Layers(ClipTower tower, string name) =>
+    /// <summary>Of a tower, in forward order; SigLIP has the same.</summary>
+    internal static IEnumerable<ExpectedTensor> Layers(ClipTower tower, string name) =>
         Enumerable.Range(0, tower.NumHiddenLayers).SelectMany(i => Layer(tower, $"{name}.encoder.layers.{i}"));
 
     private static ExpectedTensor[] Layer(ClipTower tower, string name)
@@ -135,5 +136,5 @@ internal static class ClipTensors
         ];
     }
 
-    private static ExpectedTensor[] Affine(string name, params long[] weight) => [new($"{name}.weight", weight), new($"{name}.bias", weight[0])];
+    internal static ExpectedTensor[] Affine(string name, params long[] weight) => [new($"{name}.weight", weight), new($"{name}.bias", weight[0])];
 }

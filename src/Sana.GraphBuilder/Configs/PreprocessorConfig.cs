@@ -63,7 +63,7 @@ internal sealed record ClipImageConfig
 }
 
 /// <summary>
-/// preprocessor_config.json of a captioner (ViTImageProcessor, or ViTFeatureExtractor in older ones): the whole image is resized to a square, rescaled and normalised.
+/// preprocessor_config.json of a captioner (ViTImageProcessor, or ViTFeatureExtractor in older ones) or of SigLIP 2: the whole image is resized to a square, rescaled and normalised.
 /// A key that is missing has the value of google/vit-base-patch16-224.
 /// </summary>
 internal sealed record VitImageConfig
@@ -86,20 +86,32 @@ internal sealed record VitImageConfig
     /// <param name="file">Path of preprocessor_config.json.</param>
     /// <param name="imageSize">Side of the image that the network reads.</param>
     /// <exception cref="CheckpointException">A value is out of range, or asks for another way to prepare images.</exception>
-    public static VitImageConfig Load(string file, int imageSize)
+    public static VitImageConfig Load(string file, int imageSize) =>
+        Read(JsonConfig.Load(file), imageSize, "encoder.image_size", Bilinear, "ViTImageProcessor", "ViTImageProcessorFast", "ViTFeatureExtractor");
+
+    /// <summary>Of SigLIP 2 (SiglipImageProcessor), which prepares images alike. What the file says beside that is refused by name.</summary>
+    public static VitImageConfig LoadSiglip(string file, int imageSize)
     {
         var json = JsonConfig.Load(file);
+        json.Only("do_center_crop", false);
+        json.Only("do_pad", false);
+        json.Word("data_format", "channels_first", "channels_first");
+        return Read(json, imageSize, "vision_config.image_size", Bicubic, "SiglipImageProcessor", "SiglipImageProcessorFast", "SiglipImageProcessorPil");
+    }
+
+    private static VitImageConfig Read(JsonConfig json, int imageSize, string sizeKey, int resample, params ReadOnlySpan<string> kinds)
+    {
         foreach (var kind in new[] { "image_processor_type", "feature_extractor_type" })
-            json.Word(kind, "", "ViTImageProcessor", "ViTImageProcessorFast", "ViTFeatureExtractor");
+            json.Word(kind, "", kinds);
 
         foreach (var step in new[] { "do_resize", "do_rescale", "do_normalize", "do_convert_rgb" })
             json.Only(step, true);
 
         if (ImageFields.Side(json, "size") != imageSize)
-            throw json.Wrong("size", $"encoder.image_size {imageSize} of config.json");
+            throw json.Wrong("size", $"{sizeKey} {imageSize} of config.json");
         var config = new VitImageConfig
         {
-            Resample = json.Integer("resample", Bilinear, Bicubic, Bilinear) == Bicubic ? "bicubic" : "bilinear",
+            Resample = json.Integer("resample", Bilinear, Bicubic, resample) == Bicubic ? "bicubic" : "bilinear",
             RescaleFactor = json.Number("rescale_factor", 1e-6, 1, 1d / 255),
             ImageMean = json.Numbers("image_mean", -1000, 1000, [0.5, 0.5, 0.5]),
             ImageStd = json.Numbers("image_std", 1e-6, 1000, [0.5, 0.5, 0.5]),

@@ -48,7 +48,7 @@ internal sealed class ClipGraph(Graph g, ClipConfig config)
         var first = g.Expand(g.Reshape(g.Weight("vision_model.embeddings.class_embedding"), 1, 1, patches[2]), patches[0], 1, patches[2]);
         var x = g.Add(g.Concat(1, first, patches), g.Weight("vision_model.embeddings.position_embedding.weight")); // [b, 1 + side², d]
         x = g.Module("vision_model.pre_layrnorm", g.LayerNorm(x, (float)tower.LayerNormEps, "vision_model.pre_layrnorm"));
-        x = Encoder(x, tower, null, "vision_model.encoder");
+        x = new ClipEncoder(g).Run(x, tower, null, "vision_model.encoder");
         g.Path = "vision_model";
         var pooled = g.LayerNorm(g.Reshape(g.Row(x, 1, 0), x[0], x[2]), (float)tower.LayerNormEps, "vision_model.post_layernorm"); // [b, d]
         return g.Linear(g.Module("vision_model.pooler_output", pooled), "visual_projection", bias: false); // [b, p]
@@ -64,7 +64,7 @@ internal sealed class ClipGraph(Graph g, ClipConfig config)
         x = g.Module(g.Path, g.Add(x, g.Gather(g.Weight("text_model.embeddings.position_embedding.weight"), positions, 0)));
         var seen = g.Compare("LessOrEqual", positions, g.Reshape(positions, ids[1], 1));
         var mask = g.Where(seen, g.Scalar(0, ElementType.Float), g.Scalar(float.MinValue, ElementType.Float)); // [s, s]
-        x = Encoder(x, tower, mask, "text_model.encoder");
+        x = new ClipEncoder(g).Run(x, tower, mask, "text_model.encoder");
         x = g.Module("text_model.final_layer_norm", g.LayerNorm(x, (float)tower.LayerNormEps, "text_model.final_layer_norm"));
         g.Path = "text_model";
         return g.Linear(g.Module("text_model.pooler_output", AtEndToken(x, ids)), "text_projection", bias: false); // [b, p]
@@ -82,8 +82,13 @@ internal sealed class ClipGraph(Graph g, ClipConfig config)
         var at = g.Node("ArgMax", [marks], ElementType.Int64, [ids[0], 1], ("axis", 1L), ("keepdims", 1L)); // [b, 1]
         return g.Node("GatherND", [x, at], x.Type, [x[0], x[2]], ("batch_dims", 1L)); // [b, d]
     }
+}
 
-    private Value Encoder(Value x, ClipTower tower, Value? mask, string path)
+/// <summary>The layers of a tower of CLIP or SigLIP: pre-norm, attention and MLP with residuals.</summary>
+internal sealed class ClipEncoder(Graph g)
+{
+    /// <summary>States [b, s, d] to [b, s, d]; the mask [s, s] is added to the attention scores.</summary>
+    public Value Run(Value x, ClipTower tower, Value? mask, string path)
     {
         for (var i = 0; i < tower.NumHiddenLayers; i++)
         {
@@ -91,7 +96,7 @@ internal sealed class ClipGraph(Graph g, ClipConfig config)
             g.Path = layer;
             x = g.Add(x, Attention(g.LayerNorm(x, (float)tower.LayerNormEps, $"{layer}.layer_norm1"), tower, mask, $"{layer}.self_attn"));
             var y = g.Linear(g.LayerNorm(x, (float)tower.LayerNormEps, $"{layer}.layer_norm2"), $"{layer}.mlp.fc1");
-            y = tower.HiddenAct == "quick_gelu" ? g.Mul(y, g.Sigmoid(g.Mul(y, g.Scalar(1.702f, y.Type)))) : g.Gelu(y);
+            y = tower.HiddenAct == "quick_gelu" ? g.Mul(y, g.Sigmoid(g.Mul(y, g.Scalar(1.702f, y.Type)))) : g.Activation(y, tower.HiddenAct);
             x = g.Module(layer, g.Add(x, g.Linear(y, $"{layer}.mlp.fc2")));
         }
 

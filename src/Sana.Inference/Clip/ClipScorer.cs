@@ -3,12 +3,12 @@ using System.Numerics.Tensors;
 using Microsoft.ML.OnnxRuntime;
 using Sana.Inference.Imaging;
 using Sana.Inference.Runtime;
-using Sana.Inference.Text;
 
 namespace Sana.Inference.Clip;
 
 /// <summary>
-/// Scores how well texts fit images with a CLIP checkpoint (arXiv:2103.00020) whose graphs <c>sana build</c> has made: the cosine of their embeddings. Any number of threads may use one instance.
+/// Scores how well texts fit images with a checkpoint of CLIP (arXiv:2103.00020) or SigLIP 2 (arXiv:2502.14786) whose graphs <c>sana build</c> has made: 100 × the cosine of their embeddings. The graphs
+/// say which family it is. Any number of threads may use one instance.
 /// </summary>
 public sealed class ClipScorer : IDisposable
 {
@@ -19,24 +19,37 @@ public sealed class ClipScorer : IDisposable
 
     private readonly OnnxModel _vision;
     private readonly OnnxModel _text;
-    private readonly ClipTokenizer _tokenizer;
+    private readonly ScorerTokens _tokens;
     private readonly ClipFacts _facts;
     private readonly ClipScorerOptions _options;
 
-    private ClipScorer(OnnxModel vision, OnnxModel text, ClipTokenizer tokenizer, ClipFacts facts, ClipScorerOptions options)
+    private ClipScorer(OnnxModel vision, OnnxModel text, ScorerTokens tokens, ClipFacts facts, ClipScorerOptions options)
     {
-        (_vision, _text, _tokenizer, _facts, _options) = (vision, text, tokenizer, facts, options);
-        Name = options.Name ?? ClipName.From(facts.Name);
+        (_vision, _text, _tokens, _facts, _options) = (vision, text, tokens, facts, options);
+        Name = options.Name ?? (facts.Family == ScorerFamily.Siglip ? ClipName.OfSiglip(facts.Name) : ClipName.From(facts.Name));
     }
 
-    /// <summary>The scorer's part of the column name, as <c>openai-vit-l-14</c> in <c>clip_score__openai-vit-l-14</c>: lower-case letters, digits and single hyphens.</summary>
+    /// <summary>
+    /// The scorer's part of the column name, as <c>openai-vit-l-14</c> in <c>clip_score__openai-vit-l-14</c>: lower-case letters, digits and single hyphens. That of SigLIP says <c>siglip</c>.
+    /// </summary>
     public string Name { get; }
+
+    /// <summary>Which networks score.</summary>
+    public ScorerFamily Family => _facts.Family;
+
+    /// <summary>
+    /// The score at which SigLIP holds it as likely as not that image and text belong together: its probability is sigmoid(score / 100 · exp(<c>logit_scale</c>) + <c>logit_bias</c>). Null for CLIP.
+    /// </summary>
+    public double? EvenScore => _facts.Sigmoid?.Even;
 
     /// <summary>SHA-256 over the checkpoint's configs, its tokenizer and the headers, lengths and a sample of its weights, lower-case hex.</summary>
     public string Fingerprint => _facts.Fingerprint;
 
-    /// <summary>Tokens that the text network reads, start and end included: 77 in every published checkpoint.</summary>
-    public int ContextLength => _tokenizer.ContextLength;
+    /// <summary>Tokens that the text network reads, start and end included: 77 in every published checkpoint of CLIP, 64 in those of SigLIP 2.</summary>
+    public int ContextLength => _tokens.ContextLength;
+
+    /// <summary>From scores to logits; null for CLIP.</summary>
+    internal ClipSigmoid? Sigmoid => _facts.Sigmoid;
 
     /// <summary>Loads the graphs of a checkpoint folder; weights are mapped from its files.</summary>
     /// <param name="checkpoint">The folder of the checkpoint.</param>
@@ -48,15 +61,15 @@ public sealed class ClipScorer : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         options.Check();
         var network = new OnnxModelOptions(options.Device, options.Threads, KeepMemory: true);
-        var tokenizer = ClipTokenizer.Load(checkpoint);
         var vision = OnnxModel.Load(Path.Combine(checkpoint, "vision_model.onnx"), network, Pixels, ImageEmbeddings);
         OnnxModel? text = null;
         try
         {
             text = OnnxModel.Load(Path.Combine(checkpoint, "text_model.onnx"), network, Ids, TextEmbeddings);
             var facts = ClipFacts.From(vision.Metadata);
-            CheckFit(checkpoint, facts, ClipFacts.From(text.Metadata), tokenizer);
-            return new ClipScorer(vision, text, tokenizer, facts, options);
+            var tokens = facts.Family == ScorerFamily.Siglip ? ScorerTokens.Siglip(checkpoint, facts.MaxPositions) : ScorerTokens.Clip(checkpoint);
+            CheckFit(checkpoint, facts, ClipFacts.From(text.Metadata), tokens);
+            return new ClipScorer(vision, text, tokens, facts, options);
         }
         catch
         {
@@ -84,7 +97,7 @@ public sealed class ClipScorer : IDisposable
     public float[][] EmbedTexts(IReadOnlyList<string> texts, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
-        return RunTexts([.. texts.Select(text => ClipWindows.Split(text, _tokenizer).Windows[0])], cancellationToken);
+        return RunTexts([.. texts.Select(text => ClipWindows.Split(text, _tokens).Windows[0])], cancellationToken);
     }
 
     /// <summary>Scores texts against one image.</summary>
@@ -104,7 +117,7 @@ public sealed class ClipScorer : IDisposable
         ArgumentNullException.ThrowIfNull(imageEmbeddings);
         ArgumentNullException.ThrowIfNull(texts);
         ArgumentOutOfRangeException.ThrowIfNotEqual(texts.Count, imageEmbeddings.Count);
-        var read = texts.SelectMany(list => list).Distinct(StringComparer.Ordinal).ToDictionary(text => text, text => ClipWindows.Split(text, _tokenizer), StringComparer.Ordinal);
+        var read = texts.SelectMany(list => list).Distinct(StringComparer.Ordinal).ToDictionary(text => text, text => ClipWindows.Split(text, _tokens), StringComparer.Ordinal);
         var embeddings = new Queue<float[]>(RunTexts([.. read.Values.SelectMany(text => text.Windows)], cancellationToken));
         var windows = read.ToDictionary(text => text.Key, text => (float[][])[.. text.Value.Windows.Select(_ => embeddings.Dequeue())], StringComparer.Ordinal);
         return [.. imageEmbeddings.Zip(texts, (image, list) => (ClipTextScore[])[.. list.Select(text => Score(image, windows[text], read[text]))])];
@@ -123,15 +136,15 @@ public sealed class ClipScorer : IDisposable
         return new ClipTextScore(scores[0], scores.Average(), text.Tokens, text.Truncated);
     }
 
-    private static void CheckFit(string checkpoint, ClipFacts vision, ClipFacts text, ClipTokenizer tokenizer)
+    private static void CheckFit(string checkpoint, ClipFacts vision, ClipFacts text, ScorerTokens tokens)
     {
         if (vision.Fingerprint != text.Fingerprint)
             throw new InferenceException($"The two graphs of {checkpoint} are of different checkpoints; run `sana build --force` on it.");
 
-        if (tokenizer.VocabularySize > text.VocabularySize || tokenizer.ContextLength > text.MaxPositions)
+        if (tokens.VocabularySize > text.VocabularySize || tokens.ContextLength > text.MaxPositions)
         {
             throw new InferenceException(
-                $"The tokenizer of {checkpoint} has {tokenizer.VocabularySize} ids and {tokenizer.ContextLength} positions, its text network {text.VocabularySize} and {text.MaxPositions}; "
+                $"The tokenizer of {checkpoint} has {tokens.VocabularySize} ids and {tokens.ContextLength} positions, its text network {text.VocabularySize} and {text.MaxPositions}; "
                 + "use the tokenizer that belongs to it.");
         }
     }
@@ -154,15 +167,15 @@ public sealed class ClipScorer : IDisposable
         }
     }
 
-    // Texts of similar lengths run together; a batch is padded to its longest text. Attention is causal and the first end token is read, so padding behind it changes nothing.
+    // Texts of similar lengths run together; a batch is padded to its longest text, or to the whole context where padding is read.
     private float[][] RunTexts(int[][] texts, CancellationToken cancellationToken)
     {
         var embeddings = new float[texts.Length][];
         foreach (var batch in Enumerable.Range(0, texts.Length).OrderBy(i => texts[i].Length).Chunk(_options.BatchSize))
         {
-            var longest = texts[batch[^1]].Length;
+            var longest = _tokens.IsPaddingRead ? _tokens.ContextLength : texts[batch[^1]].Length;
             var ids = new long[batch.Length * longest];
-            ids.AsSpan().Fill(_tokenizer.EndId);
+            ids.AsSpan().Fill(_tokens.PadId);
             for (var i = 0; i < batch.Length; i++)
                 TensorPrimitives.ConvertTruncating<int, long>(texts[batch[i]], ids.AsSpan(i * longest));
 
@@ -189,44 +202,5 @@ public sealed class ClipScorer : IDisposable
         }
 
         return rows;
-    }
-}
-
-/// <summary>
-/// The ids of a text without padding, cut into windows where the context does not hold all of them. There are as few windows as cover the text, all full and evenly spaced; each has the start
-/// and the end token. The first window is the truncated text, which the score is of.
-/// </summary>
-/// <param name="Windows">Ids of each window; one when nothing is cut.</param>
-/// <param name="Tokens">Ids of the whole text, start and end token included.</param>
-internal sealed record ClipWindows(IReadOnlyList<int[]> Windows, int Tokens)
-{
-    /// <summary>They cover some 4,800 tokens; in a longer text there are gaps between them.</summary>
-    public const int MaxWindows = 64;
-
-    public bool Truncated => Windows.Count > 1;
-
-    public static ClipWindows Split(string text, ClipTokenizer tokenizer)
-    {
-        // A caption never has a million characters. The rest is ignored, so that one such text does not fail the others.
-        var ids = tokenizer.EncodeUncut(text.Length <= UnicodeText.MaxLength ? text : text[..UnicodeText.MaxLength]);
-        return new ClipWindows(Cut(ids, tokenizer.ContextLength, tokenizer.StartId, tokenizer.EndId), ids.Count);
-    }
-
-    /// <param name="ids">Start token, text, end token.</param>
-    /// <param name="context">Ids that a window holds.</param>
-    /// <param name="start">The start token.</param>
-    /// <param name="end">The end token.</param>
-    internal static int[][] Cut(List<int> ids, int context, int start, int end)
-    {
-        if (ids.Count <= context)
-            return [[.. ids]];
-
-        var (text, room) = (ids.Count - 2, Math.Max(context - 2, 1));
-        var count = Math.Min((text + room - 1) / room, MaxWindows);
-        return [.. Enumerable.Range(0, count).Select(i =>
-        {
-            var from = count == 1 ? 0 : (int)((long)i * (text - room) / (count - 1));
-            return (int[])[start, .. ids.GetRange(1 + from, room), end];
-        })];
     }
 }

@@ -29,10 +29,30 @@ public sealed record ClipScorerOptions
     }
 }
 
+/// <summary>The two families of networks that score.</summary>
+public enum ScorerFamily
+{
+    /// <summary>CLIP (arXiv:2103.00020). Good captions score 20…35 of 100.</summary>
+    Clip,
+
+    /// <summary>SigLIP 2 (arXiv:2502.14786). Good captions score 5…20 of 100.</summary>
+    Siglip,
+}
+
+/// <summary>Families by the names that people know.</summary>
+public static class ScorerFamilies
+{
+    /// <summary>CLIP or SigLIP.</summary>
+    public static string Title(this ScorerFamily family) => family == ScorerFamily.Siglip ? "SigLIP" : "CLIP";
+}
+
 /// <summary>How well a text fits an image.</summary>
-/// <param name="Score">100 × cosine of the two embeddings, −100…100, not clamped; of the text's first 77 tokens, end token included. Not a number where a network gave none.</param>
+/// <param name="Score">
+/// 100 × cosine of the two embeddings, −100…100, not clamped; of as many of the text's first tokens as the network reads (77 of CLIP, 64 of SigLIP 2), end token included. Not a number where a
+/// network gave none. Scores of two checkpoints are two scales.
+/// </param>
 /// <param name="WindowScore">Mean of the scores of windows that cover the whole text; equals <paramref name="Score"/> when nothing is cut.</param>
-/// <param name="Tokens">Tokens of the whole text, start and end included.</param>
+/// <param name="Tokens">Tokens of the whole text, start and end included; SigLIP has no start token, and padding is none.</param>
 /// <param name="Truncated">The network read less than the whole text for <paramref name="Score"/>.</param>
 public sealed record ClipTextScore(double Score, double WindowScore, int Tokens, bool Truncated);
 
@@ -40,6 +60,14 @@ public sealed record ClipTextScore(double Score, double WindowScore, int Tokens,
 internal static partial class ClipName
 {
     public const int MaxLength = 64;
+
+    /// <summary>The name of a checkpoint of SigLIP. Unless it says so itself, <c>siglip-</c> stands before it: a column of scores says whose they are.</summary>
+    public static string OfSiglip(string checkpoint)
+    {
+        var name = Other().Replace(checkpoint.ToLowerInvariant(), "-").Trim('-');
+        name = name.Contains("siglip", StringComparison.Ordinal) ? name : $"siglip-{name}";
+        return (name.Length <= MaxLength ? name : name[..MaxLength]).Trim('-');
+    }
 
     /// <summary>The name in lower-case letters, digits and single hyphens; <c>clip</c> for a name without letters and digits.</summary>
     public static string From(string checkpoint)

@@ -19,6 +19,9 @@ public sealed class GemmaTokenizer
     /// <summary>The id of the padding token.</summary>
     public int PadId => _file.PadId;
 
+    /// <summary>The id of the token that ends a text; null when the vocabulary has none.</summary>
+    internal int? EndId => _file.EndId;
+
     /// <summary>Reads <c>tokenizer.json</c> and, where it is there, <c>tokenizer_config.json</c>.</summary>
     /// <param name="tokenizerFolder">The checkpoint's folder <c>tokenizer</c>.</param>
     /// <exception cref="InferenceException">A file is missing, broken, too big or of another kind of tokenizer.</exception>
@@ -44,6 +47,15 @@ public sealed class GemmaTokenizer
         if (uncut > maxTokens) CollectionsMarshal.SetCount(ids, Math.Max(Math.Min(template.Before.Length, maxTokens), maxTokens - template.After.Length));
         ids.AddRange(template.After.AsSpan(0, Math.Min(template.After.Length, maxTokens - ids.Count)));
         return [.. ids];
+    }
+
+    /// <summary>The ids of the text alone, without the tokens that the file puts around it.</summary>
+    /// <exception cref="InferenceException">The text is too long.</exception>
+    internal List<int> EncodeBare(string text)
+    {
+        var ids = new List<int>();
+        AppendText(UnicodeText.Checked(text), ids);
+        return ids;
     }
 
     /// <summary>The text of the ids, without the <c>&lt;bos&gt;</c> that <see cref="Encode(string, int)"/> puts before it. Bytes that are not UTF-8 become U+FFFD.</summary>

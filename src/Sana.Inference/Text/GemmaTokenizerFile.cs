@@ -32,6 +32,7 @@ internal sealed class GemmaTokenizerFile
         RefuseSplits(TopLevel("pre_tokenizer"));
         Template = TokenTemplate.Parse(TopLevel("post_processor"), config, Vocabulary);
         PadId = Vocabulary.Require(config.SpecialToken("pad_token") ?? "<pad>", "\"pad_token\"");
+        EndId = Vocabulary.TryGetId(config.SpecialToken("eos_token") ?? "<eos>", out var end) ? end : null;
 
         JsonPart? Part(string key) => Optional(model, key, path, "model.");
         JsonPart? TopLevel(string key) => Optional(parts, key, path, "");
@@ -49,6 +50,9 @@ internal sealed class GemmaTokenizerFile
     public AddedTokens NormalisedTokens { get; }
     public TokenTemplate Template { get; }
     public int PadId { get; }
+
+    /// <summary>Null when the vocabulary has no such token.</summary>
+    public int? EndId { get; }
 
     /// <summary>Null when a character that is neither in the vocabulary nor expressible in bytes is dropped.</summary>
     public int? UnknownId { get; }
@@ -169,7 +173,7 @@ internal sealed record TokenTemplate(int[] Before, int[] After)
     }
 }
 
-/// <summary>The "normalizer" of a Gemma tokenizer.json: nothing, a replacement of a fixed string, or a sequence of these.</summary>
+/// <summary>The "normalizer" of a Gemma tokenizer.json: nothing, lower case (as SigLIP 2 has it), a replacement of a fixed string, or a sequence of these.</summary>
 internal sealed class TextNormalizer
 {
     /// <summary>Published files have one step. The limit bounds how long a hostile file can make the text.</summary>
@@ -194,6 +198,12 @@ internal sealed class TextNormalizer
     {
         foreach (var step in _steps)
         {
+            if (step.IsLowerCase)
+            {
+                text = Lower(text);
+                continue;
+            }
+
             var grown = text.Length + (text.AsSpan().Count(step.Pattern) * ((long)step.Content.Length - step.Pattern.Length));
             if (grown > UnicodeText.MaxLength * 2L)
                 throw new InferenceException($"The tokenizer's normalizer turns the text into {grown:N0} characters, the limit is {UnicodeText.MaxLength * 2L:N0}; shorten the text or replace tokenizer.json.");
@@ -224,6 +234,9 @@ internal sealed class TextNormalizer
             case "Replace" when part.Get("pattern").Text("String") is { Length: > 0 } pattern:
                 _steps.Add(new Step(pattern, part.Get("content").Text()));
                 break;
+            case "Lowercase":
+                _steps.Add(Step.LowerCase);
+                break;
             case "Replace":
                 throw part.Refuse("replaces by a regular expression or an empty pattern, which no Gemma tokenizer does", "use the checkpoint's own tokenizer.json");
             case var other:
@@ -233,5 +246,18 @@ internal sealed class TextNormalizer
         if (_steps.Count > MaxSteps) throw part.Refuse($"is one of more than {MaxSteps} steps", "use the checkpoint's own tokenizer.json");
     }
 
-    private readonly record struct Step(string Pattern, string Content);
+    // Each character on its own, as the tokenizers library does it.
+    private static string Lower(string text)
+    {
+        var lower = new StringBuilder(text.Length);
+        foreach (var rune in text.EnumerateRunes()) PromptCleaner.AppendLower(lower, rune);
+        return lower.ToString();
+    }
+
+    private readonly record struct Step(string Pattern, string Content)
+    {
+        public static readonly Step LowerCase = new("", "");
+
+        public bool IsLowerCase => Pattern.Length == 0;
+    }
 }

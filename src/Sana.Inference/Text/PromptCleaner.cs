@@ -11,6 +11,17 @@ internal static class PromptCleaner
     /// <exception cref="InferenceException">The text is too long.</exception>
     public static string Clean(string prompt)
     {
+        var lower = Lower(prompt);
+        var (start, end) = (0, lower.Length);
+        while (start < end && IsSpace(lower[start])) start++;
+        while (end > start && IsSpace(lower[end - 1])) end--;
+        return lower[start..end];
+    }
+
+    /// <summary>The lower case alone; white space stays.</summary>
+    /// <exception cref="InferenceException">The text is too long.</exception>
+    public static string Lower(string prompt)
+    {
         prompt = UnicodeText.Checked(prompt);
         var lower = new StringBuilder(prompt.Length);
         var index = 0;
@@ -21,10 +32,7 @@ internal static class PromptCleaner
             index += rune.Utf16SequenceLength;
         }
 
-        var (start, end) = (0, lower.Length);
-        while (start < end && IsSpace(lower[start])) start++;
-        while (end > start && IsSpace(lower[end - 1])) end--;
-        return lower.ToString(start, end - start);
+        return lower.ToString();
     }
 
     /// <summary>The lower case of one character on its own: İ is the only one that becomes two.</summary>

@@ -213,7 +213,7 @@ internal static class FilterFacts
         Add(rules.MaxCharacters, "caption", rules.MaxCharacters == 1 ? "at most {0} character" : "at most {0} characters");
         Add(settings.Duplicates.MaxDistance, "duplicates", settings.Duplicates.MaxDistance == 1 ? "equal bytes, or perceptual hashes that differ in at most {0} bit" : "equal bytes, or perceptual hashes that differ in at most {0} bits");
         foreach (var concept in settings.Concepts)
-            Add(concept.Threshold, concept.Name, "left out from a CLIP score of {0}");
+            Add(concept.Threshold, concept.Name, "left out from a score of {0}");
         return facts;
 
         void Add(IFormattable? value, string name, string words)

@@ -61,13 +61,13 @@ public sealed class CurateSteps : IDisposable
     }
 }
 
-/// <summary>What curation needs of its host: captioners, CLIP and downloads. Each is opened once and kept.</summary>
+/// <summary>What curation needs of its host: captioners, scorers and downloads. Each is opened once and kept.</summary>
 public sealed record CurationTools
 {
     /// <value>Makes a captioner from its configuration.</value>
     public required Func<CaptionerConfig, CancellationToken, Task<ICaptioner>> Captioner { get; init; }
 
-    /// <value>Loads a CLIP checkpoint from its folder.</value>
+    /// <value>Loads a checkpoint of CLIP or SigLIP 2 from its folder.</value>
     public required Func<string, CancellationToken, Task<ClipScorer>> Scorer { get; init; }
 
     /// <value>Reads URLs of manifests. Default: rows with a URL are rejected.</value>

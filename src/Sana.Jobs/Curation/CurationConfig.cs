@@ -24,7 +24,7 @@ public sealed record CurationConfig
     /// <value>Path of a <c>captioners.json</c>, or its content. Default nobody captions.</value>
     public JsonElement? Captioners { get; init; }
 
-    /// <value>Folder of a CLIP checkpoint. Default no scores.</value>
+    /// <value>Folder of a checkpoint of CLIP or SigLIP 2. Default no scores.</value>
     public string? Clip { get; init; }
 
     /// <value>none or datacomp-basic. Default none.</value>
@@ -36,8 +36,8 @@ public sealed record CurationConfig
     /// <value>Temperature of the rule. Default 0.1.</value>
     public double Tau { get; init; } = 0.1;
 
-    /// <value>Score from which a caption takes part in the draw. Default 25.</value>
-    public double Threshold { get; init; } = 25;
+    /// <value>Score from which a caption takes part in the draw. Default that of the scorer: 25 for CLIP, 10 for SigLIP.</value>
+    public double? Threshold { get; init; }
 
     /// <value>What the captions of one dataset may cost. Default no limit.</value>
     public decimal? Budget { get; init; }
@@ -68,7 +68,7 @@ public sealed record CurationConfig
         ? network
         : throw new SanaException($"'{text}' in curation.networks is not a network such as 10.1.0.0/16."))];
 
-    /// <summary>The same with relative paths of captioners and CLIP taken from a folder, unless they lead to something from where the program runs.</summary>
+    /// <summary>The same with relative paths of captioners and the scorer taken from a folder, unless they lead to something from where the program runs.</summary>
     public CurationConfig Under(string folder) => this with
     {
         Clip = Clip is { } clip && !Path.Exists(clip) ? Path.Combine(folder, clip) : Clip,

@@ -43,7 +43,7 @@ public sealed record CurationSettings
     /// <value>Text of a <c>captioners.json</c>: who captions. Null for nobody: the originals are scored and written.</value>
     public string? Captioners { get; init; }
 
-    /// <value>Folder of a CLIP checkpoint; null leaves captions without scores.</value>
+    /// <value>Folder of a checkpoint of CLIP or SigLIP 2; null leaves captions without scores.</value>
     public string? Clip { get; init; }
 
     /// <value>What every image is compared with, such as nudity or watermarks. Default nothing.</value>
@@ -88,16 +88,16 @@ public sealed record CurationSettings
         if (MaxFailures is not (>= 0 and <= 1))
             throw new SanaException($"A share of {MaxFailures} failures is outside 0…1; use 0.5.");
         if (Concepts.Count > 0 && Clip is null)
-            throw new SanaException("Concepts are scored by CLIP; give a CLIP checkpoint.");
+            throw new SanaException("Concepts are scored like captions; give a checkpoint of CLIP or SigLIP 2 (--scorer).");
         foreach (var concept in Concepts)
             concept.Check();
     }
 }
 
-/// <summary>A concept that images are compared with by CLIP.</summary>
+/// <summary>A concept that images are compared with by the scorer.</summary>
 /// <param name="Name">a-z, 0-9 and underscores, such as <c>nsfw</c> or <c>watermark</c>.</param>
 /// <param name="Texts">1…64 texts; the nearest one counts.</param>
-/// <param name="Threshold">Score (100 × cosine) from which an image is left out as <c>unsafe</c>; null only records it.</param>
+/// <param name="Threshold">Score (100 × cosine, on the scorer's scale) from which an image is left out as <c>unsafe</c>; null only records it.</param>
 public sealed record Concept(string Name, IReadOnlyList<string> Texts, double? Threshold = null)
 {
     internal void Check()
@@ -112,7 +112,7 @@ public sealed record Concept(string Name, IReadOnlyList<string> Texts, double? T
 /// <summary>One line of a shard's captions: what one captioner said of one image.</summary>
 internal sealed record CaptionLine(int Row, Candidate Candidate);
 
-/// <summary>One line of a shard's scores: what CLIP says of one image and its captions.</summary>
+/// <summary>One line of a shard's scores: what the scorer says of one image and its captions.</summary>
 internal sealed record ScoreLine(int Row, IReadOnlyList<TextScore> Texts, IReadOnlyList<ConceptScore> Concepts);
 
 /// <summary>The score of one text.</summary>
@@ -140,8 +140,11 @@ internal sealed record DatasetConfig(
     SelectionOptions Selection,
     bool? EditedCaptions = null);
 
-/// <summary>The CLIP checkpoint behind scores.</summary>
-internal sealed record ScorerCard(string Name, string Fingerprint);
+/// <summary>The checkpoint behind scores.</summary>
+/// <param name="Name">As in the column's name.</param>
+/// <param name="Fingerprint">Of configs, tokenizer and weights.</param>
+/// <param name="Family">siglip; null for CLIP, as in datasets of earlier versions of the program.</param>
+internal sealed record ScorerCard(string Name, string Fingerprint, string? Family = null);
 
 /// <summary><c>manifest.json</c>, written last: its presence says that the dataset is complete.</summary>
 internal sealed record DatasetManifest(

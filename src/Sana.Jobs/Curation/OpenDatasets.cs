@@ -105,6 +105,9 @@ internal sealed class OpenDatasets(IBlobs blobs, CurationTools tools) : IDisposa
         CurationSubmission.Check(job);
         var place = await SourcePlace.Open(job.Source, job.Settings.Reading.Links, default);
         var before = job.Since is { } since ? new DatasetNames(job.Dataset, since) : null;
+        var scorer = job.Settings.Clip is { } folder ? await Scorer(folder) : null;
+        // From here on the threshold is a number.
+        job = job with { Settings = job.Settings with { Selection = job.Settings.Selection.For(scorer?.Family ?? ScorerFamily.Clip) } };
         var captioners = new List<OpenCaptioner>();
         try
         {
@@ -118,7 +121,7 @@ internal sealed class OpenDatasets(IBlobs blobs, CurationTools tools) : IDisposa
                 Ingest = new ImageIngest(job.Settings.Ingest),
                 Selector = new CaptionSelector(job.Settings.Selection),
                 Captioners = captioners,
-                Scorer = job.Settings.Clip is { } clip ? await Scorer(clip) : null,
+                Scorer = scorer,
                 Known = await KnownHashes.Of(blobs, before, default),
                 KnownCaptions = await KnownHashes.Captions(blobs, before, default),
             };
@@ -218,7 +221,7 @@ internal sealed class OpenDataset : IDisposable
         Settings.Filters,
         Settings.Duplicates,
         [.. Captioners.Select(captioner => captioner.Card)],
-        Scorer is null ? null : new ScorerCard(Scorer.Name, Scorer.Fingerprint),
+        Scorer is null ? null : new ScorerCard(Scorer.Name, Scorer.Fingerprint, Scorer.Family == ScorerFamily.Siglip ? "siglip" : null),
         Settings.Concepts,
         Settings.Selection,
         Settings.EditedCaptions);
@@ -234,6 +237,8 @@ internal sealed class OpenDataset : IDisposable
         ConfigSha256 = configSha256,
         Captioners = [.. Captioners.Select(captioner => captioner.Card)],
         Scorer = Scorer?.Name,
+        ScorerFamily = Scorer?.Family ?? ScorerFamily.Clip,
+        EvenScore = Scorer?.EvenScore,
         Selection = Settings.Selection,
         Filters = FilterFacts.Of(Settings),
         Currency = Captioners.Count > 0 ? Captioners[0].Currency : "USD",

@@ -1,5 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Sana.GraphBuilder;
+using Sana.Inference.Clip;
 
 namespace Sana.Jobs.Curation;
 
@@ -16,6 +18,8 @@ internal static class ResultSettings
         settings.Remove("max_failures");
         settings["captioners"] = new JsonArray([.. job.Settings.ReadCaptioners().Select(captioner => captioner.Identity())]);
         settings["reading"]!.AsObject().Remove("links");
+        // A threshold that is not given is that of the scorer, which earlier versions of the program wrote down.
+        settings["selection"]!["threshold"] ??= job.Settings.Selection.For(FamilyOf(job.Settings.Clip)).Threshold;
         settings["source"] = job.Source;
         settings["since"] = job.Since;
         return settings;
@@ -44,6 +48,9 @@ internal static class ResultSettings
             return list.Select((item, i) => Difference(item, others[i], $"{path}[{i}]")).First(found => found is not null);
         return new SettingChange(path, Shown(before), Shown(now));
     }
+
+    // A folder that is not on this machine yet counts as CLIP's, on both sides of a comparison.
+    private static ScorerFamily FamilyOf(string? folder) => folder is not null && ClipCheckpoint.IsSiglip(folder) ? ScorerFamily.Siglip : ScorerFamily.Clip;
 
     private static string Shown(JsonNode? value)
     {

@@ -31,7 +31,7 @@ internal sealed class ScoreStep(IBlobs blobs, OpenDatasets datasets, StageClock 
             return new ItemCounts(before.Count, 0, 0);
 
         var timing = clock.Start();
-        var scorer = dataset.Scorer ?? throw new SanaException("The run has no CLIP checkpoint, and nothing can be scored.");
+        var scorer = dataset.Scorer ?? throw new SanaException("The run has no checkpoint of CLIP or SigLIP, and nothing can be scored.");
         var rows = (await blobs.ReadCaptioned(dataset, ticket.Shard, cancellationToken)).Where(row => row.Status == RowStatus.Success).ToArray();
         var known = before?.ToDictionary(line => line.Row) ?? [];
         var embedded = await ReadEmbeddings(names.Embeddings(ticket.Shard), before is not null, cancellationToken);

@@ -12,7 +12,7 @@ using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Networks;
 
-/// <summary>Loads the networks of a host: the pipeline of a checkpoint, captioners and CLIP. Missing graphs are built; folders are filled from blobs where a place is given.</summary>
+/// <summary>Loads the networks of a host: the pipeline of a checkpoint, captioners and scorers. Missing graphs are built; folders are filled from blobs where a place is given.</summary>
 public sealed class NetworkLoader : IDisposable
 {
     private readonly SemaphoreSlim _oneFetch = new(1);
@@ -33,7 +33,7 @@ public sealed class NetworkLoader : IDisposable
     /// <value>Place of blobs that the checkpoint's folder is filled from. Default none: the folder is there.</value>
     public string? Weights { get; init; }
 
-    /// <value>Place of blobs whose folders hold captioners and CLIP, under the names of their local folders. Default none: the folders are there.</value>
+    /// <value>Place of blobs whose folders hold captioners and scorers, under the names of their local folders. Default none: the folders are there.</value>
     public string? CurationWeights { get; init; }
 
     /// <value>The clock of requests to endpoints. Default the system's.</value>
@@ -96,7 +96,7 @@ public sealed class NetworkLoader : IDisposable
             cancellationToken);
     }
 
-    /// <summary>CLIP of a folder.</summary>
+    /// <summary>CLIP or SigLIP 2 of a folder.</summary>
     public async Task<ClipScorer> LoadClip(string folder, CancellationToken cancellationToken)
     {
         await Fetch(folder, cancellationToken);

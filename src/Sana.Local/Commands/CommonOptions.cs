@@ -15,9 +15,16 @@ internal static class CommonOptions
         HelpName = "folder",
     };
 
+    /// <summary><c>--scorer</c>, which was <c>--clip</c> when there was only one family.</summary>
+    public static Option<string?> Scorer(string what) => new("--scorer", "--clip")
+    {
+        Description = $"Folder of a checkpoint in Hugging Face layout that scores images and texts: CLIP, or SigLIP 2 of fixed resolution. {what}",
+        HelpName = "folder",
+    };
+
     public static Argument<string> Checkpoint()
     {
-        var checkpoint = new Argument<string>("checkpoint") { Description = "Folder of a checkpoint: of Sana in diffusers layout (it holds model_index.json), of CLIP or of a captioner (config.json)." };
+        var checkpoint = new Argument<string>("checkpoint") { Description = "Folder of a checkpoint: of Sana in diffusers layout (it holds model_index.json), of CLIP, SigLIP 2 or a captioner (config.json)." };
         checkpoint.Validators.Add(result => Exists(result.GetValueOrDefault<string>(), result.AddError));
         return checkpoint;
     }

@@ -106,7 +106,7 @@ internal sealed class CurateCommand : Command
 internal sealed class CurateArguments
 {
     private readonly Option<string?> _captioners = new("--captioners") { Description = "File of captioners (captioners.json): endpoints, models, prompts, limits, prices. Default: only captions that come with the images.", HelpName = "file" };
-    private readonly Option<string?> _clip = new("--clip") { Description = "Folder of a CLIP checkpoint in Hugging Face layout. Default: captions are not scored.", HelpName = "folder" };
+    private readonly Option<string?> _clip = CommonOptions.Scorer("Default: captions are not scored.");
     private readonly SelectionArguments _selection = new();
     private readonly Option<string?> _filters = new("--filters") { Description = "none, or datacomp-basic: sides of 200 px, at most 3 to 1, captions of 3 words. Default: none." };
     private readonly Option<int?> _distance = CommonOptions.Number("--similar", "Bits in which perceptual hashes of images that count as one may differ, 0…11; -1 takes equal bytes only. Default: 3.", -1, 11);
@@ -115,7 +115,7 @@ internal sealed class CurateArguments
     private readonly Option<int?> _sample = CommonOptions.Number("--sample", "Only so many items, spread evenly over the source, 1 or more. Default: all.", 1, int.MaxValue);
     private readonly Option<string[]> _concepts = new("--concept")
     {
-        Description = "name=text|text[@threshold]: scores each image against texts by CLIP; from the threshold on it is left out as unsafe. May be given many times.",
+        Description = "name=text|text[@threshold]: scores each image against texts by --scorer; from the threshold on, a number of its scale, it is left out as unsafe. May be given many times.",
         HelpName = "concept",
     };
 
@@ -185,7 +185,7 @@ internal sealed class CurateArguments
 
     private static string Folder(string folder) => Directory.Exists(folder)
         ? Path.GetFullPath(folder)
-        : throw new WrongUseException($"There is no CLIP checkpoint folder '{folder}'; give the folder that holds config.json and model.safetensors.");
+        : throw new WrongUseException($"There is no checkpoint folder '{folder}' of CLIP or SigLIP; give the folder that holds config.json and model.safetensors.");
 
     private static Concept Concept(string text)
     {

@@ -18,7 +18,7 @@ namespace Sana.Local.Commands;
 internal sealed class EvalCommand : Command
 {
     private readonly Option<string> _checkpoint = CommonOptions.CheckpointOption();
-    private readonly Option<string?> _clip = new("--clip") { Description = "Folder of a CLIP checkpoint; it adds scores, distances and best of N. Default: none.", HelpName = "folder" };
+    private readonly Option<string?> _clip = CommonOptions.Scorer("It adds scores, distances and best of N. Default: none.");
     private readonly EvalArguments _arguments = new();
     private readonly Option<string?> _against = new("--against") { Description = "An earlier eval.json: figures that are worse by more than chance end with exit code 1. Default: none.", HelpName = "file" };
     private readonly Option<string?> _layout = new("--layout") { Description = "geneval or dpg: only draw, into the folders that these benchmarks' own scripts read. Default: off." };
@@ -64,6 +64,8 @@ internal sealed class EvalCommand : Command
             Console.Out.WriteLine(JsonSerializer.Serialize(new EvalOutcome(folder, report, regressions, Math.Round(clock.Elapsed.TotalSeconds, 3)), EvalJson.Line.EvalOutcome));
         else
             Print(report, folder, clock.Elapsed);
+        if (baseline is not null && RegressionGate.HaveOtherScorers(baseline, report))
+            Console.Error.WriteLine($"sana: Scores and distances are not compared: those of {parsed.GetValue(_against)} are by {baseline.Clip}, these by {report.Clip}.");
         foreach (var regression in regressions)
             Console.Error.WriteLine($"sana: {regression.Sentence()}");
         return regressions.Count > 0 ? ExitCode.Failed : ExitCode.Done;
@@ -116,7 +118,7 @@ internal sealed class EvalCommand : Command
         if (folder is null)
             return null;
         if (!ClipCheckpoint.IsIn(folder))
-            throw new WrongUseException($"There is no CLIP checkpoint in '{folder}'; give the folder that holds its config.json.");
+            throw new WrongUseException($"There is no checkpoint of CLIP or SigLIP in '{folder}'; give the folder that holds its config.json.");
         var built = ClipCheckpoint.Build(folder, new BuildOptions());
         return ClipScorer.Load(built.Folder, new ClipScorerOptions { Device = device });
     }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Sana.GraphBuilder;
 using Sana.Inference.Diffusion;
 
@@ -58,8 +59,10 @@ internal sealed class InfoCommand : Command
             return ExitCode.Done;
         }
 
-        Console.WriteLine($"{checkpoint.Name}: CLIP, {checkpoint.ImageSize} pixels, {checkpoint.ContextLength} tokens, embeddings of {checkpoint.ProjectionDim}, {checkpoint.HiddenAct}");
+        Console.WriteLine($"{checkpoint.Name}: {checkpoint.Family}, {checkpoint.ImageSize} pixels, {checkpoint.ContextLength} tokens, embeddings of {checkpoint.ProjectionDim}, {checkpoint.HiddenAct}");
         Console.WriteLine($"fingerprint {checkpoint.Fingerprint}");
+        if (checkpoint is { LogitScale: { } scale, LogitBias: { } bias })
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"scores are 100 × cosine; probability sigmoid({scale:0.###} × score / 100 {(bias < 0 ? '−' : '+')} {Math.Abs(bias):0.###}), one half at a score of {-100 * bias / scale:0.00}"));
         Write(checkpoint.Towers, checkpoint.Bytes, checkpoint.StoredAs, checkpoint.Files);
         return ExitCode.Done;
     }

@@ -29,7 +29,7 @@ internal sealed record ServeReport(IReadOnlyList<string> Urls, string Place, str
 /// <summary>Of <c>sana info</c>.</summary>
 internal sealed record InfoReport(CheckpointSummary Checkpoint, MemoryReport Memory);
 
-/// <summary>Of <c>sana info</c> on a CLIP checkpoint.</summary>
+/// <summary>Of <c>sana info</c> on a checkpoint of CLIP or SigLIP 2.</summary>
 internal sealed record ClipInfoReport(ClipSummary Checkpoint);
 
 /// <summary>Of <c>sana info</c> on a captioner's checkpoint.</summary>

@@ -57,8 +57,8 @@ internal sealed class SelectionArguments
     };
 
     private readonly Option<double?> _tau = CommonOptions.Number("--tau", "Temperature of power and softmax, 0…1000. Default: 0.1.", 0.0, 1000.0);
-    private readonly Option<double?> _threshold = CommonOptions.Number("--threshold", "Captions that score less are not drawn, 0…100 (100 × cosine). Default: 25.", 0.0, 100.0);
-    private readonly Option<double?> _imageThreshold = CommonOptions.Number("--image-threshold", "Images that score less are dropped, 0…100; Sana-1.5 and Sprint use 22. Default: 0.", 0.0, 100.0);
+    private readonly Option<double?> _threshold = CommonOptions.Number("--threshold", "Captions that score less are not drawn, 0…100 (100 × cosine). Default: 25 by CLIP, 10 by SigLIP.", 0.0, 100.0);
+    private readonly Option<double?> _imageThreshold = CommonOptions.Number("--image-threshold", "Images that score less are dropped, 0…100; Sana-1.5 and Sprint use 22, by CLIP. Default: 0.", 0.0, 100.0);
     private readonly Option<int?> _k = CommonOptions.Number("--k", "How many of the best top-k draws from, 1…100. Default: 3.", 1, 100);
     private readonly Option<string?> _proportions = new("--proportions") { Description = "Weights of labels for proportion, such as prompt=1,vila=3. Default: prompt=1.", HelpName = "weights" };
     private readonly Option<ulong?> _seed = CommonOptions.Number("--selection-seed", "0…18446744073709551615; another seed draws other captions. Default: 0.", ulong.MinValue, ulong.MaxValue);

@@ -16,8 +16,8 @@ internal sealed record Regression(string Name, double Before, double Now, double
 }
 
 /// <summary>
-/// Holds a report against an earlier one. Shares and CLIP scores may fall by what two samples of their sizes differ by chance in one of 200 comparisons; the Fréchet distance, which has no such
-/// statistics, may grow by 15 % and is compared only where as many images were drawn.
+/// Holds a report against an earlier one. Shares and scores may fall by what two samples of their sizes differ by chance in one of 200 comparisons; the Fréchet distance, which has no such
+/// statistics, may grow by 15 % and is compared only where as many images were drawn. Scores and distances of two scorers are two scales and are not compared.
 /// </summary>
 internal static class RegressionGate
 {
@@ -28,7 +28,10 @@ internal static class RegressionGate
     public static EvalReport Read(string json) => JsonSerializer.Deserialize(json, EvalJson.Indented.EvalReport) is { Overall: not null, Categories: not null, BestOf: not null, Steps: not null, Guidance: not null } report
         ? report : throw new JsonException("It has no figures.");
 
-    public static IReadOnlyList<Regression> Compare(EvalReport before, EvalReport now) =>
+    /// <summary>Whether both reports have scores, but by different checkpoints.</summary>
+    public static bool HaveOtherScorers(EvalReport before, EvalReport now) => before.Clip is { } one && now.Clip is { } other && one != other;
+
+    public static IReadOnlyList<Regression> Compare(EvalReport before, EvalReport now) => HaveOtherScorers(before, now) ? Compare(Unscored(before), Unscored(now)) :
     [
         .. Worse("overall", before.Overall, now.Overall),
         .. now.Categories.SelectMany(row => before.Categories.Where(old => old.Category == row.Category).SelectMany(old => Worse(row.Category, old.Figure, row.Figure))),
@@ -36,6 +39,21 @@ internal static class RegressionGate
         .. now.Steps.SelectMany(row => before.Steps.Where(old => old.Setting == row.Setting).SelectMany(old => Worse(Name(row.Setting), old.Figure, row.Figure))),
         .. now.Guidance.SelectMany(row => before.Guidance.Where(old => old.Setting == row.Setting).SelectMany(old => Worse(Name(row.Setting), old.Figure, row.Figure))),
     ];
+
+    private static EvalReport Unscored(EvalReport report)
+    {
+        return report with
+        {
+            Clip = null,
+            Overall = Without(report.Overall),
+            Categories = [.. report.Categories.Select(row => row with { Figure = Without(row.Figure) })],
+            BestOf = [.. report.BestOf.Select(row => row with { Figure = Without(row.Figure) })],
+            Steps = [.. report.Steps.Select(row => row with { Figure = Without(row.Figure) })],
+            Guidance = [.. report.Guidance.Select(row => row with { Figure = Without(row.Figure) })],
+        };
+
+        static Figure Without(Figure figure) => figure with { ClipScore = null, ClipDeviation = null, Frechet = null };
+    }
 
     private static string Name(Setting setting) => string.Create(CultureInfo.InvariantCulture, $"{setting.Solver} {Counted.Of(setting.Steps, "step")} guidance {setting.Guidance}");
 
@@ -52,7 +70,7 @@ internal static class RegressionGate
         {
             var least = oldScore - (Z * Math.Sqrt((oldDeviation * oldDeviation / n) + (deviation * deviation / m)));
             if (score < least)
-                yield return new($"{name}: CLIP score", oldScore, score, least);
+                yield return new($"{name}: score", oldScore, score, least);
         }
 
         if (before.Frechet is { } oldDistance && now.Frechet is { } distance && before.Images == now.Images && distance > oldDistance * FrechetGrowth)

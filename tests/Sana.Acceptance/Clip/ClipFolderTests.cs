@@ -47,7 +47,7 @@ public sealed class ClipFolderTests : IDisposable
     [Fact]
     public async Task A_folder_of_another_model_is_refused_in_one_sentence()
     {
-        File.WriteAllText(_folder.File("config.json"), """{"model_type": "siglip"}""");
+        File.WriteAllText(_folder.File("config.json"), """{"model_type": "blip"}""");
 
         var built = await SanaProgram.Run("build", _folder.Path);
 

@@ -51,7 +51,7 @@ public sealed class EvalTests(SmallCheckpoint checkpoint) : IDisposable
     [InlineData("--solvers", "ddim", "'ddim' is not")]
     [InlineData("--layout", "geneval", "together")]
     [InlineData("--against", "nowhere.json", "no report")]
-    [InlineData("--clip", "nowhere", "no CLIP checkpoint")]
+    [InlineData("--clip", "nowhere", "no checkpoint of CLIP or SigLIP")]
     public async Task Wrong_use_is_said_in_one_sentence(string option, string value, string sentence)
     {
         var finished = await SanaProgram.Run("eval", "-c", checkpoint.Path, option, value, "--out", _folder.File("out"));

@@ -46,6 +46,10 @@ public sealed class PublicShapesTests : IDisposable
     public void Clip_vit_large_patch14() =>
         Holds("Clip-ViT-L-14", ClipTensors.All(ClipConfig.Load(Write(PublicConfigs.ClipVitL14))), 427_616_513);
 
+    [Fact]
+    public void Siglip2_base_patch16_224() =>
+        Holds("Siglip2-base-patch16-224", SiglipTensors.All(SiglipConfig.Load(Write(PublicConfigs.Siglip2Base))), 375_187_970);
+
     /// <summary>nlpconnect/vit-gpt2-image-captioning has 239,195,904 with the pooler, which no caption needs.</summary>
     [Fact]
     public void Vit_gpt2() => Holds(

@@ -146,6 +146,24 @@ public sealed class ConfigTests : IDisposable
     public void A_clip_that_cannot_be_built_is_refused_by_key(string json, string key, string expected) =>
         Refused(() => ClipConfig.Load(Write(json)), key, expected);
 
+    [Fact]
+    public void Siglip_s_defaults_are_those_of_transformers()
+    {
+        var config = SiglipConfig.Load(Write("""{"model_type":"siglip"}"""));
+
+        Assert.Equal((768, 768, 768, 32_000), (config.Text.HiddenSize, config.Vision.HiddenSize, config.ProjectionSize, config.VocabSize));
+        Assert.Equal((196, 64, "gelu_pytorch_tanh", 1e-6), (config.Patches, config.MaxPositionEmbeddings, config.Vision.HiddenAct, config.Text.LayerNormEps));
+    }
+
+    /// <summary>google/siglip2-giant-opt-patch16-384: the towers differ in width, and the text tower's head has that of the images.</summary>
+    [Fact]
+    public void Siglip_s_towers_may_differ_in_width()
+    {
+        var config = SiglipConfig.Load(Write("""{"model_type":"siglip","text_config":{"hidden_size":1152,"intermediate_size":4304,"num_attention_heads":16,"projection_size":1536},"vision_config":{"hidden_size":1536,"num_attention_heads":16}}"""));
+
+        Assert.Equal([1536, 1152], SiglipTensors.Text(config).Single(tensor => tensor.Name == "text_model.head.weight").Shape);
+    }
+
     [Theory]
     [InlineData("""{"_lambda": -Infinity, "_a": [NaN, Infinity], "_note": "NaN \" -Infinity \\"}""")]
     [InlineData("""{ "num_layers" : 20.0 }""")]

@@ -26,6 +26,18 @@ public sealed class RegressionGateTests
         Assert.Contains("counting: share of prompts met went from 0.9 to 0.75", drop.Sentence(), StringComparison.Ordinal);
     }
 
+    /// <summary>Shares are still compared.</summary>
+    [Fact]
+    public void Scores_of_another_scorer_are_another_scale()
+    {
+        var (before, now) = (SomeReport.With(), SomeReport.With(met: 150, score: 9, frechet: 5) with { Clip = "google-siglip2-base-patch16-224" });
+
+        Assert.True(RegressionGate.HaveOtherScorers(before, now));
+        Assert.All(RegressionGate.Compare(before, now), one => Assert.Contains("share of prompts met", one.Name, StringComparison.Ordinal));
+        Assert.NotEmpty(RegressionGate.Compare(before, now));
+        Assert.False(RegressionGate.HaveOtherScorers(before, before with { Clip = null }));
+    }
+
     [Fact]
     public void Few_images_allow_more() => Assert.Empty(RegressionGate.Compare(SomeReport.With(met: 9, images: 10), SomeReport.With(met: 7, images: 10)));
 
@@ -34,7 +46,7 @@ public sealed class RegressionGateTests
         Assert.NotEmpty(RegressionGate.Compare(SomeReport.With(met: 200), SomeReport.With(met: 185)));
 
     [Theory]
-    [InlineData(25, 0.1, "CLIP score")]
+    [InlineData(25, 0.1, ": score")]
     [InlineData(30, 0.2, "Fréchet distance")]
     public void Scores_and_distances_are_held_too(double score, double frechet, string figure)
     {

@@ -97,6 +97,19 @@ public sealed class FullSizeGraphTests : IDisposable
     }
 
     [Fact]
+    public void Siglip()
+    {
+        var config = SiglipConfig.Load(FullSizeCheckpoint.Config(_folder, PublicConfigs.Siglip2Base));
+        var weights = FullSizeCheckpoint.Weights(_folder, "siglip", SiglipTensors.All(config));
+        var (vision, text) = (SiglipGraphs.Vision(config, weights), SiglipGraphs.Text(config, weights));
+
+        Infers(vision);
+        Infers(text);
+        Approve.Text("Contract-siglip_vision-base", Contract(vision));
+        Approve.Text("Contract-siglip_text-base", Contract(text));
+    }
+
+    [Fact]
     public void Captioner()
     {
         var config = VisionEncoderDecoderConfig.Load(FullSizeCheckpoint.Config(_folder, PublicConfigs.VitGpt2), _folder.File("generation_config.json"));

@@ -1,5 +1,6 @@
 using Sana.Curation;
 using Sana.Curation.Selection;
+using Sana.Inference.Clip;
 using Xunit;
 
 namespace Sana.Tests.Selection;
@@ -9,9 +10,16 @@ public sealed class SelectionOptionsTests
     [Fact]
     public void Defaults_are_those_of_Sanas_configurations()
     {
-        var options = new SelectionOptions().Check();
+        var options = new SelectionOptions().Check().For(ScorerFamily.Clip);
 
         Assert.Equal((SelectionRule.Power, 0.1, 25.0, 0.0, 3, 0UL), (options.Rule, options.Tau, options.Threshold, options.ImageThreshold, options.K, options.Seed));
+    }
+
+    [Fact]
+    public void A_threshold_that_is_not_given_is_that_of_the_scorer_s_family()
+    {
+        Assert.Equal((25, 10), (new SelectionOptions().For(ScorerFamily.Clip).Threshold, new SelectionOptions().For(ScorerFamily.Siglip).Threshold));
+        Assert.Equal(0, new SelectionOptions { Threshold = 0 }.For(ScorerFamily.Siglip).Threshold);
     }
 
     [Fact]

@@ -51,6 +51,21 @@ internal static class PublicConfigs
         }
         """;
 
+    /// <summary>google/siglip2-base-patch16-224.</summary>
+    public const string Siglip2Base = """
+        {
+          "architectures": ["SiglipModel"], "initializer_factor": 1.0, "model_type": "siglip", "torch_dtype": "float32", "transformers_version": "4.49.0.dev0",
+          "text_config": {
+            "attention_dropout": 0.0, "hidden_act": "gelu_pytorch_tanh", "hidden_size": 768, "intermediate_size": 3072, "layer_norm_eps": 1e-06, "max_position_embeddings": 64,
+            "model_type": "siglip_text_model", "num_attention_heads": 12, "num_hidden_layers": 12, "projection_size": 768, "torch_dtype": "float32", "vocab_size": 256000
+          },
+          "vision_config": {
+            "attention_dropout": 0.0, "hidden_act": "gelu_pytorch_tanh", "hidden_size": 768, "image_size": 224, "intermediate_size": 3072, "layer_norm_eps": 1e-06,
+            "model_type": "siglip_vision_model", "num_attention_heads": 12, "num_channels": 3, "num_hidden_layers": 12, "patch_size": 16, "torch_dtype": "float32"
+          }
+        }
+        """;
+
     /// <summary>transformer/config.json by the name of the model.</summary>
     public static readonly IReadOnlyDictionary<string, string> SanaTransformers = new Dictionary<string, string>
     {

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Text;
+using System.Text.Json.Nodes;
 using Sana.Curation;
 using Sana.Curation.Captioning;
 using Sana.Curation.Ingest;
@@ -27,6 +29,7 @@ internal static class CurationScenarios
         new("A source is curated file by file", FileByFile, "Completed, duplicate 1 rejected 3 success 2, duplicate_of 1 empty_file 1 not_an_image 1 truncated 1"),
         new("A source is cut into shards", ManyShards, "Completed, success 40, 14 tars"),
         new("Every captioner and the original have their say", AllHaveTheirSay, "Completed, success 6, asks 6+6, candidates 3/3, scored 18"),
+        new("SigLIP scores on its own scale", SiglipScores, "Completed, success 6, scored 18 by siglip2-small-patch16, threshold 10, kept by select 10, again Completed"),
         new("A captioner that is down leaves the others", OneIsDown, "Completed, success 6, candidates 2/3"),
         new("A retry asks again only what failed for its reasons", Retried, "Completed, success 5 failed 1, retried empty: 0 asks, retried captioner_timeout: 2 asks, success 6"),
         new("A budget stops captions, and a retry under a greater one finishes them", Budgeted, "asks 3, success 3 failed 3, then asks 3 more, success 6, spent 0.06"),
@@ -80,6 +83,28 @@ internal static class CurationScenarios
         var rows = await Rows(host, "v1");
         return $"{end.Status}, {Statuses(end)}, asks {Asks(host)}, candidates {rows[0].CandidatesPresent}/{rows[0].CandidatesExpected}, "
             + $"scored {rows.Sum(row => row.Candidates.Count(candidate => candidate.ClipTokens is not null))}";
+    }
+
+    private static async Task<string> SiglipScores(JobHost host)
+    {
+        Pictures(host, 6);
+        Honest(host);
+        var job = Job(host, Captioned with { Clip = host.Siglip() });
+        var end = await Run(host, job);
+        var rows = await Rows(host, "v1");
+        var config = JsonNode.Parse(await host.Blobs.Read("datasets/pets/v1/config.json", default))!;
+        Assert.Equal("siglip", (string?)config["scorer"]!["family"]);
+        var table = Encoding.Latin1.GetString((await host.Blobs.Read("datasets/pets/v1/shards/00000.parquet", default))!);
+        Assert.Contains("clip_score__siglip2-small-patch16", table, StringComparison.Ordinal);
+        var report = Encoding.UTF8.GetString((await host.Blobs.Read("datasets/pets/v1/report.html", default))!);
+        Assert.All((string[])["SigLIP, siglip2-small-patch16", "Even chance at score", "SigLIP score, 100 × cosine", "cut by SigLIP"], text => Assert.Contains(text, report, StringComparison.Ordinal));
+        Assert.DoesNotContain("CLIP score", report, StringComparison.Ordinal);
+        var selected = await DatasetSelection.Run(host.Blobs, "pets", "v1", "again", before => before with { Rule = SelectionRule.Max }, default);
+        // As earlier versions of the program wrote it down: the same run.
+        var again = await Run(host, job with { Settings = job.Settings with { Selection = new SelectionOptions { Threshold = 10 } } });
+        var scored = rows.SelectMany(row => row.Candidates).Where(candidate => candidate.Score is not null).ToArray();
+        return $"{end.Status}, {Statuses(end)}, scored {scored.Length} by {config["scorer"]!["name"]}, "
+            + $"threshold {config["selection"]!["threshold"]}, kept by select {selected.Options.Threshold}, again {again.Status}";
     }
 
     private static async Task<string> OneIsDown(JobHost host)

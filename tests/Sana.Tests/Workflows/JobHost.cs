@@ -28,6 +28,7 @@ internal abstract class JobHost : IAsyncDisposable
     private JobHandler? _handler;
     private CurateSteps? _curation;
     private BuiltClip? _clip;
+    private BuiltSiglip? _siglip;
 
     protected JobHost()
     {
@@ -64,6 +65,14 @@ internal abstract class JobHost : IAsyncDisposable
         if (_clip is null)
             (_clip = new BuiltClip()).Build();
         return _clip.Folder;
+    }
+
+    /// <summary>Folder of the small SigLIP 2 checkpoint, built.</summary>
+    public string Siglip()
+    {
+        if (_siglip is null)
+            (_siglip = new BuiltSiglip()).Build();
+        return _siglip.Folder;
     }
 
     public JobHandler Handler => _handler ??= new JobHandler(Blobs, Client, Source, Queue.Name, Options, Clock);
@@ -119,6 +128,7 @@ internal abstract class JobHost : IAsyncDisposable
         Source.Dispose();
         _curation?.Dispose();
         _clip?.Dispose();
+        _siglip?.Dispose();
         _folder.Dispose();
         return ValueTask.CompletedTask;
     }

@@ -104,7 +104,7 @@ internal static class EvalPlots
 
     private static string Svg(string across, IReadOnlyList<(string Name, IReadOnlyList<(double X, Figure Figure)> Points)> lines)
     {
-        Panel[] panels = [Panel("Prompts met", figure => figure.Share), Panel("CLIP score", figure => figure.ClipScore), Panel("Fréchet distance", figure => figure.Frechet)];
+        Panel[] panels = [Panel("Prompts met", figure => figure.Share), Panel("Score", figure => figure.ClipScore), Panel("Fréchet distance", figure => figure.Frechet)];
         return LinePlot.Svg([.. panels.Where(panel => panel.Lines.Any(line => line.Points.Count > 0))]);
 
         Panel Panel(string title, Func<Figure, double?> value) =>
