@@ -1,5 +1,7 @@
 using System.CommandLine;
 using Sana.GraphBuilder;
+using Sana.Jobs.Networks;
+using Sana.Local.Hosting;
 
 namespace Sana.Local.Commands;
 
@@ -36,9 +38,9 @@ internal sealed class BuildCommand : Command
         SetAction(Run);
     }
 
-    private int Run(ParseResult parsed)
+    private async Task<int> Run(ParseResult parsed, CancellationToken cancellationToken)
     {
-        var checkpoint = parsed.GetRequiredValue(_checkpoint);
+        var checkpoint = await CheckpointPlace.Folder(parsed.GetRequiredValue(_checkpoint), parsed.GetValue(_variant), new FetchLines(), cancellationToken);
         var options = new BuildOptions
         {
             Force = parsed.GetValue(_force),

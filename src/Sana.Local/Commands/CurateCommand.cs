@@ -8,6 +8,7 @@ using Sana.Curation.Sources;
 using Sana.Inference.Imaging;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
+using Sana.Jobs.Networks;
 using Sana.Local.Hosting;
 using Sana.Storage.Sources;
 
@@ -104,7 +105,7 @@ internal sealed class CurateCommand : Command
 internal sealed class CurateArguments
 {
     private readonly Option<string?> _captioners = new("--captioners") { Description = "File of captioners (captioners.json): endpoints, models, prompts, limits, prices. Default: only captions that come with the images.", HelpName = "file" };
-    private readonly Option<string?> _clip = new("--clip") { Description = "Folder of a CLIP checkpoint in Hugging Face layout. Default: captions are not scored.", HelpName = "folder" };
+    private readonly Option<string?> _clip = new("--clip") { Description = $"Folder of a CLIP checkpoint in Hugging Face layout, {CommonOptions.OrRepository}. Default: captions are not scored.", HelpName = "place" };
     private readonly SelectionArguments _selection = new();
     private readonly Option<string?> _filters = new("--filters") { Description = "none, or datacomp-basic: sides of 200 px, at most 3 to 1, captions of 3 words. Default: none." };
     private readonly Option<int?> _distance = CommonOptions.Number("--similar", "Bits in which perceptual hashes of images that count as one may differ, 0…11; -1 takes equal bytes only. Default: 3.", -1, 11);
@@ -153,7 +154,7 @@ internal sealed class CurateArguments
         var settings = new CurationSettings
         {
             Captioners = parsed.GetValue(_captioners) is { } file ? CaptionerFile.Read(file) : null,
-            Clip = parsed.GetValue(_clip) is { } clip ? Folder(clip) : null,
+            Clip = parsed.GetValue(_clip) is { } clip ? Clip(clip) : null,
             Selection = _selection.Read(parsed, new SelectionOptions()),
             Filters = FilterRules.Preset(parsed.GetValue(_filters) ?? "none"),
             Duplicates = new DuplicateOptions { MaxDistance = parsed.GetValue(_distance) switch { null => new DuplicateOptions().MaxDistance, < 0 => null, var bits => bits } },
@@ -181,9 +182,9 @@ internal sealed class CurateArguments
     public IReadOnlyList<IPNetwork> Networks(ParseResult parsed) => [.. (parsed.GetValue(_networks) ?? []).Select(text =>
         IPNetwork.TryParse(text, out var network) ? network : throw new WrongUseException($"'{text}' is not a network such as 10.1.0.0/16."))];
 
-    private static string Folder(string folder) => Directory.Exists(folder)
-        ? Path.GetFullPath(folder)
-        : throw new WrongUseException($"There is no CLIP checkpoint folder '{folder}'; give the folder that holds config.json and model.safetensors.");
+    private static string Clip(string place) => CheckpointPlace.Fault(place, "CLIP checkpoint folder", "config.json and model.safetensors") is { } fault
+        ? throw new WrongUseException(fault)
+        : CheckpointPlace.FullName(place);
 
     private static Concept Concept(string text)
     {
