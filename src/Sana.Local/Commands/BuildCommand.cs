@@ -40,7 +40,8 @@ internal sealed class BuildCommand : Command
 
     private async Task<int> Run(ParseResult parsed, CancellationToken cancellationToken)
     {
-        var checkpoint = await CheckpointPlace.Folder(parsed.GetRequiredValue(_checkpoint), parsed.GetValue(_variant), new FetchLines(), cancellationToken);
+        var place = parsed.GetRequiredValue(_checkpoint);
+        var checkpoint = await CheckpointPlace.Folder(place, parsed.GetValue(_variant), new FetchLines(), cancellationToken);
         var options = new BuildOptions
         {
             Force = parsed.GetValue(_force),
@@ -63,7 +64,7 @@ internal sealed class BuildCommand : Command
             Console.WriteLine($"{graph.File,-40} {graph.Bytes,12:N0} bytes");
         }
 
-        if (report.Folder != Path.GetFullPath(checkpoint))
+        if (report.Folder != Path.GetFullPath(place))
             Console.WriteLine($"In {report.Folder}.");
         Console.WriteLine(report.Written ? $"Built {report.Graphs.Count} graphs." : "Nothing to do: the graphs belong to these weights. --force builds them again.");
         return ExitCode.Done;

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Sana.Jobs.Networks;
 using Sana.Local.Hosting;
-using Sana.Storage.Hub;
 
 namespace Sana.Local.Commands;
 

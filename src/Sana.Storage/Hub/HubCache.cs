@@ -45,7 +45,8 @@ internal sealed class HubCache
     /// <summary>Keeps the commit of a branch or tag.</summary>
     public void SetCommit(HubId id, string commit)
     {
-        if (id.IsCommit)
+        // A cache that is whole need not be writable.
+        if (id.IsCommit || CommitOf(id) == commit)
             return;
         var file = Path.Combine(_folder, "refs", id.Revision);
         Directory.CreateDirectory(Path.GetDirectoryName(file)!);
@@ -86,10 +87,13 @@ internal sealed class HubCache
     }
 
     /// <summary>Waits until no other process, also one of Python's, downloads the file, and keeps them from it until the lock is disposed or this process ends.</summary>
-    public async Task<IDisposable> Lock(string hash, CancellationToken cancellationToken)
+    /// <param name="hash">Of the file.</param>
+    /// <param name="waits">Called once if another has it.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    public async Task<IDisposable> Lock(string hash, Action waits, CancellationToken cancellationToken)
     {
         var file = Path.Combine(_locks, hash + ".lock");
-        while (true)
+        for (var isFirst = true; ; isFirst = false)
         {
             try
             {
@@ -97,6 +101,8 @@ internal sealed class HubCache
             }
             catch (IOException error) when (error.HResult == WouldBlock)
             {
+                if (isFirst)
+                    waits();
                 await Task.Delay(LockInterval, cancellationToken);
             }
         }

@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
-using Sana.Storage.Blobs;
 
 namespace Sana.Storage.Hub;
 
@@ -20,7 +19,7 @@ internal sealed class HubDownload(HubClient client, HubCache cache, HubSettings 
     /// <exception cref="SanaException">It cannot be had, its bytes are not those that the Hub says, or the disk refuses.</exception>
     public async Task Run(CancellationToken cancellationToken)
     {
-        using var owner = await cache.Lock(file.Hash, cancellationToken);
+        using var owner = await cache.Lock(file.Hash, () => meter.Say($"{file.Path} is being downloaded already, and is waited for."), cancellationToken);
         if (File.Exists(cache.Blob(file.Hash)))
         {
             // Another revision has it too, or another program was faster.
@@ -58,8 +57,9 @@ internal sealed class HubDownload(HubClient client, HubCache cache, HubSettings 
                             $"{file.Path} of {id} did not come from {settings.Endpoint} in {failures} attempts: {busy.Message}; run the same command again, it goes on where it stopped.", busy);
                     }
 
-                    meter.Say($"{file.Path} is tried again: {busy.Message}.");
-                    await HubRepository.Delay(settings, busy, failures, cancellationToken);
+                    var wait = HubRepository.WaitAfter(settings, busy, failures);
+                    meter.Say(string.Create(CultureInfo.InvariantCulture, $"{file.Path} is asked for again in {wait.TotalSeconds:0} s: {busy.Message}."));
+                    await Task.Delay(wait, cancellationToken);
                 }
             }
 

@@ -8,6 +8,7 @@ public static class HubRepository
 {
     private const int ListAttempts = 3; // who is without a network hears it soon
     private static readonly TimeSpan LongestDelay = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan LongestServerDelay = TimeSpan.FromMinutes(10);
 
     /// <summary>
     /// The folder of a repository at a revision: found in the cache, or downloaded into it. Files that are there are not asked for, a file that was begun is
@@ -32,7 +33,7 @@ public static class HubRepository
         try
         {
             if (settings.IsOffline)
-                return Known(cache, id, choose) ?? throw new SanaException($"{id} is not in {settings.Cache}, and HF_HUB_OFFLINE says that nothing is asked of the network; run sana fetch {id} without it once.");
+                return Known(cache, id, choose) ?? throw new SanaException($"There is no folder '{id.Repository}' here, and {id} is not whole in {settings.Cache}; HF_HUB_OFFLINE says that nothing is asked of the network: run sana fetch {id} without it once.");
             HubListing listing;
             try
             {
@@ -67,11 +68,11 @@ public static class HubRepository
         }
     }
 
-    /// <summary>Waits before the next attempt: as long as the server says, else twice as long each time.</summary>
-    internal static Task Delay(HubSettings settings, HubBusyException busy, int failures, CancellationToken cancellationToken)
+    /// <summary>The wait before the next attempt: as the server says, at most ten minutes; else twice as long each time, at most one.</summary>
+    internal static TimeSpan WaitAfter(HubSettings settings, HubBusyException busy, int failures)
     {
-        var wait = busy.Wait ?? settings.FirstDelay * Math.Pow(2, failures - 1);
-        return Task.Delay(wait < TimeSpan.Zero ? TimeSpan.Zero : wait > LongestDelay ? LongestDelay : wait, cancellationToken);
+        var (wait, most) = busy.Wait is { } said ? (said, LongestServerDelay) : (settings.FirstDelay * Math.Pow(2, failures - 1), LongestDelay);
+        return wait < TimeSpan.Zero ? TimeSpan.Zero : wait > most ? most : wait;
     }
 
     private static async Task Complete(
@@ -108,14 +109,21 @@ public static class HubRepository
         }
     }
 
-    // What is there of a revision must be all that is wanted: a download that was stopped left less.
+    // What is there of a revision must be all that is wanted: a download that was stopped left less. Null too where it is nothing that can be chosen from.
     private static string? Known(HubCache cache, HubId id, Func<IReadOnlyList<string>, Func<string, bool>, IReadOnlyList<string>> choose)
     {
         if (cache.CommitOf(id) is not { } commit)
             return null;
         var folder = cache.Snapshot(commit);
         string[] names = [.. Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(folder, file)).Where(name => cache.Has(commit, name))];
-        return choose(names, _ => true).All(names.Contains) ? folder : null;
+        try
+        {
+            return choose(names, _ => true).All(names.Contains) ? folder : null;
+        }
+        catch (Exception error) when (error is not (IOException or UnauthorizedAccessException))
+        {
+            return null;
+        }
     }
 
     private static long Begun(HubCache cache, HubFile file) =>
@@ -131,7 +139,7 @@ public static class HubRepository
             }
             catch (HubBusyException busy) when (failures < attempts)
             {
-                await Delay(settings, busy, failures, cancellationToken);
+                await Task.Delay(WaitAfter(settings, busy, failures), cancellationToken);
             }
         }
     }

@@ -29,7 +29,7 @@ public sealed record HubSettings
     /// <value>Requests that may fail one after the other for one file without a byte in between, 1 or more. Default 6.</value>
     public int MaxAttempts { get; init; } = 6;
 
-    /// <value>The wait after the first of them; it doubles with each, up to a minute. <c>Retry-After</c> of the server is kept to. Default 1 second.</value>
+    /// <value>The wait after the first of them; it doubles with each, up to a minute. <c>Retry-After</c> of the server is kept to, up to ten minutes. Default 1 second.</value>
     public TimeSpan FirstDelay { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>Reads the environment.</summary>

@@ -142,7 +142,7 @@ public sealed class HubRepositoryTests : IDisposable
         Assert.Equal((4, 0), (starts.Length, starts[0]));
         Assert.Equal(starts.Order(), starts);
         Assert.Equal(fault == HubFault.Cut, starts[^1] > 0);
-        Assert.Contains(_reports, report => report.Note?.StartsWith($"{Large} is tried again", StringComparison.Ordinal) == true);
+        Assert.Contains(_reports, report => report.Note?.StartsWith($"{Large} is asked for again in 0 s: ", StringComparison.Ordinal) == true);
     }
 
     [Theory]
@@ -249,7 +249,7 @@ public sealed class HubRepositoryTests : IDisposable
         await using var server = await HubServer.Start("owner/name", _files);
         var offline = Settings(server) with { IsOffline = true };
         var error = await Assert.ThrowsAsync<SanaException>(() => HubRepository.Fetch(_id, (names, _) => names, offline, null, default));
-        Assert.StartsWith($"owner/name is not in {_folder.Path}, and HF_HUB_OFFLINE says that nothing is asked of the network", error.Message, StringComparison.Ordinal);
+        Assert.StartsWith($"There is no folder 'owner/name' here, and owner/name is not whole in {_folder.Path}; HF_HUB_OFFLINE says that nothing is asked of the network: run sana fetch owner/name without it once.", error.Message, StringComparison.Ordinal);
         Assert.Empty(server.Calls);
 
         var folder = await Fetch(server);
@@ -276,6 +276,44 @@ public sealed class HubRepositoryTests : IDisposable
 
         var error = await Assert.ThrowsAsync<SanaException>(() => HubRepository.Fetch(new HubId("owner/other"), (names, _) => names, settings, null, default));
         Assert.StartsWith($"There is no folder 'owner/other' here, and {settings.Endpoint} cannot be asked for a repository of that name: ", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Half_a_repository_is_not_taken_for_a_whole_one()
+    {
+        await using var server = await HubServer.Start("owner/name", _files, call => call is { Kind: "cdn", Path: Large } ? HubFault.Unavailable : HubFault.None);
+        await Assert.ThrowsAsync<SanaException>(() => Fetch(server));
+        Directory.CreateDirectory(Path.Combine(Cache, "refs"));
+        await File.WriteAllTextAsync(Path.Combine(Cache, "refs", "main"), server.Commit);
+
+        var error = await Assert.ThrowsAsync<SanaException>(() =>
+            HubRepository.Fetch(_id, (names, _) => names.Contains(Large) ? names : throw new InvalidOperationException("no weights"), Settings(server) with { IsOffline = true }, null, default));
+
+        Assert.Contains("owner/name is not whole in", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_cache_that_is_whole_need_not_be_writable()
+    {
+        await using var server = await HubServer.Start("owner/name", _files);
+        var folder = await Fetch(server);
+        var before = Times();
+
+        Assert.Equal(folder, await Fetch(server));
+
+        Assert.Equal(before, Times());
+        string[] Times() => [.. Directory.EnumerateFileSystemEntries(_folder.Path, "*", SearchOption.AllDirectories).Select(entry => $"{entry} {File.GetLastWriteTimeUtc(entry).Ticks}").Order(StringComparer.Ordinal)];
+    }
+
+    [Fact]
+    public async Task A_repository_that_was_renamed_is_found()
+    {
+        await using var server = await HubServer.Start("owner/name", _files);
+
+        var folder = await HubRepository.Fetch(new HubId("former/name"), (names, _) => names, Settings(server, "hf_a"), null, default);
+
+        Assert.Equal(_folder.File($"models--former--name/snapshots/{server.Commit}"), folder);
+        Same(folder, _files);
     }
 
     [Fact]

@@ -49,6 +49,9 @@ public sealed class HubServer : IAsyncDisposable
         _repositories[repository] = files;
         _endpoint.MapGet("/api/models/{owner}/{name}/revision/{revision}", List);
         _endpoint.MapMethods("/{owner}/{name}/resolve/{revision}/{**path}", ["GET", "HEAD"], Resolve);
+        // A repository that was given another owner redirects.
+        _endpoint.MapMethods("/api/models/former/{**rest}", ["GET"], (HttpContext context, string rest) => Moved(context, $"/api/models/owner/{rest}"));
+        _endpoint.MapMethods("/former/{**rest}", ["GET", "HEAD"], (HttpContext context, string rest) => Moved(context, $"/owner/{rest}"));
         _endpoint.MapFallback(context => Refuse(context, 401, "RepoNotFound", "Repository not found"));
         _cdn.MapGet("/{owner}/{name}/{**path}", Cdn);
     }
@@ -100,6 +103,12 @@ public sealed class HubServer : IAsyncDisposable
     {
         await _endpoint.DisposeAsync();
         await _cdn.DisposeAsync();
+    }
+
+    private static void Moved(HttpContext context, string place)
+    {
+        context.Response.StatusCode = 307;
+        context.Response.Headers.Location = place;
     }
 
     private static bool IsLarge(string path) => path.EndsWith(".safetensors", StringComparison.Ordinal);
