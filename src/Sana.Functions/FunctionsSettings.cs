@@ -20,7 +20,7 @@ public sealed record FunctionsSettings
     /// <value>cpu, cuda or cuda:N. Default cpu.</value>
     public string Device { get; init; } = "cpu";
 
-    /// <value>Of the gpu role: folder of the checkpoint.</value>
+    /// <value>Of the gpu role: folder of the checkpoint, or a repository of the Hub, <c>owner/name[@revision]</c>.</value>
     public string? Checkpoint { get; init; }
 
     /// <value>Of the gpu role: the place of blobs that the folder is filled from. Default none: the folder is there.</value>
@@ -112,7 +112,7 @@ public sealed record FunctionsSettings
             throw new SanaException("Sana__Queue is storage: set AzureWebJobsStorage or AzureWebJobsStorage__accountName too.");
         _ = Retention.Days(RetentionDays, "Sana__RetentionDays");
         if (Role == "gpu" && Checkpoint is null)
-            throw new SanaException("Sana__Role is gpu: set Sana__Checkpoint to the folder of the weights.");
+            throw new SanaException("Sana__Role is gpu: set Sana__Checkpoint to the folder of the weights, or to a repository of the Hugging Face Hub as owner/name.");
     }
 
     private static int? Whole(string? text) => Given(text) is not { } given ? null : int.TryParse(given, NumberStyles.None, CultureInfo.InvariantCulture, out var number)

@@ -12,6 +12,7 @@ if (Console.IsErrorRedirected)
 var root = new RootCommand("Sana on one machine: images of a folder or container to captioned, scored training shards, and text to images; resumable, into a folder or a blob container.")
 {
     new DemoCommand(),
+    new FetchCommand(),
     new BuildCommand(),
     new InfoCommand(),
     new GenerateCommand(),

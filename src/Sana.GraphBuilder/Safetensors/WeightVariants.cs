@@ -65,7 +65,7 @@ internal static class WeightVariants
     /// <summary>
     /// .safetensors · .safetensors.index.json → plain; .V.safetensors · .V.safetensors.index.json · .safetensors.index.V.json → V; else null.
     /// </summary>
-    private static string? VariantOf(string ending)
+    public static string? VariantOf(string ending)
     {
         var parts = ending.Split('.')[1..];
         var variant = parts switch

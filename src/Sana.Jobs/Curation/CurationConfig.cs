@@ -3,6 +3,7 @@ using System.Text.Json;
 using Sana.Curation.Captioning.Config;
 using Sana.Curation.Ingest;
 using Sana.Curation.Selection;
+using Sana.Jobs.Networks;
 using Sana.Storage.Net;
 
 namespace Sana.Jobs.Curation;
@@ -24,7 +25,7 @@ public sealed record CurationConfig
     /// <value>Path of a <c>captioners.json</c>, or its content. Default nobody captions.</value>
     public JsonElement? Captioners { get; init; }
 
-    /// <value>Folder of a checkpoint of CLIP or SigLIP 2. Default no scores.</value>
+    /// <value>Folder of a checkpoint of CLIP or SigLIP 2, or a repository of the Hub. Default no scores.</value>
     public string? Clip { get; init; }
 
     /// <value>none or datacomp-basic. Default none.</value>
@@ -71,7 +72,7 @@ public sealed record CurationConfig
     /// <summary>The same with relative paths of captioners and the scorer taken from a folder, unless they lead to something from where the program runs.</summary>
     public CurationConfig Under(string folder) => this with
     {
-        Clip = Clip is { } clip && !Path.Exists(clip) ? Path.Combine(folder, clip) : Clip,
+        Clip = Clip is { } clip && !Path.Exists(clip) && (Path.Exists(Path.Combine(folder, clip)) || !CheckpointPlace.IsRepository(clip)) ? Path.Combine(folder, clip) : Clip,
         Captioners = Captioners is { ValueKind: JsonValueKind.String } path && !Path.Exists(path.GetString()) ? JsonSerializer.SerializeToElement(Path.Combine(folder, path.GetString()!)) : Captioners,
     };
 
@@ -83,7 +84,7 @@ public sealed record CurationConfig
         var settings = new CurationSettings
         {
             Captioners = CaptionersText(),
-            Clip = Clip is null ? null : Path.GetFullPath(Clip),
+            Clip = Clip is null ? null : CheckpointPlace.FullName(Clip),
             Filters = FilterRules.Preset(Filters),
             Selection = new SelectionOptions { Rule = SelectionRules.Parse(Rule), Tau = Tau, Threshold = Threshold },
             Budget = new Budget(Budget),

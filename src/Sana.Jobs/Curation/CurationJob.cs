@@ -43,7 +43,7 @@ public sealed record CurationSettings
     /// <value>Text of a <c>captioners.json</c>: who captions. Null for nobody: the originals are scored and written.</value>
     public string? Captioners { get; init; }
 
-    /// <value>Folder of a checkpoint of CLIP or SigLIP 2; null leaves captions without scores.</value>
+    /// <value>Folder of a checkpoint of CLIP or SigLIP 2, or a repository of the Hub; null leaves captions without scores.</value>
     public string? Clip { get; init; }
 
     /// <value>What every image is compared with, such as nudity or watermarks. Default nothing.</value>

@@ -9,6 +9,7 @@ using Sana.Inference.Diffusion;
 using Sana.Inference.Runtime;
 using Sana.Jobs.Telemetry;
 using Sana.Storage.Blobs;
+using Sana.Storage.Hub;
 
 namespace Sana.Jobs.Networks;
 
@@ -24,7 +25,7 @@ public sealed class NetworkLoader : IDisposable
     /// <value>What the networks run on. Default the processor.</value>
     public Device Device { get; init; } = Device.Cpu;
 
-    /// <value>Folder of the Sana checkpoint. Default none: this host renders nothing.</value>
+    /// <value>Folder of the Sana checkpoint, or a repository of the Hub (<see cref="CheckpointPlace"/>). Default none: this host renders nothing.</value>
     public string? Checkpoint { get; init; }
 
     /// <value>Folder for graphs, see <see cref="BuildOptions.Graphs"/>. Default none: beside the weights where that can be written.</value>
@@ -35,6 +36,9 @@ public sealed class NetworkLoader : IDisposable
 
     /// <value>Place of blobs whose folders hold captioners and scorers, under the names of their local folders. Default none: the folders are there.</value>
     public string? CurationWeights { get; init; }
+
+    /// <value>Hears how far the download of a repository is. Default nobody.</value>
+    public IProgress<HubProgress>? Progress { get; init; }
 
     /// <value>The clock of requests to endpoints. Default the system's.</value>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
@@ -55,6 +59,7 @@ public sealed class NetworkLoader : IDisposable
             {
                 if (Weights is { } weights)
                     await Networks.Weights.Fetch(await BlobPlace.Parse(weights).Open(cancellationToken), folder, cancellationToken);
+                folder = await CheckpointPlace.Folder(folder, variant: null, Progress, cancellationToken);
                 var built = await Task.Run(() => SanaCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs }), cancellationToken);
                 _built = built.Folder;
                 _facts = CheckpointFacts.From(new GraphMetadata(folder, built.Metadata));
@@ -85,8 +90,7 @@ public sealed class NetworkLoader : IDisposable
         ArgumentNullException.ThrowIfNull(config);
         if (config.Kind != CaptionerKind.Onnx)
             return ChatCaptioner.Create(config, Clock);
-        var folder = config.Checkpoint!;
-        await Fetch(folder, cancellationToken);
+        var folder = await Fetch(config.Checkpoint!, cancellationToken);
         return await Task.Run(
             () =>
             {
@@ -96,10 +100,10 @@ public sealed class NetworkLoader : IDisposable
             cancellationToken);
     }
 
-    /// <summary>CLIP or SigLIP 2 of a folder.</summary>
-    public async Task<ClipScorer> LoadClip(string folder, CancellationToken cancellationToken)
+    /// <summary>CLIP or SigLIP 2 of a folder, or of a repository of the Hub.</summary>
+    public async Task<ClipScorer> LoadClip(string checkpoint, CancellationToken cancellationToken)
     {
-        await Fetch(folder, cancellationToken);
+        var folder = await Fetch(checkpoint, cancellationToken);
         return await Task.Run(
             () =>
             {
@@ -117,15 +121,17 @@ public sealed class NetworkLoader : IDisposable
         _oneBuild.Dispose();
     }
 
-    private async Task Fetch(string folder, CancellationToken cancellationToken)
+    // From the blobs, where they hold it; from the Hub, where it is a repository's id and no folder has come.
+    private async Task<string> Fetch(string folder, CancellationToken cancellationToken)
     {
         if (CurationWeights is not { } weights)
-            return;
+            return await CheckpointPlace.Folder(folder, variant: null, Progress, cancellationToken);
         var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(folder));
         await _oneFetch.WaitAsync(cancellationToken);
         try
         {
             await Networks.Weights.Fetch(await BlobPlace.Parse(weights).Below(name).Open(cancellationToken), folder, cancellationToken);
+            return await CheckpointPlace.Folder(folder, variant: null, Progress, cancellationToken);
         }
         finally
         {

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using Sana.GraphBuilder;
+using Sana.Jobs.Networks;
+using Sana.Local.Hosting;
 
 namespace Sana.Local.Commands;
 
@@ -36,9 +38,10 @@ internal sealed class BuildCommand : Command
         SetAction(Run);
     }
 
-    private int Run(ParseResult parsed)
+    private async Task<int> Run(ParseResult parsed, CancellationToken cancellationToken)
     {
-        var checkpoint = parsed.GetRequiredValue(_checkpoint);
+        var place = parsed.GetRequiredValue(_checkpoint);
+        var checkpoint = await CheckpointPlace.Folder(place, parsed.GetValue(_variant), new FetchLines(), cancellationToken);
         var options = new BuildOptions
         {
             Force = parsed.GetValue(_force),
@@ -61,7 +64,7 @@ internal sealed class BuildCommand : Command
             Console.WriteLine($"{graph.File,-40} {graph.Bytes,12:N0} bytes");
         }
 
-        if (report.Folder != Path.GetFullPath(checkpoint))
+        if (report.Folder != Path.GetFullPath(place))
             Console.WriteLine($"In {report.Folder}.");
         Console.WriteLine(report.Written ? $"Built {report.Graphs.Count} graphs." : "Nothing to do: the graphs belong to these weights. --force builds them again.");
         return ExitCode.Done;

@@ -1,12 +1,16 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Numerics;
+using Sana.Jobs.Networks;
 
 namespace Sana.Local.Commands;
 
 /// <summary>Options that several commands have, and numbers whose errors say the range.</summary>
 internal static class CommonOptions
 {
+    /// <summary>How help texts say that a repository of the Hub may be given for a folder.</summary>
+    public const string OrRepository = "or owner/name[@revision] of the Hugging Face Hub, which is downloaded into its cache";
+
     public static Option<bool> Json() => new("--json") { Description = "Print one JSON object instead of text. Default: off." };
 
     public static Option<string?> Graphs() => new("--graphs")
@@ -18,13 +22,13 @@ internal static class CommonOptions
     /// <summary><c>--scorer</c>, which was <c>--clip</c> when there was only one family.</summary>
     public static Option<string?> Scorer(string what) => new("--scorer", "--clip")
     {
-        Description = $"Folder of a checkpoint in Hugging Face layout that scores images and texts: CLIP, or SigLIP 2 of fixed resolution. {what}",
-        HelpName = "folder",
+        Description = $"Folder of a checkpoint in Hugging Face layout that scores images and texts, {OrRepository}: CLIP, or SigLIP 2 of fixed resolution. {what}",
+        HelpName = "place",
     };
 
     public static Argument<string> Checkpoint()
     {
-        var checkpoint = new Argument<string>("checkpoint") { Description = "Folder of a checkpoint: of Sana in diffusers layout (it holds model_index.json), of CLIP, SigLIP 2 or a captioner (config.json)." };
+        var checkpoint = new Argument<string>("checkpoint") { Description = $"Folder of a checkpoint: of Sana in diffusers layout (it holds model_index.json), of CLIP, SigLIP 2 or a captioner (config.json); {OrRepository}." };
         checkpoint.Validators.Add(result => Exists(result.GetValueOrDefault<string>(), result.AddError));
         return checkpoint;
     }
@@ -33,8 +37,8 @@ internal static class CommonOptions
     {
         var checkpoint = new Option<string>("--checkpoint", "-c")
         {
-            Description = "Folder of a Sana checkpoint in diffusers layout: it holds model_index.json. Missing graphs are built.",
-            HelpName = "folder",
+            Description = $"Folder of a Sana checkpoint in diffusers layout (it holds model_index.json), {OrRepository}. Missing graphs are built.",
+            HelpName = "place",
             Required = true,
         };
         checkpoint.Validators.Add(result => Exists(result.GetValueOrDefault<string>(), result.AddError));
@@ -105,9 +109,7 @@ internal static class CommonOptions
 
     private static void Exists(string? folder, Action<string> addError)
     {
-        if (!Directory.Exists(folder))
-        {
-            addError($"There is no checkpoint folder '{folder}'; give the folder that holds model_index.json.");
-        }
+        if (CheckpointPlace.Fault(folder) is { } fault)
+            addError(fault);
     }
 }

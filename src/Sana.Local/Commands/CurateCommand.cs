@@ -8,6 +8,7 @@ using Sana.Curation.Sources;
 using Sana.Inference.Imaging;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
+using Sana.Jobs.Networks;
 using Sana.Local.Hosting;
 using Sana.Storage;
 using Sana.Storage.Net;
@@ -155,7 +156,7 @@ internal sealed class CurateArguments
         var settings = new CurationSettings
         {
             Captioners = parsed.GetValue(_captioners) is { } file ? CaptionerFile.Read(file) : null,
-            Clip = parsed.GetValue(_clip) is { } clip ? Folder(clip) : null,
+            Clip = parsed.GetValue(_clip) is { } clip ? Clip(clip) : null,
             Selection = _selection.Read(parsed, new SelectionOptions()),
             Filters = FilterRules.Preset(parsed.GetValue(_filters) ?? "none"),
             Duplicates = new DuplicateOptions { MaxDistance = parsed.GetValue(_distance) switch { null => new DuplicateOptions().MaxDistance, < 0 => null, var bits => bits } },
@@ -183,9 +184,9 @@ internal sealed class CurateArguments
     public IReadOnlyList<IPNetwork> Networks(ParseResult parsed) => [.. (parsed.GetValue(_networks) ?? []).Select(text =>
         UrlRules.TryNetwork(text, out var network) ? network : throw new WrongUseException($"'{text}' is not a network such as 10.1.0.0/16."))];
 
-    private static string Folder(string folder) => Directory.Exists(folder)
-        ? Path.GetFullPath(folder)
-        : throw new WrongUseException($"There is no checkpoint folder '{folder}' of CLIP or SigLIP; give the folder that holds config.json and model.safetensors.");
+    private static string Clip(string place) => CheckpointPlace.Fault(place, "checkpoint folder of CLIP or SigLIP", "config.json and model.safetensors") is { } fault
+        ? throw new WrongUseException(fault)
+        : CheckpointPlace.FullName(place);
 
     private static Concept Concept(string text)
     {

@@ -7,9 +7,11 @@ using Sana.GraphBuilder;
 using Sana.Inference.Clip;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Runtime;
+using Sana.Jobs.Networks;
 using Sana.Local.Evaluation;
 using Sana.Local.Evaluation.Layouts;
 using Sana.Local.Evaluation.Report;
+using Sana.Local.Hosting;
 using Sana.Storage;
 
 namespace Sana.Local.Commands;
@@ -34,26 +36,27 @@ internal sealed class EvalCommand : Command
         Option[] options = [_checkpoint, _clip, .. _arguments.All, _against, _layout, _prompts, _out, _device, _json];
         foreach (var option in options)
             Add(option);
-        SetAction((parsed, cancellationToken) => Task.FromResult(Run(parsed, cancellationToken)));
+        SetAction(Run);
     }
 
-    private int Run(ParseResult parsed, CancellationToken cancellationToken)
+    private async Task<int> Run(ParseResult parsed, CancellationToken cancellationToken)
     {
         var options = _arguments.Read(parsed);
         var device = WrongUseException.Unless(() => Device.Parse(parsed.GetValue(_device) ?? "cpu"));
         var baseline = parsed.GetValue(_against) is { } file ? Baseline(file) : null;
         var prompts = Prompts(parsed);
 
-        var checkpoint = parsed.GetRequiredValue(_checkpoint);
+        var clip = parsed.GetValue(_clip) is { } place ? await CheckpointPlace.Folder(place, variant: null, new FetchLines(), cancellationToken) : null;
+        var checkpoint = await CheckpointPlace.Folder(parsed.GetRequiredValue(_checkpoint), variant: null, new FetchLines(), cancellationToken);
         var built = SanaCheckpoint.Build(checkpoint, new BuildOptions());
         using var pipeline = SanaPipeline.Load(built.Folder, new PipelineOptions { Device = device, CachedPrompts = 64 });
-        return prompts is null ? Evaluate(parsed, options, pipeline, device, baseline, cancellationToken) : Lay(parsed, options, pipeline, prompts, cancellationToken);
+        return prompts is null ? Evaluate(parsed, clip, options, pipeline, device, baseline, cancellationToken) : Lay(parsed, options, pipeline, prompts, cancellationToken);
     }
 
-    private int Evaluate(ParseResult parsed, EvalOptions options, SanaPipeline pipeline, Device device, EvalReport? baseline, CancellationToken cancellationToken)
+    private int Evaluate(ParseResult parsed, string? clip, EvalOptions options, SanaPipeline pipeline, Device device, EvalReport? baseline, CancellationToken cancellationToken)
     {
         var clock = Stopwatch.StartNew();
-        using var scorer = Scorer(parsed.GetValue(_clip), device);
+        using var scorer = Scorer(clip, device);
         var evaluator = WrongUseException.Unless(() => new Evaluator(pipeline, scorer, options, Tell(parsed), cancellationToken));
         var report = evaluator.Run();
 
@@ -118,7 +121,7 @@ internal sealed class EvalCommand : Command
         if (folder is null)
             return null;
         if (!ClipCheckpoint.IsIn(folder))
-            throw new WrongUseException($"There is no checkpoint of CLIP or SigLIP in '{folder}'; give the folder that holds its config.json.");
+            throw new WrongUseException($"There is no checkpoint of CLIP or SigLIP in '{folder}', and that is no repository of the Hugging Face Hub either; give the folder that holds its config.json, or owner/name[@revision].");
         var built = ClipCheckpoint.Build(folder, new BuildOptions());
         return ClipScorer.Load(built.Folder, new ClipScorerOptions { Device = device });
     }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Sana.Inference.Runtime;
+using Sana.Jobs.Networks;
 using Sana.Jobs.Worker;
 using Sana.Local.Hosting;
 using Sana.Storage.Blobs;
@@ -10,7 +11,7 @@ namespace Sana.Local.Commands;
 internal sealed class HostArguments
 {
     private readonly Option<string?> _data;
-    private readonly Option<string?> _checkpoint = new("--checkpoint", "-c") { Description = "Folder of a Sana checkpoint in diffusers layout. Missing graphs are built. Default: as the last time with this --data.", HelpName = "folder" };
+    private readonly Option<string?> _checkpoint = new("--checkpoint", "-c") { Description = $"Folder of a Sana checkpoint in diffusers layout, {CommonOptions.OrRepository}. Missing graphs are built. Default: as the last time with this --data.", HelpName = "place" };
     private readonly Option<string?> _graphs = CommonOptions.Graphs();
     private readonly Option<string?> _device = CommonOptions.Device();
     private readonly Option<string?> _out;
@@ -88,9 +89,7 @@ internal sealed class HostArguments
     {
         var options = Read(parsed);
         if (options.Checkpoint is null)
-            throw new WrongUseException("Option '--checkpoint' is required: give the folder that holds model_index.json.");
-        return Directory.Exists(options.Checkpoint)
-            ? options
-            : throw new WrongUseException($"There is no checkpoint folder '{options.Checkpoint}'; give the folder that holds model_index.json.");
+            throw new WrongUseException("Option '--checkpoint' is required: give the folder that holds model_index.json, or a repository of the Hub as owner/name.");
+        return CheckpointPlace.Fault(options.Checkpoint) is { } fault ? throw new WrongUseException(fault) : options;
     }
 }

@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Globalization;
 using Sana.GraphBuilder;
 using Sana.Inference.Diffusion;
+using Sana.Jobs.Networks;
+using Sana.Local.Hosting;
 
 namespace Sana.Local.Commands;
 
@@ -26,9 +28,9 @@ internal sealed class InfoCommand : Command
         SetAction(Run);
     }
 
-    private int Run(ParseResult parsed)
+    private async Task<int> Run(ParseResult parsed, CancellationToken cancellationToken)
     {
-        var folder = parsed.GetRequiredValue(_checkpoint);
+        var folder = await CheckpointPlace.Folder(parsed.GetRequiredValue(_checkpoint), variant: null, new FetchLines(), cancellationToken);
         if (CaptionerCheckpoint.IsIn(folder))
         {
             return Describe(CaptionerCheckpoint.Describe(folder), parsed.GetValue(_json));

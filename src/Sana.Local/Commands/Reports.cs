@@ -20,6 +20,9 @@ internal sealed record GenerateReport(
     string Id, string RunId, string Place, string Manifest, string Status, long Made, long Skipped, long Failed, long Rejected, IReadOnlyDictionary<string, long> Reasons,
     long Cut, IReadOnlyDictionary<string, long> Flags, double Seconds);
 
+/// <summary>Of <c>sana fetch</c>.</summary>
+internal sealed record FetchReport(string Folder);
+
 /// <summary>Of <c>sana demo</c>.</summary>
 internal sealed record DemoReport(string Page, int Images, int Captioned, double Seconds);
 
@@ -88,6 +91,7 @@ internal sealed record DeadReport(string Id, string JobId, string? Reason, strin
 [JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(ErrorReport))]
 [JsonSerializable(typeof(DemoReport))]
+[JsonSerializable(typeof(FetchReport))]
 [JsonSerializable(typeof(GenerateReport))]
 [JsonSerializable(typeof(InfoReport))]
 [JsonSerializable(typeof(ClipInfoReport))]

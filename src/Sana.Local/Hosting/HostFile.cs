@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Sana.Jobs.Networks;
 
 namespace Sana.Local.Hosting;
 
@@ -29,7 +30,7 @@ internal sealed record HostFile(string? Blobs, string? Checkpoint, string Device
             Journal = hasJournal ? options.Journal : Kept(known?.Journal, "--journal", data) ?? options.Journal,
         };
         var file = new HostFile(
-            Absolute(complete.Blobs), complete.Checkpoint is null ? null : Path.GetFullPath(complete.Checkpoint), complete.Device, IsSecret(complete.Queue) ? Withheld : complete.Queue,
+            Absolute(complete.Blobs), complete.Checkpoint is null ? null : CheckpointPlace.FullName(complete.Checkpoint), complete.Device, IsSecret(complete.Queue) ? Withheld : complete.Queue,
             IsSecret(complete.Journal) ? Withheld : complete.Journal)
         { Graphs = complete.Graphs is null ? null : Path.GetFullPath(complete.Graphs) };
         if (file != known)

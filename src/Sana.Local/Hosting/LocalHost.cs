@@ -62,7 +62,7 @@ public sealed partial class LocalHost : IAsyncDisposable
         options = options with { Worker = options.Worker with { Device = options.Device } };
         if (options is { Journal: not "sqlite", Queue: "sqlite" })
             throw new SanaException("A journal that several processes share needs a queue that they share: give --queue azurite[:queue] or a storage connection string.");
-        var networks = new NetworkLoader { Device = Device.Parse(options.Device), Checkpoint = options.Checkpoint, Graphs = options.Graphs, Clock = options.Clock };
+        var networks = new NetworkLoader { Device = Device.Parse(options.Device), Checkpoint = options.Checkpoint, Graphs = options.Graphs, Progress = new FetchLines(), Clock = options.Clock };
         // Without a checkpoint nothing can be planned here: the step waits for the process to end, and runs again in one that has it.
         var renderer = new RendererSource(load ?? (options.Checkpoint is null ? Forever<IRenderer> : networks.LoadPipeline));
         var host = new LocalHost(networks, renderer, load is not null ? async cancellation => await renderer.Get(cancellation) : options.Checkpoint is null ? Forever<IModel> : networks.ReadModel);
@@ -194,7 +194,7 @@ public sealed record LocalOptions
     /// <value>Where outputs go: a folder, <c>azurite[:container[/prefix]]</c>, a connection string or an https address. Default: the folder <c>blobs</c> in the data folder.</value>
     public string? Blobs { get; init; }
 
-    /// <value>Folder of the checkpoint that the worker renders with. Default none: no worker, and runs wait until there is one.</value>
+    /// <value>Folder of the checkpoint that the worker renders with, or a repository of the Hub. Default none: no worker, and runs wait until there is one.</value>
     public string? Checkpoint { get; init; }
 
     /// <value>Folder for graphs. Default: beside the weights where that can be written.</value>

@@ -7,7 +7,7 @@ internal sealed class ShippedModel : IDisposable
 
     public ShippedModel(string name)
     {
-        var source = System.IO.Path.Combine(Repository.Root, "models", name);
+        var source = Folder(name);
         foreach (var file in Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories).Where(file => !file.EndsWith(".onnx", StringComparison.Ordinal)))
         {
             var copy = _folder.File(System.IO.Path.GetRelativePath(source, file));
@@ -15,6 +15,9 @@ internal sealed class ShippedModel : IDisposable
             File.Copy(file, copy);
         }
     }
+
+    /// <summary>Where the model stands in the repository; nothing may be written there.</summary>
+    public static string Folder(string name) => System.IO.Path.Combine(Repository.Root, "models", name);
 
     public string Path => _folder.Path;
 

@@ -34,7 +34,7 @@ public sealed record CaptionerConfig
     /// <value>Where they go when that endpoint gave no answer; null for nowhere.</value>
     public ChatTarget? Fallback { get; init; }
 
-    /// <value>Folder of the local checkpoint, for the kind <c>onnx</c>.</value>
+    /// <value>Folder of the local checkpoint, or a repository of the Hub (<c>owner/name[@revision]</c>), for the kind <c>onnx</c>.</value>
     public string? Checkpoint { get; init; }
 
     /// <value>The model's own name; the label where a local checkpoint gives none.</value>
