@@ -39,9 +39,9 @@ internal sealed class BlockGroup : IDisposable
         return network;
     }
 
-    public SanaTransformer LoadTransformer() => new SanaTransformer(
-        Load(SanaGraphs.Conditioning(Config, Weights)),
-        Load(SanaGraphs.Denoiser(Config, Weights, clamp: false)));
+    public SanaTransformer LoadTransformer(Arithmetic? arithmetic = null) => new SanaTransformer(
+        Load(SanaGraphs.Conditioning(Config, Weights, arithmetic)),
+        Load(SanaGraphs.Denoiser(Config, Weights, clamp: false, arithmetic)));
 
     /// <summary>Latents of a square image.</summary>
     public FloatTensor Latents(int samples, int tokens)

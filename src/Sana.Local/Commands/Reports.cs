@@ -35,7 +35,7 @@ internal sealed record ClipInfoReport(ClipSummary Checkpoint);
 internal sealed record CaptionerInfoReport(CaptionerSummary Checkpoint);
 
 /// <summary>Estimated memory for one image of this size.</summary>
-internal sealed record MemoryReport(int Width, int Height, long PeakBytes, IReadOnlyList<StageMemory> Stages);
+internal sealed record MemoryReport(int Width, int Height, string Precision, long PeakBytes, IReadOnlyList<StageMemory> Stages);
 
 /// <summary>An instance, of <c>sana curate</c>, <c>resume</c> and <c>status</c>.</summary>
 internal sealed record InstanceReport(

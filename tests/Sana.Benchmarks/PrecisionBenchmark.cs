@@ -1,0 +1,78 @@
+using System.Globalization;
+using Sana.GraphBuilder.Onnx;
+
+namespace Sana.Benchmarks;
+
+/// <summary>Compares a whole step of a guided image (two samples) in float32 and in eight bits, and both with the matrix products of float32 alone, alternating in one process.</summary>
+internal static class PrecisionBenchmark
+{
+    private const int Samples = 2;
+    private const int TextTokens = 40;
+
+    private const string Help = """
+        precision [--layers 4] [--tokens 256,1024,4096] [--rounds 5]
+          --layers     blocks of Sana-0.6B, 1…28
+          --tokens     squares; 256 are 512 pixels, 1024 are 1,024, 4096 are 2,048
+          --rounds     1…1000
+        """;
+
+    public static void Run(int rounds) => Run(rounds, layers: 4, [256, 1_024, 4_096]);
+
+    public static int Run(string[] arguments)
+    {
+        var options = arguments.Chunk(2).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1]);
+        int[]? tokens = [.. options.GetValueOrDefault("--tokens", "256,1024,4096").Split(',').Select(text => int.TryParse(text, out var count) ? count : 0)];
+        if (options.Count * 2 != arguments.Length || options.Keys.Except(["--layers", "--tokens", "--rounds"]).Any()
+            || !int.TryParse(options.GetValueOrDefault("--layers", "4"), out var layers) || layers is < 1 or > 28
+            || !int.TryParse(options.GetValueOrDefault("--rounds", "5"), out var rounds) || rounds is < 1 or > 1000
+            || Array.Exists(tokens, count => count < 1 || (int)Math.Sqrt(count) * (int)Math.Sqrt(count) != count))
+        {
+            Console.Error.WriteLine(Help);
+            return 2;
+        }
+
+        Run(rounds, layers, tokens);
+        return 0;
+    }
+
+    private static void Run(int rounds, int layers, int[] tokens)
+    {
+        using var group = new BlockGroup(layers);
+        var (float32, eightBits) = (group.LoadTransformer(), group.LoadTransformer(Arithmetic.W8A8));
+        var products = group.Load(MatrixProducts.Build(group.Config, group.Weights, attention: false));
+        using var conditioning = float32.Condition(group.Embeddings(Samples, TextTokens));
+
+        Markdown.Text($"{layers} blocks of Sana-0.6B, {Samples} samples, {TextTokens} text tokens; this processor has {Instructions()}. How many times as fast as float32:");
+        Markdown.Table(
+            ["tokens", "w8a8", "products of float32 alone", "float32, ms", "w8a8, ms"],
+            tokens.Select(count =>
+            {
+                var latents = group.Latents(Samples, count);
+                using var x = BlockGroup.Random(Samples * count, group.Config.Width).ToOrtValue();
+                using var hidden = BlockGroup.Random(Samples * count, group.Config.FeedForwardWidth).ToOrtValue();
+                var race = Race.Run(rounds,
+                [
+                    () => float32.Evaluate(conditioning, latents, 500, 0),
+                    () => eightBits.Evaluate(conditioning, latents, 500, 0),
+                    () => BlockGroup.Run(products, ("x", x), ("hidden", hidden)),
+                ]);
+                return (string[])
+                [
+                    count.ToString("N0", CultureInfo.InvariantCulture), Times(race.Ratio(0, 1)), Times(race.Ratio(0, 2)),
+                    (1000 * race.Seconds(0)).ToString("N0", CultureInfo.InvariantCulture),
+                    (1000 * race.Seconds(1)).ToString("N0", CultureInfo.InvariantCulture),
+                ];
+            }));
+    }
+
+    private static string Times(Ratio ratio) => string.Create(CultureInfo.InvariantCulture, $"{ratio.Median:0.00} ×");
+
+    /// <summary>What of the instructions that decide here the processor has.</summary>
+    private static string Instructions()
+    {
+        var flags = File.ReadLines("/proc/cpuinfo").First(line => line.StartsWith("flags", StringComparison.Ordinal)).Split(' ').ToHashSet(StringComparer.Ordinal);
+        string[] known = ["avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16"];
+        var has = known.Where(flags.Contains).ToArray();
+        return $"{string.Join(", ", has)}{(has.Length == known.Length ? "" : $"; not {string.Join(", ", known.Except(has))}")}";
+    }
+}
