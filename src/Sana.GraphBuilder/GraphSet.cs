@@ -47,7 +47,7 @@ internal sealed record GraphSet
         GraphFile[] built = [.. Graphs.SelectMany(graph => Write(graph.File, graph.Build()))];
         // Graphs of another precision stay valid beside these, if they are of the same files.
         if (record is not null && record.IsOf(this))
-            built = [.. built, .. record.Graphs.Where(other => !Array.Exists(built, graph => graph.File == other.File))];
+            built = [.. built, .. record.Graphs.Where(other => other is not null && !Array.Exists(built, graph => graph.File == other.File))];
         BuildRecord.Write(this, options, built);
         return Report(built, written: true);
     }

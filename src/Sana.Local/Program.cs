@@ -19,6 +19,7 @@ var root = new RootCommand("Sana on one machine: images of a folder or container
     new SelectCommand(),
     new ValidateCommand(),
     new EvalCommand(),
+    new BenchCommand(),
     new StatusCommand(),
     new ResumeCommand(),
     SteerCommand.Suspend(),

@@ -32,16 +32,16 @@ internal sealed class BlockGroup : IDisposable
     public SafetensorsWeights Weights { get; }
 
     /// <summary>Loads a graph over these weights with the settings of a network that runs many times.</summary>
-    public OnnxModel Load(Graph graph)
+    public OnnxModel Load(Graph graph, string? profile = null)
     {
-        var network = OnnxModel.Load(graph.ToModel().ToByteArray(), _folder.Path, new OnnxModelOptions(Device.Cpu, 0, KeepMemory: true));
+        var network = OnnxModel.Load(graph.ToModel().ToByteArray(), _folder.Path, new OnnxModelOptions(Device.Cpu, 0, KeepMemory: true) { Profile = profile });
         _owned.Add(network);
         return network;
     }
 
-    public SanaTransformer LoadTransformer(Arithmetic? arithmetic = null) => new SanaTransformer(
+    public SanaTransformer LoadTransformer(Arithmetic? arithmetic = null, string? profile = null) => new SanaTransformer(
         Load(SanaGraphs.Conditioning(Config, Weights, arithmetic)),
-        Load(SanaGraphs.Denoiser(Config, Weights, clamp: false, arithmetic)));
+        Load(SanaGraphs.Denoiser(Config, Weights, clamp: false, arithmetic), profile));
 
     /// <summary>Latents of a square image.</summary>
     public FloatTensor Latents(int samples, int tokens)

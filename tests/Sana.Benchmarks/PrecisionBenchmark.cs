@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Text.Json;
 using Sana.GraphBuilder.Onnx;
+using Sana.Tests.Support;
 
 namespace Sana.Benchmarks;
 
@@ -10,10 +12,11 @@ internal static class PrecisionBenchmark
     private const int TextTokens = 40;
 
     private const string Help = """
-        precision [--layers 4] [--tokens 256,1024,4096] [--rounds 5]
+        precision [--layers 4] [--tokens 256,1024,4096] [--rounds 5] [--profile no]
           --layers     blocks of Sana-0.6B, 1…28
           --tokens     squares; 256 are 512 pixels, 1024 are 1,024, 4096 are 2,048
           --rounds     1…1000
+          --profile    yes: the share of each operator too
         """;
 
     public static void Run(int rounds) => Run(rounds, layers: 4, [256, 1_024, 4_096]);
@@ -22,7 +25,7 @@ internal static class PrecisionBenchmark
     {
         var options = arguments.Chunk(2).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1]);
         int[]? tokens = [.. options.GetValueOrDefault("--tokens", "256,1024,4096").Split(',').Select(text => int.TryParse(text, out var count) ? count : 0)];
-        if (options.Count * 2 != arguments.Length || options.Keys.Except(["--layers", "--tokens", "--rounds"]).Any()
+        if (options.Count * 2 != arguments.Length || options.Keys.Except(["--layers", "--tokens", "--rounds", "--profile"]).Any()
             || !int.TryParse(options.GetValueOrDefault("--layers", "4"), out var layers) || layers is < 1 or > 28
             || !int.TryParse(options.GetValueOrDefault("--rounds", "5"), out var rounds) || rounds is < 1 or > 1000
             || Array.Exists(tokens, count => count < 1 || (int)Math.Sqrt(count) * (int)Math.Sqrt(count) != count))
@@ -32,6 +35,8 @@ internal static class PrecisionBenchmark
         }
 
         Run(rounds, layers, tokens);
+        if (options.GetValueOrDefault("--profile") == "yes")
+            Profile(layers, tokens);
         return 0;
     }
 
@@ -63,6 +68,34 @@ internal static class PrecisionBenchmark
                     (1000 * race.Seconds(1)).ToString("N0", CultureInfo.InvariantCulture),
                 ];
             }));
+    }
+
+    // Where the time of a step goes: the share of each operator, as ONNX Runtime's own profile has it.
+    private static void Profile(int layers, int[] tokens)
+    {
+        foreach (var (name, arithmetic) in new[] { ("float32", Arithmetic.Float32), ("w8a8", Arithmetic.W8A8) })
+        {
+            foreach (var count in tokens)
+            {
+                using var folder = new TempFolder();
+                var group = new BlockGroup(layers);
+                var transformer = group.LoadTransformer(arithmetic, folder.File("profile"));
+                using (var conditioning = transformer.Condition(group.Embeddings(Samples, TextTokens)))
+                {
+                    for (var i = 0; i < 6; i++)
+                        transformer.Evaluate(conditioning, group.Latents(Samples, count), 500, 0);
+                }
+
+                group.Dispose(); // writes the profile
+                using var json = JsonDocument.Parse(File.ReadAllText(Directory.EnumerateFiles(folder.Path).Single()));
+                var nodes = json.RootElement.EnumerateArray().Where(entry => entry.GetProperty("cat").GetString() == "Node").ToArray();
+                var sum = nodes.Sum(node => node.GetProperty("dur").GetDouble());
+                Markdown.Text($"{name}, {count} tokens: " + string.Join(", ", nodes
+                    .GroupBy(node => node.GetProperty("args").GetProperty("op_name").GetString()!)
+                    .Select(op => (Op: op.Key, Share: op.Sum(node => node.GetProperty("dur").GetDouble()) / sum)).OrderByDescending(op => op.Share).Take(12)
+                    .Select(op => string.Create(CultureInfo.InvariantCulture, $"{op.Op} {op.Share:P0}"))));
+            }
+        }
     }
 
     private static string Times(Ratio ratio) => string.Create(CultureInfo.InvariantCulture, $"{ratio.Median:0.00} ×");

@@ -14,8 +14,8 @@ internal sealed partial class Graph
     public Value Cos(Value x) => Same("Cos", x);
     public Value Sqrt(Value x) => Same("Sqrt", x);
     public Value Tanh(Value x) => Same("Tanh", x);
-    public Value GeluTanh(Value x) => Same("Gelu", x, ("approximate", "tanh"));
-    public Value Gelu(Value x) => Same("Gelu", x);
+    public Value GeluTanh(Value x) => Widened(x, wide => Same("Gelu", wide, ("approximate", "tanh")));
+    public Value Gelu(Value x) => Widened(x, wide => Same("Gelu", wide));
 
     /// <summary>An activation by the name that a config gives it.</summary>
     public Value Activation(Value x, string name) => name switch
@@ -82,6 +82,9 @@ internal sealed partial class Graph
 
     private Value Conv(Value x, string path, Value weight, Value? bias, long stride, long groups)
     {
+        if (x.Type == ElementType.BFloat16)
+            return Widened(x, wide => Conv(wide, path, Cast(weight, ElementType.Float), bias is null ? null : Cast(bias, ElementType.Float), stride, groups));
+
         Check(x.Rank == 4 && x[1] == weight[1] * groups, $"Conv {path} [{string.Join(", ", weight.Shape)}], {groups} groups, of {x}");
         var kernel = weight[2].Factor;
         var pad = kernel % 2 == 1 ? kernel / 2 : 0;
@@ -179,6 +182,9 @@ internal sealed partial class Graph
     /// <summary>Pixel shuffle by 2: out[c, 2y+dy, 2x+dx] = in[4c+2dy+dx, y, x].</summary>
     public Value PixelShuffle(Value x) => Node(
         "DepthToSpace", [x], x.Type, [x[0], x[1] / 4, x[2] * 2, x[3] * 2], ("blocksize", 2L), ("mode", "CRD"));
+
+    // Operators that CUDA may have no bfloat16 kernel for run in float32.
+    private Value Widened(Value x, Func<Value, Value> op) => x.Type == ElementType.BFloat16 ? Cast(op(Cast(x, ElementType.Float)), x.Type) : op(x);
 
     private static float[] Ones(Dim size)
     {

@@ -40,6 +40,10 @@ public static class PrecisionName
     /// <summary>The name.</summary>
     public static string Word(this Precision precision) => precision.ToString().ToLowerInvariant();
 
+    // Without these instructions ONNX Runtime multiplies unsigned by signed bytes in sums of 16 bits, which saturate.
+    private static bool HasIntegerProducts { get; } = File.ReadLines("/proc/cpuinfo")
+        .FirstOrDefault(line => line.StartsWith("flags", StringComparison.Ordinal))?.Split(' ').Any(flag => flag is "avx512_vnni" or "avx_vnni") ?? false;
+
     /// <summary>What a device computes in: <see cref="Precision.Auto"/> is mixed on a GPU and float32 on a processor.</summary>
     /// <exception cref="InferenceException">The device has no kernels for the precision.</exception>
     public static Precision On(this Precision precision, Device device)
@@ -50,6 +54,7 @@ public static class PrecisionName
             (Precision.Auto, true) => Precision.Mixed,
             (Precision.Auto, false) => Precision.Float32,
             (Precision.W8A8, true) => throw new InferenceException($"Precision w8a8 runs on the processor only, not on {device}; use mixed or float32 there, or --device cpu."),
+            (Precision.W8A8, false) when !HasIntegerProducts => throw new InferenceException("Precision w8a8 needs a processor with avx512_vnni or avx_vnni: the integer products of others overflow. Use float32."),
             (Precision.Mixed, false) => throw new InferenceException("Precision mixed does not run on the processor, for which ONNX Runtime has no bfloat16 kernels; use float32 or w8a8, or --device cuda."),
             _ => precision,
         };

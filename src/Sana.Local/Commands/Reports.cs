@@ -93,6 +93,7 @@ internal sealed record DeadReport(string Id, string JobId, string? Reason, strin
 [JsonSerializable(typeof(CaptionerInfoReport))]
 [JsonSerializable(typeof(ServeReport))]
 [JsonSerializable(typeof(BuildReport))]
+[JsonSerializable(typeof(BenchReport))]
 [JsonSerializable(typeof(InstanceReport))]
 [JsonSerializable(typeof(StatusReport))]
 [JsonSerializable(typeof(SteerReport))]

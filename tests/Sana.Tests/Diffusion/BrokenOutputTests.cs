@@ -33,7 +33,8 @@ public sealed class BrokenOutputTests : IDisposable
         Assert.Null(half.Failure);
         Assert.Equal(["retried_fp32"], half.Flags);
         Assert.Empty(wide.Flags);
-        Assert.Equal(wide.Image!.Pixels, half.Image!.Pixels);
+        // The transformer is that of float32; the text was encoded in half precision.
+        Assert.All(wide.Image!.Pixels.Zip(half.Image!.Pixels), pixel => Assert.InRange(Math.Abs(pixel.First - pixel.Second), 0, 8));
     }
 
     [Fact]

@@ -1,18 +1,18 @@
+using System.Numerics.Tensors;
 using Sana.GraphBuilder.Onnx;
-using Sana.Tests.Support;
 using Xunit;
 
 namespace Sana.Tests.Parity;
 
 /// <summary>
 /// The networks in eight bits against the reference in float32. The fixtures' weights are random and their layers narrow, which is the hardest case: nothing averages out.
-/// Measured: velocity up to 3e-2 of the largest value, latents of a whole run up to 8e-2.
+/// Measured: cosine of the velocity 0.9969 and more, of the last latents of a run 0.97 and more. What it costs on trained weights is held by TinySanaEightBitsTests.
 /// </summary>
 [Trait("Category", "Parity")]
 public sealed class EightBitParityTests
 {
-    private const double Tolerance = 0.06;
-    private const double RunTolerance = 0.16;
+    private const double LeastCosine = 0.99;
+    private const double LeastCosineOfRun = 0.93;
 
     public static IEnumerable<TheoryDataRow<string, string, string>> Evaluations() => TransformerParityTests.Evaluations();
 
@@ -25,7 +25,7 @@ public sealed class EightBitParityTests
         using var reference = new ReferenceCheckpoint(checkpoint);
         var (expected, actual) = OtherPrecisions.Velocity(reference, Arithmetic.W8A8, grid, timestep);
 
-        Close.To(expected, actual, Tolerance);
+        Assert.InRange(TensorPrimitives.CosineSimilarity<float>(expected, actual), LeastCosine, 1.00001);
         Assert.NotEqual(expected, actual);
     }
 
@@ -35,6 +35,6 @@ public sealed class EightBitParityTests
     {
         using var reference = new ReferenceCheckpoint(checkpoint);
 
-        OtherPrecisions.Run(reference, Arithmetic.W8A8, name, RunTolerance);
+        OtherPrecisions.Run(reference, Arithmetic.W8A8, name, LeastCosineOfRun);
     }
 }
