@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Sana.GraphBuilder.Onnx;
 
 namespace Sana.GraphBuilder;
@@ -44,6 +45,7 @@ public enum Clamp
 }
 
 /// <summary>What the graphs of a checkpoint compute in. Their inputs and outputs are always float32.</summary>
+[SuppressMessage("Naming", "CA1720", Justification = "The name that the field gives it.")]
 public enum GraphPrecision
 {
     /// <summary>Everything in 32-bit float.</summary>

@@ -9,6 +9,9 @@ internal sealed partial class Graph
     private const byte ZeroPoint = 128;
     private const float SmallestScale = 1e-30f; // of a token whose values are all 0
 
+    // The rest after rounding is in −0.5…0.5: its own scale makes that −127…127.
+    private const float RestScale = 0.5f / EightBitWeights.Largest;
+
     private readonly Dictionary<(string, int), Value[]> _quantised = [];
 
     /// <summary>
@@ -41,9 +44,6 @@ internal sealed partial class Graph
         product = addend is null ? product : Add(product, addend);
         return Reshape(product, [.. x.Shape[..^1], count]);
     }
-
-    // The rest after rounding is in −0.5…0.5: its own scale makes that −127…127.
-    private const float RestScale = 0.5f / EightBitWeights.Largest;
 
     // The scale of each token [rows, 1], the integers [rows, in], and with 16 bits those of what rounding left.
     private Value[] Quantise(Value x, int bits)

@@ -1,8 +1,10 @@
+using System.Diagnostics.CodeAnalysis;
 using Sana.Inference.Runtime;
 
 namespace Sana.Inference.Diffusion;
 
 /// <summary>What the networks of a checkpoint compute in. Inputs and outputs, the solver, and the autoencoder are float32 in all of them.</summary>
+[SuppressMessage("Naming", "CA1720", Justification = "The name that the field gives it.")]
 public enum Precision
 {
     /// <summary>Mixed on a GPU, float32 on a processor: what changes images is asked for.</summary>

@@ -109,5 +109,5 @@ public sealed class PrecisionTests : IDisposable
     }
 
     private static JsonElement Model(JsonElement report) =>
-        JsonElement.Parse(File.ReadAllText(Path.Combine(report.GetProperty("place").GetString()!, report.GetProperty("manifest").GetString()!))).GetProperty("config").GetProperty("model");
+        JsonElement.Parse(File.ReadAllText(Path.Combine(report.GetProperty("place").GetString()!["folder ".Length..], report.GetProperty("manifest").GetString()!))).GetProperty("config").GetProperty("model");
 }
