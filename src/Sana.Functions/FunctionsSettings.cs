@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.Extensions.Configuration;
+using Sana.Inference.Diffusion;
 using Sana.Jobs;
 using Sana.Jobs.Http;
 
@@ -19,6 +20,9 @@ public sealed record FunctionsSettings
 
     /// <value>cpu, cuda or cuda:N. Default cpu.</value>
     public string Device { get; init; } = "cpu";
+
+    /// <value>Of the gpu role: what the networks compute in: auto, float32, w8a8 (processors) or mixed (GPUs). Default auto: mixed on a GPU, float32 on a processor.</value>
+    public string Precision { get; init; } = "auto";
 
     /// <value>Of the gpu role: folder of the checkpoint, or a repository of the Hub, <c>owner/name[@revision]</c>.</value>
     public string? Checkpoint { get; init; }
@@ -81,6 +85,7 @@ public sealed record FunctionsSettings
             Blobs = section["Blobs"] ?? plain.Blobs,
             Queue = section["Queue"] ?? plain.Queue,
             Device = section["Device"] ?? plain.Device,
+            Precision = Given(section["Precision"]) ?? plain.Precision,
             Checkpoint = Given(section["Checkpoint"]),
             Weights = Given(section["Weights"]),
             CurationSource = Given(section["CurationSource"]),
@@ -110,6 +115,8 @@ public sealed record FunctionsSettings
             throw new SanaException("Sana__Queue is servicebus: set ServiceBus or ServiceBus__fullyQualifiedNamespace too.");
         if (Queue == "storage" && HostStorage is null && HostAccount is null)
             throw new SanaException("Sana__Queue is storage: set AzureWebJobsStorage or AzureWebJobsStorage__accountName too.");
+        if (!PrecisionName.All.Contains(Precision))
+            throw new SanaException($"Sana__Precision is '{Precision}'; use {string.Join(", ", PrecisionName.All.SkipLast(1))} or {PrecisionName.All[^1]}.");
         _ = Retention.Days(RetentionDays, "Sana__RetentionDays");
         if (Role == "gpu" && Checkpoint is null)
             throw new SanaException("Sana__Role is gpu: set Sana__Checkpoint to the folder of the weights, or to a repository of the Hugging Face Hub as owner/name.");

@@ -19,6 +19,8 @@ internal sealed class ModelCard(CheckpointFacts facts, DateTimeOffset? shown) : 
 
     public string ModelName => facts.Name;
 
+    public string Precision => facts.Precision;
+
     /// <value>When a gpu app last showed this card; null in a card of an earlier version.</value>
     public DateTimeOffset? Shown => shown;
 

@@ -43,6 +43,7 @@ internal static class Registration
         services.AddSingleton(all => new NetworkLoader
         {
             Device = Device.Parse(settings.IsGpu ? settings.Device : "cpu"),
+            Precision = settings.IsGpu ? PrecisionName.Parse(settings.Precision) : Precision.Auto,
             Checkpoint = settings.Checkpoint,
             Weights = settings.Weights,
             CurationWeights = settings.CurationWeights,

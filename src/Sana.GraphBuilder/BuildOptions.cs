@@ -1,3 +1,6 @@
+using System.Diagnostics.CodeAnalysis;
+using Sana.GraphBuilder.Onnx;
+
 namespace Sana.GraphBuilder;
 
 /// <summary>How graphs are built.</summary>
@@ -21,8 +24,11 @@ public sealed record BuildOptions
     /// </value>
     public string? Graphs { get; init; }
 
-    /// <value>What the transformer computes in, beside the float32 graphs that are always built. Default float32.</value>
+    /// <value>What the graphs compute in; those of float32 are always built beside. Default float32.</value>
     public GraphPrecision Precision { get; init; }
+
+    // Tests run half precision on the processor, which has no bfloat16.
+    internal Arithmetic? Half { get; init; }
 }
 
 /// <summary>Whether the output of every self-attention is cut to ±65504: networks trained in half precision depend on it.</summary>
@@ -38,17 +44,24 @@ public enum Clamp
     Off,
 }
 
-/// <summary>What a graph computes in. Its inputs and outputs are always float32.</summary>
+/// <summary>What the graphs of a checkpoint compute in. Their inputs and outputs are always float32.</summary>
+[SuppressMessage("Naming", "CA1720", Justification = "The name that the field gives it.")]
 public enum GraphPrecision
 {
-    /// <summary>32-bit float.</summary>
-    Fp32,
+    /// <summary>Everything in 32-bit float.</summary>
+    Float32,
 
-    /// <summary>16-bit IEEE float.</summary>
-    Fp16,
+    /// <summary>
+    /// Text encoder and transformer multiply integers of eight bits, for processors: activations symmetric with a scale for each token, weights symmetric with a scale for each
+    /// output channel. Norms, attention itself, what comes of the text, the first and the last layer and the autoencoder stay in float32. The build writes the weights.
+    /// </summary>
+    W8A8,
 
-    /// <summary>bfloat16: the upper 16 bits of a 32-bit float.</summary>
-    Bf16,
+    /// <summary>
+    /// For GPUs: the transformer in float16 or bfloat16, whichever it was trained in, the text encoder in bfloat16; norms, linear attention, the cut of its output, the stream of
+    /// tokens and the autoencoder in float32.
+    /// </summary>
+    Mixed,
 }
 
 /// <summary>What a build did.</summary>

@@ -37,7 +37,7 @@ internal static class CheckpointFolder
     {
         if (options.Clamp != Clamp.Auto)
             throw new CheckpointException($"{path} is a {kind} checkpoint, which has nothing to clamp; leave --clamp away.");
-        if (options.Precision != GraphPrecision.Fp32)
+        if (options.Precision != GraphPrecision.Float32)
             throw new CheckpointException($"{path} is a {kind} checkpoint, which computes in float32 only; leave the precision away.");
 
         return SafetensorsWeights.Open(path, "model", options.Variant);

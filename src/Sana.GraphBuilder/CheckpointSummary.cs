@@ -1,4 +1,6 @@
 using Sana.GraphBuilder.Configs;
+using Sana.GraphBuilder.Models;
+using Sana.GraphBuilder.Onnx;
 using Sana.GraphBuilder.Safetensors;
 
 namespace Sana.GraphBuilder;
@@ -29,11 +31,15 @@ public sealed record CheckpointSummary(
     // The sizes that memory depends on.
     internal (long Embedding, long Compression, long Width, long Hidden, long DecoderChannels, long Decoder) Sizes { get; init; }
 
-    /// <summary>Memory that generating needs, in bytes, estimated: weights in float32 on a processor, and the largest activations of each stage.</summary>
+    // Of text encoder and transformer: numbers that W8A8 has in eight bits, and the bytes that these take with their scales.
+    internal IReadOnlyList<(long Numbers, long Bytes)> EightBits { get; init; } = [];
+
+    /// <summary>Memory that generating needs, in bytes, estimated: weights as they are loaded, and the largest activations of each stage, in float32.</summary>
     /// <param name="width">Pixels, 32…8192.</param>
     /// <param name="height">Pixels, 32…8192.</param>
     /// <param name="maxUntiledPixels">Larger images are decoded in tiles of 1,024 pixels.</param>
-    public IReadOnlyList<StageMemory> MemoryFor(int width, int height, int maxUntiledPixels)
+    /// <param name="precision">What text encoder and transformer compute in.</param>
+    public IReadOnlyList<StageMemory> MemoryFor(int width, int height, int maxUntiledPixels, GraphPrecision precision = GraphPrecision.Float32)
     {
         long pixels = (long)width * height, tokens = pixels / (Sizes.Compression * Sizes.Compression);
         var decoded = pixels > maxUntiledPixels ? 1024L * 1024 : pixels;
@@ -44,10 +50,17 @@ public sealed record CheckpointSummary(
         return
         [
             // Rows of the embedding are read from the mapped file when they are needed.
-            new StageMemory("text_encoder", (Networks[0].Parameters - Sizes.Embedding) * FloatBytes, 0),
-            new StageMemory("transformer", Networks[1].Parameters * FloatBytes, step),
+            new StageMemory("text_encoder", Weights(0, Networks[0].Parameters - Sizes.Embedding), 0),
+            new StageMemory("transformer", Weights(1, Networks[1].Parameters), step),
             new StageMemory("vae", Sizes.Decoder * FloatBytes, decode),
         ];
+
+        long Weights(int network, long numbers) => precision switch
+        {
+            GraphPrecision.W8A8 => ((numbers - EightBits[network].Numbers) * FloatBytes) + EightBits[network].Bytes,
+            GraphPrecision.Mixed => numbers * FloatBytes / 2,
+            _ => numbers * FloatBytes,
+        };
     }
 
     internal static CheckpointSummary From(SanaFiles files) => new(
@@ -72,7 +85,14 @@ public sealed record CheckpointSummary(
             2L * files.Transformer.FeedForwardWidth,
             files.Autoencoder.Decoder[0].Channels,
             AutoencoderDCTensors.Decoder(files.Autoencoder).Sum(tensor => tensor.Elements)),
+        EightBits =
+        [
+            Sized(SanaGraphs.TextEncoder(files.TextEncoder, files.TextEncoderWeights, Arithmetic.W8A8)),
+            Sized(SanaGraphs.Denoiser(files.Transformer, files.TransformerWeights, files.Clamp.On, Arithmetic.W8A8)),
+        ],
     };
+
+    private static (long Numbers, long Bytes) Sized(Graph graph) => (graph.EightBits.Numbers, graph.EightBits.Length);
 }
 
 /// <summary>One network of a checkpoint.</summary>

@@ -16,11 +16,14 @@ internal sealed record GraphSet
     /// <summary>Every file that the graphs point into.</summary>
     public required IReadOnlyList<WeightFile> Weights { get; init; }
 
-    /// <summary>What running the checkpoint needs to know. It is written into each graph, so that the configs are read only here.</summary>
+    /// <summary>What running the checkpoint needs to know. It is written into each graph that does not say otherwise, so that the configs are read only here.</summary>
     public required IReadOnlyList<(string Key, string Value)> Metadata { get; init; }
 
     /// <summary>File under the folder, with forward slashes, and construction of each graph.</summary>
     public required IReadOnlyList<(string File, Func<Graph> Build)> Graphs { get; init; }
+
+    /// <summary>What is added to a graph's name for the file of its weights in eight bits.</summary>
+    public const string EightBitSuffix = ".data";
 
     public string PathOf(string file) => Path.Combine([Folder, .. file.Split('/')]);
 
@@ -41,7 +44,10 @@ internal sealed record GraphSet
         if (!Folder.StartsWith(GraphsFolder.Cache, StringComparison.Ordinal) && !GraphsFolder.CanWrite(this))
             return again(GraphsFolder.Link(this, GraphsFolder.Cache), options);
 
-        var built = Graphs.Select(graph => Write(graph.File, graph.Build())).ToArray();
+        GraphFile[] built = [.. Graphs.SelectMany(graph => Write(graph.File, graph.Build()))];
+        // Graphs of another precision stay valid beside these, if they are of the same files.
+        if (record is not null && record.IsOf(this))
+            built = [.. built, .. record.Graphs.Where(other => other is not null && !Array.Exists(built, graph => graph.File == other.File))];
         BuildRecord.Write(this, options, built);
         return Report(built, written: true);
     }
@@ -49,14 +55,21 @@ internal sealed record GraphSet
     private BuildReport Report(IReadOnlyList<GraphFile> graphs, bool written) =>
         new(Fingerprint, graphs, written) { Folder = Folder, Metadata = Metadata.ToDictionary(entry => entry.Key, entry => entry.Value) };
 
-    private GraphFile Write(string name, Graph graph)
+    private IEnumerable<GraphFile> Write(string name, Graph graph)
     {
         foreach (var (key, value) in Metadata)
             graph.Metadata(key, value);
 
-        var bytes = graph.ToModel().ToByteArray();
-        AtomicFile.Write(PathOf(name), bytes);
-        return new GraphFile(name, bytes.Length);
+        var path = PathOf(name);
+        if (graph.EightBits.Any)
+        {
+            AtomicFile.Write(path + EightBitSuffix, graph.EightBits.WriteTo);
+            yield return new GraphFile(name + EightBitSuffix, graph.EightBits.Length);
+        }
+
+        var bytes = graph.ToModel(LinkedFile.Location(path + EightBitSuffix)).ToByteArray();
+        AtomicFile.Write(path, file => file.Write(bytes));
+        yield return new GraphFile(name, bytes.Length);
     }
 }
 
@@ -96,13 +109,18 @@ internal sealed record BuildRecord(
             IgnoreUnusedTensors = options.IgnoreUnusedTensors,
             Name = CheckpointFolder.NameOf(set.Folder),
         };
-        AtomicFile.Write(set.PathOf(FileName), JsonSerializer.SerializeToUtf8Bytes(record, BuildRecordJson.Default.BuildRecord));
+        AtomicFile.Write(set.PathOf(FileName), file => JsonSerializer.Serialize(file, record, BuildRecordJson.Default.BuildRecord));
     }
 
-    /// <summary>Whether all these graphs are there, whole, and of these files in this place and under this name.</summary>
-    public bool Holds(GraphSet set) =>
-        Fingerprint == set.Fingerprint && Name == CheckpointFolder.NameOf(set.Folder) && Weights is not null && Weights.SequenceEqual(Locations(set)) && Graphs is not null && set.Graphs.All(wanted =>
-            Graphs.FirstOrDefault(g => g?.File == wanted.File) is { } graph && new FileInfo(set.PathOf(graph.File)) is { Exists: true } file && file.Length == graph.Bytes);
+    /// <summary>Whether this build was of these files, in this place and under this name.</summary>
+    public bool IsOf(GraphSet set) =>
+        Fingerprint == set.Fingerprint && Name == CheckpointFolder.NameOf(set.Folder) && Graphs is not null && Weights is not null && Weights.SequenceEqual(Locations(set));
+
+    /// <summary>Whether all these graphs are there, whole, and of these files in this place.</summary>
+    public bool Holds(GraphSet set) => IsOf(set) && set.Graphs.All(wanted =>
+        Array.FindAll([.. Graphs], graph => graph?.File == wanted.File || graph?.File == wanted.File + GraphSet.EightBitSuffix) is { Length: > 0 } files
+        && Array.Exists(files, graph => graph.File == wanted.File)
+        && Array.TrueForAll(files, graph => new FileInfo(set.PathOf(graph.File)) is { Exists: true } file && file.Length == graph.Bytes));
 
     // As the graphs name them: a file that became a link, or a link to another place, has the same fingerprint but needs another graph.
     private static string[] Locations(GraphSet set) => [.. set.Weights.Select(file => LinkedFile.Location(file.Path))];
@@ -112,11 +130,11 @@ internal sealed record BuildRecord(
 [JsonSerializable(typeof(BuildRecord))]
 internal sealed partial class BuildRecordJson : JsonSerializerContext;
 
-/// <summary>Writes small files so that a reader always sees the whole old file or the whole new one, even if the process dies.</summary>
+/// <summary>Writes files so that a reader always sees the whole old file or the whole new one, even if the process dies.</summary>
 internal static class AtomicFile
 {
     /// <exception cref="CheckpointException">The folder cannot be written or is full.</exception>
-    public static void Write(string path, ReadOnlySpan<byte> bytes)
+    public static void Write(string path, Action<Stream> write)
     {
         // A name of its own for each write: two that build the same graph at once write the same bytes, and the last one leaves its file.
         var temporary = $"{path}.{Guid.NewGuid():N}.tmp";
@@ -124,11 +142,16 @@ internal static class AtomicFile
         {
             using (var file = File.Create(temporary))
             {
-                file.Write(bytes);
+                write(file);
                 file.Flush(flushToDisk: true);
             }
 
             File.Move(temporary, path, overwrite: true);
+        }
+        catch (CheckpointException)
+        {
+            TryDelete(temporary);
+            throw;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
         {

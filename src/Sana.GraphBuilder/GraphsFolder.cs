@@ -69,7 +69,7 @@ internal static class GraphsFolder
         foreach (var file in Directory.EnumerateFiles(from))
         {
             var name = Path.GetFileName(file);
-            if (!name.StartsWith('.') && name != BuildRecord.FileName && !name.EndsWith(".onnx", StringComparison.Ordinal))
+            if (!name.StartsWith('.') && name != BuildRecord.FileName && !name.EndsWith(".onnx", StringComparison.Ordinal) && !name.EndsWith($".onnx{GraphSet.EightBitSuffix}", StringComparison.Ordinal))
                 LinkFile(file, Path.Combine(to, name));
         }
 

@@ -1,3 +1,4 @@
+using System.Text;
 using Sana.GraphBuilder.Configs;
 using Sana.GraphBuilder.Models;
 using Sana.GraphBuilder.Onnx;
@@ -21,7 +22,6 @@ public static class SanaCheckpoint
             Variant = options.Variant ?? record.Variant,
             IgnoreUnusedTensors = options.IgnoreUnusedTensors || record.IgnoreUnusedTensors,
             Clamp = options.Clamp == Clamp.Auto ? record.Clamp : options.Clamp,
-            Precision = options.Precision == GraphPrecision.Fp32 ? record.Precision : options.Precision,
         };
         var files = SanaFiles.Open(checkpoint, options);
         return new GraphSet
@@ -29,8 +29,8 @@ public static class SanaCheckpoint
             Folder = files.Folder,
             Fingerprint = files.Fingerprint,
             Weights = [.. files.TextEncoderWeights.Files, .. files.TransformerWeights.Files, .. files.AutoencoderWeights.Files],
-            Metadata = files.Metadata,
-            Graphs = [.. Graphs(files, options.Precision)],
+            Metadata = files.MetadataOf(options.Precision),
+            Graphs = [.. Graphs(files, GraphPrecision.Float32, null), .. options.Precision == GraphPrecision.Float32 ? [] : Graphs(files, options.Precision, options.Half)],
         }.Write(record, options, Build);
     }
 
@@ -38,23 +38,27 @@ public static class SanaCheckpoint
     /// <exception cref="CheckpointException">The checkpoint is incomplete, damaged or of another kind.</exception>
     public static CheckpointSummary Describe(string checkpoint) => CheckpointSummary.From(SanaFiles.Open(checkpoint, BuildRecord.OptionsOf(checkpoint)));
 
-    // Half-precision graphs stand beside the float32 ones, which are the fall-back. The autoencoder's encoder (SanaGraphs.Encoder) is not among them: nothing runs it.
-    private static IEnumerable<(string File, Func<Graph> Build)> Graphs(SanaFiles files, GraphPrecision precision)
+    // Graphs of float32 are always there: the autoencoder's has no other, and they are the fall-back. The autoencoder's encoder (SanaGraphs.Encoder) is not among them: nothing runs it.
+    private static IEnumerable<(string File, Func<Graph> Build)> Graphs(SanaFiles files, GraphPrecision precision, Arithmetic? half)
     {
-        (string Suffix, ElementType Compute)[] precisions = precision switch
+        var (suffix, text, transformer) = precision switch
         {
-            GraphPrecision.Fp16 => [("", ElementType.Float), (".fp16", ElementType.Float16)],
-            GraphPrecision.Bf16 => [("", ElementType.Float), (".bf16", ElementType.BFloat16)],
-            _ => [("", ElementType.Float)],
+            GraphPrecision.W8A8 => (".w8a8", Arithmetic.W8A8, Arithmetic.W8A8),
+            GraphPrecision.Mixed => (".mixed", half ?? Arithmetic.BFloat16, half ?? files.TrainedIn),
+            _ => ("", Arithmetic.Float32, Arithmetic.Float32),
         };
-        yield return ("text_encoder/model.onnx", () => SanaGraphs.TextEncoder(files.TextEncoder, files.TextEncoderWeights));
-        foreach (var (suffix, compute) in precisions)
-        {
-            yield return ($"transformer/conditioning{suffix}.onnx", () => SanaGraphs.Conditioning(files.Transformer, files.TransformerWeights, compute));
-            yield return ($"transformer/model{suffix}.onnx", () => SanaGraphs.Denoiser(files.Transformer, files.TransformerWeights, files.Clamp.On, compute));
-        }
+        yield return ($"text_encoder/model{suffix}.onnx", () => Said(SanaGraphs.TextEncoder(files.TextEncoder, files.TextEncoderWeights, text)));
+        yield return ($"transformer/conditioning{suffix}.onnx", () => Said(SanaGraphs.Conditioning(files.Transformer, files.TransformerWeights, transformer)));
+        yield return ($"transformer/model{suffix}.onnx", () => Said(SanaGraphs.Denoiser(files.Transformer, files.TransformerWeights, files.Clamp.On, transformer)));
+        if (precision == GraphPrecision.Float32)
+            yield return ("vae/decoder.onnx", () => Said(SanaGraphs.Decoder(files.Autoencoder, files.AutoencoderWeights)));
 
-        yield return ("vae/decoder.onnx", () => SanaGraphs.Decoder(files.Autoencoder, files.AutoencoderWeights));
+        Graph Said(Graph graph)
+        {
+            foreach (var (key, value) in files.MetadataOf(precision))
+                graph.Metadata(key, value);
+            return graph;
+        }
     }
 }
 
@@ -98,11 +102,18 @@ internal sealed class SanaFiles
     /// <summary>SHA-256 over what an image depends on: configs, and names, lengths, headers and a sample of the weights.</summary>
     public string Fingerprint { get; }
 
-    /// <summary>What running the checkpoint needs to know.</summary>
-    public IReadOnlyList<(string Key, string Value)> Metadata =>
+    /// <summary>The half precision that the transformer was trained in: float16 where its attention is cut to that range, else bfloat16.</summary>
+    public Arithmetic TrainedIn => Clamp.On ? Arithmetic.Float16 : Arithmetic.BFloat16;
+
+    /// <summary>What running the checkpoint needs to know, in float32.</summary>
+    public IReadOnlyList<(string Key, string Value)> Metadata => MetadataOf(GraphPrecision.Float32);
+
+    /// <summary>The same in a precision. Images of another precision are other images, so it has a fingerprint of its own.</summary>
+    public IReadOnlyList<(string Key, string Value)> MetadataOf(GraphPrecision precision) =>
     [
         ("checkpoint", Name),
-        ("fingerprint", Fingerprint),
+        ("fingerprint", precision == GraphPrecision.Float32 ? Fingerprint : Sha256.Hex(Encoding.UTF8.GetBytes($"{Fingerprint} {Word(precision)}"))),
+        ("precision", Word(precision)),
         ("scheduler", Scheduler.ClassName),
         ("flow_shift", CheckpointFolder.Text(Scheduler.FlowShift)),
         ("sigma_data", CheckpointFolder.Text(Scheduler.SigmaData)),
@@ -115,6 +126,8 @@ internal sealed class SanaFiles
 
     /// <exception cref="CheckpointException">Something is missing, damaged, or does not fit the rest.</exception>
     public static SanaFiles Open(string folder, BuildOptions options) => new(folder, options);
+
+    private static string Word(GraphPrecision precision) => precision.ToString().ToLowerInvariant();
 
     private string PathOf(string file) => Path.Combine([Folder, .. file.Split('/')]);
 

@@ -22,6 +22,7 @@ var root = new RootCommand("Sana on one machine: images of a folder or container
     new CleanCommand(),
     new ExportCommand(),
     new EvalCommand(),
+    new BenchCommand(),
     new StatusCommand(),
     new ResumeCommand(),
     SteerCommand.Suspend(),

@@ -17,13 +17,17 @@ internal sealed class BlockGroup : IDisposable
 {
     private readonly TempFolder _folder = new();
     private readonly List<IDisposable> _owned = [];
+    private readonly int _threads;
 
-    public BlockGroup(int layers)
+    /// <param name="layers">1…28.</param>
+    /// <param name="threads">For one node; 0 takes every core.</param>
+    public BlockGroup(int layers, int threads = 0)
     {
         var file = _folder.File("config.json");
         File.WriteAllText(file, PublicConfigs.SanaTransformers["0.6B"]);
         Config = SanaTransformerConfig.Load(file) with { NumLayers = layers };
         new SyntheticWeights(seed: 0).Write(_folder.Path, "diffusion_pytorch_model", null, TensorType.F32, SanaTransformerTensors.All(Config));
+        _threads = threads;
         Weights = SafetensorsWeights.Open(_folder.Path, "diffusion_pytorch_model");
     }
 
@@ -32,16 +36,16 @@ internal sealed class BlockGroup : IDisposable
     public SafetensorsWeights Weights { get; }
 
     /// <summary>Loads a graph over these weights with the settings of a network that runs many times.</summary>
-    public OnnxModel Load(Graph graph)
+    public OnnxModel Load(Graph graph, string? profile = null)
     {
-        var network = OnnxModel.Load(graph.ToModel().ToByteArray(), _folder.Path, new OnnxModelOptions(Device.Cpu, 0, KeepMemory: true));
+        var network = OnnxModel.Load(graph.ToModel().ToByteArray(), _folder.Path, new OnnxModelOptions(Device.Cpu, _threads, KeepMemory: true) { Profile = profile });
         _owned.Add(network);
         return network;
     }
 
-    public SanaTransformer LoadTransformer() => new SanaTransformer(
-        Load(SanaGraphs.Conditioning(Config, Weights)),
-        Load(SanaGraphs.Denoiser(Config, Weights, clamp: false)));
+    public SanaTransformer LoadTransformer(Arithmetic? arithmetic = null, string? profile = null) => new SanaTransformer(
+        Load(SanaGraphs.Conditioning(Config, Weights, arithmetic)),
+        Load(SanaGraphs.Denoiser(Config, Weights, clamp: false, arithmetic), profile));
 
     /// <summary>Latents of a square image.</summary>
     public FloatTensor Latents(int samples, int tokens)

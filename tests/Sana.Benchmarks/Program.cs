@@ -7,6 +7,7 @@ return args switch
     ["checkpoint", .. var options] => SyntheticCheckpoint.Run(options),
     ["engine", .. var options] => EngineBenchmark.Run(options),
     ["build", "--checkpoint", var folder] => BuildBenchmark.Once(folder),
+    ["precision", .. { Length: > 0 } options] => PrecisionBenchmark.Run(options),
     ["all"] => Suite.RunAll("artifacts/benchmarks.md"),
     [var verb] when Suite.Find(verb) is { } benchmark => benchmark.Run(benchmark.Rounds),
     [var verb, "--rounds", var text] when Suite.Find(verb) is { } benchmark && int.TryParse(text, out var rounds) && rounds is > 0 and <= 1000 =>

@@ -12,7 +12,7 @@ internal static class CaptionerGraphs
     /// <summary>encoder_model.onnx: what depends only on the image.</summary>
     public static Graph Encoder(VisionEncoderDecoderConfig config, TokenTables tables, SafetensorsWeights weights, Func<string, bool>? expose = null)
     {
-        var g = new Graph("encoder_model", weights, ElementType.Float, expose);
+        var g = new Graph("encoder_model", weights, expose: expose);
         long side = config.Encoder.ImageSize;
         var states = new VitGraph(g, config.Encoder).Encode(g.Input("pixel_values", ElementType.Float, Batch, 3, side, side));
         states = config.Projects ? g.Module("enc_to_dec_proj", g.Linear(states, "enc_to_dec_proj")) : states;
@@ -29,7 +29,7 @@ internal static class CaptionerGraphs
     /// <summary>decoder_model.onnx: what runs once for each token, the first included.</summary>
     public static Graph Decoder(VisionEncoderDecoderConfig config, TokenTables tables, SafetensorsWeights weights, Func<string, bool>? expose = null)
     {
-        var g = new Graph("decoder_model", weights, ElementType.Float, expose);
+        var g = new Graph("decoder_model", weights, expose: expose);
         long heads = config.Decoder.NHead, size = config.Decoder.HeadDim, states = config.Encoder.Tokens;
         var ids = g.Input("input_ids", ElementType.Int64, Batch, Dim.Symbolic("sequence"));
         var layers = Enumerable.Range(0, config.Decoder.NLayer).ToArray();

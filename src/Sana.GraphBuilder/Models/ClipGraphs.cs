@@ -12,7 +12,7 @@ internal static class ClipGraphs
     /// <summary>vision_model.onnx.</summary>
     public static Graph Vision(ClipConfig config, SafetensorsWeights weights, Func<string, bool>? expose = null)
     {
-        var g = new Graph("vision_model", weights, ElementType.Float, expose);
+        var g = new Graph("vision_model", weights, expose: expose);
         long side = config.ImageSize;
         var clip = new ClipGraph(g, config);
         g.Output("image_embeds", clip.EmbedImages(g.Input("pixel_values", ElementType.Float, Batch, 3, side, side)));
@@ -23,7 +23,7 @@ internal static class ClipGraphs
     /// <summary>text_model.onnx.</summary>
     public static Graph Text(ClipConfig config, SafetensorsWeights weights, Func<string, bool>? expose = null)
     {
-        var g = new Graph("text_model", weights, ElementType.Float, expose);
+        var g = new Graph("text_model", weights, expose: expose);
         g.Output("text_embeds", new ClipGraph(g, config).EmbedTexts(g.Input("input_ids", ElementType.Int64, Batch, Dim.Symbolic("sequence"))));
         return g;
     }

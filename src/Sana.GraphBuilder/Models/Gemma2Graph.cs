@@ -10,6 +10,9 @@ namespace Sana.GraphBuilder.Models;
 /// </summary>
 internal sealed class Gemma2Graph(Graph g, Gemma2Config config)
 {
+    // What a gate lets through has single large channels. It costs little: prompts are short.
+    private const int GateBits = 16;
+
     /// <summary>Token ids [b, s] after <paramref name="past"/> to hidden states [b, s, hidden] and each layer's keys and values of all t tokens, [b, kv_heads, t, head_dim].</summary>
     public (Value Hidden, KeysAndValues[] Present) Encode(Value ids, KeysAndValues[] past)
     {
@@ -43,9 +46,9 @@ internal sealed class Gemma2Graph(Graph g, Gemma2Config config)
         g.Path = path;
         var (batch, length, all) = (x[0], x[1], past.Key[2] + x[1]);
         long heads = config.NumAttentionHeads, shared = config.NumKeyValueHeads, size = config.HeadDim;
-        var q = positions.Rotate(Heads(g.Linear(x, $"{path}.q_proj", bias: false), heads)); // [b, heads, s, head_dim]
-        var k = positions.Rotate(Heads(g.Linear(x, $"{path}.k_proj", bias: false), shared)); // [b, kv_heads, s, head_dim]
-        var v = Heads(g.Linear(x, $"{path}.v_proj", bias: false), shared);
+        var q = positions.Rotate(Heads(g.WideLinear(x, $"{path}.q_proj", bias: false), heads)); // [b, heads, s, head_dim]
+        var k = positions.Rotate(Heads(g.WideLinear(x, $"{path}.k_proj", bias: false), shared)); // [b, kv_heads, s, head_dim]
+        var v = Heads(g.WideLinear(x, $"{path}.v_proj", bias: false), shared);
         var present = new KeysAndValues(g.Concat(2, past.Key, k), g.Concat(2, past.Value, v)); // [b, kv_heads, t, head_dim]
 
         // Consecutive heads share keys and values, so their queries are rows of one product.
@@ -59,14 +62,14 @@ internal sealed class Gemma2Graph(Graph g, Gemma2Config config)
         var weights = g.Reshape(g.Cast(g.Softmax(scores), g.Compute), batch, shared, length * (heads / shared), all);
         var mixed = g.Reshape(g.MatMul(weights, present.Value), batch, heads, length, size); // [b, heads, s, head_dim]
         mixed = g.Reshape(g.Transpose(mixed, 0, 2, 1, 3), batch, length, heads * size);
-        return (g.Linear(mixed, $"{path}.o_proj", bias: false), present);
+        return (g.WideLinear(mixed, $"{path}.o_proj", bias: false), present);
     }
 
     private Value FeedForward(Value x, string path)
     {
         g.Path = path;
-        var gate = g.GeluTanh(g.Linear(x, $"{path}.gate_proj", bias: false)); // [b, s, intermediate]
-        return g.Linear(g.Mul(gate, g.Linear(x, $"{path}.up_proj", bias: false)), $"{path}.down_proj", bias: false);
+        var gate = g.GeluTanh(g.WideLinear(x, $"{path}.gate_proj", bias: false)); // [b, s, intermediate]
+        return g.WideLinear(g.Mul(gate, g.WideLinear(x, $"{path}.up_proj", bias: false)), $"{path}.down_proj", bias: false, bits: GateBits);
     }
 
     // Gemma stores the scale minus one.

@@ -11,9 +11,9 @@ internal static class SanaGraphs
     private static readonly Dim TextTokens = Dim.Symbolic("text_tokens");
 
     /// <summary>text_encoder/model.onnx.</summary>
-    public static Graph TextEncoder(Gemma2Config config, SafetensorsWeights weights, Func<string, bool>? expose = null)
+    public static Graph TextEncoder(Gemma2Config config, SafetensorsWeights weights, Arithmetic? arithmetic = null, Func<string, bool>? expose = null)
     {
-        var g = new Graph("text_encoder", weights, ElementType.Float, expose);
+        var g = new Graph("text_encoder", weights, arithmetic, expose);
         var ids = g.Input("input_ids", ElementType.Int64, Batch, Dim.Symbolic("sequence"));
         var past = Enumerable.Range(0, config.NumHiddenLayers).Select(i => new KeysAndValues(Past(i, "key"), Past(i, "value"))).ToArray();
         var (hidden, present) = new Gemma2Graph(g, config).Encode(ids, past);
@@ -27,13 +27,13 @@ internal static class SanaGraphs
         return g;
 
         Value Past(int layer, string what) =>
-            g.Input($"past_key_values.{layer}.{what}", ElementType.Float, Batch, config.NumKeyValueHeads, Dim.Symbolic("past"), config.HeadDim);
+            g.Cast(g.Input($"past_key_values.{layer}.{what}", ElementType.Float, Batch, config.NumKeyValueHeads, Dim.Symbolic("past"), config.HeadDim), g.Compute);
     }
 
     /// <summary>transformer/conditioning.onnx: what depends only on the prompt.</summary>
-    public static Graph Conditioning(SanaTransformerConfig config, SafetensorsWeights weights, ElementType compute = ElementType.Float, Func<string, bool>? expose = null)
+    public static Graph Conditioning(SanaTransformerConfig config, SafetensorsWeights weights, Arithmetic? arithmetic = null, Func<string, bool>? expose = null)
     {
-        var g = new Graph("conditioning", weights, compute, expose);
+        var g = new Graph("conditioning", weights, arithmetic, expose);
         var embeddings = g.Input("encoder_hidden_states", ElementType.Float, Batch, TextTokens, config.CaptionChannels);
         var text = new SanaTransformerGraph(g, config, clamp: false).Conditioning(embeddings);
         for (var i = 0; i < text.Length; i++)
@@ -46,22 +46,22 @@ internal static class SanaGraphs
     }
 
     /// <summary>transformer/model.onnx: what runs once a step.</summary>
-    public static Graph Denoiser(SanaTransformerConfig config, SafetensorsWeights weights, bool clamp, ElementType compute = ElementType.Float, Func<string, bool>? expose = null)
+    public static Graph Denoiser(SanaTransformerConfig config, SafetensorsWeights weights, bool clamp, Arithmetic? arithmetic = null, Func<string, bool>? expose = null)
     {
-        var g = new Graph("transformer", weights, compute, expose);
+        var g = new Graph("transformer", weights, arithmetic, expose);
         long heads = config.NumCrossAttentionHeads, size = config.CrossAttentionHeadDim;
         var (latents, timestep, guidance, mask) = DenoiserInputs(g, config);
         var text = Enumerable.Range(0, config.NumLayers).Select(i => new KeysAndValues(
-            g.Cast(g.Input(KeyOf(i), ElementType.Float, Batch, heads, size, TextTokens), compute),
-            g.Cast(g.Input(ValueOf(i), ElementType.Float, Batch, heads, TextTokens, size), compute))).ToArray();
+            g.Cast(g.Input(KeyOf(i), ElementType.Float, Batch, heads, size, TextTokens), g.Compute),
+            g.Cast(g.Input(ValueOf(i), ElementType.Float, Batch, heads, TextTokens, size), g.Compute))).ToArray();
         g.Output("out_hidden_states", new SanaTransformerGraph(g, config, clamp).Denoise(latents, timestep, guidance, mask, text));
         return g;
     }
 
     /// <summary>The transformer in one piece, as published. Tests compare the two graphs above with it.</summary>
-    public static Graph Transformer(SanaTransformerConfig config, SafetensorsWeights weights, bool clamp, ElementType compute = ElementType.Float, Func<string, bool>? expose = null)
+    public static Graph Transformer(SanaTransformerConfig config, SafetensorsWeights weights, bool clamp, Arithmetic? arithmetic = null, Func<string, bool>? expose = null)
     {
-        var g = new Graph("transformer", weights, compute, expose);
+        var g = new Graph("transformer", weights, arithmetic, expose);
         var (latents, timestep, guidance, mask) = DenoiserInputs(g, config);
         var embeddings = g.Input("encoder_hidden_states", ElementType.Float, Batch, TextTokens, config.CaptionChannels);
         var network = new SanaTransformerGraph(g, config, clamp);
@@ -72,7 +72,7 @@ internal static class SanaGraphs
     /// <summary>vae/encoder.onnx. No build writes it yet: it is for image-to-image.</summary>
     public static Graph Encoder(AutoencoderDCConfig config, SafetensorsWeights weights, Func<string, bool>? expose = null)
     {
-        var g = new Graph("vae_encoder", weights, ElementType.Float, expose);
+        var g = new Graph("vae_encoder", weights, expose: expose);
         var image = g.Input("sample", ElementType.Float, Batch, 3, Dim.Symbolic("latent_height") * config.SpatialCompression, Dim.Symbolic("latent_width") * config.SpatialCompression);
         g.Output("latent_sample", new AutoencoderDCGraph(g, config).Encode(image));
         return g;
@@ -81,7 +81,7 @@ internal static class SanaGraphs
     /// <summary>vae/decoder.onnx.</summary>
     public static Graph Decoder(AutoencoderDCConfig config, SafetensorsWeights weights, Func<string, bool>? expose = null)
     {
-        var g = new Graph("vae_decoder", weights, ElementType.Float, expose);
+        var g = new Graph("vae_decoder", weights, expose: expose);
         var latent = g.Input("latent_sample", ElementType.Float, Batch, config.LatentChannels, Dim.Symbolic("latent_height"), Dim.Symbolic("latent_width"));
         g.Output("sample", new AutoencoderDCGraph(g, config).Decode(latent));
         return g;

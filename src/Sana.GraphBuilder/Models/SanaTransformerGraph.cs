@@ -6,6 +6,7 @@ namespace Sana.GraphBuilder.Models;
 /// <summary>
 /// The linear diffusion transformer (SANA, arXiv:2410.10629, section 3.2; diffusers' SanaTransformer2DModel), cut in two:
 /// <see cref="Conditioning"/> depends only on the prompt and runs once a prompt; <see cref="Denoise"/> runs once a step.
+/// The stream of tokens, norms, modulation, linear attention and its clip are float32 in every arithmetic; products and what stands between them are in the graph's.
 /// Letters: b batch, n latent tokens (height · width), l text tokens, d width.
 /// </summary>
 internal sealed class SanaTransformerGraph(Graph g, SanaTransformerConfig config, bool clamp)
@@ -14,6 +15,9 @@ internal sealed class SanaTransformerGraph(Graph g, SanaTransformerConfig config
     private const float HalfMax = 65504f;
     private const float AttentionEpsilon = 1e-15f;
     private const float QkNormEpsilon = 1e-5f;
+
+    // What enters conv_point has single large channels: with 8 bits it alone makes nearly all of the error of an eight-bit network, with 16 next to none.
+    private const int GateBits = 16;
 
     private readonly Dim _width = config.Width;
 
@@ -39,20 +43,20 @@ internal sealed class SanaTransformerGraph(Graph g, SanaTransformerConfig config
         var tokens = height * width;
 
         var x = g.Conv(g.Cast(latents, g.Compute), "patch_embed.proj"); // [b, d, h, w]
-        x = g.Transpose(g.Reshape(x, batch, _width, tokens), 0, 2, 1); // [b, n, d]
+        x = g.Cast(g.Transpose(g.Reshape(x, batch, _width, tokens), 0, 2, 1), ElementType.Float); // [b, n, d]
         if (config.InterpolationScale is { } scale)
             x = g.Add(x, SinCosPositionEmbedding.Build(g, height, width, _width.Factor, config.SampleSize, scale));
 
         x = g.Module("patch_embed", x);
         var (embedded, time) = TimeEmbedding(timestep, guidance); // [b, d], [b, 6d]
-        time = g.Reshape(time, batch, 6, _width);
+        time = g.Reshape(g.Cast(time, ElementType.Float), batch, 6, _width);
         var bias = g.Mul(g.Sub(g.Scalar(1, ElementType.Float), g.Cast(mask, ElementType.Float)), g.Scalar(-10000, ElementType.Float));
         bias = g.Reshape(bias, batch, 1, 1, mask[1]); // [b, 1, 1, l]
         for (var i = 0; i < config.NumLayers; i++)
             x = g.Module($"transformer_blocks.{i}", Block(x, time, text[i], bias, height, width, $"transformer_blocks.{i}"));
 
         g.Path = "norm_out";
-        var modulation = g.Add(g.Weight("scale_shift_table"), g.Reshape(embedded, batch, 1, _width)); // [b, 2, d]
+        var modulation = g.Add(g.Weight("scale_shift_table", ElementType.Float), g.Reshape(g.Cast(embedded, ElementType.Float), batch, 1, _width)); // [b, 2, d]
         var (shift, scaling) = (g.Row(modulation, 1, 0), g.Row(modulation, 1, 1));
         x = g.Linear(Modulate(x, shift, scaling), "proj_out"); // [b, n, c]
         return g.Reshape(g.Transpose(x, 0, 2, 1), batch, latents[1], height, width); // [b, c, h, w]
@@ -90,13 +94,13 @@ internal sealed class SanaTransformerGraph(Graph g, SanaTransformerConfig config
     private Value Block(Value x, Value time, KeysAndValues text, Value bias, Dim height, Dim width, string path)
     {
         g.Path = path;
-        var m = g.Split(g.Add(g.Weight($"{path}.scale_shift_table"), time), 1, 6); // 6 × [b, 1, d]
+        var m = g.Split(g.Add(g.Weight($"{path}.scale_shift_table", ElementType.Float), time), 1, 6); // 6 × [b, 1, d]
         var (shiftAttention, scaleAttention, gateAttention) = (m[0], m[1], m[2]);
         var (shiftMlp, scaleMlp, gateMlp) = (m[3], m[4], m[5]);
 
         var attended = LinearAttention(Modulate(x, shiftAttention, scaleAttention), $"{path}.attn1");
         x = g.Add(x, g.Mul(gateAttention, attended));
-        x = g.Add(x, CrossAttention(x, text, bias, $"{path}.attn2")); // no norm, no gate
+        x = g.Add(x, CrossAttention(g.Cast(x, g.Compute), text, bias, $"{path}.attn2")); // no norm, no gate
         g.Path = path;
         var mixed = MixFeedForward(Modulate(x, shiftMlp, scaleMlp), height, width, $"{path}.ff");
         return g.Add(x, g.Mul(gateMlp, mixed));
@@ -107,33 +111,36 @@ internal sealed class SanaTransformerGraph(Graph g, SanaTransformerConfig config
     {
         g.Path = path;
         var (heads, size) = (config.NumAttentionHeads, config.AttentionHeadDim);
-        var q = QkNorm(g.Linear(x, $"{path}.to_q", bias: false), $"{path}.norm_q");
-        var k = QkNorm(g.Linear(x, $"{path}.to_k", bias: false), $"{path}.norm_k");
-        var v = g.Cast(g.Linear(x, $"{path}.to_v", bias: false), ElementType.Float);
+        var q = QkNorm(g.WideLinear(x, $"{path}.to_q", bias: false), $"{path}.norm_q");
+        var k = QkNorm(g.WideLinear(x, $"{path}.to_k", bias: false), $"{path}.norm_k");
+        var v = g.Cast(g.WideLinear(x, $"{path}.to_v", bias: false), ElementType.Float);
         q = Heads(g.Relu(g.Cast(q, ElementType.Float)), heads, size, 0, 2, 1, 3); // [b, heads, n, 32]
         k = Heads(g.Relu(g.Cast(k, ElementType.Float)), heads, size, 0, 2, 3, 1); // [b, heads, 32, n]
         v = Heads(v, heads, size, 0, 2, 1, 3); // [b, heads, n, 32]
 
         var sums = g.Add(g.MatMul(q, g.Sum(k, 3)), g.Scalar(AttentionEpsilon, ElementType.Float)); // [b, heads, n, 1]
         var mixed = g.Div(g.MatMul(q, g.MatMul(k, v)), sums); // [b, heads, n, 32]
-        var output = g.Linear(g.Cast(Merge(mixed), g.Compute), $"{path}.to_out.0"); // [b, n, d]
+        var output = g.Cast(g.WideLinear(g.Cast(Merge(mixed), g.Compute), $"{path}.to_out.0"), ElementType.Float); // [b, n, d]
         return g.Module(path, clamp ? g.Clip(output, HalfMax) : output);
     }
 
     private Value CrossAttention(Value x, KeysAndValues text, Value bias, string path)
     {
         g.Path = path;
-        var q = QkNorm(g.Linear(x, $"{path}.to_q"), $"{path}.norm_q");
+        var q = QkNorm(g.WideLinear(x, $"{path}.to_q"), $"{path}.norm_q");
         q = Heads(q, config.NumCrossAttentionHeads, config.CrossAttentionHeadDim, 0, 2, 1, 3); // [b, heads, n, head_dim]
         var scores = g.Add(g.Cast(g.MatMul(q, text.Key), ElementType.Float), bias); // [b, heads, n, l]
         var mixed = g.MatMul(g.Cast(g.Softmax(scores), g.Compute), text.Value); // [b, heads, n, head_dim]
-        return g.Module(path, g.Linear(Merge(mixed), $"{path}.to_out.0"));
+        return g.Module(path, g.Cast(g.WideLinear(Merge(mixed), $"{path}.to_out.0"), ElementType.Float));
     }
 
     // Mix-FFN: 1×1 up, SiLU, 3×3 depthwise, gate, 1×1 down. The depthwise convolution gives the network the positions of tokens.
     private Value MixFeedForward(Value x, Dim height, Dim width, string path)
     {
         g.Path = path;
+        if (g.Arithmetic.PointwiseOnTokens)
+            return MixFeedForwardOnTokens(x, height, width, path);
+
         var (batch, tokens) = (x[0], x[1]);
         x = g.Transpose(g.Reshape(x, batch, height, width, _width), 0, 3, 1, 2); // [b, d, h, w]: ONNX Runtime merges this transpose into its blocked layout
         x = g.Silu(g.Conv(x, $"{path}.conv_inverted")); // [b, 2·hidden, h, w]
@@ -144,8 +151,24 @@ internal sealed class SanaTransformerGraph(Graph g, SanaTransformerConfig config
         return g.Reshape(g.Transpose(x, 0, 2, 3, 1), batch, tokens, _width); // [b, n, d]
     }
 
+    // The same with the 1×1 convolutions as products over tokens. The two halves of the gate are computed apart, so nothing is split.
+    private Value MixFeedForwardOnTokens(Value x, Dim height, Dim width, string path)
+    {
+        var hidden = (long)config.FeedForwardWidth;
+        var (value, gate) = (Half(0), Half(hidden)); // [b, n, hidden]
+        x = g.WideLinear(g.Mul(value, g.Silu(gate)), $"{path}.conv_point", bias: false, bits: GateBits); // [b, n, d]
+        return g.Module(path, g.Cast(x, ElementType.Float));
+
+        Value Half(long first)
+        {
+            var up = g.Silu(g.WideLinear(x, $"{path}.conv_inverted", rows: (first, hidden)));
+            up = g.Transpose(g.Reshape(up, x[0], height, width, hidden), 0, 3, 1, 2); // ONNX Runtime merges the transposes into its blocked layout
+            return g.Reshape(g.Transpose(g.DepthwiseConv(up, $"{path}.conv_depth", first), 0, 2, 3, 1), x[0], x[1], hidden);
+        }
+    }
+
     private Value Modulate(Value x, Value shift, Value scale) =>
-        g.Add(g.Mul(g.LayerNorm(x, (float)config.NormEps), g.Add(scale, g.Scalar(1, scale.Type))), shift);
+        g.Cast(g.Add(g.Mul(g.LayerNorm(x, (float)config.NormEps), g.Add(scale, g.Scalar(1, scale.Type))), shift), g.Compute);
 
     private Value QkNorm(Value x, string path) => !config.QkNorm ? x : g.RmsNorm(x, g.Weight($"{path}.weight"), QkNormEpsilon);
 
@@ -171,7 +194,7 @@ internal static class SinCosPositionEmbedding
         var rows = Axis(g, height, channels / 2, baseSize, interpolationScale); // [h, channels / 2]
         columns = g.Expand(g.Reshape(columns, 1, width, channels / 2), height, width, channels / 2);
         rows = g.Expand(g.Reshape(rows, height, 1, channels / 2), height, width, channels / 2);
-        return g.Cast(g.Reshape(g.Concat(2, columns, rows), 1, height * width, channels), g.Compute);
+        return g.Reshape(g.Concat(2, columns, rows), 1, height * width, channels);
     }
 
     // Positions are scaled so that any grid covers the base grid of the checkpoint. Positions are float32 and angles float64, as in diffusers.

@@ -14,8 +14,8 @@ internal sealed partial class Graph
     public Value Cos(Value x) => Same("Cos", x);
     public Value Sqrt(Value x) => Same("Sqrt", x);
     public Value Tanh(Value x) => Same("Tanh", x);
-    public Value GeluTanh(Value x) => Same("Gelu", x, ("approximate", "tanh"));
-    public Value Gelu(Value x) => Same("Gelu", x);
+    public Value GeluTanh(Value x) => Widened(x, wide => Same("Gelu", wide, ("approximate", "tanh")));
+    public Value Gelu(Value x) => Widened(x, wide => Same("Gelu", wide));
 
     /// <summary>An activation by the name that a config gives it.</summary>
     public Value Activation(Value x, string name) => name switch
@@ -47,7 +47,7 @@ internal sealed partial class Graph
     {
         var weight = Weight($"{path}.weight");
         Check(x[-1] == weight[1], $"Linear {path} [{weight[0]}, {weight[1]}] of {x}");
-        return Product(x, path, weight, weight[0], bias, ("transB", 1L));
+        return Product(x, path, weight, weight[0], bias ? Weight($"{path}.bias") : null, ("transB", 1L));
     }
 
     /// <summary>x · weight + bias over the last axis, the weight as GPT-2 stores it: [in, out].</summary>
@@ -55,7 +55,7 @@ internal sealed partial class Graph
     {
         var weight = Weight($"{path}.weight");
         Check(x[-1] == weight[0], $"Conv1D {path} [{weight[0]}, {weight[1]}] of {x}");
-        return Product(x, path, weight, weight[1], bias: true);
+        return Product(x, path, weight, weight[1], Weight($"{path}.bias"));
     }
 
     /// <summary>Each square patch of an image [batch, channels, height, width] to a pixel of the output. An incomplete patch at the right or the bottom is dropped.</summary>
@@ -73,10 +73,22 @@ internal sealed partial class Graph
     {
         var weight = Weight($"{path}.weight"); // [out, in / groups, kernel, kernel], or [out, in] of a Linear that works on every pixel
         weight = weight.Rank == 4 ? weight : Reshape(weight, weight[0], weight[1], 1, 1);
+        return Conv(x, path, weight, bias ? Weight($"{path}.bias") : null, stride, groups);
+    }
+
+    /// <summary>Convolution of every channel of [batch, channels, height, width] by itself, with the kernels that begin at row <paramref name="first"/> of the checkpoint's tensor.</summary>
+    public Value DepthwiseConv(Value x, string path, long first) => Conv(
+        x, path, WeightRows($"{path}.weight", first, x[1].Factor), WeightRows($"{path}.bias", first, x[1].Factor), stride: 1, groups: x[1].Factor);
+
+    private Value Conv(Value x, string path, Value weight, Value? bias, long stride, long groups)
+    {
+        if (x.Type == ElementType.BFloat16)
+            return Widened(x, wide => Conv(wide, path, Cast(weight, ElementType.Float), bias is null ? null : Cast(bias, ElementType.Float), stride, groups));
+
         Check(x.Rank == 4 && x[1] == weight[1] * groups, $"Conv {path} [{string.Join(", ", weight.Shape)}], {groups} groups, of {x}");
         var kernel = weight[2].Factor;
         var pad = kernel % 2 == 1 ? kernel / 2 : 0;
-        Value[] inputs = bias ? [x, weight, Weight($"{path}.bias")] : [x, weight];
+        Value[] inputs = bias is null ? [x, weight] : [x, weight, bias];
         return Node(
             "Conv",
             path,
@@ -171,6 +183,9 @@ internal sealed partial class Graph
     public Value PixelShuffle(Value x) => Node(
         "DepthToSpace", [x], x.Type, [x[0], x[1] / 4, x[2] * 2, x[3] * 2], ("blocksize", 2L), ("mode", "CRD"));
 
+    // Operators that CUDA may have no bfloat16 kernel for run in float32.
+    private Value Widened(Value x, Func<Value, Value> op) => x.Type == ElementType.BFloat16 ? Cast(op(Cast(x, ElementType.Float)), x.Type) : op(x);
+
     private static float[] Ones(Dim size)
     {
         var ones = new float[size.Factor];
@@ -198,10 +213,10 @@ internal sealed partial class Graph
         return shape;
     }
 
-    private Value Product(Value x, string path, Value weight, Dim width, bool bias, params (string Name, object Value)[] attributes)
+    private Value Product(Value x, string path, Value weight, Dim width, Value? bias, params (string Name, object Value)[] attributes)
     {
         var rows = x.Shape[..^1].Aggregate((Dim)1, (product, d) => product * d);
-        Value[] inputs = bias ? [Reshape(x, rows, x[-1]), weight, Weight($"{path}.bias")] : [Reshape(x, rows, x[-1]), weight];
+        Value[] inputs = bias is null ? [Reshape(x, rows, x[-1]), weight] : [Reshape(x, rows, x[-1]), weight, bias];
         var product = Node("Gemm", path, inputs, x.Type, [rows, width], attributes);
         return Reshape(product, [.. x.Shape[..^1], width]);
     }

@@ -14,6 +14,7 @@ internal sealed partial class Graph
 {
     private const long OpsetVersion = 23; // the first with RMSNormalization
     private const long IrVersion = 11;
+    private const string Microsoft = "com.microsoft";
 
     private readonly GraphProto _proto = new();
     private readonly SafetensorsWeights _weights;
@@ -31,17 +32,23 @@ internal sealed partial class Graph
 
     /// <param name="name">Of the network.</param>
     /// <param name="weights">The checkpoint's tensors.</param>
-    /// <param name="compute">What products and convolutions run in: Float, Float16 or BFloat16. Norms and linear attention stay in Float.</param>
+    /// <param name="arithmetic">What it computes in; null for float32.</param>
     /// <param name="expose">Which module outputs become outputs of the graph too, by module path; null for none.</param>
-    public Graph(string name, SafetensorsWeights weights, ElementType compute = ElementType.Float, Func<string, bool>? expose = null)
+    public Graph(string name, SafetensorsWeights weights, Arithmetic? arithmetic = null, Func<string, bool>? expose = null)
     {
         _proto.Name = name;
         _weights = weights;
         _expose = expose ?? (_ => false);
-        Compute = compute;
+        Arithmetic = arithmetic ?? Arithmetic.Float32;
     }
 
-    public ElementType Compute { get; }
+    public Arithmetic Arithmetic { get; }
+
+    /// <summary>Type of the values between the operators.</summary>
+    public ElementType Compute => Arithmetic.Compute;
+
+    /// <summary>What the build must write beside the graph.</summary>
+    public EightBitWeights EightBits { get; } = new();
 
     /// <summary>The module whose nodes are being added.</summary>
     public string Path { get; set; } = "";
@@ -76,15 +83,17 @@ internal sealed partial class Graph
         return value;
     }
 
-    public void Metadata(string key, string value) => _metadata[key] = value;
+    /// <summary>Says something of the graph, unless it was said before.</summary>
+    public void Metadata(string key, string value) => _metadata.TryAdd(key, value);
 
     /// <summary>A tensor of the checkpoint in the type it is stored in.</summary>
-    public Value Stored(string name)
+    public Value Stored(string name) => Stored(name, _weights[name]);
+
+    private Value Stored(string name, TensorEntry entry)
     {
         if (_initializers.TryGetValue(name, out var known))
             return known;
 
-        var entry = _weights[name];
         var tensor = new TensorProto
         {
             Name = name,
@@ -108,6 +117,28 @@ internal sealed partial class Graph
         return _widened.TryGetValue(key, out var known) ? known : _widened[key] = Cast(Stored(name), type);
     }
 
+    /// <summary>The same of consecutive rows only; they are a part of the file.</summary>
+    public Value WeightRows(string name, long first, long rows)
+    {
+        var entry = _weights[name];
+        if (rows == entry.Shape[0])
+            return Weight(name);
+        var key = string.Create(CultureInfo.InvariantCulture, $"{name}.{first}");
+        var row = entry.Length / entry.Shape[0];
+        return _widened.TryGetValue($"{key}:{Compute}", out var known)
+            ? known
+            : _widened[$"{key}:{Compute}"] = Cast(Stored(key, entry with { Shape = [rows, .. entry.Shape[1..]], Offset = entry.Offset + (first * row), Length = rows * row }), Compute);
+    }
+
+    /// <summary>Rows of a matrix of the checkpoint in eight bits: integers [in, out], and the scale of each output channel.</summary>
+    public (Value Integers, Value Scales) EightBitWeight(string name, long first, long rows)
+    {
+        var (integers, scales) = EightBits.Add(_weights[name], first, rows);
+        _proto.Initializer.Add(integers);
+        _proto.Initializer.Add(scales);
+        return (new Value(integers.Name, ElementType.Int8, [.. integers.Dims.Select(d => (Dim)d)]), new Value(scales.Name, ElementType.Float, [rows]));
+    }
+
     public Value Constant(ReadOnlySpan<float> values, params Dim[] shape) =>
         Constant(MemoryMarshal.AsBytes(values), ElementType.Float, shape.Length == 0 && values.Length != 1 ? [values.Length] : shape);
 
@@ -121,10 +152,26 @@ internal sealed partial class Graph
 
     public Value Scalar(long value) => Constant(MemoryMarshal.AsBytes(new ReadOnlySpan<long>(in value)), ElementType.Int64, []);
 
+    /// <summary>The model with everything that the checkpoint does not hold in it. It can be loaded from memory.</summary>
     public ModelProto ToModel()
+    {
+        EightBits.Embed();
+        return Model();
+    }
+
+    /// <summary>The model whose weights in eight bits are in a file of their own.</summary>
+    public ModelProto ToModel(string eightBitsAt)
+    {
+        EightBits.PointTo(eightBitsAt);
+        return Model();
+    }
+
+    private ModelProto Model()
     {
         var model = new ModelProto { IrVersion = IrVersion, ProducerName = "Sana.GraphBuilder", Graph = _proto };
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = OpsetVersion });
+        if (EightBits.Any)
+            model.OpsetImport.Add(new OperatorSetIdProto { Domain = Microsoft, Version = 1 });
         model.MetadataProps.AddRange(_metadata.OrderBy(m => m.Key, StringComparer.Ordinal).Select(m => Entry(m.Key, m.Value)));
         return model;
     }
@@ -192,7 +239,8 @@ internal sealed partial class Graph
 
     private void Add(string op, string path, Value[] inputs, Value[] outputs, (string Name, object Value)[] attributes)
     {
-        var node = new NodeProto { OpType = op, Name = Unique($"{path}/{op}") };
+        var (domain, name) = op.Split('.') is [.., var last] && op.Contains('.', StringComparison.Ordinal) ? (op[..^(last.Length + 1)], last) : ("", op);
+        var node = new NodeProto { OpType = name, Domain = domain, Name = Unique($"{path}/{name}") };
         node.Input.AddRange(inputs.Select(i => i.Name));
         node.Output.AddRange(outputs.Select(o => o.Name));
         node.Attribute.AddRange(attributes.Select(a => Attribute(a.Name, a.Value)));
@@ -257,5 +305,5 @@ internal sealed partial class Graph
         return new ValueInfoProto { Name = value.Name, Type = type };
     }
 
-    private static StringStringEntryProto Entry(string key, string value) => new() { Key = key, Value = value };
+    internal static StringStringEntryProto Entry(string key, string value) => new() { Key = key, Value = value };
 }

@@ -57,6 +57,12 @@ internal enum ElementType
     /// <summary>32-bit float.</summary>
     Float = 1,
 
+    /// <summary>8-bit unsigned integer.</summary>
+    UInt8 = 2,
+
+    /// <summary>8-bit signed integer.</summary>
+    Int8 = 3,
+
     /// <summary>64-bit signed integer.</summary>
     Int64 = 7,
 

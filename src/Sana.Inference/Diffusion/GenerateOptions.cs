@@ -114,7 +114,7 @@ public static class PromptLimits
 
 /// <summary>What the graph builder read from a Sana checkpoint's configs and wrote into the transformer's graph.</summary>
 /// <param name="Name">Of the checkpoint's folder.</param>
-/// <param name="Fingerprint">SHA-256 over configs and the headers, lengths and a sample of the weights, lower-case hex.</param>
+/// <param name="Fingerprint">SHA-256 over configs and the headers, lengths and a sample of the weights, and the precision where it is not float32, lower-case hex.</param>
 /// <param name="Solver">What the checkpoint's scheduler is.</param>
 /// <param name="FlowShift">How far sigmas are shifted towards noise.</param>
 /// <param name="SigmaData">Standard deviation of latents that Sprint assumes.</param>
@@ -124,6 +124,9 @@ public static class PromptLimits
 internal sealed record CheckpointFacts(
     string Name, string Fingerprint, SolverKind Solver, double FlowShift, float SigmaData, int SampleSize, int Compression, float GuidanceScale)
 {
+    /// <value>What the networks compute in. Default float32: graphs of earlier versions do not say it.</value>
+    public string Precision { get; init; } = "float32";
+
     /// <summary>Side of the images that it was made for, in pixels.</summary>
     public int NativePixels => SampleSize * Compression;
 
@@ -142,5 +145,8 @@ internal sealed record CheckpointFacts(
         (float)metadata.Number("sigma_data"),
         (int)metadata.Number("sample_size"),
         (int)metadata.Number("spatial_compression"),
-        (float)metadata.Number("guidance_embeds_scale"));
+        (float)metadata.Number("guidance_embeds_scale"))
+    {
+        Precision = metadata.Keys.Contains("precision") ? metadata.Text("precision") : "float32",
+    };
 }

@@ -9,14 +9,16 @@ internal static class PipelineLoader
 {
     public static SanaPipeline Load(string checkpoint, PipelineOptions options)
     {
-        Check(options);
+        if (options.CachedPrompts is < 0 or > 10_000)
+            throw new InferenceException(string.Create(CultureInfo.InvariantCulture, $"Cached prompts {options.CachedPrompts} is not in 0…10000; use 32."));
+        var precision = options.AllowsHalfOnProcessor ? options.Precision : options.Precision.On(options.Device);
         var once = new OnnxModelOptions(options.Device, options.Threads, KeepMemory: false);
         var often = once with { KeepMemory = true };
 
         // Loading is half parsing and half reading files, so the three networks are loaded at the same time.
-        var transformer = Task.Run(() => LoadTransformer(checkpoint, options.Precision, often));
+        var transformer = Task.Run(() => LoadTransformer(checkpoint, precision, often));
         var decoder = Task.Run(() => AutoencoderDC.Load(Path.Combine(checkpoint, "vae", "decoder.onnx"), once));
-        var prompts = Task.Run(() => LoadPrompts(checkpoint, options, once));
+        var prompts = Task.Run(() => LoadPrompts(checkpoint, options, precision));
         Task[] all = [transformer, decoder, prompts];
         try
         {
@@ -30,21 +32,22 @@ internal static class PipelineLoader
             throw exception.Flatten().InnerExceptions.OfType<InferenceException>().FirstOrDefault() ?? exception.Flatten().InnerExceptions[0];
         }
 
-        var inFp32 = options.Precision == Precision.Fp32 ? null : new Lazy<SanaTransformer>(() => LoadTransformer(checkpoint, Precision.Fp32, often));
-        return new SanaPipeline(prompts.Result, transformer.Result, inFp32, decoder.Result, options.MaxUntiledPixels);
+        var inFloat32 = precision == Precision.Float32 ? null : new Lazy<SanaTransformer>(() => LoadTransformer(checkpoint, Precision.Float32, often));
+        return new SanaPipeline(prompts.Result, transformer.Result, inFloat32, decoder.Result, options.MaxUntiledPixels);
     }
 
-    private static SanaTransformer LoadTransformer(string checkpoint, Precision precision, OnnxModelOptions options)
+    internal static SanaTransformer LoadTransformer(string checkpoint, Precision precision, OnnxModelOptions options)
     {
-        var suffix = precision switch { Precision.Fp16 => ".fp16", Precision.Bf16 => ".bf16", _ => "" };
         var folder = Path.Combine(checkpoint, "transformer");
-        return SanaTransformer.Load(Path.Combine(folder, $"conditioning{suffix}.onnx"), Path.Combine(folder, $"model{suffix}.onnx"), options);
+        return SanaTransformer.Load(Path.Combine(folder, FileOf("conditioning", precision)), Path.Combine(folder, FileOf("model", precision)), options);
     }
 
-    private static PromptEncoder LoadPrompts(string checkpoint, PipelineOptions options, OnnxModelOptions network)
+    private static string FileOf(string graph, Precision precision) => precision == Precision.Float32 ? $"{graph}.onnx" : $"{graph}.{precision.Word()}.onnx";
+
+    internal static PromptEncoder LoadPrompts(string checkpoint, PipelineOptions options, Precision precision)
     {
         var tokenizer = GemmaTokenizer.Load(Path.Combine(checkpoint, "tokenizer"));
-        var encoder = TextEncoder.Load(Path.Combine(checkpoint, "text_encoder", "model.onnx"), network);
+        var encoder = TextEncoder.Load(Path.Combine(checkpoint, "text_encoder", FileOf("model", precision)), new OnnxModelOptions(options.Device, options.Threads, KeepMemory: false));
         if (tokenizer.VocabularySize > encoder.VocabularySize)
         {
             encoder.Dispose();
@@ -53,15 +56,6 @@ internal static class PipelineLoader
         }
 
         return new PromptEncoder(tokenizer, () => ComplexHumanInstruction.Load(checkpoint, tokenizer), encoder, options.CachedPrompts);
-    }
-
-    private static void Check(PipelineOptions options)
-    {
-        if (options.Precision == Precision.Bf16 && options.Device == Device.Cpu)
-            throw new InferenceException("Precision bf16 does not run on the processor, for which ONNX Runtime has no bfloat16 kernels; use fp32, or --device cuda.");
-
-        if (options.CachedPrompts is < 0 or > 10_000)
-            throw new InferenceException(string.Create(CultureInfo.InvariantCulture, $"Cached prompts {options.CachedPrompts} is not in 0…10000; use 32."));
     }
 
     private static void Release<T>(Task<T> loading)

@@ -17,13 +17,13 @@ public sealed class SanaPipeline : IDisposable
     private readonly CheckpointFacts _facts;
     private readonly PromptEncoder _prompts;
     private readonly SanaTransformer _transformer;
-    private readonly Lazy<SanaTransformer>? _inFp32; // loaded when half precision fails
+    private readonly Lazy<SanaTransformer>? _inFloat32; // loaded when another precision fails
     private readonly AutoencoderDC _autoencoder;
     private readonly int _maxUntiledPixels;
 
-    internal SanaPipeline(PromptEncoder prompts, SanaTransformer transformer, Lazy<SanaTransformer>? inFp32, AutoencoderDC autoencoder, int maxUntiledPixels)
+    internal SanaPipeline(PromptEncoder prompts, SanaTransformer transformer, Lazy<SanaTransformer>? inFloat32, AutoencoderDC autoencoder, int maxUntiledPixels)
     {
-        _inFp32 = inFp32;
+        _inFloat32 = inFloat32;
         _facts = CheckpointFacts.From(transformer.Metadata);
         _prompts = prompts;
         _transformer = transformer;
@@ -36,6 +36,9 @@ public sealed class SanaPipeline : IDisposable
 
     /// <summary>Name of the checkpoint's folder.</summary>
     public string ModelName => _facts.Name;
+
+    /// <summary>What the networks compute in: <c>float32</c>, <c>w8a8</c> or <c>mixed</c>.</summary>
+    public string Precision => _facts.Precision;
 
     /// <summary>What a process without the networks needs to fill in defaults.</summary>
     internal CheckpointFacts Facts => _facts;
@@ -94,8 +97,8 @@ public sealed class SanaPipeline : IDisposable
     {
         _prompts.Dispose();
         _transformer.Dispose();
-        if (_inFp32 is { IsValueCreated: true })
-            _inFp32.Value.Dispose();
+        if (_inFloat32 is { IsValueCreated: true })
+            _inFloat32.Value.Dispose();
 
         _autoencoder.Dispose();
     }
@@ -122,12 +125,12 @@ public sealed class SanaPipeline : IDisposable
         var textSeconds = Lap(clock);
         progress?.Report(new GenerateProgress("text", 1, 1));
 
-        // 4. to 6. Conditioning, noise, denoising -> latents [b, channels, h / 32, w / 32]; once more in float32 if half precision broke
+        // 4. to 6. Conditioning, noise, denoising -> latents [b, channels, h / 32, w / 32]; once more in float32 if another precision broke
         var denoising = new Denoising(_facts, options, noise, observe, Preview, progress, cancellationToken);
         var latents = denoising.Run(_transformer, embeddings, height, width);
-        var retried = _inFp32 is not null && OutputGuard.Check(latents.Data) is not null;
+        var retried = _inFloat32 is not null && OutputGuard.Check(latents.Data) is not null;
         if (retried)
-            latents = denoising.Run(_inFp32!.Value, embeddings, height, width);
+            latents = denoising.Run(_inFloat32!.Value, embeddings, height, width);
 
         var denoiseSeconds = Lap(clock);
 

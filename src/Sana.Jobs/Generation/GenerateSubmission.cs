@@ -75,8 +75,8 @@ public static class GenerateSubmission
     }
 
     internal static string OtherModel(string fingerprint, IModel model) =>
-        $"The run was begun with checkpoint {JobModel.Short(fingerprint)}, and this is '{model.ModelName}' {JobModel.Short(model.Fingerprint)}: "
-        + "go on with the first one, or start another run.";
+        $"The run was begun with checkpoint {JobModel.Short(fingerprint)}, and this is '{model.ModelName}' {JobModel.Short(model.Fingerprint)} in {model.Precision}: "
+        + "go on with the first one and its precision, or start another run.";
 
     /// <summary>Writes what a job says under a name that follows from it.</summary>
     internal static async Task<string> Write(IBlobs blobs, GenerateJob job, CancellationToken cancellationToken)

@@ -15,7 +15,7 @@ namespace Sana.Jobs.Generation;
 /// </summary>
 internal sealed class RenderStep(IRenderer renderer, IBlobs blobs, RunNames names, ImageOutput output)
 {
-    private readonly ModelRecord _model = new(renderer.ModelName, renderer.Fingerprint);
+    private readonly ModelRecord _model = ModelRecord.Of(renderer);
 
     /// <summary>Renders a batch in parts and writes the images that are null in <paramref name="settled"/>. Only one part is in memory. A part whose images are all there is skipped.</summary>
     /// <param name="batch">What to render.</param>

@@ -21,7 +21,7 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
     {
         var config = new RunConfig(
             "sana.run/1",
-            new ModelRecord(model.ModelName, model.Fingerprint),
+            ModelRecord.Of(model),
             Settings(model.Resolve(job.Options)),
             job.Seed,
             job.Images,

@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Sana.Jobs.Networks;
 
 namespace Sana.Jobs.Generation;
 
@@ -10,7 +11,14 @@ namespace Sana.Jobs.Generation;
 internal sealed record RunConfig(
     string Schema, ModelRecord Model, SettingsRecord Settings, ulong Seed, int Images, int BatchSize, OutputRecord Output, string Device, PromptsRecord Prompts);
 
-internal sealed record ModelRecord(string Name, string Fingerprint);
+internal sealed record ModelRecord(string Name, string Fingerprint)
+{
+    /// <value><c>w8a8</c> or <c>mixed</c>; null, and then not written, in float32.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Precision { get; init; }
+
+    public static ModelRecord Of(IModel model) => new(model.ModelName, model.Fingerprint) { Precision = model.Precision == "float32" ? null : model.Precision };
+}
 
 internal sealed record SettingsRecord(
     int? Width, int? Height, int? Steps, float GuidanceScale, string NegativePrompt, string? Solver, bool ResolutionBinning, bool Instruction)

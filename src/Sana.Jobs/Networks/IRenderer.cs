@@ -11,6 +11,9 @@ public interface IModel
     /// <summary>The checkpoint's name.</summary>
     string ModelName { get; }
 
+    /// <summary>What the networks compute in, as <see cref="PrecisionName"/> names it.</summary>
+    string Precision => "float32";
+
     /// <summary>Fills every default from the checkpoint.</summary>
     /// <exception cref="Inference.InferenceException">An option is out of range for this checkpoint.</exception>
     GenerateOptions Resolve(GenerateOptions options);
@@ -33,6 +36,8 @@ internal sealed record ModelFacts(CheckpointFacts Facts) : IModel
     public string Fingerprint => Facts.Fingerprint;
 
     public string ModelName => Facts.Name;
+
+    public string Precision => Facts.Precision;
 
     public GenerateOptions Resolve(GenerateOptions options) => options.Resolve(Facts);
 }

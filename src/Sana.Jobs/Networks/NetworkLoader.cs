@@ -25,6 +25,9 @@ public sealed class NetworkLoader : IDisposable
     /// <value>What the networks run on. Default the processor.</value>
     public Device Device { get; init; } = Device.Cpu;
 
+    /// <value>What the checkpoint's networks compute in. Captioners and CLIP compute in float32. Default <see cref="Precision.Auto"/>.</value>
+    public Precision Precision { get; init; }
+
     /// <value>Folder of the Sana checkpoint, or a repository of the Hub (<see cref="CheckpointPlace"/>). Default none: this host renders nothing.</value>
     public string? Checkpoint { get; init; }
 
@@ -60,7 +63,7 @@ public sealed class NetworkLoader : IDisposable
                 if (Weights is { } weights)
                     await Networks.Weights.Fetch(await BlobPlace.Parse(weights).Open(cancellationToken), folder, cancellationToken);
                 folder = await CheckpointPlace.Folder(folder, variant: null, Progress, cancellationToken);
-                var built = await Task.Run(() => SanaCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs }), cancellationToken);
+                var built = await Task.Run(() => SanaCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs, Precision = GraphsOf(Precision.On(Device)) }), cancellationToken);
                 _built = built.Folder;
                 _facts = CheckpointFacts.From(new GraphMetadata(folder, built.Metadata));
             }
@@ -80,7 +83,7 @@ public sealed class NetworkLoader : IDisposable
     {
         await ReadModel(cancellationToken);
         _pipeline?.Dispose();
-        _pipeline = await Task.Run(() => SanaPipeline.Load(_built!, new PipelineOptions { Device = Device }), cancellationToken);
+        _pipeline = await Task.Run(() => SanaPipeline.Load(_built!, new PipelineOptions { Device = Device, Precision = Precision }), cancellationToken);
         return new PipelineRenderer(_pipeline);
     }
 
@@ -112,6 +115,15 @@ public sealed class NetworkLoader : IDisposable
             },
             cancellationToken);
     }
+
+    /// <summary>The graphs that a precision needs.</summary>
+    public static GraphPrecision GraphsOf(Precision precision) => precision switch
+    {
+        Precision.Float32 => GraphPrecision.Float32,
+        Precision.W8A8 => GraphPrecision.W8A8,
+        Precision.Mixed => GraphPrecision.Mixed,
+        _ => throw new ArgumentOutOfRangeException(nameof(precision), precision, "It is decided by the device first."),
+    };
 
     /// <inheritdoc/>
     public void Dispose()
@@ -188,6 +200,8 @@ internal sealed class PipelineRenderer(SanaPipeline pipeline) : IRenderer
     public string Fingerprint => pipeline.Fingerprint;
 
     public string ModelName => pipeline.ModelName;
+
+    public string Precision => pipeline.Precision;
 
     public GenerateOptions Resolve(GenerateOptions options) => pipeline.Resolve(options);
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Sana.GraphBuilder;
+using Sana.Inference.Diffusion;
 using Sana.Jobs.Networks;
 using Sana.Local.Hosting;
 
@@ -20,6 +21,7 @@ internal sealed class BuildCommand : Command
         Description = "Cut the self-attention output to the half-precision range: auto, on or off. Default: auto, decided from the checkpoint.",
     };
 
+    private readonly Option<string?> _precision = CommonOptions.Precision("float32, whose graphs are always built");
     private readonly Option<bool> _ignoreUnused = new("--ignore-unused-tensors") { Description = "Leave tensors alone that the config has no use for. Default: off, they are refused." };
     private readonly Option<string?> _graphs = CommonOptions.Graphs();
     private readonly Option<bool> _json = CommonOptions.Json();
@@ -32,6 +34,7 @@ internal sealed class BuildCommand : Command
         Add(_force);
         Add(_variant);
         Add(_clamp);
+        Add(_precision);
         Add(_ignoreUnused);
         Add(_graphs);
         Add(_json);
@@ -48,6 +51,7 @@ internal sealed class BuildCommand : Command
             Variant = parsed.GetValue(_variant),
             Graphs = parsed.GetValue(_graphs),
             IgnoreUnusedTensors = parsed.GetValue(_ignoreUnused),
+            Precision = parsed.GetValue(_precision) is { } precision and not "auto" ? NetworkLoader.GraphsOf(PrecisionName.Parse(precision)) : GraphPrecision.Float32,
             Clamp = Enum.Parse<Clamp>(parsed.GetValue(_clamp) ?? "auto", ignoreCase: true),
         };
         var report = CaptionerCheckpoint.IsIn(checkpoint) ? CaptionerCheckpoint.Build(checkpoint, options)

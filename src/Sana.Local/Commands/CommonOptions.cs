@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Numerics;
+using Sana.Inference.Diffusion;
 using Sana.Jobs.Networks;
 
 namespace Sana.Local.Commands;
@@ -46,6 +47,11 @@ internal static class CommonOptions
     }
 
     public static Option<string?> Device() => new("--device") { Description = "cpu, cuda or cuda:N with N 0…63. Default: cpu." };
+
+    public static Option<string?> Precision(string otherwise = "auto: mixed on a GPU, float32 on a processor") => new Option<string?>("--precision")
+    {
+        Description = $"What text encoder and transformer compute in: auto, float32, w8a8 (eight bits, for processors) or mixed (half precision, for GPUs). Missing graphs are built. Default: {otherwise}.",
+    }.Only([.. PrecisionName.All]);
 
     public static Option<string?> Place(string name, string otherwise) => new(name, "-o")
     {

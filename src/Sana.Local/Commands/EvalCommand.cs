@@ -27,13 +27,14 @@ internal sealed class EvalCommand : Command
     private readonly Option<string?> _prompts = new("--prompts") { Description = "With --layout: GenEval's evaluation_metadata.jsonl, or DPG-Bench's folder of prompts.", HelpName = "path" };
     private readonly Option<string> _out = new("--out", "-o") { Description = "Folder for eval.json, eval.md, images.jsonl, plots and samples.png, or for the layout. Default: eval.", HelpName = "folder", DefaultValueFactory = _ => "eval" };
     private readonly Option<string?> _device = CommonOptions.Device();
+    private readonly Option<string?> _precision = CommonOptions.Precision();
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public EvalCommand()
         : base("eval", "Measure a checkpoint on prompts of still lifes that it was never trained on, or draw for GenEval and DPG-Bench.")
     {
         _layout.AcceptOnlyFromAmong("geneval", "dpg");
-        Option[] options = [_checkpoint, _clip, .. _arguments.All, _against, _layout, _prompts, _out, _device, _json];
+        Option[] options = [_checkpoint, _clip, .. _arguments.All, _against, _layout, _prompts, _out, _device, _precision, _json];
         foreach (var option in options)
             Add(option);
         SetAction(Run);
@@ -43,13 +44,14 @@ internal sealed class EvalCommand : Command
     {
         var options = _arguments.Read(parsed);
         var device = WrongUseException.Unless(() => Device.Parse(parsed.GetValue(_device) ?? "cpu"));
+        var precision = WrongUseException.Unless(() => PrecisionName.Parse(parsed.GetValue(_precision) ?? "auto").On(device));
         var baseline = parsed.GetValue(_against) is { } file ? Baseline(file) : null;
         var prompts = Prompts(parsed);
 
         var clip = parsed.GetValue(_clip) is { } place ? await CheckpointPlace.Folder(place, variant: null, new FetchLines(), cancellationToken) : null;
         var checkpoint = await CheckpointPlace.Folder(parsed.GetRequiredValue(_checkpoint), variant: null, new FetchLines(), cancellationToken);
-        var built = SanaCheckpoint.Build(checkpoint, new BuildOptions());
-        using var pipeline = SanaPipeline.Load(built.Folder, new PipelineOptions { Device = device, CachedPrompts = 64 });
+        var built = SanaCheckpoint.Build(checkpoint, new BuildOptions { Precision = NetworkLoader.GraphsOf(precision) });
+        using var pipeline = SanaPipeline.Load(built.Folder, new PipelineOptions { Device = device, Precision = precision, CachedPrompts = 64 });
         return prompts is null ? Evaluate(parsed, clip, options, pipeline, device, baseline, cancellationToken) : Lay(parsed, options, pipeline, prompts, cancellationToken);
     }
 

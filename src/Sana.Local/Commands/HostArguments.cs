@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Sana.Inference.Diffusion;
 using Sana.Inference.Runtime;
 using Sana.Jobs.Networks;
 using Sana.Jobs.Worker;
@@ -14,6 +15,7 @@ internal sealed class HostArguments
     private readonly Option<string?> _checkpoint = new("--checkpoint", "-c") { Description = $"Folder of a Sana checkpoint in diffusers layout, {CommonOptions.OrRepository}. Missing graphs are built. Default: as the last time with this --data.", HelpName = "place" };
     private readonly Option<string?> _graphs = CommonOptions.Graphs();
     private readonly Option<string?> _device = CommonOptions.Device();
+    private readonly Option<string?> _precision = CommonOptions.Precision("precision of sana.json, or as the last time with this --data, or auto: mixed on a GPU, float32 on a processor");
     private readonly Option<string?> _out;
     private readonly Option<string?> _queue = new("--queue")
     {
@@ -43,7 +45,7 @@ internal sealed class HostArguments
 
     private readonly string? _outWithoutData;
 
-    public IEnumerable<Option> All => [_data, _checkpoint, _graphs, _device, _out, _queue, _journal, _visibility, _deaths];
+    public IEnumerable<Option> All => [_data, _checkpoint, _graphs, _device, _precision, _out, _queue, _journal, _visibility, _deaths];
 
     /// <summary>The data folder and the journal's place as they are given, before anything else is looked at.</summary>
     public (string? Data, string? Journal) Folder(ParseResult parsed) => (parsed.GetValue(_data), parsed.GetValue(_journal));
@@ -58,6 +60,7 @@ internal sealed class HostArguments
             Checkpoint = parsed.GetValue(_checkpoint),
             Graphs = parsed.GetValue(_graphs),
             Device = parsed.GetValue(_device) ?? "cpu",
+            Precision = parsed.GetValue(_precision) ?? "auto",
             Queue = parsed.GetValue(_queue) ?? "sqlite",
             Journal = parsed.GetValue(_journal) ?? "sqlite",
             Worker = new RenderWorkerOptions
@@ -70,18 +73,29 @@ internal sealed class HostArguments
         WrongUseException.Unless(() => BlobPlace.Parse(options.Blobs ?? "blobs"));
         WrongUseException.Unless(() => Device.Parse(options.Device));
         if (options.Data is not null)
-            return HostFile.Complete(options, parsed.GetValue(_device) is not null, parsed.GetValue(_queue) is not null, parsed.GetValue(_journal) is not null);
+        {
+            return Usable(HostFile.Complete(
+                options, parsed.GetValue(_device) is not null, parsed.GetValue(_precision) is not null, parsed.GetValue(_queue) is not null, parsed.GetValue(_journal) is not null));
+        }
+
         foreach (var option in new Option[] { _queue, _journal, _visibility, _deaths })
         {
             if (parsed.GetResult(option) is { Implicit: false })
                 throw new WrongUseException($"{option.Name} needs --data: without it journal and queue are in memory.");
         }
 
-        return options with
+        return Usable(options with
         {
             Blobs = options.Blobs ?? _outWithoutData,
             Worker = options.Worker with { Poll = TimeSpan.FromMilliseconds(10), Grace = TimeSpan.Zero },
-        };
+        });
+    }
+
+    // A device has kernels for some precisions only.
+    private static LocalOptions Usable(LocalOptions options)
+    {
+        WrongUseException.Unless(() => PrecisionName.Parse(options.Precision).On(Device.Parse(options.Device)));
+        return options;
     }
 
     /// <exception cref="WrongUseException">There is no checkpoint.</exception>

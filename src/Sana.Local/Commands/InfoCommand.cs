@@ -16,6 +16,7 @@ internal sealed class InfoCommand : Command
     private readonly Argument<string> _checkpoint = CommonOptions.Checkpoint();
     private readonly Option<int?> _width = CommonOptions.Number("--width", "Width to plan memory for, 32…8192 pixels. Default: the checkpoint's native size.", 32, MaxSide);
     private readonly Option<int?> _height = CommonOptions.Number("--height", "Height to plan memory for, 32…8192 pixels. Default: the checkpoint's native size.", 32, MaxSide);
+    private readonly Option<string?> _precision = CommonOptions.Precision("float32");
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public InfoCommand()
@@ -24,6 +25,7 @@ internal sealed class InfoCommand : Command
         Add(_checkpoint);
         Add(_width);
         Add(_height);
+        Add(_precision);
         Add(_json);
         SetAction(Run);
     }
@@ -42,7 +44,8 @@ internal sealed class InfoCommand : Command
         }
 
         var checkpoint = SanaCheckpoint.Describe(folder);
-        var memory = Plan(checkpoint, parsed.GetValue(_width) ?? checkpoint.NativePixels, parsed.GetValue(_height) ?? checkpoint.NativePixels);
+        var precision = parsed.GetValue(_precision) is { } named and not "auto" ? PrecisionName.Parse(named) : Precision.Float32;
+        var memory = Plan(checkpoint, precision, parsed.GetValue(_width) ?? checkpoint.NativePixels, parsed.GetValue(_height) ?? checkpoint.NativePixels);
         if (parsed.GetValue(_json))
         {
             Reports.WriteJson(new InfoReport(checkpoint, memory), Reports.Json.InfoReport);
@@ -93,10 +96,10 @@ internal sealed class InfoCommand : Command
         Console.WriteLine($"{"weights",-14} {bytes / Mebi,16:N1} MiB {storedAs} in {string.Join(", ", files)}");
     }
 
-    private static MemoryReport Plan(CheckpointSummary checkpoint, int width, int height)
+    private static MemoryReport Plan(CheckpointSummary checkpoint, Precision precision, int width, int height)
     {
-        var stages = checkpoint.MemoryFor(width, height, new PipelineOptions().MaxUntiledPixels);
-        return new MemoryReport(width, height, stages.Sum(stage => stage.Weights) + stages.Max(stage => stage.Activations), stages);
+        var stages = checkpoint.MemoryFor(width, height, new PipelineOptions().MaxUntiledPixels, NetworkLoader.GraphsOf(precision));
+        return new MemoryReport(width, height, precision.Word(), stages.Sum(stage => stage.Weights) + stages.Max(stage => stage.Activations), stages);
     }
 
     private static void Write(CheckpointSummary checkpoint, MemoryReport memory)
@@ -109,7 +112,7 @@ internal sealed class InfoCommand : Command
             Console.WriteLine($"{network.Name,-14} {network.Parameters,16:N0} parameters {network.Bytes / Mebi,10:N1} MiB {network.StoredAs} in {string.Join(", ", network.Files)}");
         }
 
-        Console.WriteLine($"memory for {memory.Width}×{memory.Height} pixels: some {memory.PeakBytes / Mebi:N0} MiB at most");
+        Console.WriteLine($"memory for {memory.Width}×{memory.Height} pixels in {memory.Precision}: some {memory.PeakBytes / Mebi:N0} MiB at most");
         foreach (var stage in memory.Stages)
         {
             Console.WriteLine($"{stage.Stage,-14} {stage.Weights / Mebi,10:N1} MiB weights {stage.Activations / Mebi,10:N1} MiB while it runs");

@@ -39,7 +39,7 @@ internal sealed record ClipInfoReport(ClipSummary Checkpoint);
 internal sealed record CaptionerInfoReport(CaptionerSummary Checkpoint);
 
 /// <summary>Estimated memory for one image of this size.</summary>
-internal sealed record MemoryReport(int Width, int Height, long PeakBytes, IReadOnlyList<StageMemory> Stages);
+internal sealed record MemoryReport(int Width, int Height, string Precision, long PeakBytes, IReadOnlyList<StageMemory> Stages);
 
 /// <summary>An instance, of <c>sana curate</c>, <c>resume</c> and <c>status</c>.</summary>
 internal sealed record InstanceReport(
@@ -98,6 +98,7 @@ internal sealed record DeadReport(string Id, string JobId, string? Reason, strin
 [JsonSerializable(typeof(CaptionerInfoReport))]
 [JsonSerializable(typeof(ServeReport))]
 [JsonSerializable(typeof(BuildReport))]
+[JsonSerializable(typeof(BenchReport))]
 [JsonSerializable(typeof(InstanceReport))]
 [JsonSerializable(typeof(StatusReport))]
 [JsonSerializable(typeof(SteerReport))]

@@ -7,6 +7,9 @@ namespace Sana.Local.Hosting;
 /// <summary><c>host.json</c> in a data folder: what it was last opened with, so that <c>sana resume</c> needs no more than the folder. Of a place with a key in it only that is kept: the next command must give it again.</summary>
 internal sealed record HostFile(string? Blobs, string? Checkpoint, string Device, string Queue, string? Journal = null)
 {
+    /// <value>What the networks compute in; null in files of earlier versions.</value>
+    public string? Precision { get; init; }
+
     /// <value>Folder for graphs; null for beside the weights.</value>
     public string? Graphs { get; init; }
 
@@ -15,7 +18,7 @@ internal sealed record HostFile(string? Blobs, string? Checkpoint, string Device
     private static readonly string[] _secrets = ["AccountKey=", "SharedAccessSignature=", "sig="];
 
     /// <summary>The options with what they leave open taken from the folder; writes what is open no longer.</summary>
-    public static LocalOptions Complete(LocalOptions options, bool hasDevice, bool hasQueue, bool hasJournal)
+    public static LocalOptions Complete(LocalOptions options, bool hasDevice, bool hasPrecision, bool hasQueue, bool hasJournal)
     {
         var data = options.Data!;
         var path = Path.Combine(data, "host.json");
@@ -26,13 +29,14 @@ internal sealed record HostFile(string? Blobs, string? Checkpoint, string Device
             Checkpoint = options.Checkpoint ?? known?.Checkpoint,
             Graphs = options.Graphs ?? known?.Graphs,
             Device = hasDevice ? options.Device : known?.Device ?? options.Device,
+            Precision = hasPrecision ? options.Precision : ServerFile.Read(data).Precision ?? known?.Precision ?? options.Precision,
             Queue = hasQueue ? options.Queue : Kept(known?.Queue, "--queue", data) ?? options.Queue,
             Journal = hasJournal ? options.Journal : Kept(known?.Journal, "--journal", data) ?? options.Journal,
         };
         var file = new HostFile(
             Absolute(complete.Blobs), complete.Checkpoint is null ? null : CheckpointPlace.FullName(complete.Checkpoint), complete.Device, IsSecret(complete.Queue) ? Withheld : complete.Queue,
             IsSecret(complete.Journal) ? Withheld : complete.Journal)
-        { Graphs = complete.Graphs is null ? null : Path.GetFullPath(complete.Graphs) };
+        { Graphs = complete.Graphs is null ? null : Path.GetFullPath(complete.Graphs), Precision = complete.Precision };
         if (file != known)
             Write(path, file);
         return complete;

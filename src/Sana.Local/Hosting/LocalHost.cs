@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Sana.Inference.Diffusion;
 using Sana.Inference.Runtime;
 using Sana.Jobs;
 using Sana.Jobs.Durable;
@@ -62,7 +63,15 @@ public sealed partial class LocalHost : IAsyncDisposable
         options = options with { Worker = options.Worker with { Device = options.Device } };
         if (options is { Journal: not "sqlite", Queue: "sqlite" })
             throw new SanaException("A journal that several processes share needs a queue that they share: give --queue azurite[:queue] or a storage connection string.");
-        var networks = new NetworkLoader { Device = Device.Parse(options.Device), Checkpoint = options.Checkpoint, Graphs = options.Graphs, Progress = new FetchLines(), Clock = options.Clock };
+        var networks = new NetworkLoader
+        {
+            Device = Device.Parse(options.Device),
+            Precision = PrecisionName.Parse(options.Precision),
+            Checkpoint = options.Checkpoint,
+            Graphs = options.Graphs,
+            Progress = new FetchLines(),
+            Clock = options.Clock,
+        };
         // Without a checkpoint nothing can be planned here: the step waits for the process to end, and runs again in one that has it.
         var renderer = new RendererSource(load ?? (options.Checkpoint is null ? Forever<IRenderer> : networks.LoadPipeline));
         var host = new LocalHost(networks, renderer, load is not null ? async cancellation => await renderer.Get(cancellation) : options.Checkpoint is null ? Forever<IModel> : networks.ReadModel);
@@ -202,6 +211,9 @@ public sealed record LocalOptions
 
     /// <value>cpu, cuda or cuda:N. Default cpu.</value>
     public string Device { get; init; } = "cpu";
+
+    /// <value>What text encoder and transformer compute in: auto, float32, w8a8 (processors) or mixed (GPUs). Default auto: mixed on a GPU, float32 on a processor.</value>
+    public string Precision { get; init; } = "auto";
 
     /// <value><c>sqlite</c>, <c>azurite[:queue]</c>, a connection string, with <c>;Queue=name</c> for another queue than <c>sana-jobs</c>, or an https address. Default sqlite.</value>
     public string Queue { get; init; } = "sqlite";

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Sana.Inference.Diffusion;
 using Sana.Jobs;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Http;
@@ -38,6 +39,9 @@ internal sealed record ServerFile
 
     /// <value>How datasets are made. Default: nobody captions.</value>
     public CurationConfig Curation { get; init; } = new();
+
+    /// <value>What text encoder and transformer compute in, where no command says it: auto, float32, w8a8 or mixed. Default: as the last command said, or auto.</value>
+    public string? Precision { get; init; }
 
     /// <value>Names of this server in requests; others are refused. Default the loopback names, or any beyond loopback.</value>
     public IReadOnlyList<string> Hosts { get; init; } = [];
@@ -110,6 +114,8 @@ internal sealed record ServerFile
         if (MaxBatchImages is < 1 or > 100_000_000)
             throw new SanaException($"max_batch_images of sana.json is {MaxBatchImages}; give 1…100000000.");
         _ = Retention.Days(RetentionDays, "retention_days of sana.json");
+        if (Precision is { } precision && !PrecisionName.All.Contains(precision))
+            throw new SanaException($"precision of sana.json is '{precision}'; use {string.Join(", ", PrecisionName.All.SkipLast(1))} or {PrecisionName.All[^1]}.");
         _ = Curation.DownloadNetworks();
         _ = Origins();
         var (address, proxies) = (PublicAddress.Parse(PublicUrl, "public_url"), ProxyNetworks());

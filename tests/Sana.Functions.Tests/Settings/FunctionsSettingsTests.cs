@@ -19,6 +19,7 @@ public sealed class FunctionsSettingsTests
     [InlineData("Sana:Queue", "rabbit", "Sana__Queue is 'rabbit'; use servicebus or storage.")]
     [InlineData("Sana:Queue", "servicebus", "Sana__Queue is servicebus: set ServiceBus or ServiceBus__fullyQualifiedNamespace too.")]
     [InlineData("Sana:Role", "gpu", "Sana__Role is gpu: set Sana__Checkpoint to the folder of the weights, or to a repository of the Hugging Face Hub as owner/name.")]
+    [InlineData("Sana:Precision", "fp16", "Sana__Precision is 'fp16'; use auto, float32, w8a8 or mixed.")]
     [InlineData("Sana:PublicUrl", "images.example.org", "'images.example.org' in Sana__PublicUrl is not an address such as https://images.example.org or https://images.example.org/sana.")]
     [InlineData("AzureWebJobsStorage", "", "Sana__Queue is storage: set AzureWebJobsStorage or AzureWebJobsStorage__accountName too.")]
     public void A_setting_that_cannot_be_used_is_named_with_what_would(string name, string value, string sentence)

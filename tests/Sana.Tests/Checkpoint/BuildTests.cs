@@ -82,12 +82,51 @@ public sealed class BuildTests : IDisposable
     [Fact]
     public void What_a_build_was_asked_for_is_remembered()
     {
-        _checkpoint.Build(new BuildOptions { Precision = GraphPrecision.Fp16, Clamp = Clamp.On });
+        _checkpoint.Build(new BuildOptions { Precision = GraphPrecision.W8A8, Clamp = Clamp.On });
 
         var again = _checkpoint.Build();
 
         Assert.False(again.Written);
-        Assert.Contains(again.Graphs, graph => graph.File == "transformer/model.fp16.onnx");
+        Assert.Contains(again.Graphs, graph => graph.File == "transformer/model.w8a8.onnx");
+    }
+
+    [Fact]
+    public void Another_precision_stands_beside_and_has_a_fingerprint_of_its_own()
+    {
+        var float32 = _checkpoint.Build();
+        var eightBits = _checkpoint.Build(new BuildOptions { Precision = GraphPrecision.W8A8 });
+
+        Assert.Equal(float32.Fingerprint, eightBits.Fingerprint);
+        Assert.NotEqual(float32.Metadata["fingerprint"], eightBits.Metadata["fingerprint"]);
+        Assert.Equal(("float32", "w8a8"), (float32.Metadata["precision"], eightBits.Metadata["precision"]));
+        Assert.False(_checkpoint.Build().Written);
+        Assert.False(_checkpoint.Build(new BuildOptions { Precision = GraphPrecision.W8A8 }).Written);
+    }
+
+    [Fact]
+    public void Weights_in_eight_bits_are_the_same_bytes_again_and_are_written_again_when_they_were_cut()
+    {
+        const string data = "transformer/model.w8a8.onnx.data";
+        _checkpoint.Build(new BuildOptions { Precision = GraphPrecision.W8A8 });
+        var bytes = File.ReadAllBytes(_checkpoint.PathOf(data));
+        File.WriteAllBytes(_checkpoint.PathOf(data), bytes[..^1]);
+
+        Assert.True(_checkpoint.Build(new BuildOptions { Precision = GraphPrecision.W8A8 }).Written);
+
+        Assert.Equal(bytes, File.ReadAllBytes(_checkpoint.PathOf(data)));
+        Assert.Empty(Directory.EnumerateFiles(_checkpoint.Folder, "*.tmp", SearchOption.AllDirectories));
+    }
+
+    [Fact]
+    public void Weights_that_are_no_numbers_are_refused_in_eight_bits()
+    {
+        _checkpoint.Change("transformer/diffusion_pytorch_model.safetensors", "transformer_blocks.0.attn1.to_q.weight", _ => float.NaN);
+
+        var refusal = Assert.Throws<CheckpointException>(() => _checkpoint.Build(new BuildOptions { Precision = GraphPrecision.W8A8 }));
+
+        Assert.Contains("transformer_blocks.0.attn1.to_q.weight", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("use precision float32", refusal.Message, StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateFiles(_checkpoint.Folder, "*.tmp", SearchOption.AllDirectories));
     }
 
     [Fact]

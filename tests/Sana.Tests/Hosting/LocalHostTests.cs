@@ -148,9 +148,9 @@ public sealed class LocalHostTests(AzuriteFixture azurite) : IDisposable
         var options = new LocalOptions { Data = _folder.Path };
         HostFile.Complete(
             option switch { "queue" => options with { Queue = secret }, "journal" => options with { Journal = secret }, _ => options with { Blobs = secret } },
-            hasDevice: false, hasQueue: option == "queue", hasJournal: option == "journal");
+            hasDevice: false, hasPrecision: false, hasQueue: option == "queue", hasJournal: option == "journal");
 
-        var refused = Assert.Throws<SanaException>(() => HostFile.Complete(options, hasDevice: false, hasQueue: false, hasJournal: false));
+        var refused = Assert.Throws<SanaException>(() => HostFile.Complete(options, hasDevice: false, hasPrecision: false, hasQueue: false, hasJournal: false));
 
         Assert.Contains($"give --{option} again", refused.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("c2VjcmV0", File.ReadAllText(_folder.File("host.json")), StringComparison.Ordinal);

@@ -41,10 +41,10 @@ public sealed class FullSizeGraphTests : IDisposable
         var (full, weights) = FullSizeCheckpoint.Transformer(_folder, model);
         var config = full with { NumLayers = 2 }; // the casts of one block are those of all
 
-        Infers(SanaGraphs.Conditioning(config, weights, ElementType.Float16));
-        Infers(SanaGraphs.Denoiser(config, weights, clamp: true, ElementType.Float16));
-        InfersWithoutKernels(SanaGraphs.Conditioning(config, weights, ElementType.BFloat16));
-        InfersWithoutKernels(SanaGraphs.Denoiser(config, weights, clamp: true, ElementType.BFloat16));
+        Infers(SanaGraphs.Conditioning(config, weights, Arithmetic.Float16));
+        Infers(SanaGraphs.Denoiser(config, weights, clamp: true, Arithmetic.Float16));
+        InfersWithoutKernels(SanaGraphs.Conditioning(config, weights, Arithmetic.BFloat16));
+        InfersWithoutKernels(SanaGraphs.Denoiser(config, weights, clamp: true, Arithmetic.BFloat16));
     }
 
     [Theory]

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Sana.GraphBuilder.Models;
+using Sana.GraphBuilder.Onnx;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Inference.Runtime;
@@ -46,20 +47,20 @@ public sealed class RunParityTests
         }
     }
 
-    private static SanaPipeline Pipeline(ReferenceCheckpoint reference)
+    internal static SanaPipeline Pipeline(ReferenceCheckpoint reference, Arithmetic? arithmetic = null)
     {
         var files = reference.Files;
         var tokenizer = GemmaTokenizer.Load(Path.Combine(reference.Folder, "tokenizer"));
-        var encoder = new TextEncoder(reference.Load(SanaGraphs.TextEncoder(files.TextEncoder, files.TextEncoderWeights), "text_encoder"));
+        var encoder = new TextEncoder(reference.Load(SanaGraphs.TextEncoder(files.TextEncoder, files.TextEncoderWeights, arithmetic), "text_encoder"));
         var transformer = new SanaTransformer(
-            reference.Load(SanaGraphs.Conditioning(files.Transformer, files.TransformerWeights), "transformer"),
-            reference.LoadWithMetadata(SanaGraphs.Denoiser(files.Transformer, files.TransformerWeights, files.Clamp.On), "transformer"));
+            reference.Load(SanaGraphs.Conditioning(files.Transformer, files.TransformerWeights, arithmetic), "transformer"),
+            reference.LoadWithMetadata(SanaGraphs.Denoiser(files.Transformer, files.TransformerWeights, files.Clamp.On, arithmetic), "transformer"));
         var autoencoder = new AutoencoderDC(reference.LoadWithMetadata(SanaGraphs.Decoder(files.Autoencoder, files.AutoencoderWeights), "vae"));
         var prompts = new PromptEncoder(tokenizer, () => ComplexHumanInstruction.Load(reference.Folder, tokenizer), encoder, capacity: 8);
-        return new SanaPipeline(prompts, transformer, inFp32: null, autoencoder, new PipelineOptions().MaxUntiledPixels);
+        return new SanaPipeline(prompts, transformer, inFloat32: null, autoencoder, new PipelineOptions().MaxUntiledPixels);
     }
 
-    private static GenerateOptions OptionsOf(JsonElement run) => new()
+    internal static GenerateOptions OptionsOf(JsonElement run) => new()
     {
         Height = run.GetProperty("height").GetInt32(),
         Width = run.GetProperty("width").GetInt32(),

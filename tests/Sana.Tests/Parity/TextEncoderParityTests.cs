@@ -63,7 +63,7 @@ public sealed class TextEncoderParityTests
     public void Every_layer_is_the_references(string checkpoint, string prompt)
     {
         using var reference = new ReferenceCheckpoint(checkpoint);
-        var network = reference.Load(SanaGraphs.TextEncoder(reference.Files.TextEncoder, reference.Files.TextEncoderWeights, _ => true), "text_encoder");
+        var network = reference.Load(SanaGraphs.TextEncoder(reference.Files.TextEncoder, reference.Files.TextEncoderWeights, expose: _ => true), "text_encoder");
         using var encoder = new TextEncoder(network);
         var ids = reference.Json.GetProperty("ids_without_instruction").GetProperty(prompt).Deserialize<int[]>();
 
