@@ -12,7 +12,7 @@ internal static class SiglipGraphs
     /// <summary>vision_model.onnx.</summary>
     public static Graph Vision(SiglipConfig config, SafetensorsWeights weights, Func<string, bool>? expose = null)
     {
-        var g = new Graph("vision_model", weights, ElementType.Float, expose);
+        var g = new Graph("vision_model", weights, expose: expose);
         long side = config.ImageSize;
         g.Output("image_embeds", new SiglipGraph(g, config).EmbedImages(g.Input("pixel_values", ElementType.Float, Batch, 3, side, side)));
         return g;
@@ -21,7 +21,7 @@ internal static class SiglipGraphs
     /// <summary>text_model.onnx. Texts come padded to all places, because the tower reads padding too.</summary>
     public static Graph Text(SiglipConfig config, SafetensorsWeights weights, Func<string, bool>? expose = null)
     {
-        var g = new Graph("text_model", weights, ElementType.Float, expose);
+        var g = new Graph("text_model", weights, expose: expose);
         g.Output("text_embeds", new SiglipGraph(g, config).EmbedTexts(g.Input("input_ids", ElementType.Int64, Batch, config.MaxPositionEmbeddings)));
         return g;
     }
