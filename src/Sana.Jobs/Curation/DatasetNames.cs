@@ -1,5 +1,4 @@
 using System.Globalization;
-using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Curation;
 
