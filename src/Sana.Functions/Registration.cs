@@ -9,6 +9,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
+using Sana.Inference.Diffusion;
 using Sana.Inference.Runtime;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Networks;

@@ -20,13 +20,13 @@ internal sealed partial class Graph
     /// <param name="x">[batch, tokens, in].</param>
     /// <param name="path">The layer; its weight is [out, in], or [out, in, 1, 1] of a 1×1 convolution.</param>
     /// <param name="bias">Whether it has one.</param>
-    /// <param name="bits">Of the activations in an eight-bit graph: 8, or 16 as two products of eight bits, or 32 for float32.</param>
+    /// <param name="bits">Of the activations in an eight-bit graph: 8, or 16 as two products of eight bits.</param>
     /// <param name="rows">Which of the output channels, first and count; null for all.</param>
     public Value WideLinear(Value x, string path, bool bias = true, int bits = 8, (long First, long Count)? rows = null)
     {
         var (first, count) = rows ?? (0, _weights[$"{path}.weight"].Shape[0]);
         var addend = bias ? WeightRows($"{path}.bias", first, count) : null;
-        if (!Arithmetic.EightBits || bits == 32)
+        if (!Arithmetic.EightBits)
         {
             var weight = WeightRows($"{path}.weight", first, count);
             weight = weight.Rank == 2 ? weight : Reshape(weight, weight[0], weight[1]);

@@ -4,7 +4,6 @@ using System.Text.Json;
 using Sana.GraphBuilder.Models;
 using Sana.GraphBuilder.Onnx;
 using Sana.Inference.Diffusion;
-using Sana.Tests.Support;
 using Xunit;
 
 namespace Sana.Tests.Parity;
