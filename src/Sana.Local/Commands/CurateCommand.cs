@@ -183,7 +183,7 @@ internal sealed class CurateArguments
 
     private static string Folder(string folder) => Directory.Exists(folder)
         ? Path.GetFullPath(folder)
-        : throw new WrongUseException($"There is no checkpoint folder '{folder}' of CLIP or SigLIP; give the folder that holds config.json and model.safetensors.");
+        : throw new WrongUseException($"There is no checkpoint folder '{folder}' of CLIP or SigLIP; give one that holds config.json and model.safetensors.");
 
     private static Concept Concept(string text)
     {
