@@ -5,8 +5,8 @@ using Sana.GraphBuilder.Safetensors;
 namespace Sana.GraphBuilder;
 
 /// <summary>
-/// A checkpoint folder of what scores images and texts, in the layout of transformers, and its graphs: CLIP (<c>openai/clip-vit-large-patch14</c>, laion's) or SigLIP 2 of fixed resolution
-/// (<c>google/siglip2-base-patch16-224</c>). <c>model_type</c> in its config.json says which.
+/// A checkpoint folder of what scores images and texts, in the layout of transformers, and its graphs: CLIP (<c>openai/clip-vit-large-patch14</c>, laion's)
+/// or SigLIP 2 of fixed resolution (<c>google/siglip2-base-patch16-224</c>). <c>model_type</c> in its config.json says which.
 /// </summary>
 public static class ClipCheckpoint
 {
@@ -42,7 +42,9 @@ public static class ClipCheckpoint
         ? SiglipCheckpoint.Describe(checkpoint)
         : ClipSummary.From(ClipFiles.Open(checkpoint, BuildRecord.OptionsOf(checkpoint)));
 
-    /// <summary>Whether a folder's <c>config.json</c> says that it is SigLIP; false where it is not there or cannot be read: whoever reads it next says what is wrong with it.</summary>
+    /// <summary>
+    /// Whether a folder's <c>config.json</c> says that it is SigLIP; false where it is not there or cannot be read: whoever reads it next says what is wrong.
+    /// </summary>
     public static bool IsSiglip(string checkpoint)
     {
         try

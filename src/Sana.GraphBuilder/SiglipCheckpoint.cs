@@ -6,7 +6,10 @@ using Sana.GraphBuilder.Safetensors;
 
 namespace Sana.GraphBuilder;
 
-/// <summary>A SigLIP 2 checkpoint folder in the layout of transformers (<c>google/siglip2-base-patch16-224</c> and its sisters of fixed resolution), and its graphs. <see cref="ClipCheckpoint"/> is its face.</summary>
+/// <summary>
+/// A SigLIP 2 checkpoint folder in the layout of transformers (<c>google/siglip2-base-patch16-224</c> and its sisters of fixed resolution), and its graphs.
+/// Callers go through <see cref="ClipCheckpoint"/>.
+/// </summary>
 internal static class SiglipCheckpoint
 {
     /// <summary>Whether the folder's <c>config.json</c> says that it is of this family.</summary>
@@ -16,7 +19,15 @@ internal static class SiglipCheckpoint
     public static BuildReport Build(string checkpoint, BuildOptions options)
     {
         var record = BuildRecord.Read(checkpoint);
-        options = record is null || options.Force ? options : options with { Variant = options.Variant ?? record.Variant, IgnoreUnusedTensors = options.IgnoreUnusedTensors || record.IgnoreUnusedTensors };
+        if (record is not null && !options.Force)
+        {
+            options = options with
+            {
+                Variant = options.Variant ?? record.Variant,
+                IgnoreUnusedTensors = options.IgnoreUnusedTensors || record.IgnoreUnusedTensors,
+            };
+        }
+
         var files = new SiglipFiles(checkpoint, options);
         return new GraphSet
         {
@@ -69,7 +80,11 @@ internal sealed class SiglipFiles
         _image = VitImageConfig.LoadSiglip(preprocessor, Config.ImageSize);
         // The first SigLIP models have the same networks and a vocabulary of another kind, spiece.model.
         if (!File.Exists(Path.Combine(Folder, "tokenizer.json")))
-            throw new CheckpointException($"{Folder} has no tokenizer.json with Gemma's vocabulary, which SigLIP 2 has; fetch the whole checkpoint of a SigLIP 2 model, such as google/siglip2-base-patch16-224.");
+        {
+            throw new CheckpointException($"{Folder} has no tokenizer.json with Gemma's vocabulary, which SigLIP 2 has; "
+                + "fetch the whole checkpoint of a SigLIP 2 model, such as google/siglip2-base-patch16-224.");
+        }
+
         Weights = CheckpointFolder.OpenWeights(Folder, "SigLIP", options);
         Weights.Require(SiglipTensors.All(Config), options.IgnoreUnusedTensors);
         LogitScale = Math.Exp(Number("logit_scale", -20, 20));
@@ -124,6 +139,7 @@ internal sealed class SiglipFiles
         };
         return number >= from && number <= to
             ? number
-            : throw new CheckpointException(string.Create(CultureInfo.InvariantCulture, $"{entry.Place} is {number}, but must be a number from {from} to {to}; fetch the checkpoint again."));
+            : throw new CheckpointException(string.Create(
+                CultureInfo.InvariantCulture, $"{entry.Place} is {number}, but must be a number from {from} to {to}; fetch the checkpoint again."));
     }
 }

@@ -25,8 +25,8 @@ public sealed record SelectionOptions
     public const double SiglipThreshold = 10;
 
     /// <value>
-    /// Captions that score less are not drawn (<c>clip_thr</c>), 0…100; when none passes, the best is taken. Default null, which is that of the scorer's family: <see cref="ClipThreshold"/> or
-    /// <see cref="SiglipThreshold"/>.
+    /// Captions that score less are not drawn (<c>clip_thr</c>), 0…100; when none passes, the best is taken. Default null, which is that of the scorer's
+    /// family: <see cref="ClipThreshold"/> or <see cref="SiglipThreshold"/>.
     /// </value>
     public double? Threshold { get; init; }
 
@@ -67,7 +67,8 @@ public sealed record SelectionOptions
     }
 
     /// <summary>The same with the threshold that a family has where none is given.</summary>
-    public SelectionOptions For(ScorerFamily family) => Threshold is not null ? this : this with { Threshold = family == ScorerFamily.Siglip ? SiglipThreshold : ClipThreshold };
+    public SelectionOptions For(ScorerFamily family) =>
+        Threshold is not null ? this : this with { Threshold = family == ScorerFamily.Siglip ? SiglipThreshold : ClipThreshold };
 
     private static void InRange(string name, double value, double least, double most, string fix)
     {

@@ -1,17 +1,20 @@
 namespace Sana.GraphBuilder.Configs;
 
 /// <summary>
-/// config.json of a SigLIP 2 checkpoint of fixed resolution (SiglipModel, arXiv:2502.14786). A key that it lacks has the value of transformers' SiglipConfig, which is that of google/siglip-base-patch16-224.
+/// config.json of a SigLIP 2 checkpoint of fixed resolution (SiglipModel, arXiv:2502.14786). A key that it lacks has the value of transformers' SiglipConfig,
+/// which is that of google/siglip-base-patch16-224.
 /// </summary>
 /// <remarks>
-/// With d the width of the text tower, D that of the image tower, h and H their intermediate sizes, v = vocab_size, s = max_position_embeddings, p = patch_size, n = (image_size / p)² patches:
+/// With d the width of the text tower, D that of the image tower, H its intermediate size, v = vocab_size, s = max_position_embeddings, p = patch_size,
+/// n = (image_size / p)² patches:
 /// <code>
 /// text_model.embeddings.token_embedding.weight [v, d] · .position_embedding.weight [s, d]
 /// {text,vision}_model.encoder.layers.{i}: layers as CLIP's
 /// text_model.final_layer_norm.weight [d], .bias [d] · text_model.head.weight [D, d], .bias [D]
 /// vision_model.embeddings.patch_embedding.weight [D, 3, p, p], .bias [D] · .position_embedding.weight [n, D]
 /// vision_model.post_layernorm.weight [D], .bias [D]
-/// vision_model.head.probe [1, 1, D] · .attention.in_proj_weight [3D, D], .in_proj_bias [3D] (queries, keys, values) · .attention.out_proj.weight [D, D], .bias [D]
+/// vision_model.head.probe [1, 1, D] · .attention.in_proj_weight [3D, D], .in_proj_bias [3D] (queries, keys, values)
+/// vision_model.head.attention.out_proj.weight [D, D], .bias [D]
 /// vision_model.head.layernorm.weight [D], .bias [D] · .mlp.fc1.weight [H, D], .bias [H] · .mlp.fc2.weight [D, H], .bias [D]
 /// logit_scale [1] · logit_bias [1]
 /// </code>
@@ -24,9 +27,10 @@ internal sealed record SiglipConfig
     // What transformers writes into any config and what only training or generation reads. None of it changes an embedding.
     private static readonly string[] _harmless =
     [
-        "architectures", "dtype", "torch_dtype", "transformers_version", "initializer_factor", "initializer_range", "attention_dropout", "bos_token_id", "eos_token_id", "pad_token_id",
-        "return_dict", "id2label", "label2id", "tie_word_embeddings", "chunk_size_feed_forward", "max_length", "min_length", "num_beams", "num_beam_groups", "num_return_sequences",
-        "temperature", "top_k", "top_p", "typical_p", "length_penalty", "repetition_penalty", "diversity_penalty", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size",
+        "architectures", "dtype", "torch_dtype", "transformers_version", "initializer_factor", "initializer_range", "attention_dropout",
+        "bos_token_id", "eos_token_id", "pad_token_id", "return_dict", "id2label", "label2id", "tie_word_embeddings", "chunk_size_feed_forward",
+        "max_length", "min_length", "num_beams", "num_beam_groups", "num_return_sequences", "temperature", "top_k", "top_p", "typical_p",
+        "length_penalty", "repetition_penalty", "diversity_penalty", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size",
     ];
 
     public required ClipTower Text { get; init; }
@@ -48,14 +52,19 @@ internal sealed record SiglipConfig
     public int Patches => ImageSize / PatchSize * (ImageSize / PatchSize);
 
     /// <summary>Whether a config.json says that it is of this family, in a form that can be built or not.</summary>
-    public static bool IsFamily(string configFile) => JsonConfig.Load(configFile) is var json && (json.Says("model_type", ModelType) || json.Says("model_type", AnyShape));
+    public static bool IsFamily(string configFile) =>
+        JsonConfig.Load(configFile) is var json && (json.Says("model_type", ModelType) || json.Says("model_type", AnyShape));
 
     /// <exception cref="CheckpointException">A value is out of range or unknown, or asks for a form of the network that is not built here.</exception>
     public static SiglipConfig Load(string configFile)
     {
         var json = JsonConfig.Load(configFile);
         if (json.Says("model_type", AnyShape))
-            throw json.Wrong("model_type", $"\"{ModelType}\": models that take images of any shape (NaFlex) are not supported; use one of fixed resolution, such as google/siglip2-base-patch16-224");
+        {
+            throw json.Wrong("model_type", $"\"{ModelType}\": models that take images of any shape (NaFlex) are not supported; "
+                + "use one of fixed resolution, such as google/siglip2-base-patch16-224");
+        }
+
         json.Word("model_type", null, ModelType);
         var (text, vision) = (json.Section("text_config"), json.Section("vision_config"));
         text.Word("model_type", "siglip_text_model", "siglip_text_model");

@@ -72,7 +72,8 @@ internal sealed class SiglipGraph(Graph g, SiglipConfig config)
         long heads = tower.NumAttentionHeads, size = tower.HiddenSize / heads;
         var weights = g.Split(g.Weight($"{path}.attention.in_proj_weight"), 0, 3); // of queries, keys, values, each [d, d]; split when the graph is loaded
         var biases = g.Split(g.Weight($"{path}.attention.in_proj_bias"), 0, 3);
-        var q = g.Mul(Heads(Product(g.Weight($"{path}.probe"), weights[0], biases[0]), 0, 2, 1, 3), g.Scalar(1f / MathF.Sqrt(size), g.Compute)); // [1, heads, 1, head_dim]
+        var q = Heads(Product(g.Weight($"{path}.probe"), weights[0], biases[0]), 0, 2, 1, 3); // [1, heads, 1, head_dim]
+        q = g.Mul(q, g.Scalar(1f / MathF.Sqrt(size), g.Compute));
         var k = Heads(Product(x, weights[1], biases[1]), 0, 2, 3, 1); // [b, heads, head_dim, n]
         var v = Heads(Product(x, weights[2], biases[2]), 0, 2, 1, 3); // [b, heads, n, head_dim]
         var mixed = g.Transpose(g.MatMul(g.Softmax(g.MatMul(q, k)), v), 0, 2, 1, 3); // [b, 1, heads, head_dim]

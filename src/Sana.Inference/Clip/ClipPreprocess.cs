@@ -5,8 +5,8 @@ using Sana.Inference.Runtime;
 namespace Sana.Inference.Clip;
 
 /// <summary>
-/// A decoded image to what the image tower reads, bit for bit as transformers does it with PIL. CLIPImageProcessor: resize so that the shorter side fits, cut the middle, rescale, normalise;
-/// SiglipImageProcessor: resize the whole to the square, rescale, normalise.
+/// A decoded image to what the image tower reads, bit for bit as transformers does it with PIL. CLIPImageProcessor: resize so that the shorter side fits, cut
+/// the middle, rescale, normalise; SiglipImageProcessor: resize the whole to the square, rescale, normalise.
 /// Any number of threads may use one instance.
 /// </summary>
 internal sealed class ClipPreprocess
@@ -23,7 +23,8 @@ internal sealed class ClipPreprocess
         _levels = new PixelLevels(rescaleFactor, mean, std);
     }
 
-    private ClipPreprocess(int side, PilFilter filter, PixelLevels levels) => (_edge, _crop, _filter, _levels, _isStretched) = (side, side, filter, levels, true);
+    private ClipPreprocess(int side, PilFilter filter, PixelLevels levels) =>
+        (_edge, _crop, _filter, _levels, _isStretched) = (side, side, filter, levels, true);
 
     /// <summary>As SigLIP has it: nothing is cut off, a side is stretched.</summary>
     public static ClipPreprocess Stretched(int side, PilFilter filter, PixelLevels levels) => new(side, filter, levels);
@@ -72,7 +73,8 @@ internal sealed class ClipPreprocess
 /// <param name="VocabularySize">Rows of the token table: ids must be below this.</param>
 /// <param name="MaxPositions">Longest text in tokens; SigLIP reads every text at this length.</param>
 /// <param name="Sigmoid">From cosines to probabilities; null for CLIP, which has none.</param>
-internal sealed record ClipFacts(ScorerFamily Family, string Name, string Fingerprint, ClipPreprocess Preprocess, int VocabularySize, int MaxPositions, ClipSigmoid? Sigmoid)
+internal sealed record ClipFacts(
+    ScorerFamily Family, string Name, string Fingerprint, ClipPreprocess Preprocess, int VocabularySize, int MaxPositions, ClipSigmoid? Sigmoid)
 {
     /// <exception cref="InferenceException">A key is missing or not what it should be: the graph is of another version.</exception>
     public static ClipFacts From(GraphMetadata metadata)

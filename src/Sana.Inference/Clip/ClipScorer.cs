@@ -7,8 +7,8 @@ using Sana.Inference.Runtime;
 namespace Sana.Inference.Clip;
 
 /// <summary>
-/// Scores how well texts fit images with a checkpoint of CLIP (arXiv:2103.00020) or SigLIP 2 (arXiv:2502.14786) whose graphs <c>sana build</c> has made: 100 × the cosine of their embeddings. The graphs
-/// say which family it is. Any number of threads may use one instance.
+/// Scores how well texts fit images with a checkpoint of CLIP (arXiv:2103.00020) or SigLIP 2 (arXiv:2502.14786) whose graphs <c>sana build</c> has made:
+/// 100 × the cosine of their embeddings. The graphs say which family it is. Any number of threads may use one instance.
 /// </summary>
 public sealed class ClipScorer : IDisposable
 {
@@ -30,7 +30,8 @@ public sealed class ClipScorer : IDisposable
     }
 
     /// <summary>
-    /// The scorer's part of the column name, as <c>openai-vit-l-14</c> in <c>clip_score__openai-vit-l-14</c>: lower-case letters, digits and single hyphens. That of SigLIP says <c>siglip</c>.
+    /// The scorer's part of the column name, as <c>openai-vit-l-14</c> in <c>clip_score__openai-vit-l-14</c>: lower-case letters, digits and single hyphens.
+    /// That of SigLIP says <c>siglip</c>.
     /// </summary>
     public string Name { get; }
 
@@ -38,7 +39,8 @@ public sealed class ClipScorer : IDisposable
     public ScorerFamily Family => _facts.Family;
 
     /// <summary>
-    /// The score at which SigLIP holds it as likely as not that image and text belong together: its probability is sigmoid(score / 100 · exp(<c>logit_scale</c>) + <c>logit_bias</c>). Null for CLIP.
+    /// The score at which SigLIP holds it as likely as not that image and text belong together: its probability is
+    /// sigmoid(score / 100 · exp(<c>logit_scale</c>) + <c>logit_bias</c>). Null for CLIP.
     /// </summary>
     public double? EvenScore => _facts.Sigmoid?.Even;
 

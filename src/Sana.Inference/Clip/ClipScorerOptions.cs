@@ -48,8 +48,8 @@ public static class ScorerFamilies
 
 /// <summary>How well a text fits an image.</summary>
 /// <param name="Score">
-/// 100 × cosine of the two embeddings, −100…100, not clamped; of as many of the text's first tokens as the network reads (77 of CLIP, 64 of SigLIP 2), end token included. Not a number where a
-/// network gave none. Scores of two checkpoints are two scales.
+/// 100 × cosine of the two embeddings, −100…100, not clamped; of as many of the text's first tokens as the network reads (77 of CLIP, 64 of SigLIP 2), end
+/// token included. Not a number where a network gave none. Scores of two checkpoints are two scales.
 /// </param>
 /// <param name="WindowScore">Mean of the scores of windows that cover the whole text; equals <paramref name="Score"/> when nothing is cut.</param>
 /// <param name="Tokens">Tokens of the whole text, start and end included; SigLIP has no start token, and padding is none.</param>
@@ -61,7 +61,7 @@ internal static partial class ClipName
 {
     public const int MaxLength = 64;
 
-    /// <summary>The name of a checkpoint of SigLIP. Unless it says so itself, <c>siglip-</c> stands before it: a column of scores says whose they are.</summary>
+    /// <summary>The name of a checkpoint of SigLIP; <c>siglip-</c> is put before one that does not say so: a column of scores says whose they are.</summary>
     public static string OfSiglip(string checkpoint)
     {
         var name = Other().Replace(checkpoint.ToLowerInvariant(), "-").Trim('-');

@@ -43,7 +43,8 @@ internal sealed record ScorerTokens
     }
 
     /// <summary>
-    /// SigLIP 2's: Gemma's vocabulary, the text in lower case, an end token and no start token whatever the files say, padded on the right to every place; the tower has no mask and its last place is read.
+    /// SigLIP 2's: Gemma's vocabulary, the text in lower case, an end token and no start token whatever the files say, padded on the right to every place; the
+    /// tower has no mask and its last place is read.
     /// </summary>
     /// <param name="checkpoint">The folder of the checkpoint.</param>
     /// <param name="positions">Places of the text tower.</param>
@@ -51,9 +52,14 @@ internal sealed record ScorerTokens
     public static ScorerTokens Siglip(string checkpoint, int positions)
     {
         var tokenizer = GemmaTokenizer.Load(checkpoint);
-        var end = tokenizer.EndId ?? throw new InferenceException($"The tokenizer of {checkpoint} has no token for the end of a text (\"eos_token\"); use the tokenizer that belongs to it.");
+        var end = tokenizer.EndId
+            ?? throw new InferenceException($"The tokenizer of {checkpoint} has no token for the end of a text (\"eos_token\"); use the one that belongs to it.");
         if (CheckpointFile.ReadSettings(Path.Combine(checkpoint, "tokenizer_config.json"))?.Find("model_max_length") is { } most && most.Number() < positions)
-            throw most.Refuse($"is {most.Number()}, but the text tower reads all of its {positions} places", "use the tokenizer_config.json that belongs to the weights");
+        {
+            throw most.Refuse(
+                $"is {most.Number()}, but the text tower reads all of its {positions} places", "use the tokenizer_config.json that belongs to the weights");
+        }
+
         return new ScorerTokens
         {
             ContextLength = positions,
@@ -71,8 +77,8 @@ internal sealed record ScorerTokens
 }
 
 /// <summary>
-/// The ids of a text without padding, cut into windows where the context does not hold all of them. There are as few windows as cover the text, all full and evenly spaced; each has the start
-/// token, where there is one, and the end token. The first window is the truncated text, which the score is of.
+/// The ids of a text without padding, cut into windows where the context does not hold all of them. There are as few windows as cover the text, all full and
+/// evenly spaced; each has the start token, where there is one, and the end token. The first window is the truncated text, which the score is of.
 /// </summary>
 /// <param name="Windows">Ids of each window; one when nothing is cut.</param>
 /// <param name="Tokens">Ids of the whole text, start and end token included.</param>

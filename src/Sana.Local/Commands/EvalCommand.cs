@@ -70,7 +70,11 @@ internal sealed class EvalCommand : Command
         else
             Print(report, folder, clock.Elapsed);
         if (baseline is not null && RegressionGate.HaveOtherScorers(baseline, report))
-            Console.Error.WriteLine($"sana: Scores and distances are not compared: those of {parsed.GetValue(_against)} are by {baseline.Clip}, these by {report.Clip}.");
+        {
+            var file = parsed.GetValue(_against);
+            Console.Error.WriteLine($"sana: Scores and distances are not compared: those of {file} are by {baseline.Clip}, these by {report.Clip}.");
+        }
+
         foreach (var regression in regressions)
             Console.Error.WriteLine($"sana: {regression.Sentence()}");
         return regressions.Count > 0 ? ExitCode.Failed : ExitCode.Done;

@@ -67,7 +67,12 @@ internal sealed class InfoCommand : Command
         Console.WriteLine($"{checkpoint.Name}: {checkpoint.Family}, {checkpoint.ImageSize} pixels, {checkpoint.ContextLength} tokens, embeddings of {checkpoint.ProjectionDim}, {checkpoint.HiddenAct}");
         Console.WriteLine($"fingerprint {checkpoint.Fingerprint}");
         if (checkpoint is { LogitScale: { } scale, LogitBias: { } bias })
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"scores are 100 × cosine; probability sigmoid({scale:0.###} × score / 100 {(bias < 0 ? '−' : '+')} {Math.Abs(bias):0.###}), one half at a score of {-100 * bias / scale:0.00}"));
+        {
+            var sigmoid = string.Create(CultureInfo.InvariantCulture, $"sigmoid({scale:0.###} × score / 100 {(bias < 0 ? '−' : '+')} {Math.Abs(bias):0.###})");
+            var even = string.Create(CultureInfo.InvariantCulture, $"{-100 * bias / scale:0.00}");
+            Console.WriteLine($"scores are 100 × cosine; probability {sigmoid}, one half at a score of {even}");
+        }
+
         Write(checkpoint.Towers, checkpoint.Bytes, checkpoint.StoredAs, checkpoint.Files);
         return ExitCode.Done;
     }

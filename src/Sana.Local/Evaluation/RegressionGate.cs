@@ -31,7 +31,8 @@ internal static class RegressionGate
     /// <summary>Whether both reports have scores, but by different checkpoints.</summary>
     public static bool HaveOtherScorers(EvalReport before, EvalReport now) => before.Clip is { } one && now.Clip is { } other && one != other;
 
-    public static IReadOnlyList<Regression> Compare(EvalReport before, EvalReport now) => HaveOtherScorers(before, now) ? Compare(Unscored(before), Unscored(now)) :
+    public static IReadOnlyList<Regression> Compare(EvalReport before, EvalReport now) => HaveOtherScorers(before, now)
+        ? Compare(Unscored(before), Unscored(now)) :
     [
         .. Worse("overall", before.Overall, now.Overall),
         .. now.Categories.SelectMany(row => before.Categories.Where(old => old.Category == row.Category).SelectMany(old => Worse(row.Category, old.Figure, row.Figure))),

@@ -57,7 +57,8 @@ public sealed class SiglipBuildTests : IDisposable
         var weights = SafetensorsWeights.Open(SiglipReference.Checkpoint, "model");
         var expected = SiglipTensors.All(SiglipConfig.Load(Path.Combine(SiglipReference.Checkpoint, "config.json")));
 
-        Assert.Equal(weights.Entries.Select(entry => entry.Name).Order(StringComparer.Ordinal), expected.Select(tensor => tensor.Name).Order(StringComparer.Ordinal));
+        var found = weights.Entries.Select(entry => entry.Name);
+        Assert.Equal(found.Order(StringComparer.Ordinal), expected.Select(tensor => tensor.Name).Order(StringComparer.Ordinal));
         weights.Require(expected);
     }
 
@@ -173,7 +174,8 @@ public sealed class SiglipBuildTests : IDisposable
         using var before = _checkpoint.Scorer();
         var embedding = before.EmbedTexts(["a cat"])[0];
         _checkpoint.Edit("config.json", json => Merge(json, JsonNode.Parse("""
-            {"torch_dtype":"float32","transformers_version":"4.49.0.dev0","_name_or_path":"x","text_config":{"torch_dtype":"float32","top_k":50,"return_dict":true,"use_cache":false,"bos_token_id":7},
+            {"torch_dtype":"float32","transformers_version":"4.49.0.dev0","_name_or_path":"x",
+             "text_config":{"torch_dtype":"float32","top_k":50,"return_dict":true,"use_cache":false,"bos_token_id":7},
              "vision_config":{"torch_dtype":"float32","temperature":1.0,"pruned_heads":null}}
             """)!.AsObject()));
         using var after = _checkpoint.Scorer();
@@ -226,10 +228,12 @@ public sealed class SiglipBuildTests : IDisposable
     [Fact]
     public void A_vocabulary_that_is_larger_than_the_table_is_refused()
     {
-        _checkpoint.Edit("tokenizer.json", json => json["added_tokens"]!.AsArray().Add(JsonNode.Parse("""{"id": 1999999, "content": "<one_more>", "normalized": false}""")));
+        var token = JsonNode.Parse("""{"id": 1999999, "content": "<one_more>", "normalized": false}""");
+        _checkpoint.Edit("tokenizer.json", json => json["added_tokens"]!.AsArray().Add(token));
         _checkpoint.Build();
 
-        Assert.Contains("2000000 ids", Assert.Throws<InferenceException>(() => ClipScorer.Load(_checkpoint.Folder, new ClipScorerOptions())).Message, StringComparison.Ordinal);
+        var refusal = Assert.Throws<InferenceException>(() => ClipScorer.Load(_checkpoint.Folder, new ClipScorerOptions()));
+        Assert.Contains("2000000 ids", refusal.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -238,14 +242,18 @@ public sealed class SiglipBuildTests : IDisposable
         _checkpoint.Edit("tokenizer_config.json", json => json["model_max_length"] = 7);
         _checkpoint.Build();
 
-        Assert.Contains("model_max_length", Assert.Throws<InferenceException>(() => ClipScorer.Load(_checkpoint.Folder, new ClipScorerOptions())).Message, StringComparison.Ordinal);
+        var refusal = Assert.Throws<InferenceException>(() => ClipScorer.Load(_checkpoint.Folder, new ClipScorerOptions()));
+        Assert.Contains("model_max_length", refusal.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void What_means_nothing_to_SigLIP_is_refused()
     {
-        Assert.Contains("clamp", Assert.Throws<CheckpointException>(() => _checkpoint.Build(new BuildOptions { Clamp = Clamp.On })).Message, StringComparison.Ordinal);
-        Assert.Contains("float32", Assert.Throws<CheckpointException>(() => _checkpoint.Build(new BuildOptions { Precision = GraphPrecision.Fp16 })).Message, StringComparison.Ordinal);
+        var clamp = Assert.Throws<CheckpointException>(() => _checkpoint.Build(new BuildOptions { Clamp = Clamp.On }));
+        var half = Assert.Throws<CheckpointException>(() => _checkpoint.Build(new BuildOptions { Precision = GraphPrecision.Mixed }));
+
+        Assert.Contains("clamp", clamp.Message, StringComparison.Ordinal);
+        Assert.Contains("float32", half.Message, StringComparison.Ordinal);
     }
 
     private void Refused(params string[] parts)

@@ -159,7 +159,10 @@ public sealed class ConfigTests : IDisposable
     [Fact]
     public void Siglip_s_towers_may_differ_in_width()
     {
-        var config = SiglipConfig.Load(Write("""{"model_type":"siglip","text_config":{"hidden_size":1152,"intermediate_size":4304,"num_attention_heads":16,"projection_size":1536},"vision_config":{"hidden_size":1536,"num_attention_heads":16}}"""));
+        var config = SiglipConfig.Load(Write("""
+            {"model_type":"siglip","text_config":{"hidden_size":1152,"intermediate_size":4304,"num_attention_heads":16,"projection_size":1536},
+             "vision_config":{"hidden_size":1536,"num_attention_heads":16}}
+            """));
 
         Assert.Equal([1536, 1152], SiglipTensors.Text(config).Single(tensor => tensor.Name == "text_model.head.weight").Shape);
     }

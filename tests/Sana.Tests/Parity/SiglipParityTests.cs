@@ -27,7 +27,8 @@ public sealed class SiglipParityTests : IDisposable
     [Theory, MemberData(nameof(Exact))]
     public void Pixels_are_the_references(int image) => Close(FloatSteps, SiglipReference.Row("siglip.pixel_values", image), Pixels(image));
 
-    // Decoders of JPEG round a sample differently by up to 2 levels; weights of a bilinear resize are positive and add up to 1; each of its two passes rounds once more.
+    // Decoders of JPEG round a sample differently by up to 2 levels; weights of a bilinear resize are positive and add up to 1; each of its two passes rounds
+    // once more.
     [Theory, MemberData(nameof(Jpegs))]
     public void Pixels_of_a_jpeg_are_the_references_but_for_its_decoder(int image) =>
         Close(3 / 127.5, SiglipReference.Row("siglip.pixel_values", image), Pixels(image));
@@ -40,7 +41,8 @@ public sealed class SiglipParityTests : IDisposable
         for (var text = 0; text < SiglipReference.Texts.Length; text++)
         {
             var ids = ClipWindows.Split(SiglipReference.Texts[text], tokens).Windows[0];
-            Assert.Equal(SiglipReference.Row("siglip.input_ids", text).Select(id => (int)id), ids.Concat(Enumerable.Repeat(tokens.PadId, tokens.ContextLength - ids.Length)));
+            var padded = ids.Concat(Enumerable.Repeat(tokens.PadId, tokens.ContextLength - ids.Length));
+            Assert.Equal(SiglipReference.Row("siglip.input_ids", text).Select(id => (int)id), padded);
         }
     }
 
@@ -57,7 +59,8 @@ public sealed class SiglipParityTests : IDisposable
     public void Texts_are_embedded()
     {
         var shape = SiglipReference.Tensors.Shape("siglip.input_ids");
-        using var ids = OrtValue.CreateTensorValueFromMemory(Array.ConvertAll(SiglipReference.Tensors.Floats("siglip.input_ids"), id => (long)id), [.. shape.Select(size => (long)size)]);
+        var numbers = Array.ConvertAll(SiglipReference.Tensors.Floats("siglip.input_ids"), id => (long)id);
+        using var ids = OrtValue.CreateTensorValueFromMemory(numbers, [.. shape.Select(size => (long)size)]);
 
         Within("siglip.text_embeds", Run("text_model.onnx", "input_ids", ids, "text_embeds"));
     }
@@ -69,7 +72,8 @@ public sealed class SiglipParityTests : IDisposable
         var scores = _scorer.ScoreTexts(embedding, SiglipReference.Texts);
 
         Close(SiglipReference.Tolerance * Most("siglip.image_embeds"), SiglipReference.Row("siglip.image_embeds", image), embedding);
-        Close(SiglipReference.Tolerance * Most("siglip.logits_per_image"), SiglipReference.Row("siglip.logits_per_image", image), [.. scores.Select(score => (float)_scorer.Sigmoid!.Logit(score.Score))]);
+        float[] logits = [.. scores.Select(score => (float)_scorer.Sigmoid!.Logit(score.Score))];
+        Close(SiglipReference.Tolerance * Most("siglip.logits_per_image"), SiglipReference.Row("siglip.logits_per_image", image), logits);
     }
 
     // What a decoder that is off by 2 levels at random does to the logits of these weights, and not more than twice that.
@@ -122,12 +126,16 @@ public sealed class SiglipParityTests : IDisposable
 
     private static double Most(string tensor) => SiglipReference.Tensors.Floats(tensor).Max(Math.Abs);
 
-    private static void Within(string tensor, float[] actual) => Close(SiglipReference.Tolerance * Most(tensor), SiglipReference.Tensors.Floats(tensor), actual);
+    private static void Within(string tensor, float[] actual) =>
+        Close(SiglipReference.Tolerance * Most(tensor), SiglipReference.Tensors.Floats(tensor), actual);
 
     private static void Close(double tolerance, float[] expected, float[] actual)
     {
         Assert.Equal(expected.Length, actual.Length);
         for (var i = 0; i < expected.Length; i++)
-            Assert.True(Math.Abs((double)expected[i] - actual[i]) <= tolerance, $"Element {i}: expected {expected[i]:R}, got {actual[i]:R}, allowed {tolerance:E1}.");
+        {
+            var difference = Math.Abs((double)expected[i] - actual[i]);
+            Assert.True(difference <= tolerance, $"Element {i}: expected {expected[i]:R}, got {actual[i]:R}, allowed {tolerance:E1}.");
+        }
     }
 }

@@ -13,8 +13,12 @@ internal sealed class BuiltSiglip : IDisposable
     public BuiltSiglip(string name = "siglip2-small-patch16")
     {
         Folder = Directory.CreateDirectory(_folder.File(name)).FullName;
-        foreach (var file in Directory.EnumerateFiles(SiglipReference.Checkpoint).Where(file => Path.GetExtension(file) != ".onnx" && Path.GetFileName(file) != "sana.build.json"))
-            File.WriteAllBytes(PathOf(Path.GetFileName(file)), File.ReadAllBytes(file));
+        // Somebody may have run the program on the fixture itself.
+        foreach (var file in Directory.EnumerateFiles(SiglipReference.Checkpoint))
+        {
+            if (Path.GetFileName(file) is not ("sana.build.json" or "vision_model.onnx" or "text_model.onnx"))
+                File.WriteAllBytes(PathOf(Path.GetFileName(file)), File.ReadAllBytes(file));
+        }
     }
 
     public string Folder { get; }

@@ -60,7 +60,7 @@ public sealed class HubServer : IAsyncDisposable
     public IReadOnlyDictionary<string, byte[]> Files { get; }
 
     /// <summary>The commit that <c>main</c> is.</summary>
-    public string Commit { get; set; } = Convert.ToHexStringLower(SHA1.HashData("commit 1"u8));
+    public string Commit { get; set; } = Convert.ToHexStringLower(CryptographicOperations.HashData(HashAlgorithmName.SHA1, "commit 1"u8));
 
     public Uri Endpoint { get; private set; } = null!;
 
@@ -85,7 +85,7 @@ public sealed class HubServer : IAsyncDisposable
 
     /// <summary>The name of a file in the cache: SHA-256 of a large one, git's SHA-1 of another.</summary>
     public static string HashOf(string path, byte[] bytes) => Convert.ToHexStringLower(
-        IsLarge(path) ? SHA256.HashData(bytes) : SHA1.HashData([.. Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"blob {bytes.Length}\0")), .. bytes]));
+        IsLarge(path) ? SHA256.HashData(bytes) : CryptographicOperations.HashData(HashAlgorithmName.SHA1, [.. Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"blob {bytes.Length}\0")), .. bytes]));
 
     public HubCall[] Of(string kind, string? path = null) => [.. _calls.Where(call => call.Kind == kind && (path is null || call.Path == path))];
 
