@@ -66,7 +66,8 @@ internal static class IngestBenchmark
     private static void Curate(TempFolder folder, int run)
     {
         using var process = Process.Start(new ProcessStartInfo("dotnet",
-            [Path.Combine(AppContext.BaseDirectory, "sana.dll"), "curate", folder.File("source"), "--dataset-version", $"v{run}", "--data", folder.File("data"), "--similar", "-1", "--json"]) { RedirectStandardOutput = true })!;
+            [Path.Combine(AppContext.BaseDirectory, "sana.dll"), "curate", folder.File("source"), "--dataset-version", $"v{run}", "--data", folder.File("data"), "--similar", "-1", "--json"])
+        { RedirectStandardOutput = true })!;
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         if (process.ExitCode != 0)
