@@ -29,7 +29,10 @@ internal static class PipelineLoader
             Release(transformer);
             Release(decoder);
             Release(prompts);
-            throw exception.Flatten().InnerExceptions.OfType<InferenceException>().FirstOrDefault() ?? exception.Flatten().InnerExceptions[0];
+            var fault = exception.Flatten().InnerExceptions.OfType<InferenceException>().FirstOrDefault() ?? exception.Flatten().InnerExceptions[0];
+            throw precision == Precision.Mixed && options.Device != Device.Cpu
+                ? new InferenceException($"{fault.Message} In float32 (--precision float32) the device needs no kernels of 16 bits.", fault)
+                : fault;
         }
 
         var inFloat32 = precision == Precision.Float32 ? null : new Lazy<SanaTransformer>(() => LoadTransformer(checkpoint, Precision.Float32, often));

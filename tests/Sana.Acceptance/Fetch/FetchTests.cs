@@ -33,7 +33,7 @@ public sealed class FetchTests : IDisposable
             var spent = server.Allow(kill % 5 == 0 ? 0 : share * 5 / 4);
             using (var process = Start(server, [("HF_TOKEN", $"life-{kill}")], "fetch", Tiny))
             {
-                await spent;
+                await Task.WhenAny(spent, process.WaitForExitAsync());
                 // Some in the middle of it, some when much has reached the disk.
                 if (kill % 5 > 1)
                     await Grown(onDisk + share);

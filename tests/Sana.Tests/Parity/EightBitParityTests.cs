@@ -6,7 +6,7 @@ namespace Sana.Tests.Parity;
 
 /// <summary>
 /// The networks in eight bits against the reference in float32. The fixtures' weights are random and their layers narrow, which is the hardest case: nothing averages out.
-/// Measured: cosine of the velocity 0.9969 and more, of the last latents of a run 0.97 and more. What it costs on trained weights is held by TinySanaEightBitsTests.
+/// Measured: cosine of the velocity 0.9969 and more. What it costs on trained weights is held by TinySanaEightBitsTests.
 /// </summary>
 [Trait("Category", "Parity")]
 public sealed class EightBitParityTests

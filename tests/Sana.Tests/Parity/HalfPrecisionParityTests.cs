@@ -7,7 +7,7 @@ namespace Sana.Tests.Parity;
 /// <summary>
 /// The mixed graphs in float16, on the processor, which computes them by widening around each kernel: what is held here are the casts, which weights are rounded and which sums stay
 /// in float32. A half has 11 bits: one rounding is 4.9e-4. Measured: velocity up to 4e-3 of the largest value, eight of them; latents of a whole run up to 0.11 at single
-/// places, since random weights enlarge every difference, and a cosine of 0.999 at the end. Bfloat16 differs in the type alone.
+/// places, since random weights enlarge every difference. Bfloat16 differs in the type alone.
 /// </summary>
 [Trait("Category", "Parity")]
 public sealed class HalfPrecisionParityTests

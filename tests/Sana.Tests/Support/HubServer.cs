@@ -60,7 +60,7 @@ public sealed class HubServer : IAsyncDisposable
     public IReadOnlyDictionary<string, byte[]> Files { get; }
 
     /// <summary>The commit that <c>main</c> is.</summary>
-    public string Commit { get; set; } = Convert.ToHexStringLower(CryptographicOperations.HashData(HashAlgorithmName.SHA1, "commit 1"u8));
+    public string Commit { get; set; } = new('a', 40);
 
     public Uri Endpoint { get; private set; } = null!;
 
@@ -84,8 +84,14 @@ public sealed class HubServer : IAsyncDisposable
         .ToDictionary(file => Path.GetRelativePath(folder, file).Replace('\\', '/'), File.ReadAllBytes);
 
     /// <summary>The name of a file in the cache: SHA-256 of a large one, git's SHA-1 of another.</summary>
-    public static string HashOf(string path, byte[] bytes) => Convert.ToHexStringLower(
-        IsLarge(path) ? SHA256.HashData(bytes) : CryptographicOperations.HashData(HashAlgorithmName.SHA1, [.. Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"blob {bytes.Length}\0")), .. bytes]));
+    public static string HashOf(string path, byte[] bytes)
+    {
+        using var hash = IncrementalHash.CreateHash(IsLarge(path) ? HashAlgorithmName.SHA256 : HashAlgorithmName.SHA1);
+        if (!IsLarge(path))
+            hash.AppendData(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"blob {bytes.Length}\0")));
+        hash.AppendData(bytes);
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
 
     public HubCall[] Of(string kind, string? path = null) => [.. _calls.Where(call => call.Kind == kind && (path is null || call.Path == path))];
 
