@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Sana.Curation.Selection;
 using Sana.Curation.Shards;
+using Sana.Inference.Clip;
 using static System.FormattableString;
 
 namespace Sana.Curation.Report;
@@ -82,8 +83,8 @@ public sealed record DatasetCard
     private static string Rule(SelectionOptions options) => options.Rule switch
     {
         SelectionRule.Power or SelectionRule.Softmax =>
-            Invariant($"{options.Rule.Name()} (tau {options.Tau}, threshold {options.Threshold}, seed {options.Seed})"),
-        SelectionRule.TopK => Invariant($"top-k (k {options.K}, threshold {options.Threshold}, seed {options.Seed})"),
+            Invariant($"{options.Rule.Name()} (tau {options.Tau}, threshold {options.For(ScorerFamily.Clip).Threshold}, seed {options.Seed})"),
+        SelectionRule.TopK => Invariant($"top-k (k {options.K}, threshold {options.For(ScorerFamily.Clip).Threshold}, seed {options.Seed})"),
         SelectionRule.Max => "max",
         _ => $"proportion ({Markdown.Text(string.Join(", ", options.Proportions.OrderBy(part => part.Key, StringComparer.Ordinal)
             .Select(part => Invariant($"{part.Key} {part.Value}"))))})",
