@@ -184,7 +184,7 @@ internal sealed class CurateArguments
     public IReadOnlyList<IPNetwork> Networks(ParseResult parsed) => [.. (parsed.GetValue(_networks) ?? []).Select(text =>
         UrlRules.TryNetwork(text, out var network) ? network : throw new WrongUseException($"'{text}' is not a network such as 10.1.0.0/16."))];
 
-    private static string Clip(string place) => CheckpointPlace.Fault(place, "checkpoint folder of CLIP or SigLIP", "config.json and model.safetensors") is { } fault
+    private static string Clip(string place) => CheckpointPlace.Fault(place, "CLIP checkpoint folder (or one of SigLIP 2)", "config.json and model.safetensors") is { } fault
         ? throw new WrongUseException(fault)
         : CheckpointPlace.FullName(place);
 

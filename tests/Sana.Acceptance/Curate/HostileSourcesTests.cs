@@ -143,7 +143,7 @@ public sealed class HostileSourcesTests : IDisposable
     [InlineData(2, "'klingon' is no encoding", "--fallback-encoding", "klingon")]
     [InlineData(2, "tau NaN", "--tau", "nan")]
     [InlineData(2, "'x' is not a concept", "--concept", "x")]
-    [InlineData(2, "no checkpoint folder 'nowhere' of CLIP or SigLIP", "--clip", "nowhere")]
+    [InlineData(2, "no CLIP checkpoint folder (or one of SigLIP 2) 'nowhere'", "--clip", "nowhere")]
     [InlineData(1, "config.json does not exist", "--clip", "/proc/self")]
     [InlineData(1, "finish it first or leave --since out", "--since", "nope")]
     public async Task What_cannot_be_used_is_said_at_once(int exitCode, string fragment, params string[] arguments)
