@@ -31,7 +31,7 @@ internal static class PipelineLoader
             Release(prompts);
             var fault = exception.Flatten().InnerExceptions.OfType<InferenceException>().FirstOrDefault() ?? exception.Flatten().InnerExceptions[0];
             throw precision == Precision.Mixed && options.Device != Device.Cpu
-                ? new InferenceException($"{fault.Message} In float32 (--precision float32) the device needs no kernels of 16 bits.", fault)
+                ? new InferenceException($"{fault.Message} In float32 (--precision float32, Sana__Precision) the device needs no kernels of 16 bits.", fault)
                 : fault;
         }
 
