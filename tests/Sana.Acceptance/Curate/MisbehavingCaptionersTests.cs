@@ -105,7 +105,7 @@ public sealed class MisbehavingCaptionersTests : IDisposable
             """);
         var file = _folder.File($"{place}.captioners.json");
         File.WriteAllText(file, $$"""{"captioners": [{{string.Join(',', captioners)}}]}""");
-        return ["curate", _folder.File("photos"), "--data", _folder.File(place), "--dataset", "photos", "--captioners", file, "--clip", Clip(), "--items", "64", "--similar", "-1", "--json"];
+        return ["curate", _folder.File("photos"), "--data", _folder.File(place), "--dataset", "photos", "--captioners", file, "--clip", Clip(), "--items", "64", "--similar", "-1", "--keep-images", "--json"];
     }
 
     private string Clip()
