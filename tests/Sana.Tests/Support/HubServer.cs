@@ -79,8 +79,9 @@ public sealed class HubServer : IAsyncDisposable
     /// <summary>Has another repository too.</summary>
     public void Add(string repository, IReadOnlyDictionary<string, byte[]> files) => _repositories[repository] = files;
 
-    /// <summary>The files of a folder.</summary>
+    /// <summary>The files of a checkpoint's folder, without what a build has left there.</summary>
     public static Dictionary<string, byte[]> FilesOf(string folder) => Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+        .Where(file => !file.EndsWith(".onnx", StringComparison.Ordinal) && !file.EndsWith(".onnx.data", StringComparison.Ordinal) && Path.GetFileName(file) != "sana.build.json")
         .ToDictionary(file => Path.GetRelativePath(folder, file).Replace('\\', '/'), File.ReadAllBytes);
 
     /// <summary>The name of a file in the cache: SHA-256 of a large one, git's SHA-1 of another.</summary>
