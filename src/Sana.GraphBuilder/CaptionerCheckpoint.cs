@@ -15,7 +15,7 @@ public static class CaptionerCheckpoint
     {
         ArgumentNullException.ThrowIfNull(options);
         var record = BuildRecord.Read(checkpoint);
-        options = record is null || options.Force ? options : options with { Variant = options.Variant ?? record.Variant, IgnoreUnusedTensors = options.IgnoreUnusedTensors || record.IgnoreUnusedTensors };
+        options = BuildRecord.Complete(options, record);
         var files = CaptionerFiles.Open(checkpoint, options);
         return new GraphSet
         {

@@ -20,7 +20,7 @@ public static class ClipCheckpoint
         if (SiglipCheckpoint.IsIn(checkpoint))
             return SiglipCheckpoint.Build(checkpoint, options);
         var record = BuildRecord.Read(checkpoint);
-        options = record is null || options.Force ? options : options with { Variant = options.Variant ?? record.Variant, IgnoreUnusedTensors = options.IgnoreUnusedTensors || record.IgnoreUnusedTensors };
+        options = BuildRecord.Complete(options, record);
         var files = ClipFiles.Open(checkpoint, options);
         return new GraphSet
         {

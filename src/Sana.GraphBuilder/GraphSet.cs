@@ -88,6 +88,11 @@ internal sealed record BuildRecord(
     /// <summary>What a look at the checkpoint takes over from the last build.</summary>
     public static BuildOptions OptionsOf(string checkpoint) => new() { IgnoreUnusedTensors = Read(checkpoint)?.IgnoreUnusedTensors ?? false };
 
+    /// <summary>The options of a build with what they leave open as it was in the last one.</summary>
+    public static BuildOptions Complete(BuildOptions options, BuildRecord? last) => last is null || options.Force
+        ? options
+        : options with { Variant = options.Variant ?? last.Variant, IgnoreUnusedTensors = options.IgnoreUnusedTensors || last.IgnoreUnusedTensors };
+
     /// <summary>Null when there is none or it cannot be read: then everything is built.</summary>
     public static BuildRecord? Read(string checkpoint)
     {

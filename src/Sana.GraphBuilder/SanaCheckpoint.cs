@@ -17,12 +17,9 @@ public static class SanaCheckpoint
     {
         ArgumentNullException.ThrowIfNull(options);
         var record = BuildRecord.Read(checkpoint);
-        options = record is null || options.Force ? options : options with
-        {
-            Variant = options.Variant ?? record.Variant,
-            IgnoreUnusedTensors = options.IgnoreUnusedTensors || record.IgnoreUnusedTensors,
-            Clamp = options.Clamp == Clamp.Auto ? record.Clamp : options.Clamp,
-        };
+        options = BuildRecord.Complete(options, record);
+        if (record is not null && !options.Force && options.Clamp == Clamp.Auto)
+            options = options with { Clamp = record.Clamp };
         var files = SanaFiles.Open(checkpoint, options);
         return new GraphSet
         {

@@ -19,15 +19,7 @@ internal static class SiglipCheckpoint
     public static BuildReport Build(string checkpoint, BuildOptions options)
     {
         var record = BuildRecord.Read(checkpoint);
-        if (record is not null && !options.Force)
-        {
-            options = options with
-            {
-                Variant = options.Variant ?? record.Variant,
-                IgnoreUnusedTensors = options.IgnoreUnusedTensors || record.IgnoreUnusedTensors,
-            };
-        }
-
+        options = BuildRecord.Complete(options, record);
         var files = new SiglipFiles(checkpoint, options);
         return new GraphSet
         {

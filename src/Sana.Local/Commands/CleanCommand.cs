@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Sana.Jobs.Curation;
 using Sana.Local.Hosting;
+using Sana.Storage;
 using Sana.Storage.Blobs;
 
 namespace Sana.Local.Commands;
@@ -42,7 +43,7 @@ internal sealed class CleanCommand : Command
         foreach (var kind in report.Kinds)
         {
             var what = kind.IsRemoved ? report.IsDryRun ? "would be removed" : "removed" : "kept";
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{kind.Kind}: {kind.Files} {(kind.Files == 1 ? "file" : "files")}, {DiskNeed.Size(kind.Bytes)} {what} ({kind.Prefix})"));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{kind.Kind}: {Counted.Of(kind.Files, "file")}, {DiskNeed.Size(kind.Bytes)} {what} ({kind.Prefix})"));
         }
 
         return ExitCode.Done;
