@@ -100,7 +100,7 @@ public sealed class OutputsTests(SmallCheckpoint checkpoint) : IDisposable
                 Assert.True(run.ExitCode is 0 or 1 or 3, $"{language}: {Quoted(command)}: {run.ExitCode} {run.Error}");
                 // A slow machine has lines of progress besides.
                 var text = Regex.Replace((run.Output + run.Error).Replace(place, "", StringComparison.Ordinal), @"(?m)^\w+: \w+ \d+/\d+\n", "");
-                output += Regex.Replace(text, @"\d+\.\d s\b|generate-[0-9a-f]{32}|""seconds"":[0-9.]+", "");
+                output += Regex.Replace(text, @"\d+\.\d s\b|[0-9.]+ [kMGT]?B are free|generate-[0-9a-f]{32}|""seconds"":[0-9.]+", "");
             }
 
             trees.Add(([.. Tree.Of(place).Where(IsOfNoClock)], output));
