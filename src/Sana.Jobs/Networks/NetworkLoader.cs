@@ -8,6 +8,7 @@ using Sana.Inference.Clip;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Runtime;
 using Sana.Jobs.Telemetry;
+using Sana.Storage;
 using Sana.Storage.Blobs;
 using Sana.Storage.Hub;
 
@@ -20,6 +21,7 @@ public sealed class NetworkLoader : IDisposable
     private readonly SemaphoreSlim _oneBuild = new(1);
     private CheckpointFacts? _facts;
     private string? _built;
+    private IReadOnlyList<Adapter> _adapters = [];
     private SanaPipeline? _pipeline;
 
     /// <value>What the networks run on. Default the processor.</value>
@@ -36,6 +38,12 @@ public sealed class NetworkLoader : IDisposable
 
     /// <value>Place of blobs that the checkpoint's folder is filled from. Default none: the folder is there.</value>
     public string? Weights { get; init; }
+
+    /// <value>Adapters that images may be asked for with: the place of each by its name (<see cref="LoraPlace"/>). Default none.</value>
+    public IReadOnlyDictionary<string, string> Loras { get; init; } = new Dictionary<string, string>();
+
+    /// <value>Place of blobs that hold further adapters: each .safetensors file, and each folder with one, by its name. Default none.</value>
+    public string? LoraWeights { get; init; }
 
     /// <value>Place of blobs whose folders hold captioners and scorers, under the names of their local folders. Default none: the folders are there.</value>
     public string? CurationWeights { get; init; }
@@ -63,9 +71,10 @@ public sealed class NetworkLoader : IDisposable
                 if (Weights is { } weights)
                     await Networks.Weights.Fetch(await BlobPlace.Parse(weights).Open(cancellationToken), folder, cancellationToken);
                 folder = await CheckpointPlace.Folder(folder, variant: null, Progress, cancellationToken);
-                var built = await Task.Run(() => SanaCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs, Precision = GraphsOf(Precision.On(Device)) }), cancellationToken);
+                var built = await Task.Run(() => Build(folder, extended: false), cancellationToken);
                 _built = built.Folder;
-                _facts = CheckpointFacts.From(new GraphMetadata(folder, built.Metadata));
+                _adapters = await OpenLoras(folder, cancellationToken);
+                _facts = CheckpointFacts.From(new GraphMetadata(folder, built.Metadata)) with { Adapters = _adapters.ToDictionary(adapter => adapter.Name, adapter => adapter.Sha256, StringComparer.Ordinal) };
             }
 
             return new ModelFacts(_facts);
@@ -83,7 +92,8 @@ public sealed class NetworkLoader : IDisposable
     {
         await ReadModel(cancellationToken);
         _pipeline?.Dispose();
-        _pipeline = await Task.Run(() => SanaPipeline.Load(_built!, new PipelineOptions { Device = Device, Precision = Precision }), cancellationToken);
+        var options = new PipelineOptions { Device = Device, Precision = Precision, Adapters = _adapters, Extend = () => Build(_built!, extended: true) };
+        _pipeline = await Task.Run(() => SanaPipeline.Load(_built!, options), cancellationToken);
         return new PipelineRenderer(_pipeline);
     }
 
@@ -131,6 +141,32 @@ public sealed class NetworkLoader : IDisposable
         _pipeline?.Dispose();
         _oneFetch.Dispose();
         _oneBuild.Dispose();
+    }
+
+    private BuildReport Build(string folder, bool extended) =>
+        SanaCheckpoint.Build(folder, new BuildOptions { Graphs = extended ? null : Graphs, Precision = GraphsOf(Precision.On(Device)), Extended = extended });
+
+    // All are opened at once, so that one that does not fit is heard of before anything is made.
+    private async Task<IReadOnlyList<Adapter>> OpenLoras(string checkpoint, CancellationToken cancellationToken)
+    {
+        var places = new Dictionary<string, string>(Loras, StringComparer.Ordinal);
+        if (LoraWeights is { } weights)
+        {
+            var fetched = await LoraPlace.Fetch(weights, Path.Combine(Path.GetTempPath(), "sana-loras", Digest.Sha256(weights)[..16]), cancellationToken);
+            LoraPlace.CheckNames(fetched.Keys);
+            foreach (var (name, place) in fetched)
+                places.TryAdd(name, place);
+        }
+
+        var adapters = new List<Adapter>();
+        foreach (var (name, place) in places)
+        {
+            var file = await LoraPlace.Open(place, Progress, cancellationToken);
+            file.RequireFit(checkpoint);
+            adapters.Add(LoraPlace.Usable(name, file));
+        }
+
+        return adapters;
     }
 
     // From the blobs, where they hold it; from the Hub, where it is a repository's id and no folder has come.
@@ -202,6 +238,8 @@ internal sealed class PipelineRenderer(SanaPipeline pipeline) : IRenderer
     public string ModelName => pipeline.ModelName;
 
     public string Precision => pipeline.Precision;
+
+    public IReadOnlyDictionary<string, string> Adapters => pipeline.Adapters;
 
     public GenerateOptions Resolve(GenerateOptions options) => pipeline.Resolve(options);
 
