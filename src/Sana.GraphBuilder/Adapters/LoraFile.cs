@@ -68,20 +68,33 @@ public sealed class LoraFile
         : names.Contains(Peft) ? Peft
         : names.Where(name => name.EndsWith(".safetensors", StringComparison.Ordinal)).ToArray() is [var only] ? only : null;
 
+    /// <value>The published transformers that have these layers in these widths, by name.</value>
+    public IReadOnlyList<string> Fits => [.. SanaTransformerConfig.Published.Where(known => Misfit(known.Config, known.Name) is null).Select(known => known.Name)];
+
+    /// <summary>Whether a place is the file of an adapter, or a folder that holds one and no checkpoint.</summary>
+    public static bool IsIn(string place) => File.Exists(place)
+        || (Directory.Exists(place) && !File.Exists(System.IO.Path.Combine(place, "model_index.json")) && !File.Exists(System.IO.Path.Combine(place, "config.json"))
+            && Choose([.. Directory.EnumerateFiles(place).Select(file => System.IO.Path.GetFileName(file))]) is not null);
+
     /// <summary>Refuses a checkpoint whose transformer has not these layers in these widths.</summary>
     /// <param name="checkpoint">Folder of a Sana checkpoint.</param>
     /// <exception cref="CheckpointException">It does not fit; the layers are named.</exception>
     public void RequireFit(string checkpoint)
     {
         var config = SanaTransformerConfig.Load(System.IO.Path.Combine(checkpoint, "transformer", "config.json"));
+        if (Misfit(config, System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(checkpoint)))) is { } misfit)
+            throw new CheckpointException(misfit);
+    }
+
+    // Why it does not fit; null if it does.
+    private string? Misfit(SanaTransformerConfig config, string name)
+    {
         var shapes = SanaTransformerTensors.All(config).ToDictionary(tensor => tensor.Name, tensor => tensor.Shape, StringComparer.Ordinal);
-        var name = CheckpointFolder.NameOf(System.IO.Path.GetFullPath(checkpoint));
         if (Names(_layers.Where(layer => !shapes.ContainsKey($"{layer.Name}.weight")).Select(layer => layer.Name)) is { } missing)
-            throw new CheckpointException($"{Path} is no adapter for {name}: its transformer of {config.NumLayers} blocks has no {missing}; use the checkpoint that it was trained on.");
+            return $"{Path} is no adapter for {name}: its transformer of {config.NumLayers} blocks has no {missing}; use the checkpoint that it was trained on.";
         var wrong = _layers.Where(layer => shapes[$"{layer.Name}.weight"] is var shape && (shape[0] != layer.B.Shape[0] || shape[1] != layer.A.Shape[1]))
             .Select(layer => $"{layer.Name} (here {layer.A.Shape[1]} to {layer.B.Shape[0]}, there {shapes[$"{layer.Name}.weight"][1]} to {shapes[$"{layer.Name}.weight"][0]})");
-        if (Names(wrong) is { } named)
-            throw new CheckpointException($"{Path} is no adapter for {name}: the widths differ in {named}; use the checkpoint that it was trained on.");
+        return Names(wrong) is { } named ? $"{Path} is no adapter for {name}: the widths differ in {named}; use the checkpoint that it was trained on." : null;
     }
 
     /// <summary>Reads the numbers of all layers.</summary>

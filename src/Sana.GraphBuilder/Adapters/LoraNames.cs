@@ -114,7 +114,7 @@ internal sealed partial class LoraNames(string file)
     private static string Named(List<string> names) => string.Join(", ", names.Take(MostNamed).Select(Quoted.Text)) + (names.Count > MostNamed ? $" and {names.Count - MostNamed} more" : "");
 
     // transformer.(layer).lora_A.weight · base_model.model.(layer).lora_B.default.bias · (layer).lora.down.weight · (layer)_lora.up.weight · (layer).lora_down.weight · (layer).alpha
-    [GeneratedRegex(@"^(?:(?<peft>base_model\.model\.)?(?:transformer\.)?)(?<layer>.+?)(?:\.lora_(?:(?<a>A)|B)(?:\.[A-Za-z0-9_-]+)?\.(?:weight|(?<bias>bias))|[._]lora\.(?:(?<a>down)|up)\.(?:weight|(?<bias>bias))|(?<kohya>\.lora_(?:(?<a>down)|up)\.weight)|(?<kohya>\.(?<alpha>alpha)))\z", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(@"^(?:(?<peft>base_model\.model\.)?(?:transformer\.)?)(?<layer>.+?)(?:\.lora_(?:(?<a>A)(?:\.[A-Za-z0-9_-]+)?\.weight|B(?:\.[A-Za-z0-9_-]+)?\.(?:weight|(?<bias>bias)))|[._]lora\.(?:(?<a>down)\.weight|up\.(?:weight|(?<bias>bias)))|(?<kohya>\.lora_(?:(?<a>down)|up)\.weight)|(?<kohya>\.(?<alpha>alpha)))\z", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex Part();
 
     [GeneratedRegex(@"^lora_(?:transformer|unet)_(?<layer>[A-Za-z0-9_]+)\.(?:lora_(?:(?<a>down)|up)\.weight|(?<alpha>alpha))\z", RegexOptions.CultureInvariant)]

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json.Serialization;
 using Sana.Inference.Runtime;
 
@@ -144,11 +146,19 @@ internal sealed record CheckpointFacts(
     /// <value>Blocks of the transformer. Default 0: graphs of earlier versions do not say it.</value>
     public int Blocks { get; init; }
 
+    /// <value>Name of the decoder that takes the place of its own. Default null.</value>
+    public string? Decoder { get; init; }
+
     /// <value>The adapters that are known with it: SHA-256 of the file by name. Default none.</value>
     public IReadOnlyDictionary<string, string> Adapters { get; init; } = new Dictionary<string, string>();
 
     /// <summary>Side of the images that it was made for, in pixels.</summary>
     public int NativePixels => SampleSize * Compression;
+
+    /// <summary>The same with another decoder, whose images are others.</summary>
+    public CheckpointFacts With(OtherDecoder? decoder) => decoder is null
+        ? this
+        : this with { Decoder = decoder.Name, Fingerprint = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{Fingerprint} decoder {decoder.Fingerprint}"))) };
 
     /// <exception cref="InferenceException">A key is missing or not what it should be: the graph is of another version.</exception>
     public static CheckpointFacts From(GraphMetadata metadata) => new(

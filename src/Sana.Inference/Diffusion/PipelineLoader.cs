@@ -17,7 +17,7 @@ internal static class PipelineLoader
 
         // Loading is half parsing and half reading files, so the three networks are loaded at the same time.
         var transformer = Task.Run(() => Load(precision, options.Adapters.Count > 0));
-        var decoder = Task.Run(() => AutoencoderDC.Load(Path.Combine(checkpoint, "vae", "decoder.onnx"), once));
+        var decoder = Task.Run(() => AutoencoderDC.Load(options.Decoder?.Graph ?? Path.Combine(checkpoint, "vae", "decoder.onnx"), once));
         var prompts = Task.Run(() => LoadPrompts(checkpoint, options, precision));
         Task[] all = [transformer, decoder, prompts];
         try
@@ -36,7 +36,7 @@ internal static class PipelineLoader
         }
 
         var inFloat32 = precision == Precision.Float32 ? null : new LoadedTransformer(null, extended => Load(Precision.Float32, extended));
-        return new SanaPipeline(prompts.Result, new LoadedTransformer(transformer.Result, extended => Load(precision, extended)), inFloat32, decoder.Result, options.MaxUntiledPixels, options.Adapters);
+        return new SanaPipeline(prompts.Result, new LoadedTransformer(transformer.Result, extended => Load(precision, extended)), inFloat32, decoder.Result, options.MaxUntiledPixels, options.Adapters, options.Decoder);
 
         SanaTransformer Load(Precision precision, bool extended)
         {

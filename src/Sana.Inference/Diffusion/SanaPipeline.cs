@@ -25,12 +25,12 @@ public sealed class SanaPipeline : IDisposable
     private readonly int _maxUntiledPixels;
 
     internal SanaPipeline(
-        PromptEncoder prompts, LoadedTransformer transformer, LoadedTransformer? inFloat32, AutoencoderDC autoencoder, int maxUntiledPixels, IReadOnlyList<Adapter>? adapters = null)
+        PromptEncoder prompts, LoadedTransformer transformer, LoadedTransformer? inFloat32, AutoencoderDC autoencoder, int maxUntiledPixels, IReadOnlyList<Adapter>? adapters = null, OtherDecoder? decoder = null)
     {
         var loaded = transformer.Get(extended: false);
         _inFloat32 = inFloat32;
         _adapters = new AdapterShelf(adapters ?? []);
-        _facts = CheckpointFacts.From(loaded.Metadata) with { Adapters = _adapters.Hashes };
+        _facts = CheckpointFacts.From(loaded.Metadata).With(decoder) with { Adapters = _adapters.Hashes };
         (_embedsGuidance, _channels) = (loaded.EmbedsGuidance, loaded.Channels);
         _prompts = prompts;
         _transformer = transformer;
@@ -46,6 +46,9 @@ public sealed class SanaPipeline : IDisposable
 
     /// <summary>What the networks compute in: <c>float32</c>, <c>w8a8</c> or <c>mixed</c>.</summary>
     public string Precision => _facts.Precision;
+
+    /// <summary>Name of the decoder that takes the place of the checkpoint's own; null for that.</summary>
+    public string? Decoder => _facts.Decoder;
 
     /// <summary>The adapters that images may be asked for with: SHA-256 of the file by name.</summary>
     public IReadOnlyDictionary<string, string> Adapters => _facts.Adapters;

@@ -109,7 +109,7 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
     private static string Decisive(RunConfig config)
     {
         var lora = config.Settings.Lora?.Select(each => each with { Name = "" }).ToArray();
-        var decisive = config with { Model = config.Model with { Name = "" }, Settings = config.Settings with { Lora = lora } };
+        var decisive = config with { Model = config.Model with { Name = "", Decoder = null }, Settings = config.Settings with { Lora = lora } };
         return Digest.Sha256(JsonSerializer.SerializeToUtf8Bytes(decisive, RunJson.Readable.RunConfig));
     }
 

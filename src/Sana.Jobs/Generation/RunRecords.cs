@@ -22,7 +22,11 @@ internal sealed record ModelRecord(string Name, string Fingerprint)
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Precision { get; init; }
 
-    public static ModelRecord Of(IModel model) => new(model.ModelName, model.Fingerprint) { Precision = model.Precision == "float32" ? null : model.Precision };
+    /// <value>Name of another decoder than the checkpoint's own; null, and then not written, for that. The fingerprint is of both.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Decoder { get; init; }
+
+    public static ModelRecord Of(IModel model) => new(model.ModelName, model.Fingerprint) { Precision = model.Precision == "float32" ? null : model.Precision, Decoder = model.Decoder };
 }
 
 internal sealed record SettingsRecord(

@@ -11,13 +11,13 @@ public static class LoraPlace
 {
     private const int MostInName = 64;
 
-    /// <summary>Reads <c>place[:weight]</c>, or <c>name[:weight]</c>.</summary>
+    /// <summary>Reads <c>place[:weight]</c>, or <c>name[:weight]</c>. Nothing is asked.</summary>
     /// <returns>The place, and the weight, 1 where none is given.</returns>
     public static (string Place, float Weight) Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
         var at = text.LastIndexOf(':');
-        return !Path.Exists(text) && at > 0 && float.TryParse(text.AsSpan(at + 1), NumberStyles.Float, CultureInfo.InvariantCulture, out var weight) ? (text[..at], weight) : (text, 1);
+        return at > 0 && float.TryParse(text.AsSpan(at + 1), NumberStyles.Float, CultureInfo.InvariantCulture, out var weight) ? (text[..at], weight) : (text, 1);
     }
 
     /// <summary>What an adapter is called whose place alone is given: its file or folder, or the repository.</summary>

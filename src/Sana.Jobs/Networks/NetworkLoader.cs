@@ -22,6 +22,7 @@ public sealed class NetworkLoader : IDisposable
     private CheckpointFacts? _facts;
     private string? _built;
     private IReadOnlyList<Adapter> _adapters = [];
+    private OtherDecoder? _decoder;
     private SanaPipeline? _pipeline;
 
     /// <value>What the networks run on. Default the processor.</value>
@@ -38,6 +39,9 @@ public sealed class NetworkLoader : IDisposable
 
     /// <value>Place of blobs that the checkpoint's folder is filled from. Default none: the folder is there.</value>
     public string? Weights { get; init; }
+
+    /// <value>Folder or repository of an autoencoder whose decoder takes the place of the checkpoint's own. Default none.</value>
+    public string? Decoder { get; init; }
 
     /// <value>Adapters that images may be asked for with: the place of each by its name (<see cref="LoraPlace"/>). Default none.</value>
     public IReadOnlyDictionary<string, string> Loras { get; init; } = new Dictionary<string, string>();
@@ -74,7 +78,8 @@ public sealed class NetworkLoader : IDisposable
                 var built = await Task.Run(() => Build(folder, extended: false), cancellationToken);
                 _built = built.Folder;
                 _adapters = await OpenLoras(folder, cancellationToken);
-                _facts = CheckpointFacts.From(new GraphMetadata(folder, built.Metadata)) with { Adapters = _adapters.ToDictionary(adapter => adapter.Name, adapter => adapter.Sha256, StringComparer.Ordinal) };
+                _decoder = await BuildDecoder(folder, cancellationToken);
+                _facts = CheckpointFacts.From(new GraphMetadata(folder, built.Metadata)).With(_decoder) with { Adapters = _adapters.ToDictionary(adapter => adapter.Name, adapter => adapter.Sha256, StringComparer.Ordinal) };
             }
 
             return new ModelFacts(_facts);
@@ -92,7 +97,7 @@ public sealed class NetworkLoader : IDisposable
     {
         await ReadModel(cancellationToken);
         _pipeline?.Dispose();
-        var options = new PipelineOptions { Device = Device, Precision = Precision, Adapters = _adapters, Extend = () => Build(_built!, extended: true) };
+        var options = new PipelineOptions { Device = Device, Precision = Precision, Adapters = _adapters, Decoder = _decoder, Extend = () => Build(_built!, extended: true) };
         _pipeline = await Task.Run(() => SanaPipeline.Load(_built!, options), cancellationToken);
         return new PipelineRenderer(_pipeline);
     }
@@ -145,6 +150,17 @@ public sealed class NetworkLoader : IDisposable
 
     private BuildReport Build(string folder, bool extended) =>
         SanaCheckpoint.Build(folder, new BuildOptions { Graphs = extended ? null : Graphs, Precision = GraphsOf(Precision.On(Device)), Extended = extended });
+
+    private async Task<OtherDecoder?> BuildDecoder(string checkpoint, CancellationToken cancellationToken)
+    {
+        if (Decoder is not { } place)
+            return null;
+        var folder = !Path.Exists(place) && HubId.TryParse(place, out var id)
+            ? await HubRepository.Fetch(id, (names, _) => DecoderCheckpoint.Choose(place, names), HubSettings.FromEnvironment(), Progress, cancellationToken)
+            : place;
+        var built = await Task.Run(() => DecoderCheckpoint.Build(folder, checkpoint, new BuildOptions { Graphs = Graphs }), cancellationToken);
+        return new OtherDecoder(built.Metadata["checkpoint"], built.Fingerprint, Path.Combine(built.Folder, "decoder_model.onnx"));
+    }
 
     // All are opened at once, so that one that does not fit is heard of before anything is made.
     private async Task<IReadOnlyList<Adapter>> OpenLoras(string checkpoint, CancellationToken cancellationToken)
@@ -238,6 +254,8 @@ internal sealed class PipelineRenderer(SanaPipeline pipeline) : IRenderer
     public string ModelName => pipeline.ModelName;
 
     public string Precision => pipeline.Precision;
+
+    public string? Decoder => pipeline.Decoder;
 
     public IReadOnlyDictionary<string, string> Adapters => pipeline.Adapters;
 

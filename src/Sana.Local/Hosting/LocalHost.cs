@@ -69,6 +69,7 @@ public sealed partial class LocalHost : IAsyncDisposable
             Precision = PrecisionName.Parse(options.Precision),
             Checkpoint = options.Checkpoint,
             Graphs = options.Graphs,
+            Decoder = options.Decoder,
             Loras = Loras(options),
             Progress = new FetchLines(),
             Clock = options.Clock,
@@ -218,6 +219,9 @@ public sealed record LocalOptions
 
     /// <value>Folder for graphs. Default: beside the weights where that can be written.</value>
     public string? Graphs { get; init; }
+
+    /// <value>Folder or repository of an autoencoder whose decoder takes the place of the checkpoint's own. Default none.</value>
+    public string? Decoder { get; init; }
 
     /// <value>Adapters that images may be asked for with, by name, beside those of <c>sana.json</c>: the place of each. Default none.</value>
     public IReadOnlyDictionary<string, string> Loras { get; init; } = new Dictionary<string, string>();
