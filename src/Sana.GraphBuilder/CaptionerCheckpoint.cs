@@ -25,8 +25,8 @@ public static class CaptionerCheckpoint
             Metadata = files.Metadata,
             Graphs =
             [
-                ("encoder_model.onnx", () => CaptionerGraphs.Encoder(files.Config, files.Tables, files.Weights)),
-                ("decoder_model.onnx", () => CaptionerGraphs.Decoder(files.Config, files.Tables, files.Weights)),
+                new("encoder_model.onnx", () => CaptionerGraphs.Encoder(files.Config, files.Tables, files.Weights)),
+                new("decoder_model.onnx", () => CaptionerGraphs.Decoder(files.Config, files.Tables, files.Weights)),
             ],
         }.Write(record, options, Build);
     }

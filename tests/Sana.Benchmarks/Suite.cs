@@ -13,6 +13,7 @@ internal static class Suite
         new("tokens", 3, TokensBenchmark.Run, "Does the time of a step grow with the tokens, or with their square?"),
         new("matmul", 8, MatMulBenchmark.Run, "How much slower is a step than its matrix products alone?"),
         new("precision", 5, PrecisionBenchmark.Run, "How much faster is a step in eight bits than in float32, and how far from its matrix products?"),
+        new("adapters", 9, AdapterBenchmark.Run, "What do graphs that take adapters and perturbed attention cost, unused and used?"),
         new("conditioning", 5, ConditioningBenchmark.Run, "How much does a step save when the text's keys and values are computed once for a prompt?"),
         new("text", 5, TextBenchmark.Run, "What does a second prompt cost with the instruction cached?"),
         new("decode", 2, DecodeBenchmark.Run, "What do decoding and its tiles cost in time and memory?"),

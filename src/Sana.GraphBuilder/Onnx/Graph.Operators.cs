@@ -47,7 +47,7 @@ internal sealed partial class Graph
     {
         var weight = Weight($"{path}.weight");
         Check(x[-1] == weight[1], $"Linear {path} [{weight[0]}, {weight[1]}] of {x}");
-        return Product(x, path, weight, weight[0], bias ? Weight($"{path}.bias") : null, ("transB", 1L));
+        return Product(x, path, weight, weight[0], bias ? Weight($"{path}.bias") : null, part: null, ("transB", 1L));
     }
 
     /// <summary>x · weight + bias over the last axis, the weight as GPT-2 stores it: [in, out].</summary>
@@ -55,7 +55,7 @@ internal sealed partial class Graph
     {
         var weight = Weight($"{path}.weight");
         Check(x[-1] == weight[0], $"Conv1D {path} [{weight[0]}, {weight[1]}] of {x}");
-        return Product(x, path, weight, weight[1], Weight($"{path}.bias"));
+        return Product(x, path, weight, weight[1], Weight($"{path}.bias"), part: null);
     }
 
     /// <summary>Each square patch of an image [batch, channels, height, width] to a pixel of the output. An incomplete patch at the right or the bottom is dropped.</summary>
@@ -73,7 +73,8 @@ internal sealed partial class Graph
     {
         var weight = Weight($"{path}.weight"); // [out, in / groups, kernel, kernel], or [out, in] of a Linear that works on every pixel
         weight = weight.Rank == 4 ? weight : Reshape(weight, weight[0], weight[1], 1, 1);
-        return Conv(x, path, weight, bias ? Weight($"{path}.bias") : null, stride, groups);
+        var convolved = Conv(x, path, weight, bias ? Weight($"{path}.bias") : null, stride, groups);
+        return IsExtended && groups == 1 ? Add(convolved, Reshape(GainOfPixels(Reshape(x, x[0], x[1], x[2] * x[3]), path, weight[0]), convolved.Shape)) : convolved;
     }
 
     /// <summary>Convolution of every channel of [batch, channels, height, width] by itself, with the kernels that begin at row <paramref name="first"/> of the checkpoint's tensor.</summary>
@@ -213,10 +214,12 @@ internal sealed partial class Graph
         return shape;
     }
 
-    private Value Product(Value x, string path, Value weight, Dim width, Value? bias, params (string Name, object Value)[] attributes)
+    private Value Product(Value x, string path, Value weight, Dim width, Value? bias, (long First, long Count)? part, params (string Name, object Value)[] attributes)
     {
         var rows = x.Shape[..^1].Aggregate((Dim)1, (product, d) => product * d);
-        Value[] inputs = bias is null ? [Reshape(x, rows, x[-1]), weight] : [Reshape(x, rows, x[-1]), weight, bias];
+        var flat = Reshape(x, rows, x[-1]);
+        var addend = IsExtended ? Gain(flat, path, width, bias, part) : bias;
+        Value[] inputs = addend is null ? [flat, weight] : [flat, weight, addend];
         var product = Node("Gemm", path, inputs, x.Type, [rows, width], attributes);
         return Reshape(product, [.. x.Shape[..^1], width]);
     }

@@ -66,6 +66,8 @@ internal static class BatchRequestValidator
             throw ApiException.Invalid("settings.format", "settings.format is png, jpeg or webp.");
         if (settings.LongPrompts is not (null or "cut" or "refuse"))
             throw ApiException.Invalid("settings.long_prompts", "settings.long_prompts is cut or refuse.");
+        if (settings.Lora is { } named && named.Any(use => use?.Name is null))
+            throw ApiException.Invalid("settings.lora", "settings.lora is a list of objects with a name and, if it is not 1, a weight.");
         Range("settings.images", settings.Images, 10_000);
         Range("settings.batch_size", settings.BatchSize, 64);
         Range("settings.quality", settings.Quality, 100);
@@ -85,6 +87,7 @@ internal static class BatchRequestValidator
                 Steps = settings.Steps,
                 Guidance = settings.GuidanceScale ?? options.Guidance,
                 NegativePrompt = settings.NegativePrompt ?? "",
+                Adapters = settings.Lora is { Count: > 0 } lora ? new AdapterUses(lora) : null,
                 RefuseLongPrompts = settings.LongPrompts is { } rule ? rule == "refuse" : refusesLongPrompts,
             },
             Images = settings.Images ?? 1,

@@ -9,6 +9,8 @@ internal static class Fixtures
 
     public static string Clip { get; } = Find("SANA_CLIP_FIXTURES", "clip");
 
+    public static string Adapters { get; } = Find("SANA_ADAPTER_FIXTURES", "adapters");
+
     public static string Judges { get; } = Find("SANA_JUDGE_FIXTURES", "judges");
 
     // Python writes an infinite number bare, which JSON has no word for: scheduler_config.json holds "lambda_min_clipped": -Infinity.
