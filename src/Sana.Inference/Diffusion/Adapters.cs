@@ -1,5 +1,4 @@
 using Microsoft.ML.OnnxRuntime;
-using Sana.Inference.Runtime;
 
 namespace Sana.Inference.Diffusion;
 

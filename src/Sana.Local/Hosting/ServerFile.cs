@@ -111,7 +111,7 @@ internal sealed record ServerFile
         }
     }
 
-    private IReadOnlyDictionary<string, string> LorasUnder(string folder) =>
+    private Dictionary<string, string> LorasUnder(string folder) =>
         Loras.ToDictionary(lora => lora.Key, lora => Path.Combine(folder, lora.Value) is var path && Path.Exists(path) ? path : lora.Value, StringComparer.Ordinal);
 
     private void Check()
