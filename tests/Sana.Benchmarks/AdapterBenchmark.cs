@@ -12,6 +12,8 @@ internal static class AdapterBenchmark
     private const int TextTokens = 40;
     private const int Rank = 16;
     private static readonly int[] Tokens = [256, 1_024];
+    private static readonly string[] Attentions = ["attn1", "attn2"];
+    private static readonly string[] Projections = ["to_q", "to_k", "to_v"];
 
     public static void Run(int rounds)
     {
@@ -55,7 +57,7 @@ internal static class AdapterBenchmark
     }
 
     private static IEnumerable<AdapterLayer> AttentionOf(int block, int width) =>
-        from attention in new[] { "attn1", "attn2" }
-        from name in new[] { "to_q", "to_k", "to_v" }
+        from attention in Attentions
+        from name in Projections
         select new AdapterLayer($"transformer_blocks.{block}.{attention}.{name}", Rank, 1, BlockGroup.Random(width, Rank).Data, BlockGroup.Random(Rank, width).Data, null);
 }

@@ -14,9 +14,9 @@ public sealed class LoraFile
     private const string Peft = "adapter_model.safetensors";
     private const int MostNamed = 4;
 
-    private readonly IReadOnlyList<Layer> _layers;
+    private readonly Layer[] _layers;
 
-    private LoraFile(string path, SafetensorsWeights weights, IReadOnlyList<Layer> layers, string format, string scaleFrom)
+    private LoraFile(string path, SafetensorsWeights weights, Layer[] layers, string format, string scaleFrom)
     {
         (Path, _layers, Format, ScaleFrom) = (path, layers, format, scaleFrom);
         Bytes = weights.Files[0].Length;
@@ -81,6 +81,7 @@ public sealed class LoraFile
     /// <exception cref="CheckpointException">It does not fit; the layers are named.</exception>
     public void RequireFit(string checkpoint)
     {
+        ArgumentNullException.ThrowIfNull(checkpoint);
         var config = SanaTransformerConfig.Load(System.IO.Path.Combine(checkpoint, "transformer", "config.json"));
         if (Misfit(config, System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(checkpoint)))) is { } misfit)
             throw new CheckpointException(misfit);

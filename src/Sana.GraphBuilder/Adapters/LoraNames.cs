@@ -13,13 +13,11 @@ internal sealed partial class LoraNames(string file)
     private const int MostNamed = 4;
 
     // Of kohya's tools, which write an underscore for a dot: the end of a name, and the layer that it is.
-    private static readonly Dictionary<string, string> _underscored = new[]
-        {
-            "attn1.to_q", "attn1.to_k", "attn1.to_v", "attn1.to_out.0", "attn2.to_q", "attn2.to_k", "attn2.to_v", "attn2.to_out.0", "ff.conv_inverted", "ff.conv_point", "ff.conv_depth",
-            "patch_embed.proj", "proj_out", "time_embed.linear", "time_embed.emb.timestep_embedder.linear_1", "time_embed.emb.timestep_embedder.linear_2",
-            "time_embed.timestep_embedder.linear_1", "time_embed.timestep_embedder.linear_2", "time_embed.guidance_embedder.linear_1", "time_embed.guidance_embedder.linear_2",
-            "caption_projection.linear_1", "caption_projection.linear_2",
-        }.ToDictionary(name => name.Replace('.', '_'), StringComparer.Ordinal);
+    private static readonly Dictionary<string, string> _underscored =
+        ("attn1.to_q attn1.to_k attn1.to_v attn1.to_out.0 attn2.to_q attn2.to_k attn2.to_v attn2.to_out.0 ff.conv_inverted ff.conv_point ff.conv_depth patch_embed.proj proj_out "
+            + "time_embed.linear time_embed.emb.timestep_embedder.linear_1 time_embed.emb.timestep_embedder.linear_2 time_embed.timestep_embedder.linear_1 time_embed.timestep_embedder.linear_2 "
+            + "time_embed.guidance_embedder.linear_1 time_embed.guidance_embedder.linear_2 caption_projection.linear_1 caption_projection.linear_2")
+        .Split(' ').ToDictionary(name => name.Replace('.', '_'), StringComparer.Ordinal);
 
     /// <summary>The layers, whole and of shapes that fit one another, and whose names they have.</summary>
     /// <exception cref="CheckpointException">A tensor is of another method or not understood, a layer is not whole, or shapes or types do not fit.</exception>

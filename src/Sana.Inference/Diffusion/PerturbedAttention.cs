@@ -57,7 +57,7 @@ internal sealed class PerturbedInputs : IDisposable
     public PerturbedInputs(IReadOnlyList<int> layers, int blocks, long given, long copied)
     {
         var (from, to, all) = (Number(given - copied), Number(given), Number(given));
-        var values = new List<(string, OrtValue)> { ("norm_out.shared_from", from), ("norm_out.shared_to", to) };
+        List<(string, OrtValue)> values = [("norm_out.shared_from", from), ("norm_out.shared_to", to)];
         foreach (var block in Enumerable.Range(layers[0], blocks - layers[0]))
         {
             values.Add(($"transformer_blocks.{block}.shared_from", from));

@@ -84,7 +84,7 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
     };
 
     // A row says a name, and the file that has it may be another one tomorrow. Where no adapter is known there is nothing to look for.
-    private static LoraRecord[]? LoraOfRows(GenerateJob job, IModel model)
+    internal static LoraRecord[]? LoraOfRows(GenerateJob job, IModel model)
     {
         if (model.Adapters.Count == 0)
             return null;

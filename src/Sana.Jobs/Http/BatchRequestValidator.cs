@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Sana.Inference;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Jobs.Generation;
@@ -28,6 +29,7 @@ internal static class BatchRequestValidator
     public static GenerateJob Job(BatchRequest asked, string run, ApiParts parts)
     {
         var lines = Lines(asked, parts.MaxBatchImages);
+        CheckLora(asked.Settings?.Lora, parts);
         return Settings(asked, parts.RefusesLongPrompts, new PromptFile(() => new MemoryStream(lines, writable: false), ".jsonl")) with { Run = run, Device = parts.Device };
     }
 
@@ -58,6 +60,24 @@ internal static class BatchRequestValidator
         return lines.ToArray();
     }
 
+    // Whether they are known is asked where the checkpoint is loaded; else the plan asks.
+    private static void CheckLora(IReadOnlyList<AdapterUse>? lora, ApiParts parts)
+    {
+        if (lora is null)
+            return;
+        if (lora.Any(use => use?.Name is null))
+            throw ApiException.Invalid("settings.lora", "settings.lora is a list of objects with a name and, if it is not 1, a weight.");
+        try
+        {
+            if (parts.Model() is { } model)
+                new AdapterUses(lora).Resolve(model.Adapters);
+        }
+        catch (InferenceException error)
+        {
+            throw ApiException.Invalid("settings.lora", error.Message);
+        }
+    }
+
     private static GenerateJob Settings(BatchRequest asked, bool refusesLongPrompts, PromptFile prompts)
     {
         var settings = asked.Settings ?? new BatchSettings();
@@ -66,8 +86,6 @@ internal static class BatchRequestValidator
             throw ApiException.Invalid("settings.format", "settings.format is png, jpeg or webp.");
         if (settings.LongPrompts is not (null or "cut" or "refuse"))
             throw ApiException.Invalid("settings.long_prompts", "settings.long_prompts is cut or refuse.");
-        if (settings.Lora is { } named && named.Any(use => use?.Name is null))
-            throw ApiException.Invalid("settings.lora", "settings.lora is a list of objects with a name and, if it is not 1, a weight.");
         Range("settings.images", settings.Images, 10_000);
         Range("settings.batch_size", settings.BatchSize, 64);
         Range("settings.quality", settings.Quality, 100);

@@ -40,6 +40,7 @@ internal sealed class GenerateCommand : Command
         await using var host = await LocalHost.Open(options with { Worker = options.Worker with { WarmsUp = false } }, cancellationToken);
         var model = await host.Model(cancellationToken);
         WrongUseException.Unless(() => GenerateSubmission.Check(job, model));
+        job = GenerateSubmission.Pinned(job, model);
         var pace = new Pace(parsed.GetValue(_inFlight) ?? 16, parsed.GetValue(_deadline) ?? 3600);
         var started = await GenerateSubmission.Start(host.Client, host.Blobs, model.Fingerprint, job, pace, cancellationToken);
         if (started.Instance.Status == WorkflowStatus.Suspended)

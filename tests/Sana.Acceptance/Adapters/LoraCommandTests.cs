@@ -7,17 +7,11 @@ using Xunit;
 namespace Sana.Acceptance.Adapters;
 
 /// <summary>Adapters on the command line and over HTTP: from a file to images, records and manifest.</summary>
-public sealed class LoraCommandTests : IDisposable
+public sealed class LoraCommandTests(SmallCheckpoint checkpoint) : IDisposable
 {
     private readonly TempFolder _folder = new();
-    private readonly string _checkpoint = BuiltCheckpoint.Plain;
-    private readonly BuiltCheckpoint _built = BuiltCheckpoint.Copy(BuiltCheckpoint.Plain);
 
-    public void Dispose()
-    {
-        _built.Dispose();
-        _folder.Dispose();
-    }
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public async Task Records_and_images_say_what_they_were_made_with_and_the_order_is_one_run()
@@ -50,7 +44,7 @@ public sealed class LoraCommandTests : IDisposable
 
         var fitting = await Generate("--decoder", decoder);
         File.WriteAllText(config, Regex.Replace(right, "\"scaling_factor\": *[0-9.e-]+", "\"scaling_factor\": 0.7"));
-        var other = await SanaProgram.Run("generate", "-c", _built.Folder, "-p", "a cat", "--out", _folder.File("out"), "--decoder", decoder, "--width", "64", "--height", "64");
+        var other = await SanaProgram.Run("generate", "-c", checkpoint.Path, "-p", "a cat", "--out", _folder.File("out"), "--decoder", decoder, "--width", "64", "--height", "64");
 
         Assert.Equal(1, other.ExitCode);
         Assert.Contains("so its latents are others", other.Error, StringComparison.Ordinal);
@@ -78,7 +72,7 @@ public sealed class LoraCommandTests : IDisposable
     {
         File.WriteAllBytes(_folder.File("hostile.safetensors"), new byte[64]);
 
-        var finished = await SanaProgram.Run("generate", "-c", _built.Folder, "-p", "a cat", "--out", _folder.File("out"), "--lora", _folder.File(file));
+        var finished = await SanaProgram.Run("generate", "-c", checkpoint.Path, "-p", "a cat", "--out", _folder.File("out"), "--lora", _folder.File(file));
 
         Assert.Equal(exitCode, finished.ExitCode);
         Assert.Contains(sentence, finished.Error, StringComparison.Ordinal);
@@ -102,13 +96,13 @@ public sealed class LoraCommandTests : IDisposable
         Assert.Contains("input.lora", path.Body.GetRawText(), StringComparison.Ordinal);
     }
 
-    private string LoraOf(string name) => Path.Combine(Fixtures.Adapters, "lora", _checkpoint, name);
+    private static string LoraOf(string name) => Path.Combine(Fixtures.Adapters, "lora", "sana", name);
 
     private async Task<JsonElement> Generate(params string[] more)
     {
         var finished = await SanaProgram.Run(
         [
-            "generate", "-c", _built.Folder, "-p", "a cat", "--width", "64", "--height", "64", "--no-binning", "--steps", "2", "--out", _folder.File("out"), "--json", .. more,
+            "generate", "-c", checkpoint.Path, "-p", "a cat", "--width", "64", "--height", "64", "--no-binning", "--steps", "2", "--out", _folder.File("out"), "--json", .. more,
         ]);
         Assert.True(finished.ExitCode == 0, finished.Error);
         return JsonDocument.Parse(finished.Output).RootElement;

@@ -172,8 +172,8 @@ public sealed class FetchTests : IDisposable
     [Fact]
     public async Task An_adapter_and_a_decoder_may_be_repositories_too()
     {
-        await using var server = await HubServer.Start("owner/sana", HubServer.FilesOf(Path.Combine(Fixtures.Sana, "checkpoints", BuiltCheckpoint.Plain)));
-        server.Add("owner/style", HubServer.FilesOf(Path.Combine(Fixtures.Adapters, "lora", BuiltCheckpoint.Plain, "wide")));
+        await using var server = await HubServer.Start("owner/sana", HubServer.FilesOf(Path.Combine(Fixtures.Sana, "checkpoints", "sana")));
+        server.Add("owner/style", HubServer.FilesOf(Path.Combine(Fixtures.Adapters, "lora", "sana", "wide")));
         server.Add("owner/light", HubServer.FilesOf(Path.Combine(Fixtures.Adapters, "light-decoder")));
         string[] draw = ["generate", "-c", "owner/sana", "-p", "a cat", "--size", "64x64", "--no-binning", "--steps", "2", "--lora", "owner/style:0.5", "--decoder", "owner/light", "--out", _folder.File("out"), "--json"];
 

@@ -132,6 +132,10 @@ public sealed class AdapterImagesTests : IDisposable
         Assert.Null(batches["e"]);
         Assert.Equal((RejectReason.BadRequest, RejectReason.BadRow), (rejected[3].Reason, rejected[4].Reason));
         Assert.NotEqual(RunIdentity.Of(job, one).RunId, RunIdentity.Of(job, other).RunId);
+        var (pinned, otherwise) = (GenerateSubmission.Pinned(job, one), GenerateSubmission.Pinned(job, other));
+        Assert.Equal(one.Adapters["wide"], Assert.Single(pinned.Options.Adapters!.Items).Sha256);
+        Assert.Equal(["pixel", "wide"], pinned.LoraOfRows!.Select(row => row.Name));
+        Assert.NotEqual(pinned.LoraOfRows![0], otherwise.LoraOfRows![0]);
     }
 
     private static GenerateJob Job(AdapterUses? adapters) => new() { Prompts = PromptFile.Of(["a cat"]), Options = _small with { Adapters = adapters } };
