@@ -184,7 +184,9 @@ public sealed class FullSizeGraphTests : IDisposable
     {
         "batch" => 2,
         "text_tokens" => 7,
+        "captions" => 4,
         "sequence" => 11,
+        "states" => 17,
         "past" => 13,
         "height" or "latent_height" => 3,
         "width" or "latent_width" => 5,
