@@ -76,8 +76,14 @@ public sealed record CaptionerSummary(
     /// <value>Beams unless somebody asks for another number.</value>
     public int Beams { get; init; }
 
-    /// <value>What each image of a batch holds while its caption is written, beside the weights, in bytes of float32: what the decoder reads of it, and the keys and values of the longest caption, for one beam.</value>
-    public (long Image, long Caption) MemoryPerImage { get; init; }
+    /// <value>What it can be asked for, by the names that <c>task</c> has in <c>captioners.json</c>; none where nothing is asked.</value>
+    public IReadOnlyList<string> Tasks { get; init; } = [];
+
+    /// <value>What the decoder reads of an image while its caption is written, in bytes of float32.</value>
+    public long ImageBytes { get; init; }
+
+    /// <value>Keys and values of the longest caption, for one beam, in bytes of float32.</value>
+    public long CaptionBytes { get; init; }
 
     internal static CaptionerSummary From(CaptionerFiles files)
     {
@@ -88,7 +94,9 @@ public sealed record CaptionerSummary(
         {
             Family = files.Family,
             Beams = files.Generation.NumBeams,
-            MemoryPerImage = (2L * layers * width * tokens * sizeof(float), 2L * layers * width * (files.Generation.MaxTokens + 1L) * sizeof(float)),
+            Tasks = files.Tasks,
+            ImageBytes = 2L * layers * width * tokens * sizeof(float),
+            CaptionBytes = 2L * layers * width * files.Generation.MaxTokens * sizeof(float),
         };
     }
 }

@@ -26,6 +26,9 @@ internal abstract class CaptionerFiles
     public abstract string Family { get; }
     public abstract int VocabSize { get; }
 
+    /// <summary>What it can be asked for.</summary>
+    public virtual IReadOnlyList<string> Tasks => [];
+
     /// <summary>In forward order.</summary>
     public abstract IReadOnlyList<TowerSummary> Networks { get; }
 
@@ -122,6 +125,7 @@ internal abstract class CaptionerFiles
         private const int Sentence = 16; // tokens of the longest question, start and end token included
 
         public override string Family => "Florence-2";
+        public override IReadOnlyList<string> Tasks => ["caption", "detailed_caption", "more_detailed_caption"];
         public override int VocabSize => config.Text.VocabSize;
 
         public override IReadOnlyList<TowerSummary> Networks =>

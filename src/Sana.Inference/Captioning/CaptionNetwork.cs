@@ -8,7 +8,7 @@ namespace Sana.Inference.Captioning;
 
 /// <summary>
 /// Captions images with a checkpoint of Florence-2, or of ViT with GPT-2, whose graphs <c>sana build</c> has made. The encoder runs once for each image, the decoder once for each token.
-/// Any number of threads may use one instance.
+/// Any number of threads may use one instance; their batches run one after the other.
 /// </summary>
 public sealed class CaptionNetwork : IDisposable
 {
@@ -22,6 +22,8 @@ public sealed class CaptionNetwork : IDisposable
     private readonly CaptionerFacts _facts;
     private readonly CaptionNetworkOptions _options;
     private readonly Dictionary<string, long[]> _questions;
+    private readonly Lock _one = new();
+    private bool _isDisposed;
 
     private CaptionNetwork(
         OnnxModel encoder, CaptionDecoder decoder, Gpt2Vocabulary vocabulary, CaptionerFacts facts, Dictionary<string, long[]> questions, CaptionNetworkOptions options) =>
@@ -91,8 +93,12 @@ public sealed class CaptionNetwork : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _encoder.Dispose();
-        _decoder.Dispose();
+        lock (_one)
+        {
+            _isDisposed = true;
+            _encoder.Dispose();
+            _decoder.Dispose();
+        }
     }
 
     /// <summary>The sentence that a task asks; null for a family that is not asked for anything.</summary>
@@ -125,9 +131,17 @@ public sealed class CaptionNetwork : IDisposable
     private GeneratedCaption[] Caption(RgbImage[] images, GenerationOptions options, CancellationToken cancellationToken)
     {
         var searches = Array.ConvertAll(images, image => CaptionSearch.Create(image, options, _facts));
-        var open = Array.FindAll(searches, search => !search.HasEnded);
-        if (open.Length == searches.Length)
-            Search(images, options, open, cancellationToken);
+
+        // A caption of one token may be known beforehand. One batch at a time: a second one would take memory, and share the same cores.
+        if (!searches[0].HasEnded)
+        {
+            lock (_one)
+            {
+                ObjectDisposedException.ThrowIf(_isDisposed, this);
+                Search(images, options, searches, cancellationToken);
+            }
+        }
+
         return Array.ConvertAll(searches, search => search.Finished(_vocabulary));
     }
 
@@ -231,6 +245,9 @@ public sealed class CaptionNetwork : IDisposable
 /// <summary>How a <see cref="CaptionNetwork"/> is loaded.</summary>
 public sealed record CaptionNetworkOptions
 {
+    /// <summary>Images that may be captioned together.</summary>
+    public const int MostImages = 256;
+
     /// <value>Where the networks run. Default the processor.</value>
     public Device Device { get; init; } = Device.Cpu;
 
@@ -243,7 +260,7 @@ public sealed record CaptionNetworkOptions
     /// <exception cref="InferenceException">A value is out of its range.</exception>
     internal void Check()
     {
-        if (BatchSize is < 1 or > 256)
+        if (BatchSize is < 1 or > MostImages)
             throw new InferenceException($"Batch size {BatchSize} is not in 1…256; use 16.");
     }
 }

@@ -7,6 +7,9 @@ namespace Sana.Inference.Captioning;
 /// <summary>How the next token of a caption is chosen.</summary>
 public sealed record GenerationOptions
 {
+    /// <summary>What <see cref="Task"/> may be, from the shortest captions to the longest.</summary>
+    public static IReadOnlyList<string> Tasks { get; } = [.. FlorenceTasks.Questions.Keys];
+
     /// <value>Longest caption in tokens, 1 to the network's positions (1,024 for published ones). Default: what the checkpoint says.</value>
     public int? MaxTokens { get; init; }
 
