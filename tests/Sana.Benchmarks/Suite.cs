@@ -19,6 +19,7 @@ internal static class Suite
         new("decode", 2, DecodeBenchmark.Run, "What do decoding and its tiles cost in time and memory?"),
         new("solvers", 2, SolversBenchmark.Run, "How close does each solver come to the exact solution? Rounds are seeds."),
         new("clip", 4, ClipBenchmark.Run, "What does preparing an image cost, and what does the scorer add to its networks?"),
+        new("caption", 3, CaptionBenchmark.Run, "How many captions a second does Florence-2-base write, and what do beams and batches cost?"),
         new("ingest", 9, IngestBenchmark.Run, "What does ingest add to decoding and encoding?"),
         new("curate", 2, CurateBenchmark.Run, "Does the memory of a curation grow with its images? Rounds are powers of ten from 1,000."),
         new("select", 3, SelectBenchmark.Run, "How long does it take to choose a million captions again?"),

@@ -4,6 +4,7 @@ using Sana.Curation.Captioning;
 using Sana.Curation.Captioning.Chat;
 using Sana.Curation.Captioning.Config;
 using Sana.GraphBuilder;
+using Sana.Inference.Captioning;
 using Sana.Inference.Clip;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Runtime;
@@ -19,6 +20,7 @@ public sealed class NetworkLoader : IDisposable
 {
     private readonly SemaphoreSlim _oneFetch = new(1);
     private readonly SemaphoreSlim _oneBuild = new(1);
+    private readonly Dictionary<string, (CaptionNetwork Network, int Users)> _captionNetworks = [];
     private CheckpointFacts? _facts;
     private string? _built;
     private IReadOnlyList<Adapter> _adapters = [];
@@ -102,7 +104,7 @@ public sealed class NetworkLoader : IDisposable
         return new PipelineRenderer(_pipeline);
     }
 
-    /// <summary>A captioner: a client of an endpoint, or the networks of a folder.</summary>
+    /// <summary>A captioner: a client of an endpoint, or the networks of a folder, which all captioners of that folder share.</summary>
     public async Task<ICaptioner> LoadCaptioner(CaptionerConfig config, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(config);
@@ -113,7 +115,17 @@ public sealed class NetworkLoader : IDisposable
             () =>
             {
                 var built = CaptionerCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs });
-                return OnnxCaptioner.Load(built.Folder, OnnxCaptionerOptions.FromConfig(config, Device));
+                var name = $"{built.Folder} {built.Fingerprint}";
+                var network = Share(name, built.Folder);
+                try
+                {
+                    return new OnnxCaptioner(network, OnnxCaptionerOptions.FromConfig(config, Device), () => Release(name));
+                }
+                catch
+                {
+                    Release(name);
+                    throw;
+                }
             },
             cancellationToken);
     }
@@ -183,6 +195,34 @@ public sealed class NetworkLoader : IDisposable
         }
 
         return adapters;
+    }
+
+    private CaptionNetwork Share(string name, string folder)
+    {
+        lock (_captionNetworks)
+        {
+            var (network, users) = _captionNetworks.TryGetValue(name, out var known)
+                ? known
+                : (CaptionNetwork.Load(folder, new CaptionNetworkOptions { Device = Device, BatchSize = CaptionNetworkOptions.MostImages }), 0);
+            _captionNetworks[name] = (network, users + 1);
+            return network;
+        }
+    }
+
+    private void Release(string name)
+    {
+        lock (_captionNetworks)
+        {
+            var (network, users) = _captionNetworks[name];
+            if (users > 1)
+            {
+                _captionNetworks[name] = (network, users - 1);
+                return;
+            }
+
+            _captionNetworks.Remove(name);
+            network.Dispose();
+        }
     }
 
     // From the blobs, where they hold it; from the Hub, where it is a repository's id and no folder has come.

@@ -118,8 +118,13 @@ internal sealed class InfoCommand : Command
             return ExitCode.Done;
         }
 
-        Console.WriteLine($"{checkpoint.Name}: captioner, {checkpoint.ImageSize} pixels, captions of at most {checkpoint.MaxTokens} tokens out of {checkpoint.VocabSize}");
+        var search = checkpoint.Beams == 1 ? "the likeliest token each time" : $"{checkpoint.Beams} beams";
+        Console.WriteLine($"{checkpoint.Name}: captioner, {checkpoint.Family}, {checkpoint.ImageSize} pixels, captions of at most {checkpoint.MaxTokens} tokens out of {checkpoint.VocabSize}, {search}");
+        if (checkpoint.Tasks.Count > 0)
+            Console.WriteLine($"tasks {string.Join(", ", checkpoint.Tasks)}");
         Console.WriteLine($"fingerprint {checkpoint.Fingerprint}");
+        Console.WriteLine(
+            $"each image of a batch {checkpoint.ImageBytes / Mebi:N1} MiB while its caption is written, and {checkpoint.CaptionBytes / Mebi:N1} MiB at most for each of its beams");
         Write(checkpoint.Networks, checkpoint.Bytes, checkpoint.StoredAs, checkpoint.Files);
         return ExitCode.Done;
     }
