@@ -71,7 +71,7 @@ internal sealed record ChunkItem(string? Batch, GenerateOptions? Options, IReadO
         RenderBatch batch => new ChunkItem(
             batch.Id,
             batch.Options,
-            [.. batch.Images.Select(image => new ChunkImage(image.Row, image.Id, image.Request.Prompt, image.Request.Seed, image.Request.Index))],
+            [.. batch.Images.Select(image => new ChunkImage(image.Row, image.Id, image.Request.Prompt, image.Request.Seed, image.Request.Index) { Flags = image.Flags is { Count: > 0 } flags ? flags : null })],
             null,
             null,
             null),
@@ -81,8 +81,13 @@ internal sealed record ChunkItem(string? Batch, GenerateOptions? Options, IReadO
 
     public PlanItem ToItem() => Batch is null
         ? new RejectedRow(Row!.Value, new Rejection(Reason!, Message!))
-        : new RenderBatch(Batch, Options!, [.. Images!.Select(image => new PlannedImage(image.Row, image.Id, new ImageRequest(image.Prompt, image.Seed, image.Index)))]);
+        : new RenderBatch(Batch, Options!, [.. Images!.Select(image => new PlannedImage(image.Row, image.Id, new ImageRequest(image.Prompt, image.Seed, image.Index)) { Flags = image.Flags ?? [] })]);
 }
 
 /// <summary>One image of a batch.</summary>
-internal sealed record ChunkImage(long Row, string? Id, string Prompt, ulong Seed, int Index);
+internal sealed record ChunkImage(long Row, string? Id, string Prompt, ulong Seed, int Index)
+{
+    /// <summary>What its record says of the row; null for nothing.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Flags { get; init; }
+}

@@ -216,6 +216,9 @@ public sealed record PromptRow(long Row, PromptSpec? Prompt, Rejection? Rejectio
 {
     /// <value>Fields of the line that are not known, and endings that look like options of other programs: they had no effect.</value>
     public IReadOnlyList<string> Unknown { get; init; } = [];
+
+    /// <summary>The flag of what a row says and nobody reads.</summary>
+    public const string UnknownField = "unknown_field";
 }
 
 /// <summary>A prompt and what its line overrides; what is null comes from the command.</summary>

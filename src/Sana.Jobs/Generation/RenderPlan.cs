@@ -23,6 +23,9 @@ internal sealed record PlannedImage(long Row, string? Id, ImageRequest Request)
 {
     /// <summary>The job that its name carries.</summary>
     public string Job { get; init; } = RunNames.Job(Row);
+
+    /// <summary>What its record says of the row, beside what the networks say of the image.</summary>
+    public IReadOnlyList<string> Flags { get; init; } = [];
 }
 
 /// <summary>
@@ -53,7 +56,7 @@ internal sealed class RenderPlan(GenerateJob job, IModel model)
 
             foreach (var image in Images(row.Row, row.Prompt!))
             {
-                window.Add((row.Options, image));
+                window.Add((row.Options, row.HasUnknown ? image with { Flags = [PromptRow.UnknownField] } : image));
                 if (window.Count == Window)
                 {
                     foreach (var batch in Cut(window))
@@ -95,20 +98,20 @@ internal sealed class RenderPlan(GenerateJob job, IModel model)
     private IReadOnlyList<ulong> SeedsOf(PromptSpec prompt) => prompt.Seeds ?? [job.Seed];
 
     /// <summary>The rows with their options filled; without options where the row is left out.</summary>
-    private IEnumerable<(long Row, PromptSpec? Prompt, GenerateOptions? Options, Rejection? Rejection)> Rows()
+    private IEnumerable<(long Row, PromptSpec? Prompt, GenerateOptions? Options, Rejection? Rejection, bool HasUnknown)> Rows()
     {
         foreach (var row in job.Prompts.Rows())
         {
             if (row.Prompt is null)
             {
-                yield return (row.Row, null, null, row.Rejection);
+                yield return (row.Row, null, null, row.Rejection, false);
                 continue;
             }
 
             var (options, fault) = Resolve(row.Prompt);
             fault ??= Overlap(row.Prompt);
             options = fault is null ? options : null;
-            yield return (row.Row, row.Prompt, options, fault is null ? null : new Rejection(RejectReason.BadRequest, fault));
+            yield return (row.Row, row.Prompt, options, fault is null ? null : new Rejection(RejectReason.BadRequest, fault), row.Unknown.Count > 0);
         }
     }
 

@@ -72,7 +72,7 @@ internal sealed class RenderStep(IRenderer renderer, IBlobs blobs, RunNames name
             _model,
             made.Failure is null ? OutcomeStatus.Succeeded : OutcomeStatus.Failed,
             made.Failure,
-            made.Flags,
+            [.. planned.Flags, .. made.Flags],
             Image: null);
         if (made.Image is not { } pixels)
         {

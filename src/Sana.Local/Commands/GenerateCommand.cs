@@ -89,7 +89,7 @@ internal sealed class GenerateCommand : Command
         if (rows == 0)
             return [];
         Console.Error.WriteLine($"sana: {rows} {(rows == 1 ? "row has" : "rows have")} something that means nothing here and had no effect (unknown_field): {string.Join(", ", names.Take(MostNamed))}. --strict leaves such rows out.");
-        return new() { ["unknown_field"] = rows };
+        return new() { [PromptRow.UnknownField] = rows };
     }
 }
 

@@ -26,6 +26,10 @@ public sealed class PromptListsTests(SmallCheckpoint checkpoint) : IDisposable
         Assert.Contains("1 row has something that means nothing here and had no effect (unknown_field): style", run.Error, StringComparison.Ordinal);
         Assert.Equal(1, JsonDocument.Parse(run.Output).RootElement.GetProperty("flags").GetProperty("unknown_field").GetInt32());
         Assert.Equal(2, Directory.GetFiles(_folder.File("out"), "*.jpg", SearchOption.AllDirectories).Length);
+        Assert.Equal(
+            ["a cat unknown_field", "a dog "],
+            Directory.GetFiles(_folder.File("out"), "0000-*.json", SearchOption.AllDirectories).Select(file => JsonDocument.Parse(File.ReadAllText(file)).RootElement)
+                .Select(record => $"{record.GetProperty("prompt").GetString()} {string.Join(',', record.GetProperty("flags").EnumerateArray())}").Order(StringComparer.Ordinal));
     }
 
     [Fact]
