@@ -43,6 +43,13 @@ internal sealed record SettingsRecord(
     /// <value>Perturbed-attention guidance; null, and then not written, for none.</value>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public PagRecord? Pag { get; init; }
+
+    /// <summary>Whether images made with either are the same. The names of adapters do not matter, as in a run's identity: their hashes do.</summary>
+    public bool MakesTheSame(SettingsRecord other) =>
+        this with { Lora = null, Pag = null } == other with { Lora = null, Pag = null }
+        && (Lora ?? []).Select(use => (use.Sha256, use.Weight)).SequenceEqual((other.Lora ?? []).Select(use => (use.Sha256, use.Weight)))
+        && (Pag?.Scale, Pag?.AdaptiveScale) == (other.Pag?.Scale, other.Pag?.AdaptiveScale)
+        && (Pag?.Layers ?? []).SequenceEqual(other.Pag?.Layers ?? []);
 }
 
 /// <summary>An adapter that an image was made with: the hash of its file decides.</summary>

@@ -54,6 +54,19 @@ public sealed class LoraCommandTests(SmallCheckpoint checkpoint) : IDisposable
     }
 
     [Fact]
+    public async Task Perturbed_attention_is_in_the_record_and_a_repeat_makes_nothing()
+    {
+        var one = await Generate("--pag", "2", "--pag-layers", "1", "--pag-adaptive", "0.001");
+        var again = await Generate("--pag", "2", "--pag-layers", "1", "--pag-adaptive", "0.001");
+        var zero = await Generate("--pag", "0");
+        var plain = await Generate();
+
+        Assert.Equal((1, 0, 1), (one.GetProperty("made").GetInt32(), again.GetProperty("made").GetInt32(), again.GetProperty("skipped").GetInt32()));
+        Assert.Equal(plain.GetProperty("run_id").GetString(), zero.GetProperty("run_id").GetString());
+        Assert.Contains("\"pag\":{\"scale\":2,", File.ReadAllText(Path.Combine(_folder.File("out"), one.GetProperty("manifest").GetString()!)), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Info_says_what_an_adapter_is()
     {
         var text = await SanaProgram.Run("info", LoraOf("wide"));
