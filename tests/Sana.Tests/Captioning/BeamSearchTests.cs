@@ -30,7 +30,7 @@ public sealed class BeamSearchTests
     {
         using var tiny = new TinyCaptioner(tied: false);
         // Frequent tokens end captions, so that some end early and some never.
-        int[] ends = [.. Frequent(tiny), TinyCaptioner.EndId];
+        int[] ends = [.. Frequent(tiny, beams), TinyCaptioner.EndId];
         tiny.Change("generation_config.json", json =>
         {
             (json["num_beams"], json["length_penalty"], json["no_repeat_ngram_size"]) = (beams, penalty, ngram);
@@ -87,7 +87,7 @@ public sealed class BeamSearchTests
     public void A_batch_says_what_each_image_says_alone(int batch, int beams)
     {
         using var tiny = new TinyCaptioner(tied: false);
-        int[] ends = [.. Frequent(tiny), TinyCaptioner.EndId];
+        int[] ends = [.. Frequent(tiny, beams), TinyCaptioner.EndId];
         tiny.Change("generation_config.json", json => json["eos_token_id"] = new System.Text.Json.Nodes.JsonArray([.. ends.Select(id => (System.Text.Json.Nodes.JsonNode)id)]));
         using var network = tiny.Network(batch);
         using var alone = tiny.Network(1);
@@ -97,7 +97,7 @@ public sealed class BeamSearchTests
         var together = network.Generate(images, options);
 
         Assert.Equal(images.Select(image => string.Join(' ', alone.Generate([image], options)[0].Ids)), together.Select(caption => string.Join(' ', caption.Ids)));
-        Assert.True(together.Select(caption => caption.Tokens).Distinct().Count() > 2, "All captions have one length: nothing ended before the others.");
+        Assert.True(together.Select(caption => caption.Tokens).Distinct().Count() > 1, "All captions have one length: nothing ended before the others.");
     }
 
     [Fact]
@@ -143,10 +143,10 @@ public sealed class BeamSearchTests
     }
 
     // Tokens that captions of some of these images have, and others do not.
-    private static int[] Frequent(TinyCaptioner tiny)
+    private static int[] Frequent(TinyCaptioner tiny, int beams)
     {
         using var network = tiny.Network();
-        var captions = network.Generate([.. Enumerable.Range(20, 7).Select(seed => TinyCaptioner.Image(seed))], new GenerationOptions { MaxTokens = 20, NoRepeatNgramSize = 3 });
+        var captions = network.Generate([.. Enumerable.Range(20, 7).Select(seed => TinyCaptioner.Image(seed))], new GenerationOptions { MaxTokens = 20, NoRepeatNgramSize = 3, Beams = beams });
         return [.. captions.SelectMany(caption => caption.Ids.Distinct()).GroupBy(id => id).Where(group => group.Count() is > 1 and < 5).Select(group => group.Key).Take(2)];
     }
 }
