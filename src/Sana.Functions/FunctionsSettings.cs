@@ -30,6 +30,9 @@ public sealed record FunctionsSettings
     /// <value>Of the gpu role: the place of blobs that the folder is filled from. Default none: the folder is there.</value>
     public string? Weights { get; init; }
 
+    /// <value>Of the gpu role: place of blobs with adapters (LoRA) that images may be asked for with; each .safetensors file, and each folder with one, is asked for by its name. Default none.</value>
+    public string? Loras { get; init; }
+
     /// <value>Days for which instances, results and work in progress are kept, 1…36,500; 0 keeps everything. Default 30.</value>
     public int RetentionDays { get; init; } = Retention.DefaultDays;
 
@@ -88,6 +91,7 @@ public sealed record FunctionsSettings
             Precision = Given(section["Precision"]) ?? plain.Precision,
             Checkpoint = Given(section["Checkpoint"]),
             Weights = Given(section["Weights"]),
+            Loras = Given(section["Loras"]),
             CurationSource = Given(section["CurationSource"]),
             CurationDataset = Given(section["CurationDataset"]) ?? plain.CurationDataset,
             CurationWeights = Given(section["CurationWeights"]),

@@ -21,6 +21,10 @@ internal sealed class ModelCard(CheckpointFacts facts, DateTimeOffset? shown) : 
 
     public string Precision => facts.Precision;
 
+    public string? Decoder => facts.Decoder;
+
+    public IReadOnlyDictionary<string, string> Adapters => facts.Adapters;
+
     /// <value>When a gpu app last showed this card; null in a card of an earlier version.</value>
     public DateTimeOffset? Shown => shown;
 

@@ -48,6 +48,7 @@ internal static class Registration
             Checkpoint = settings.Checkpoint,
             Weights = settings.Weights,
             CurationWeights = settings.CurationWeights,
+            LoraWeights = settings.IsGpu ? settings.Loras : null,
         });
         services.AddSingleton(all => new RendererSource(all.GetRequiredService<NetworkLoader>().LoadPipeline));
         services.AddSingleton<AppJobs>();

@@ -27,6 +27,11 @@ public sealed record BuildOptions
     /// <value>What the graphs compute in; those of float32 are always built beside. Default float32.</value>
     public GraphPrecision Precision { get; init; }
 
+    /// <value>
+    /// Whether the transformer has graphs beside those that take adapters and perturbed attention, <c>model.extended.onnx</c> and <c>conditioning.extended.onnx</c>. Default false.
+    /// </value>
+    public bool Extended { get; init; }
+
     // Tests run half precision on the processor, which has no bfloat16.
     internal Arithmetic? Half { get; init; }
 }

@@ -1,10 +1,12 @@
 using Sana.GraphBuilder.Configs;
-using Sana.GraphBuilder.Models;
 using Sana.GraphBuilder.Safetensors;
 
 namespace Sana.GraphBuilder;
 
-/// <summary>An image captioner's checkpoint folder in the layout of transformers' VisionEncoderDecoderModel, ViT with GPT-2 (<c>nlpconnect/vit-gpt2-image-captioning</c>), and its graphs.</summary>
+/// <summary>
+/// An image captioner's checkpoint folder in the layout of transformers, and its graphs: Florence-2 (<c>florence-community/Florence-2-base</c> and its sisters), or a
+/// VisionEncoderDecoderModel of ViT with GPT-2 (<c>nlpconnect/vit-gpt2-image-captioning</c>). <c>model_type</c> in its config.json says which.
+/// </summary>
 public static class CaptionerCheckpoint
 {
     /// <summary>Writes <c>encoder_model.onnx</c> and <c>decoder_model.onnx</c> beside the weights, unless they are there and belong to these files.</summary>
@@ -23,11 +25,7 @@ public static class CaptionerCheckpoint
             Fingerprint = files.Fingerprint,
             Weights = files.Weights.Files,
             Metadata = files.Metadata,
-            Graphs =
-            [
-                ("encoder_model.onnx", () => CaptionerGraphs.Encoder(files.Config, files.Tables, files.Weights)),
-                ("decoder_model.onnx", () => CaptionerGraphs.Decoder(files.Config, files.Tables, files.Weights)),
-            ],
+            Graphs = [new("encoder_model.onnx", files.Encoder), new("decoder_model.onnx", files.Decoder)],
         }.Write(record, options, Build);
     }
 
@@ -41,7 +39,8 @@ public static class CaptionerCheckpoint
         var config = Path.Combine(checkpoint, "config.json");
         try
         {
-            return File.Exists(config) && JsonConfig.Load(config).Says("model_type", VisionEncoderDecoderConfig.ModelType);
+            return File.Exists(config) && JsonConfig.Load(config) is var json
+                && (json.Says("model_type", VisionEncoderDecoderConfig.ModelType) || json.Says("model_type", Florence2Config.ModelType));
         }
         catch (CheckpointException)
         {
@@ -56,7 +55,7 @@ public static class CaptionerCheckpoint
 /// <param name="VocabSize">Tokens that it chooses from.</param>
 /// <param name="MaxTokens">Longest caption in tokens unless somebody asks for another.</param>
 /// <param name="Fingerprint">SHA-256 over configs, vocabulary and the headers, lengths and a sample of the weights, lower-case hex.</param>
-/// <param name="Networks">Encoder, decoder.</param>
+/// <param name="Networks">In forward order.</param>
 /// <param name="StoredAs">Element types of the weights, as in <c>F32</c>.</param>
 /// <param name="Bytes">Of the weights' files.</param>
 /// <param name="Files">Names of the weights' files.</param>
@@ -71,69 +70,33 @@ public sealed record CaptionerSummary(
     long Bytes,
     IReadOnlyList<string> Files)
 {
+    /// <value><c>Florence-2</c> or <c>ViT with GPT-2</c>.</value>
+    public string Family { get; init; } = "";
+
+    /// <value>Beams unless somebody asks for another number.</value>
+    public int Beams { get; init; }
+
+    /// <value>What it can be asked for, by the names that <c>task</c> has in <c>captioners.json</c>; none where nothing is asked.</value>
+    public IReadOnlyList<string> Tasks { get; init; } = [];
+
+    /// <value>What the decoder reads of an image while its caption is written, in bytes of float32.</value>
+    public long ImageBytes { get; init; }
+
+    /// <value>Keys and values of the longest caption, for one beam, in bytes of float32.</value>
+    public long CaptionBytes { get; init; }
+
     internal static CaptionerSummary From(CaptionerFiles files)
     {
-        var (config, weights) = (files.Config, NetworkSummary.From("model", files.Weights));
+        var weights = NetworkSummary.From("model", files.Weights);
+        var (layers, width, tokens) = files.DecoderSize;
         return new(
-            files.Name,
-            config.Encoder.ImageSize,
-            config.Decoder.VocabSize,
-            config.Generation.MaxTokens,
-            files.Fingerprint,
-            [
-                TowerSummary.From("encoder", config.Encoder.NumHiddenLayers, config.Encoder.HiddenSize, CaptionerTensors.Encoder(config)),
-                TowerSummary.From("decoder", config.Decoder.NLayer, config.Decoder.NEmbd, CaptionerTensors.Decoder(config.Decoder, files.Tables)),
-            ],
-            weights.StoredAs,
-            weights.Bytes,
-            weights.Files);
+            files.Name, files.Image.Side, files.VocabSize, files.Generation.MaxTokens, files.Fingerprint, files.Networks, weights.StoredAs, weights.Bytes, weights.Files)
+        {
+            Family = files.Family,
+            Beams = files.Generation.NumBeams,
+            Tasks = files.Tasks,
+            ImageBytes = 2L * layers * width * tokens * sizeof(float),
+            CaptionBytes = 2L * layers * width * files.Generation.MaxTokens * sizeof(float),
+        };
     }
-}
-
-/// <summary>The files of a captioner's checkpoint: its configs, and the headers of its weights, read and checked against the configs.</summary>
-internal sealed class CaptionerFiles
-{
-    private CaptionerFiles(string folder, BuildOptions options)
-    {
-        Folder = CheckpointFolder.FullPath(folder, holds: "config.json");
-        Name = CheckpointFolder.NameOf(Folder);
-        var (config, preprocessor) = (Path.Combine(Folder, "config.json"), Path.Combine(Folder, "preprocessor_config.json"));
-        Config = VisionEncoderDecoderConfig.Load(config, Path.Combine(Folder, "generation_config.json"));
-        Image = VitImageConfig.Load(preprocessor, Config.Encoder.ImageSize);
-        Weights = CheckpointFolder.OpenWeights(Folder, "captioner's", options);
-        Tables = TokenTables.Find(Weights, Config.Decoder.TieWordEmbeddings);
-        Weights.Require(CaptionerTensors.All(Config, Tables), options.IgnoreUnusedTensors);
-        var others = CheckpointFingerprint.OfPresent(Folder, "generation_config.json", "vocab.json", "added_tokens.json", "tokenizer.json");
-        Fingerprint = CheckpointFingerprint.Compute($"captioner {others}", [config, preprocessor], Weights);
-    }
-
-    public string Folder { get; }
-    public string Name { get; }
-    public VisionEncoderDecoderConfig Config { get; }
-    public VitImageConfig Image { get; }
-    public SafetensorsWeights Weights { get; }
-    public TokenTables Tables { get; }
-
-    /// <summary>SHA-256 over what a caption depends on: configs, vocabulary, and names, lengths, headers and a sample of the weights.</summary>
-    public string Fingerprint { get; }
-
-    /// <summary>What running the checkpoint needs to know.</summary>
-    public IReadOnlyList<(string Key, string Value)> Metadata =>
-    [
-        ("checkpoint", Name),
-        ("fingerprint", Fingerprint),
-        ("vocab_size", CheckpointFolder.Text(Config.Decoder.VocabSize)),
-        ("n_positions", CheckpointFolder.Text(Config.Decoder.NPositions)),
-        ("decoder_start_token_id", CheckpointFolder.Text(Config.Generation.DecoderStartTokenId)),
-        ("eos_token_id", CheckpointFolder.Text(Config.Generation.EosTokenIds)),
-        ("max_new_tokens", CheckpointFolder.Text(Config.Generation.MaxTokens)),
-        ("image_size", CheckpointFolder.Text(Config.Encoder.ImageSize)),
-        ("resample", Image.Resample),
-        ("rescale_factor", CheckpointFolder.Text(Image.RescaleFactor)),
-        ("image_mean", CheckpointFolder.Text(Image.ImageMean)),
-        ("image_std", CheckpointFolder.Text(Image.ImageStd)),
-    ];
-
-    /// <exception cref="CheckpointException">Something is missing, damaged, or does not fit the rest.</exception>
-    public static CaptionerFiles Open(string folder, BuildOptions options) => new(folder, options);
 }

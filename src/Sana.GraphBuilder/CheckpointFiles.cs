@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Sana.GraphBuilder.Configs;
 using Sana.GraphBuilder.Safetensors;
 
 namespace Sana.GraphBuilder;
@@ -17,7 +18,7 @@ internal static partial class CheckpointFiles
 
     private static readonly string[] _ofTransformers =
     [
-        "config.json", "preprocessor_config.json", "generation_config.json", "vocab.json", "merges.txt", "added_tokens.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+        "config.json", "preprocessor_config.json", "processor_config.json", "generation_config.json", "vocab.json", "merges.txt", "added_tokens.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
     ];
 
     /// <summary>The files to have, in the order of their names.</summary>
@@ -31,6 +32,9 @@ internal static partial class CheckpointFiles
         var isSana = names.Contains("model_index.json");
         if (!isSana && !names.Contains("config.json"))
             throw new CheckpointException($"{repository} has neither model_index.json nor config.json, so it is no checkpoint of Sana, CLIP or a captioner; give another repository.");
+
+        if (!isSana && names.Contains("modeling_florence2.py"))
+            throw new CheckpointException(Florence2Config.MicrosoftLayout(repository.Split('@')[0]));
 
         var chosen = isSana
             ? names.Intersect(_ofSana).Concat(names.Where(name => Tokenizer().IsMatch(name))).Concat(_sana.SelectMany(network => Weights(repository, names, network, variant, isHere)))

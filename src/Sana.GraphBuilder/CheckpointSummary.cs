@@ -83,7 +83,7 @@ public sealed record CheckpointSummary(
             files.Autoencoder.SpatialCompression,
             files.Transformer.Width,
             2L * files.Transformer.FeedForwardWidth,
-            files.Autoencoder.Decoder[0].Channels,
+            files.Autoencoder.LastWidth,
             AutoencoderDCTensors.Decoder(files.Autoencoder).Sum(tensor => tensor.Elements)),
         EightBits =
         [

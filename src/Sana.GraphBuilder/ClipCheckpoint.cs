@@ -30,8 +30,8 @@ public static class ClipCheckpoint
             Metadata = files.Metadata,
             Graphs =
             [
-                ("vision_model.onnx", () => ClipGraphs.Vision(files.Config, files.Weights)),
-                ("text_model.onnx", () => ClipGraphs.Text(files.Config, files.Weights)),
+                new("vision_model.onnx", () => ClipGraphs.Vision(files.Config, files.Weights)),
+                new("text_model.onnx", () => ClipGraphs.Text(files.Config, files.Weights)),
             ],
         }.Write(record, options, Build);
     }

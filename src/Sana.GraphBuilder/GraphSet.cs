@@ -19,8 +19,8 @@ internal sealed record GraphSet
     /// <summary>What running the checkpoint needs to know. It is written into each graph that does not say otherwise, so that the configs are read only here.</summary>
     public required IReadOnlyList<(string Key, string Value)> Metadata { get; init; }
 
-    /// <summary>File under the folder, with forward slashes, and construction of each graph.</summary>
-    public required IReadOnlyList<(string File, Func<Graph> Build)> Graphs { get; init; }
+    /// <summary>File under the folder, with forward slashes, and construction of each graph. A graph whose weights in eight bits are those of another comes after that.</summary>
+    public required IReadOnlyList<PlannedGraph> Graphs { get; init; }
 
     /// <summary>What is added to a graph's name for the file of its weights in eight bits.</summary>
     public const string EightBitSuffix = ".data";
@@ -44,7 +44,8 @@ internal sealed record GraphSet
         if (!Folder.StartsWith(GraphsFolder.Cache, StringComparison.Ordinal) && !GraphsFolder.CanWrite(this))
             return again(GraphsFolder.Link(this, GraphsFolder.Cache), options);
 
-        GraphFile[] built = [.. Graphs.SelectMany(graph => Write(graph.File, graph.Build()))];
+        var known = options.Force || record?.IsOf(this) != true ? null : record;
+        GraphFile[] built = [.. Graphs.SelectMany(graph => known?.Of(this, graph) ?? Write(graph)).DistinctBy(file => file.File)];
         // Graphs of another precision stay valid beside these, if they are of the same files.
         if (record is not null && record.IsOf(this))
             built = [.. built, .. record.Graphs.Where(other => other is not null && !Array.Exists(built, graph => graph.File == other.File))];
@@ -55,22 +56,35 @@ internal sealed record GraphSet
     private BuildReport Report(IReadOnlyList<GraphFile> graphs, bool written) =>
         new(Fingerprint, graphs, written) { Folder = Folder, Metadata = Metadata.ToDictionary(entry => entry.Key, entry => entry.Value) };
 
-    private IEnumerable<GraphFile> Write(string name, Graph graph)
+    private IEnumerable<GraphFile> Write(PlannedGraph planned)
     {
+        var graph = planned.Build();
         foreach (var (key, value) in Metadata)
             graph.Metadata(key, value);
 
-        var path = PathOf(name);
+        var (path, data) = (PathOf(planned.File), PathOf(planned.Data));
         if (graph.EightBits.Any)
         {
-            AtomicFile.Write(path + EightBitSuffix, graph.EightBits.WriteTo);
-            yield return new GraphFile(name + EightBitSuffix, graph.EightBits.Length);
+            if (planned.WritesData)
+                AtomicFile.Write(data, graph.EightBits.WriteTo);
+            yield return new GraphFile(planned.Data, graph.EightBits.Length);
         }
 
-        var bytes = graph.ToModel(LinkedFile.Location(path + EightBitSuffix)).ToByteArray();
+        var bytes = graph.ToModel(LinkedFile.Location(data)).ToByteArray();
         AtomicFile.Write(path, file => file.Write(bytes));
-        yield return new GraphFile(name, bytes.Length);
+        yield return new GraphFile(planned.File, bytes.Length);
     }
+}
+
+/// <summary>A graph that a checkpoint is to have.</summary>
+/// <param name="File">Under the folder, with forward slashes.</param>
+/// <param name="Build">Makes it.</param>
+/// <param name="DataOf">The graph whose weights in eight bits it uses too; null for its own.</param>
+internal sealed record PlannedGraph(string File, Func<Graph> Build, string? DataOf = null)
+{
+    public string Data => (DataOf ?? File) + GraphSet.EightBitSuffix;
+
+    public bool WritesData => DataOf is null;
 }
 
 /// <summary>What the last build of a checkpoint was asked for and made: <c>sana.build.json</c> in its folder, written last.</summary>
@@ -122,10 +136,15 @@ internal sealed record BuildRecord(
         Fingerprint == set.Fingerprint && Name == CheckpointFolder.NameOf(set.Folder) && Graphs is not null && Weights is not null && Weights.SequenceEqual(Locations(set));
 
     /// <summary>Whether all these graphs are there, whole, and of these files in this place.</summary>
-    public bool Holds(GraphSet set) => IsOf(set) && set.Graphs.All(wanted =>
-        Array.FindAll([.. Graphs], graph => graph?.File == wanted.File || graph?.File == wanted.File + GraphSet.EightBitSuffix) is { Length: > 0 } files
+    public bool Holds(GraphSet set) => IsOf(set) && set.Graphs.All(wanted => Of(set, wanted) is not null);
+
+    /// <summary>The files of a graph; null unless they are there and whole. It must be a build of these files.</summary>
+    public GraphFile[]? Of(GraphSet set, PlannedGraph wanted) =>
+        Array.FindAll([.. Graphs], graph => graph?.File == wanted.File || graph?.File == wanted.Data) is { Length: > 0 } files
         && Array.Exists(files, graph => graph.File == wanted.File)
-        && Array.TrueForAll(files, graph => new FileInfo(set.PathOf(graph.File)) is { Exists: true } file && file.Length == graph.Bytes));
+        && Array.TrueForAll(files, graph => new FileInfo(set.PathOf(graph.File)) is { Exists: true } file && file.Length == graph.Bytes)
+            ? files
+            : null;
 
     // As the graphs name them: a file that became a link, or a link to another place, has the same fingerprint but needs another graph.
     private static string[] Locations(GraphSet set) => [.. set.Weights.Select(file => LinkedFile.Location(file.Path))];

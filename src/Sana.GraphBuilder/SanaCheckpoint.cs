@@ -27,7 +27,11 @@ public static class SanaCheckpoint
             Fingerprint = files.Fingerprint,
             Weights = [.. files.TextEncoderWeights.Files, .. files.TransformerWeights.Files, .. files.AutoencoderWeights.Files],
             Metadata = files.MetadataOf(options.Precision),
-            Graphs = [.. Graphs(files, GraphPrecision.Float32, null), .. options.Precision == GraphPrecision.Float32 ? [] : Graphs(files, options.Precision, options.Half)],
+            Graphs =
+            [
+                .. Graphs(files, GraphPrecision.Float32, null, options.Extended),
+                .. options.Precision == GraphPrecision.Float32 ? [] : Graphs(files, options.Precision, options.Half, options.Extended),
+            ],
         }.Write(record, options, Build);
     }
 
@@ -36,7 +40,7 @@ public static class SanaCheckpoint
     public static CheckpointSummary Describe(string checkpoint) => CheckpointSummary.From(SanaFiles.Open(checkpoint, BuildRecord.OptionsOf(checkpoint)));
 
     // Graphs of float32 are always there: the autoencoder's has no other, and they are the fall-back. The autoencoder's encoder (SanaGraphs.Encoder) is not among them: nothing runs it.
-    private static IEnumerable<(string File, Func<Graph> Build)> Graphs(SanaFiles files, GraphPrecision precision, Arithmetic? half)
+    private static IEnumerable<PlannedGraph> Graphs(SanaFiles files, GraphPrecision precision, Arithmetic? half, bool extended)
     {
         var (suffix, text, transformer) = precision switch
         {
@@ -44,11 +48,21 @@ public static class SanaCheckpoint
             GraphPrecision.Mixed => (".mixed", half ?? Arithmetic.BFloat16, half ?? files.TrainedIn),
             _ => ("", Arithmetic.Float32, Arithmetic.Float32),
         };
-        yield return ($"text_encoder/model{suffix}.onnx", () => Said(SanaGraphs.TextEncoder(files.TextEncoder, files.TextEncoderWeights, text)));
-        yield return ($"transformer/conditioning{suffix}.onnx", () => Said(SanaGraphs.Conditioning(files.Transformer, files.TransformerWeights, transformer)));
-        yield return ($"transformer/model{suffix}.onnx", () => Said(SanaGraphs.Denoiser(files.Transformer, files.TransformerWeights, files.Clamp.On, transformer)));
+        yield return new($"text_encoder/model{suffix}.onnx", () => Said(SanaGraphs.TextEncoder(files.TextEncoder, files.TextEncoderWeights, text)));
+        yield return new($"transformer/conditioning{suffix}.onnx", () => Conditioning(extended: false));
+        yield return new($"transformer/model{suffix}.onnx", () => Denoiser(extended: false));
+        if (extended)
+        {
+            yield return new($"transformer/conditioning{suffix}.extended.onnx", () => Conditioning(extended: true), $"transformer/conditioning{suffix}.onnx");
+            yield return new($"transformer/model{suffix}.extended.onnx", () => Denoiser(extended: true), $"transformer/model{suffix}.onnx");
+        }
+
         if (precision == GraphPrecision.Float32)
-            yield return ("vae/decoder.onnx", () => Said(SanaGraphs.Decoder(files.Autoencoder, files.AutoencoderWeights)));
+            yield return new("vae/decoder.onnx", () => Said(SanaGraphs.Decoder(files.Autoencoder, files.AutoencoderWeights)));
+
+        Graph Conditioning(bool extended) => Said(SanaGraphs.Conditioning(files.Transformer, files.TransformerWeights, transformer, extended: extended));
+
+        Graph Denoiser(bool extended) => Said(SanaGraphs.Denoiser(files.Transformer, files.TransformerWeights, files.Clamp.On, transformer, extended: extended));
 
         Graph Said(Graph graph)
         {
@@ -119,6 +133,7 @@ internal sealed class SanaFiles
         ("vocab_size", CheckpointFolder.Text(TextEncoder.VocabSize)),
         ("spatial_compression", CheckpointFolder.Text(Autoencoder.SpatialCompression)),
         ("scaling_factor", CheckpointFolder.Text(Autoencoder.ScalingFactor)),
+        ("num_layers", CheckpointFolder.Text(Transformer.NumLayers)),
     ];
 
     /// <exception cref="CheckpointException">Something is missing, damaged, or does not fit the rest.</exception>

@@ -29,8 +29,8 @@ internal static class SiglipCheckpoint
             Metadata = files.Metadata,
             Graphs =
             [
-                ("vision_model.onnx", () => SiglipGraphs.Vision(files.Config, files.Weights)),
-                ("text_model.onnx", () => SiglipGraphs.Text(files.Config, files.Weights)),
+                new("vision_model.onnx", () => SiglipGraphs.Vision(files.Config, files.Weights)),
+                new("text_model.onnx", () => SiglipGraphs.Text(files.Config, files.Weights)),
             ],
         }.Write(record, options, Build);
     }

@@ -3,7 +3,7 @@ export const [base, key, unique] = process.argv.slice(2);
 export const small = "64x64";
 
 // Long enough to be given up while it is rendered.
-export const long = { n: 4, num_inference_steps: 500 };
+export const long = { n: 4, size: "512x512", num_inference_steps: 500 };
 
 /** The first bytes of an image, which say what it is. */
 export const head = (bytes) => Buffer.from(bytes).subarray(0, 4).toString("hex");

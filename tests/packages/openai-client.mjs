@@ -23,5 +23,5 @@ await tell({
   },
   bad: async () => await ask({ size: "65x64" }),
   stranger: async () => await new OpenAI({ baseURL: base, apiKey: "not-the-key-0123456789", maxRetries: 0 }).images.generate({ prompt: "a fox" }),
-  gone: async () => await client.images.generate({ model: "sana", prompt: unique, size: small, ...long }, { timeout: 1000 }),
+  gone: async () => await client.images.generate({ model: "sana", prompt: unique, ...long }, { timeout: 1000 }),
 });

@@ -18,5 +18,5 @@ await tell({
   webp: async () => await ask(compatible.imageModel("sana"), { providerOptions: { sana: { output_format: "webp" } } }),
   bad: async () => await ask(compatible.imageModel("sana"), { size: "65x64" }),
   stranger: async () => await ask(createOpenAI({ baseURL: base, apiKey: "not-the-key-0123456789" }).image("dall-e-3")),
-  gone: async () => await ask(compatible.imageModel("sana"), { prompt: unique, n: long.n, providerOptions: { sana: { num_inference_steps: long.num_inference_steps } }, abortSignal: AbortSignal.timeout(1000) }),
+  gone: async () => await ask(compatible.imageModel("sana"), { prompt: unique, size: long.size, n: long.n, providerOptions: { sana: { num_inference_steps: long.num_inference_steps } }, abortSignal: AbortSignal.timeout(1000) }),
 });

@@ -28,23 +28,34 @@ public sealed class OnnxCaptioner : ICaptioner, IAsyncDisposable
     private const double RepairRepetitionPenalty = 1.3;
 
     private readonly CaptionNetwork _network;
+    private readonly Action _release;
     private readonly OnnxCaptionerOptions _options;
     private readonly Channel<Question> _questions = Channel.CreateUnbounded<Question>(new UnboundedChannelOptions { SingleReader = true });
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _worker;
 
-    private OnnxCaptioner(CaptionNetwork network, OnnxCaptionerOptions options)
+    /// <summary>A captioner of a loaded network, which several may share.</summary>
+    /// <param name="network">Loaded for batches of any size.</param>
+    /// <param name="options">Label, batch, decoding; device and threads are the network's.</param>
+    /// <param name="release">Called when the captioner is disposed and uses the network no more.</param>
+    /// <exception cref="CurationException">The label is not allowed.</exception>
+    /// <exception cref="InferenceException">An option is out of range for this network.</exception>
+    public OnnxCaptioner(CaptionNetwork network, OnnxCaptionerOptions options, Action release)
     {
-        (_network, _options) = (network, options);
+        ArgumentNullException.ThrowIfNull(network);
+        ArgumentNullException.ThrowIfNull(options);
+        (_network, _options, _release) = (network, options, release);
         var first = network.Resolve(options.Generation);
         _ = network.Resolve(RepairOptions(""));
         Card = new CaptionerCard(
-            CaptionLabel.Check(options.Label), network.Name, network.Fingerprint[..16], options.Licence, Prompt: "", Encoding.UTF8.GetString(CanonicalJson.Bytes(Decoding(first))));
+            CaptionLabel.Check(options.Label), network.Name, network.Fingerprint[..16], options.Licence, CaptionNetwork.QuestionOf(first) ?? "", Encoding.UTF8.GetString(CanonicalJson.Bytes(Decoding(first))));
         _worker = Task.Run(Work);
     }
 
     /// <inheritdoc/>
     public CaptionerCard Card { get; }
+
+    internal CaptionNetwork Network => _network;
 
     /// <summary>Loads a checkpoint whose graphs have been built.</summary>
     /// <param name="checkpoint">The folder of the checkpoint.</param>
@@ -57,7 +68,7 @@ public sealed class OnnxCaptioner : ICaptioner, IAsyncDisposable
         var network = CaptionNetwork.Load(checkpoint, new CaptionNetworkOptions { Device = options.Device, Threads = options.Threads, BatchSize = options.BatchSize });
         try
         {
-            return new OnnxCaptioner(network, options);
+            return new OnnxCaptioner(network, options, network.Dispose);
         }
         catch
         {
@@ -86,12 +97,13 @@ public sealed class OnnxCaptioner : ICaptioner, IAsyncDisposable
             return;
         await _stop.CancelAsync();
         await _worker;
-        _network.Dispose();
+        _release();
         _stop.Dispose();
     }
 
     private GenerationOptions RepairOptions(string reason) => _options.Generation with
     {
+        Beams = 1,
         Temperature = RepairTemperature,
         TopP = RepairTopP,
         RepetitionPenalty = RepairRepetitionPenalty,
@@ -188,7 +200,13 @@ public sealed class OnnxCaptioner : ICaptioner, IAsyncDisposable
             ["repair_top_p"] = RepairTopP,
             ["repair_repetition_penalty"] = RepairRepetitionPenalty,
         };
-        // Captions of the default rules keep the identity that they had before rules were part of it.
+        // What is as it always was is left out: captions keep the identity that they had before there was a choice.
+        if (first.Task is { } task)
+            decoding["task"] = task;
+        if (first.Beams > 1)
+            decoding["beams"] = first.Beams;
+        if (first.NoRepeatNgramSize > 0)
+            decoding["no_repeat_ngram_size"] = first.NoRepeatNgramSize;
         if (_options.Rules != new CaptionRules())
             decoding["rules"] = JsonSerializer.SerializeToNode(_options.Rules, ConfigJson.Settings.CaptionRules);
         return decoding;
@@ -226,6 +244,9 @@ public sealed record OnnxCaptionerOptions
                 TopP = config.Decoding.TopP ?? 1,
                 RepetitionPenalty = config.Decoding.RepetitionPenalty ?? 1,
                 Seed = (ulong)(config.Decoding.Seed ?? 0),
+                Task = config.Task,
+                Beams = config.Beams,
+                NoRepeatNgramSize = config.NoRepeatNgramSize,
             },
         };
     }
@@ -248,6 +269,6 @@ public sealed record OnnxCaptionerOptions
     /// <value>Images that are captioned together, and asks in flight at once, 1…256. Default 16.</value>
     public int BatchSize { get; init; } = 16;
 
-    /// <value>How tokens are chosen at first. Default: the likeliest each time, as many as the checkpoint says.</value>
+    /// <value>How tokens are chosen at first. Default: as the checkpoint says.</value>
     public GenerationOptions Generation { get; init; } = new();
 }

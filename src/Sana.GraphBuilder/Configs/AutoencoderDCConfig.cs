@@ -19,11 +19,17 @@ internal sealed record AutoencoderDCConfig
     /// <summary>Whether the repeated latent is added to the decoder's first convolution.</summary>
     public required bool DecoderInShortcut { get; init; }
 
+    /// <summary>How the decoder doubles the sides: a convolution to four times the channels and a pixel shuffle, or else nearest neighbours and a convolution.</summary>
+    public required bool UpsamplesByShuffle { get; init; }
+
     /// <summary>relu or silu, between the decoder's last norm and last convolution.</summary>
     public required string DecoderConvActFn { get; init; }
 
     /// <summary>Latents are multiplied by this after encoding and divided by it before decoding.</summary>
     public required double ScalingFactor { get; init; }
+
+    /// <summary>Channels that the decoder's last stage with blocks has, for each pixel of the image.</summary>
+    public int LastWidth => Decoder[0].Layers > 0 ? Decoder[0].Channels : Math.Max(InChannels, Decoder[1].Channels / 4);
 
     /// <summary>Image pixels per latent pixel on a side: 32 with six stages.</summary>
     public int SpatialCompression => 1 << (Encoder.Length - 1);
@@ -33,7 +39,7 @@ internal sealed record AutoencoderDCConfig
     {
         var json = JsonConfig.Load(configFile);
         json.Word("_class_name", "AutoencoderDC", "AutoencoderDC");
-        json.Word("upsample_block_type", null, "interpolate");
+        var upsampling = json.Word("upsample_block_type", "pixel_shuffle", "interpolate", "pixel_shuffle");
         json.Word("downsample_block_type", null, "Conv", "conv");
 
         var headDim = json.Integer("attention_head_dim", 1, 1_024);
@@ -52,6 +58,7 @@ internal sealed record AutoencoderDCConfig
             Decoder = decoder,
             EncoderOutShortcut = json.Flag("encoder_out_shortcut", true),
             DecoderInShortcut = json.Flag("decoder_in_shortcut", true),
+            UpsamplesByShuffle = upsampling == "pixel_shuffle",
             DecoderConvActFn = json.Word("decoder_conv_act_fn", "relu", "relu", "silu"),
             ScalingFactor = json.Number("scaling_factor", 1e-6, 1e6),
         };
@@ -78,7 +85,7 @@ internal sealed record AutoencoderStage(bool IsEfficientViT, int Channels, int L
     public static AutoencoderStage[] Load(JsonConfig json, string side, int headDim)
     {
         var channels = json.Integers($"{side}_block_out_channels", 1, 65_536, 1, MaxStages);
-        var layers = json.Integers($"{side}_layers_per_block", 1, 64, channels.Length, channels.Length);
+        var layers = json.Integers($"{side}_layers_per_block", 0, 64, channels.Length, channels.Length);
         var types = json.Words($"{side}_block_types", channels.Length, null, "ResBlock", "EfficientViTBlock");
         var scales = json.IntegerLists($"{side}_qkv_multiscales", 1, 31, channels.Length);
         // The reference has a choice in the decoder only.
@@ -87,12 +94,15 @@ internal sealed record AutoencoderStage(bool IsEfficientViT, int Channels, int L
         for (var i = 0; i < channels.Length; i++)
         {
             // The shortcut going down averages 4·C channels to the next width, going up it repeats them: the same groups both ways.
-            if (i > 0 && 4 * channels[i - 1] % channels[i] != 0)
+            if (i > 0 && layers[i - 1] > 0 && 4 * channels[i - 1] % channels[i] != 0)
             {
                 throw json.Wrong(
                     $"{side}_block_out_channels", $"such that each width divides four times the one before; {channels[i]} does not divide 4 × {channels[i - 1]}");
             }
 
+            // Without blocks the first stage is nothing but the change of resolution; another one would have none.
+            if (layers[i] == 0 && (i > 0 || channels.Length == 1))
+                throw json.Wrong($"{side}_layers_per_block", "at least 1 for all stages but the first of several");
             if (types[i] == "EfficientViTBlock" && channels[i] % headDim != 0)
                 throw json.Wrong($"{side}_block_out_channels", $"divisible by attention_head_dim {headDim} at stage {i}");
             if (scales[i].Any(kernel => kernel % 2 == 0))
@@ -115,11 +125,11 @@ internal static class AutoencoderDCTensors
         var stages = config.Encoder;
         return
         [
-            .. Conv("encoder.conv_in", config.InChannels, stages[0].Channels),
+            .. stages[0].Layers > 0 ? Conv("encoder.conv_in", config.InChannels, stages[0].Channels) : Conv("encoder.conv_in.conv", config.InChannels, stages[1].Channels),
             .. Enumerable.Range(0, stages.Length).SelectMany(i => (IEnumerable<ExpectedTensor>)
             [
                 .. Blocks(config, stages[i], $"encoder.down_blocks.{i}", first: 0),
-                .. i + 1 < stages.Length ? Conv($"encoder.down_blocks.{i}.{stages[i].Layers}.conv", stages[i].Channels, stages[i + 1].Channels) : [],
+                .. i + 1 < stages.Length && stages[i].Layers > 0 ? Conv($"encoder.down_blocks.{i}.{stages[i].Layers}.conv", stages[i].Channels, stages[i + 1].Channels) : [],
             ]),
             .. Conv("encoder.conv_out", stages[^1].Channels, config.LatentChannels),
         ];
@@ -134,13 +144,15 @@ internal static class AutoencoderDCTensors
             // From the lowest resolution to the highest: 5, 4, … 0. All but the first one enlarge before their blocks.
             .. Enumerable.Range(0, stages.Length).Reverse().SelectMany(i => (IEnumerable<ExpectedTensor>)
             [
-                .. i + 1 < stages.Length ? Conv($"decoder.up_blocks.{i}.0.conv", stages[i + 1].Channels, stages[i].Channels) : [],
+                .. i + 1 < stages.Length && stages[i].Layers > 0 ? Conv($"decoder.up_blocks.{i}.0.conv", stages[i + 1].Channels, Upsampled(config, stages[i].Channels)) : [],
                 .. Blocks(config, stages[i], $"decoder.up_blocks.{i}", first: i + 1 < stages.Length ? 1 : 0),
             ]),
-            .. Norm("decoder.norm_out", stages[0].Channels),
-            .. Conv("decoder.conv_out", stages[0].Channels, config.InChannels),
+            .. Norm("decoder.norm_out", stages[0].Layers > 0 ? stages[0].Channels : stages[1].Channels),
+            .. stages[0].Layers > 0 ? Conv("decoder.conv_out", stages[0].Channels, config.InChannels) : Conv("decoder.conv_out.conv", stages[1].Channels, Upsampled(config, config.InChannels)),
         ];
     }
+
+    private static long Upsampled(AutoencoderDCConfig config, long channels) => config.UpsamplesByShuffle ? 4 * channels : channels;
 
     private static IEnumerable<ExpectedTensor> Blocks(AutoencoderDCConfig config, AutoencoderStage stage, string name, int first) =>
         Enumerable.Range(first, stage.Layers).SelectMany(i =>

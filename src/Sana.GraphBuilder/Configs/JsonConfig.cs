@@ -88,7 +88,7 @@ internal sealed class JsonConfig
                 _ => false,
             };
             if (!same)
-                throw new CheckpointException($"{_section}{key} of {_file} is {Quoted.Text(Find(key)!.Value.GetRawText())}, which is not supported: each token of a caption is the likeliest one. Take the field out to have captions made so.");
+                throw new CheckpointException($"{_section}{key} of {_file} is {Quoted.Text(Find(key)!.Value.GetRawText())}, which is not supported: a caption is the likeliest one that is found. Take the field out to have captions made so.");
         }
     }
 
@@ -137,6 +137,25 @@ internal sealed class JsonConfig
         JsonValueKind.False => false,
         _ => throw Wrong(key, "true or false"),
     };
+
+    /// <summary>True or false, or one other word; as a word.</summary>
+    public string FlagOrWord(string key, string word) => Find(key) switch
+    {
+        { ValueKind: JsonValueKind.True } => "true",
+        { ValueKind: JsonValueKind.False } => "false",
+        { } value when Known(value, [word]) is not null => word,
+        _ => throw Wrong(key, $"true, false or \"{word}\""),
+    };
+
+    /// <summary>True or false for each of <paramref name="count"/> stages.</summary>
+    public bool[] Flags(string key, int count, bool[] missing)
+    {
+        if (Find(key) is not { } list)
+            return missing;
+        return list.ValueKind == JsonValueKind.Array && list.GetArrayLength() == count && list.EnumerateArray().All(item => item.ValueKind is JsonValueKind.True or JsonValueKind.False)
+            ? [.. list.EnumerateArray().Select(item => item.GetBoolean())]
+            : throw Wrong(key, $"a list of {count} times true or false");
+    }
 
     /// <summary>One of the words that this project supports.</summary>
     public string Word(string key, string? missing, params ReadOnlySpan<string> supported)

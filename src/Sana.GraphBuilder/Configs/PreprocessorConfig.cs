@@ -63,13 +63,17 @@ internal sealed record ClipImageConfig
 }
 
 /// <summary>
-/// preprocessor_config.json of a captioner (ViTImageProcessor, or ViTFeatureExtractor in older ones) or of SigLIP 2: the whole image is resized to a square, rescaled and normalised.
+/// preprocessor_config.json of a captioner (ViTImageProcessor, or ViTFeatureExtractor in older ones; of Florence-2 CLIPImageProcessor, which may be a section of processor_config.json) or of
+/// SigLIP 2: the whole image is resized to a square, rescaled and normalised.
 /// A key that is missing has the value of google/vit-base-patch16-224.
 /// </summary>
 internal sealed record VitImageConfig
 {
     private const int Bilinear = 2; // Pillow's numbers
     private const int Bicubic = 3;
+
+    /// <summary>Of the square, in pixels.</summary>
+    public required int Side { get; init; }
 
     /// <summary><c>bilinear</c> or <c>bicubic</c>.</summary>
     public required string Resample { get; init; }
@@ -99,6 +103,30 @@ internal sealed record VitImageConfig
         return Read(json, imageSize, "vision_config.image_size", Bicubic, "SiglipImageProcessor", "SiglipImageProcessorFast", "SiglipImageProcessorPil");
     }
 
+    /// <summary>Of Florence-2, whose config.json does not say how large images are.</summary>
+    /// <param name="folder">Of the checkpoint.</param>
+    /// <param name="tokens">As how many tokens an image of this side is read.</param>
+    public static (VitImageConfig Image, string File) LoadFlorence2(string folder, Func<int, int> tokens)
+    {
+        var file = File.Exists(Path.Combine(folder, "preprocessor_config.json")) || !File.Exists(Path.Combine(folder, "processor_config.json"))
+            ? "preprocessor_config.json"
+            : "processor_config.json";
+        var json = JsonConfig.Load(Path.Combine(folder, file));
+        if (file == "processor_config.json")
+        {
+            json.RefuseOthers("image_processor", "processor_class", "num_additional_image_tokens", "post_processor_config");
+            json = json.Section("image_processor");
+        }
+
+        // Without a word the processor cuts the middle out.
+        if (!json.Has("do_center_crop") || json.Flag("do_center_crop", true))
+            throw json.Wrong("do_center_crop", "false, the only form that is supported");
+        var side = ImageFields.Side(json, "size");
+        if (json.Integer("image_seq_length", 1, 1_000_000, tokens(side)) != tokens(side))
+            throw json.Wrong("image_seq_length", $"{tokens(side)}, the tokens of an image of {side} pixels");
+        return (Read(json, side, "size", Bicubic, "CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPImageProcessorPil", "Florence2ImageProcessor", "CLIPFeatureExtractor"), file);
+    }
+
     private static VitImageConfig Read(JsonConfig json, int imageSize, string sizeKey, int resample, params ReadOnlySpan<string> kinds)
     {
         foreach (var kind in new[] { "image_processor_type", "feature_extractor_type" })
@@ -111,6 +139,7 @@ internal sealed record VitImageConfig
             throw json.Wrong("size", $"{sizeKey} {imageSize} of config.json");
         var config = new VitImageConfig
         {
+            Side = imageSize,
             Resample = json.Integer("resample", Bilinear, Bicubic, resample) == Bicubic ? "bicubic" : "bilinear",
             RescaleFactor = json.Number("rescale_factor", 1e-6, 1, 1d / 255),
             ImageMean = json.Numbers("image_mean", -1000, 1000, [0.5, 0.5, 0.5]),

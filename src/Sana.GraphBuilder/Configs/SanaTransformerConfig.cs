@@ -29,6 +29,16 @@ internal sealed record SanaTransformerConfig
     /// <summary>Factor on the timestep before its embedding.</summary>
     public required double TimestepScale { get; init; }
 
+    /// <summary>The transformers of the published checkpoints, as far as adapters depend on them.</summary>
+    public static IReadOnlyList<(string Name, SanaTransformerConfig Config)> Published { get; } =
+    [
+        ("Sana 0.6B", Of(blocks: 28, heads: 36, crossHeads: 16, crossHeadDim: 72)),
+        ("Sana 1.6B and 1.5 1.6B", Of(blocks: 20, heads: 70, crossHeads: 20, crossHeadDim: 112)),
+        ("Sana 1.5 4.8B", Of(blocks: 60, heads: 70, crossHeads: 20, crossHeadDim: 112)),
+        ("Sana Sprint 0.6B", Of(blocks: 28, heads: 36, crossHeads: 16, crossHeadDim: 72) with { GuidanceEmbeds = true }),
+        ("Sana Sprint 1.6B", Of(blocks: 20, heads: 70, crossHeads: 20, crossHeadDim: 112) with { GuidanceEmbeds = true }),
+    ];
+
     /// <summary>D: width of a token.</summary>
     public int Width => NumAttentionHeads * AttentionHeadDim;
 
@@ -37,6 +47,25 @@ internal sealed record SanaTransformerConfig
 
     /// <summary>H: channels of the Mix-FFN after its gate.</summary>
     public int FeedForwardWidth => (int)(MlpRatio * Width);
+
+    private static SanaTransformerConfig Of(int blocks, int heads, int crossHeads, int crossHeadDim) => new()
+    {
+        InChannels = 32,
+        NumLayers = blocks,
+        NumAttentionHeads = heads,
+        AttentionHeadDim = 32,
+        NumCrossAttentionHeads = crossHeads,
+        CrossAttentionHeadDim = crossHeadDim,
+        CaptionChannels = 2304,
+        MlpRatio = 2.5,
+        NormEps = 1e-6,
+        SampleSize = 32,
+        InterpolationScale = null,
+        QkNorm = false,
+        GuidanceEmbeds = false,
+        GuidanceEmbedsScale = 0.1,
+        TimestepScale = 1,
+    };
 
     /// <exception cref="CheckpointException">A value is out of range, or asks for a form of the network that is not built here.</exception>
     public static SanaTransformerConfig Load(string configFile)

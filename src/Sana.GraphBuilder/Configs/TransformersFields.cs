@@ -20,7 +20,7 @@ internal static class TransformersFields
         // of what is given out
         "output_attentions", "output_hidden_states", "output_scores", "output_logits", "return_dict", "return_dict_in_generate",
 
-        // of sampling, beams and speed, which change nothing where the likeliest token is taken; lengths and tokens of captions are read where there are any
+        // of sampling and speed, which change nothing where nothing is drawn; beams, lengths and tokens of captions are read where there are any
         "temperature", "top_k", "top_p", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff", "early_stopping", "length_penalty", "diversity_penalty",
         "renormalize_logits",
         "remove_invalid_values", "max_length", "max_new_tokens", "decoder_start_token_id", "cache_implementation", "cache_config", "low_memory",
@@ -35,13 +35,11 @@ internal static class TransformersFields
     public static readonly IReadOnlyDictionary<string, double> Decoding = new Dictionary<string, double>(StringComparer.Ordinal)
     {
         ["do_sample"] = 0,
-        ["num_beams"] = 1,
         ["num_beam_groups"] = 1,
         ["num_return_sequences"] = 1,
         ["penalty_alpha"] = 0,
         ["repetition_penalty"] = 1,
         ["encoder_repetition_penalty"] = 1,
-        ["no_repeat_ngram_size"] = 0,
         ["encoder_no_repeat_ngram_size"] = 0,
         ["min_length"] = 0,
         ["min_new_tokens"] = 0,
@@ -51,8 +49,8 @@ internal static class TransformersFields
     /// <summary><see cref="Harmless"/>, for networks that generate no text: settings of decoding are left in their files by old writers.</summary>
     public static readonly IReadOnlyCollection<string> HarmlessWithoutText = new HashSet<string>(
         [
-            .. Harmless, .. Decoding.Keys, "bad_words_ids", "forced_bos_token_id", "forced_eos_token_id", "suppress_tokens", "begin_suppress_tokens",
-            "exponential_decay_length_penalty",
+            .. Harmless, .. Decoding.Keys, "num_beams", "no_repeat_ngram_size", "bad_words_ids", "forced_bos_token_id", "forced_eos_token_id", "suppress_tokens",
+            "begin_suppress_tokens", "exponential_decay_length_penalty",
         ],
         StringComparer.Ordinal);
 }

@@ -46,39 +46,11 @@ internal sealed record VisionEncoderDecoderConfig(VitConfig Encoder, Gpt2Config 
             throw decoder.Wrong("cross_attention_hidden_size", "null, or equal to encoder.hidden_size and decoder.n_embd");
 
         JsonConfig[] sources = File.Exists(generationFile) ? [JsonConfig.Load(generationFile), json, decoder] : [json, decoder];
-        var generation = GenerationConfig.Load(sources, gpt2);
+        var generation = GenerationConfig.Load(sources, sources, gpt2.VocabSize, GenerationConfig.DefaultMaxTokens, gpt2.NPositions);
         encoder.RefuseOthers(VitConfig.Harmless);
         foreach (var source in sources)
-            source.RefuseOthers(source == decoder ? Gpt2Config.Harmless : [.. TransformersFields.Harmless, "tie_word_embeddings"]);
+            source.RefuseOthers([.. GenerationConfig.Fields, .. source == decoder ? Gpt2Config.Harmless : [.. TransformersFields.Harmless, "tie_word_embeddings"]]);
         return new VisionEncoderDecoderConfig(vit, gpt2, generation);
-    }
-}
-
-/// <summary>How a captioner begins and ends a caption. Each value comes from the first file or section that has it: generation_config.json, config.json, its <c>decoder</c>.</summary>
-/// <param name="DecoderStartTokenId">The token before the first one of every caption; by default <c>bos_token_id</c>.</param>
-/// <param name="EosTokenIds">Each of them ends a caption.</param>
-/// <param name="MaxTokens">Longest caption in tokens, unless a request says another: <c>max_new_tokens</c>, else <c>max_length</c> less the start token.</param>
-internal sealed record GenerationConfig(int DecoderStartTokenId, int[] EosTokenIds, int MaxTokens)
-{
-    private const int EndOfText = 50_256; // of every GPT-2 vocabulary that was published
-    private const int DefaultMaxLength = 20; // of transformers
-    private const int MostEnds = 16;
-
-    public static GenerationConfig Load(JsonConfig[] sources, Gpt2Config decoder)
-    {
-        foreach (var source in sources)
-            source.RefuseDecoding(TransformersFields.Decoding);
-        var last = decoder.VocabSize - 1;
-        var start = With("decoder_start_token_id") ?? With("bos_token_id");
-        var key = start is not null && start.Has("decoder_start_token_id") ? "decoder_start_token_id" : "bos_token_id";
-        var tokens = With("max_new_tokens")?.Integer("max_new_tokens", 1, 1_000_000)
-            ?? (With("max_length")?.Integer("max_length", 2, 1_000_000) ?? DefaultMaxLength) - 1;
-        return new GenerationConfig(
-            (start ?? sources[^1]).Integer(key, 0, last, EndOfText <= last ? EndOfText : null),
-            (With("eos_token_id") ?? sources[^1]).OneOrMore("eos_token_id", 0, last, MostEnds, EndOfText <= last ? EndOfText : null),
-            Math.Min(tokens, decoder.NPositions));
-
-        JsonConfig? With(string name) => sources.FirstOrDefault(source => source.Has(name));
     }
 }
 

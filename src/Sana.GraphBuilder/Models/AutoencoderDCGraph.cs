@@ -15,14 +15,15 @@ internal sealed class AutoencoderDCGraph(Graph g, AutoencoderDCConfig config)
     /// <summary>Image in −1…1 [b, 3, h, w] to latents [b, latent_channels, h / 32, w / 32], not scaled.</summary>
     public Value Encode(Value image)
     {
-        var x = g.Conv(image, "encoder.conv_in"); // [b, c0, h, w]
+        var hasFirst = config.Encoder[0].Layers > 0; // else the first stage only halves the sides
+        var x = hasFirst ? g.Conv(image, "encoder.conv_in") : g.Conv(image, "encoder.conv_in.conv", stride: 2); // [b, c0, h, w]
         for (var i = 0; i < config.Encoder.Length; i++)
         {
             var (stage, path) = (config.Encoder[i], $"encoder.down_blocks.{i}");
             for (var j = 0; j < stage.Layers; j++)
                 x = Block(x, stage, $"{path}.{j}");
 
-            var last = i == config.Encoder.Length - 1;
+            var last = i == config.Encoder.Length - 1 || stage.Layers == 0;
             x = g.Module(path, last ? x : Down(x, config.Encoder[i + 1].Channels, $"{path}.{stage.Layers}")); // [b, c(i+1), h / 2, w / 2]
         }
 
@@ -40,7 +41,7 @@ internal sealed class AutoencoderDCGraph(Graph g, AutoencoderDCConfig config)
         for (var i = config.Decoder.Length - 1; i >= 0; i--)
         {
             var (stage, path, first) = (config.Decoder[i], $"decoder.up_blocks.{i}", 0);
-            if (i < config.Decoder.Length - 1)
+            if (i < config.Decoder.Length - 1 && stage.Layers > 0)
                 x = Up(x, stage.Channels, $"{path}.{first++}"); // [b, ci, 2h, 2w]
 
             for (var j = 0; j < stage.Layers; j++)
@@ -50,7 +51,8 @@ internal sealed class AutoencoderDCGraph(Graph g, AutoencoderDCConfig config)
         }
 
         g.Path = "decoder.norm_out";
-        return g.Conv(Act(RmsNorm2d(x, "decoder.norm_out"), config.DecoderConvActFn), "decoder.conv_out"); // [b, 3, 32h, 32w]
+        x = Act(RmsNorm2d(x, "decoder.norm_out"), config.DecoderConvActFn);
+        return config.Decoder[0].Layers > 0 ? g.Conv(x, "decoder.conv_out") : Enlarged(x, "decoder.conv_out"); // [b, 3, 32h, 32w]
     }
 
     private Value Block(Value x, AutoencoderStage stage, string path) =>
@@ -115,8 +117,10 @@ internal sealed class AutoencoderDCGraph(Graph g, AutoencoderDCConfig config)
     {
         g.Path = path;
         var shortcut = g.PixelShuffle(Repeat(x, 4 * channels));
-        return g.Add(g.Conv(g.NearestTwice(x), $"{path}.conv"), shortcut); // [b, channels, 2h, 2w]
+        return g.Add(Enlarged(x, path), shortcut); // [b, channels, 2h, 2w]
     }
+
+    private Value Enlarged(Value x, string path) => config.UpsamplesByShuffle ? g.PixelShuffle(g.Conv(x, $"{path}.conv")) : g.Conv(g.NearestTwice(x), $"{path}.conv");
 
     // x · rsqrt(mean of squares over the channels + ε) · weight + bias, at every pixel
     private Value RmsNorm2d(Value x, string path)

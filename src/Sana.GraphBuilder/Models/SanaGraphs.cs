@@ -31,9 +31,9 @@ internal static class SanaGraphs
     }
 
     /// <summary>transformer/conditioning.onnx: what depends only on the prompt.</summary>
-    public static Graph Conditioning(SanaTransformerConfig config, SafetensorsWeights weights, Arithmetic? arithmetic = null, Func<string, bool>? expose = null)
+    public static Graph Conditioning(SanaTransformerConfig config, SafetensorsWeights weights, Arithmetic? arithmetic = null, Func<string, bool>? expose = null, bool extended = false)
     {
-        var g = new Graph("conditioning", weights, arithmetic, expose);
+        var g = new Graph("conditioning", weights, arithmetic, expose) { IsExtended = extended };
         var embeddings = g.Input("encoder_hidden_states", ElementType.Float, Batch, TextTokens, config.CaptionChannels);
         var text = new SanaTransformerGraph(g, config, clamp: false).Conditioning(embeddings);
         for (var i = 0; i < text.Length; i++)
@@ -46,9 +46,9 @@ internal static class SanaGraphs
     }
 
     /// <summary>transformer/model.onnx: what runs once a step.</summary>
-    public static Graph Denoiser(SanaTransformerConfig config, SafetensorsWeights weights, bool clamp, Arithmetic? arithmetic = null, Func<string, bool>? expose = null)
+    public static Graph Denoiser(SanaTransformerConfig config, SafetensorsWeights weights, bool clamp, Arithmetic? arithmetic = null, Func<string, bool>? expose = null, bool extended = false)
     {
-        var g = new Graph("transformer", weights, arithmetic, expose);
+        var g = new Graph("transformer", weights, arithmetic, expose) { IsExtended = extended };
         long heads = config.NumCrossAttentionHeads, size = config.CrossAttentionHeadDim;
         var (latents, timestep, guidance, mask) = DenoiserInputs(g, config);
         var text = Enumerable.Range(0, config.NumLayers).Select(i => new KeysAndValues(

@@ -20,6 +20,7 @@ internal sealed class SanaTransformerGraph(Graph g, SanaTransformerConfig config
     private const int GateBits = 16;
 
     private readonly Dim _width = config.Width;
+    private readonly Dictionary<string, (Value From, Value To)> _ranges = [];
 
     /// <summary>Text embeddings [b, l, caption_channels] to every block's cross-attention keys [b, heads, head_dim, l], scaled by 1/√head_dim, and values [b, heads, l, head_dim].</summary>
     public KeysAndValues[] Conditioning(Value embeddings)
@@ -53,13 +54,41 @@ internal sealed class SanaTransformerGraph(Graph g, SanaTransformerConfig config
         var bias = g.Mul(g.Sub(g.Scalar(1, ElementType.Float), g.Cast(mask, ElementType.Float)), g.Scalar(-10000, ElementType.Float));
         bias = g.Reshape(bias, batch, 1, 1, mask[1]); // [b, 1, 1, l]
         for (var i = 0; i < config.NumLayers; i++)
-            x = g.Module($"transformer_blocks.{i}", Block(x, time, text[i], bias, height, width, $"transformer_blocks.{i}"));
+        {
+            var path = $"transformer_blocks.{i}";
+            x = g.IsExtended ? PerturbedBlock(x, time, text[i], bias, height, width, path) : Block(x, time, text[i], bias, height, width, path);
+            g.Module(path, x);
+        }
 
         g.Path = "norm_out";
-        var modulation = g.Add(g.Weight("scale_shift_table", ElementType.Float), g.Reshape(g.Cast(embedded, ElementType.Float), batch, 1, _width)); // [b, 2, d]
+        embedded = g.Reshape(g.Cast(embedded, ElementType.Float), batch, 1, _width);
+        embedded = g.IsExtended ? Shared(embedded, "norm_out", x[0]) : embedded;
+        var modulation = g.Add(g.Weight("scale_shift_table", ElementType.Float), embedded); // [b, 2, d]
         var (shift, scaling) = (g.Row(modulation, 1, 0), g.Row(modulation, 1, 1));
         x = g.Linear(Modulate(x, shift, scaling), "proj_out"); // [b, n, c]
-        return g.Reshape(g.Transpose(x, 0, 2, 1), batch, latents[1], height, width); // [b, c, h, w]
+        return g.Reshape(g.Transpose(x, 0, 2, 1), x[0], latents[1], height, width); // [b, c, h, w]
+    }
+
+    // Perturbed-attention guidance (PAG, arXiv:2403.17377): from some block on, samples are computed a second time, with the self-attention of some blocks replaced by its values.
+    // Before the first such block both are the same, so the samples are copied there, and what all blocks share is copied for those that follow. What to copy, and from which
+    // sample on a block is perturbed, are inputs; where a run does not give them nothing is copied or perturbed.
+    private Value PerturbedBlock(Value x, Value time, KeysAndValues text, Value bias, Dim height, Dim width, string path)
+    {
+        g.Path = path;
+        var samples = Dim.Symbolic($"{path}.samples");
+        x = Copied(x, $"{path}.copied", samples);
+        g.Name(samples, x);
+        text = new KeysAndValues(Shared(text.Key, path, samples), Shared(text.Value, path, samples));
+        return Block(x, Shared(time, path, samples), text, Shared(bias, path, samples), height, width, path, g.OptionalNumber($"{path}.perturbed_from", long.MaxValue));
+    }
+
+    private Value Shared(Value x, string path, Dim samples) => Copied(x, $"{path}.shared", samples);
+
+    private Value Copied(Value x, string name, Dim samples)
+    {
+        if (!_ranges.TryGetValue(name, out var range))
+            _ranges[name] = range = (g.OptionalNumber($"{name}_from", 0), g.OptionalNumber($"{name}_to", 0));
+        return g.Joined(x, g.Rows(x, range.From, range.To, Dim.Symbolic($"{name}.samples")), samples);
     }
 
     private KeysAndValues TextOf(Value caption, string path)
@@ -91,14 +120,14 @@ internal sealed class SanaTransformerGraph(Graph g, SanaTransformerConfig config
         return g.Linear(g.Silu(g.Linear(sinusoid, $"{path}.linear_1")), $"{path}.linear_2"); // [b, d]
     }
 
-    private Value Block(Value x, Value time, KeysAndValues text, Value bias, Dim height, Dim width, string path)
+    private Value Block(Value x, Value time, KeysAndValues text, Value bias, Dim height, Dim width, string path, Value? perturbedFrom = null)
     {
         g.Path = path;
         var m = g.Split(g.Add(g.Weight($"{path}.scale_shift_table", ElementType.Float), time), 1, 6); // 6 × [b, 1, d]
         var (shiftAttention, scaleAttention, gateAttention) = (m[0], m[1], m[2]);
         var (shiftMlp, scaleMlp, gateMlp) = (m[3], m[4], m[5]);
 
-        var attended = LinearAttention(Modulate(x, shiftAttention, scaleAttention), $"{path}.attn1");
+        var attended = LinearAttention(Modulate(x, shiftAttention, scaleAttention), $"{path}.attn1", perturbedFrom);
         x = g.Add(x, g.Mul(gateAttention, attended));
         x = g.Add(x, CrossAttention(g.Cast(x, g.Compute), text, bias, $"{path}.attn2")); // no norm, no gate
         g.Path = path;
@@ -107,21 +136,29 @@ internal sealed class SanaTransformerGraph(Graph g, SanaTransformerConfig config
     }
 
     // ReLU linear attention (equation 2 of the paper): (relu(q) · relu(k)ᵀv) / (relu(q) · Σ relu(k)), in float32 because the sums run over all tokens.
-    private Value LinearAttention(Value x, string path)
+    private Value LinearAttention(Value x, string path, Value? perturbedFrom)
     {
         g.Path = path;
-        var (heads, size) = (config.NumAttentionHeads, config.AttentionHeadDim);
-        var q = QkNorm(g.WideLinear(x, $"{path}.to_q", bias: false), $"{path}.norm_q");
-        var k = QkNorm(g.WideLinear(x, $"{path}.to_k", bias: false), $"{path}.norm_k");
-        var v = g.Cast(g.WideLinear(x, $"{path}.to_v", bias: false), ElementType.Float);
-        q = Heads(g.Relu(g.Cast(q, ElementType.Float)), heads, size, 0, 2, 1, 3); // [b, heads, n, 32]
-        k = Heads(g.Relu(g.Cast(k, ElementType.Float)), heads, size, 0, 2, 3, 1); // [b, heads, 32, n]
-        v = Heads(v, heads, size, 0, 2, 1, 3); // [b, heads, n, 32]
-
-        var sums = g.Add(g.MatMul(q, g.Sum(k, 3)), g.Scalar(AttentionEpsilon, ElementType.Float)); // [b, heads, n, 1]
-        var mixed = g.Div(g.MatMul(q, g.MatMul(k, v)), sums); // [b, heads, n, 32]
-        var output = g.Cast(g.WideLinear(g.Cast(Merge(mixed), g.Compute), $"{path}.to_out.0"), ElementType.Float); // [b, n, d]
+        var plain = perturbedFrom is null ? x : g.Rows(x, g.Constant(0L), perturbedFrom, Dim.Symbolic($"{path}.plain"));
+        g.Name(plain[0], plain);
+        var q = g.Cast(QkNorm(g.WideLinear(plain, $"{path}.to_q", bias: false), $"{path}.norm_q"), ElementType.Float);
+        var k = g.Cast(QkNorm(g.WideLinear(plain, $"{path}.to_k", bias: false), $"{path}.norm_k"), ElementType.Float);
+        var v = g.Cast(g.WideLinear(x, $"{path}.to_v", bias: false), ElementType.Float); // [b, n, d]
+        var mixed = perturbedFrom is null
+            ? Attended(q, k, v)
+            : g.Joined(Attended(q, k, g.Rows(v, g.Constant(0L), perturbedFrom, plain[0])), g.Rows(v, perturbedFrom, g.Constant(long.MaxValue), Dim.Symbolic($"{path}.perturbed")), x[0]);
+        var output = g.Cast(g.WideLinear(g.Cast(mixed, g.Compute), $"{path}.to_out.0"), ElementType.Float); // [b, n, d]
         return g.Module(path, clamp ? g.Clip(output, HalfMax) : output);
+    }
+
+    private Value Attended(Value q, Value k, Value v)
+    {
+        var (heads, size) = (config.NumAttentionHeads, config.AttentionHeadDim);
+        q = Heads(g.Relu(q), heads, size, 0, 2, 1, 3); // [b, heads, n, 32]
+        k = Heads(g.Relu(k), heads, size, 0, 2, 3, 1); // [b, heads, 32, n]
+        v = Heads(v, heads, size, 0, 2, 1, 3); // [b, heads, n, 32]
+        var sums = g.Add(g.MatMul(q, g.Sum(k, 3)), g.Scalar(AttentionEpsilon, ElementType.Float)); // [b, heads, n, 1]
+        return Merge(g.Div(g.MatMul(q, g.MatMul(k, v)), sums)); // [b, n, d]
     }
 
     private Value CrossAttention(Value x, KeysAndValues text, Value bias, string path)

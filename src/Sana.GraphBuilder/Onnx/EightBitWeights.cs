@@ -1,8 +1,6 @@
-using System.Buffers.Binary;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Google.Protobuf;
-using Microsoft.Win32.SafeHandles;
 using Sana.GraphBuilder.Safetensors;
 
 namespace Sana.GraphBuilder.Onnx;
@@ -93,7 +91,7 @@ internal sealed class EightBitWeights
         for (var row = 0; row < rows; row += RowsAtOnce)
         {
             var count = Math.Min(RowsAtOnce, rows - row);
-            Read(file, part, row, bytes.AsSpan(0, count * columns * width), numbers);
+            TensorNumbers.Read(file, part.Matrix, (part.First + row) * part.Columns, bytes.AsSpan(0, count * columns * width), numbers);
             for (var i = 0; i < count; i++)
                 scales[row + i] = Scale(numbers.AsSpan(i * columns, columns), part.Matrix);
             // Column after column of a few rows: the writes of the transposed matrix stay close together.
@@ -116,21 +114,6 @@ internal sealed class EightBitWeights
             largest = MathF.Max(largest, MathF.Abs(number)); // not a number if one of them is none
         return !float.IsFinite(largest) ? throw new CheckpointException($"{matrix.Place} has values that are not numbers, which eight bits cannot hold; use precision float32.")
             : largest == 0 ? 1 : MathF.Max(largest / Largest, Smallest);
-    }
-
-    private static void Read(SafeFileHandle file, Part part, int row, Span<byte> bytes, Span<float> numbers)
-    {
-        var width = part.Matrix.Type.ByteSize();
-        RegularFile.Fill(file, bytes, part.Matrix.Offset + ((part.First + row) * part.Columns * width), part.Matrix.File);
-        for (var i = 0; i < bytes.Length / width; i++)
-        {
-            numbers[i] = part.Matrix.Type switch
-            {
-                TensorType.F32 => BinaryPrimitives.ReadSingleLittleEndian(bytes[(i * width)..]),
-                TensorType.F16 => (float)BinaryPrimitives.ReadHalfLittleEndian(bytes[(i * width)..]),
-                _ => BitConverter.UInt32BitsToSingle((uint)BinaryPrimitives.ReadUInt16LittleEndian(bytes[(i * width)..]) << 16),
-            };
-        }
     }
 
     private static void Point(TensorProto tensor, string location, long offset, long length)

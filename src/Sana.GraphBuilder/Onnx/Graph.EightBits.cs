@@ -31,7 +31,7 @@ internal sealed partial class Graph
             var weight = WeightRows($"{path}.weight", first, count);
             weight = weight.Rank == 2 ? weight : Reshape(weight, weight[0], weight[1]);
             Check(x[-1] == weight[1], $"Linear {path} [{weight[0]}, {weight[1]}] of {x}");
-            return Product(x, path, weight, weight[0], addend, ("transB", 1L));
+            return Product(x, path, weight, weight[0], addend, rows, ("transB", 1L));
         }
 
         var (integers, scales) = EightBitWeight($"{path}.weight", first, count);
@@ -41,6 +41,8 @@ internal sealed partial class Graph
         if (bits == 16)
             product = Add(product, IntegerProduct(parts[2], RestScale, integers, scales));
         product = Mul(product, parts[0]);
+        if (IsExtended)
+            addend = Gain(Reshape(x, product[0], x[-1]), path, count, addend, rows);
         product = addend is null ? product : Add(product, addend);
         return Reshape(product, [.. x.Shape[..^1], count]);
     }

@@ -47,7 +47,7 @@ internal sealed partial class Graph
     {
         var weight = Weight($"{path}.weight");
         Check(x[-1] == weight[1], $"Linear {path} [{weight[0]}, {weight[1]}] of {x}");
-        return Product(x, path, weight, weight[0], bias ? Weight($"{path}.bias") : null, ("transB", 1L));
+        return Product(x, path, weight, weight[0], bias ? Weight($"{path}.bias") : null, part: null, ("transB", 1L));
     }
 
     /// <summary>x · weight + bias over the last axis, the weight as GPT-2 stores it: [in, out].</summary>
@@ -55,7 +55,7 @@ internal sealed partial class Graph
     {
         var weight = Weight($"{path}.weight");
         Check(x[-1] == weight[0], $"Conv1D {path} [{weight[0]}, {weight[1]}] of {x}");
-        return Product(x, path, weight, weight[1], Weight($"{path}.bias"));
+        return Product(x, path, weight, weight[1], Weight($"{path}.bias"), part: null);
     }
 
     /// <summary>Each square patch of an image [batch, channels, height, width] to a pixel of the output. An incomplete patch at the right or the bottom is dropped.</summary>
@@ -68,34 +68,37 @@ internal sealed partial class Graph
         return Node("Conv", path, inputs, x.Type, [x[0], weight[0], x[2].Factor / size, x[3].Factor / size], [("kernel_shape", sides), ("strides", sides)]);
     }
 
-    /// <summary>Convolution of [batch, channels, height, width], padded so that odd kernels keep the size at stride 1.</summary>
-    public Value Conv(Value x, string path, bool bias = true, long stride = 1, long groups = 1)
+    /// <summary>Convolution of [batch, channels, height, width], padded so that odd kernels keep the size at stride 1, unless the padding is given.</summary>
+    public Value Conv(Value x, string path, bool bias = true, long stride = 1, long groups = 1, long? padding = null)
     {
         var weight = Weight($"{path}.weight"); // [out, in / groups, kernel, kernel], or [out, in] of a Linear that works on every pixel
         weight = weight.Rank == 4 ? weight : Reshape(weight, weight[0], weight[1], 1, 1);
-        return Conv(x, path, weight, bias ? Weight($"{path}.bias") : null, stride, groups);
+        var convolved = Conv(x, path, weight, bias ? Weight($"{path}.bias") : null, stride, groups, padding);
+        return IsExtended && groups == 1 ? Add(convolved, Reshape(GainOfPixels(Reshape(x, x[0], x[1], x[2] * x[3]), path, weight[0]), convolved.Shape)) : convolved;
     }
 
     /// <summary>Convolution of every channel of [batch, channels, height, width] by itself, with the kernels that begin at row <paramref name="first"/> of the checkpoint's tensor.</summary>
     public Value DepthwiseConv(Value x, string path, long first) => Conv(
         x, path, WeightRows($"{path}.weight", first, x[1].Factor), WeightRows($"{path}.bias", first, x[1].Factor), stride: 1, groups: x[1].Factor);
 
-    private Value Conv(Value x, string path, Value weight, Value? bias, long stride, long groups)
+    private Value Conv(Value x, string path, Value weight, Value? bias, long stride, long groups, long? padding = null)
     {
         if (x.Type == ElementType.BFloat16)
-            return Widened(x, wide => Conv(wide, path, Cast(weight, ElementType.Float), bias is null ? null : Cast(bias, ElementType.Float), stride, groups));
+            return Widened(x, wide => Conv(wide, path, Cast(weight, ElementType.Float), bias is null ? null : Cast(bias, ElementType.Float), stride, groups, padding));
 
         Check(x.Rank == 4 && x[1] == weight[1] * groups, $"Conv {path} [{string.Join(", ", weight.Shape)}], {groups} groups, of {x}");
         var kernel = weight[2].Factor;
-        var pad = kernel % 2 == 1 ? kernel / 2 : 0;
+        var pad = padding ?? (kernel % 2 == 1 ? kernel / 2 : 0);
         Value[] inputs = bias is null ? [x, weight] : [x, weight, bias];
         return Node(
             "Conv",
             path,
             inputs,
             x.Type,
-            [x[0], weight[0], x[2] / stride, x[3] / stride],
+            [x[0], weight[0], Side(x[2]), Side(x[3])],
             [("kernel_shape", new[] { kernel, kernel }), ("pads", new[] { pad, pad, pad, pad }), ("strides", new[] { stride, stride }), ("group", groups)]);
+
+        Dim Side(Dim side) => side.IsFixed ? ((side.Factor + (2 * pad) - kernel) / stride) + 1 : side / stride;
     }
 
     /// <summary>Normalisation to unit variance and zero mean over the last axis, without parameters.</summary>
@@ -146,12 +149,22 @@ internal sealed partial class Graph
         return Nodes("Split", [x], [.. Enumerable.Repeat(shape, parts)], ("axis", (long)axis), ("num_outputs", (long)parts));
     }
 
-    /// <summary>Row <paramref name="index"/> of an axis, the axis kept with size 1.</summary>
-    public Value Row(Value x, int axis, long index)
+    /// <summary>Row <paramref name="index"/> of an axis, the axis kept with size 1; or as many rows as <paramref name="count"/> says from there.</summary>
+    public Value Row(Value x, int axis, long index, long count = 1)
     {
         var shape = x.Shape.ToArray();
-        shape[axis] = 1;
-        return Node("Slice", [x, Constant(index), Constant(index + 1), Constant((long)axis)], x.Type, shape);
+        shape[axis] = count;
+        return Node("Slice", [x, Constant(index), Constant(index + count), Constant((long)axis)], x.Type, shape);
+    }
+
+    /// <summary>Zeros after the last row of an axis of known size, until it has <paramref name="size"/> rows.</summary>
+    public Value PadEnd(Value x, int axis, long size)
+    {
+        if (x[axis] == size)
+            return x;
+        var shape = x.Shape.ToArray();
+        shape[axis] = size;
+        return Node("Pad", [x, Constant(0L, size - x[axis].Factor), Scalar(0, x.Type), Constant((long)axis)], x.Type, shape);
     }
 
     public Value Gather(Value x, Value indices, int axis) => Node(
@@ -213,10 +226,12 @@ internal sealed partial class Graph
         return shape;
     }
 
-    private Value Product(Value x, string path, Value weight, Dim width, Value? bias, params (string Name, object Value)[] attributes)
+    private Value Product(Value x, string path, Value weight, Dim width, Value? bias, (long First, long Count)? part, params (string Name, object Value)[] attributes)
     {
         var rows = x.Shape[..^1].Aggregate((Dim)1, (product, d) => product * d);
-        Value[] inputs = bias is null ? [Reshape(x, rows, x[-1]), weight] : [Reshape(x, rows, x[-1]), weight, bias];
+        var flat = Reshape(x, rows, x[-1]);
+        var addend = IsExtended ? Gain(flat, path, width, bias, part) : bias;
+        Value[] inputs = addend is null ? [flat, weight] : [flat, weight, addend];
         var product = Node("Gemm", path, inputs, x.Type, [rows, width], attributes);
         return Reshape(product, [.. x.Shape[..^1], width]);
     }

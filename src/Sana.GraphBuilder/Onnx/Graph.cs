@@ -203,6 +203,13 @@ internal sealed partial class Graph
 
     private Value SizeOfSymbol(string symbol)
     {
+        // A sum, as 577+sequence; a product cannot be a part of it.
+        if (symbol.Contains('+', StringComparison.Ordinal))
+        {
+            return symbol.Split('+').Select(part =>
+                long.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? Constant(number) : SizeOfSymbol(part)).Aggregate(Add);
+        }
+
         if (!_symbols.TryGetValue(symbol, out var source))
             throw new ShapeException($"{Path}: no input of the graph has the axis {symbol}");
 

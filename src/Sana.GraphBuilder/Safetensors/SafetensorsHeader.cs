@@ -49,14 +49,15 @@ internal static class SafetensorsHeader
         if (!Utf8.IsValid(json))
             throw new CheckpointException($"The header of {path} is not valid UTF-8; fetch the file again.");
 
-        var entries = Parse(json, path, length);
-        return (new WeightFile(path, length, Sha256.Hex(json)), entries);
+        var (entries, metadata) = Parse(json, path, length);
+        return (new WeightFile(path, length, Sha256.Hex(json)) { Metadata = metadata }, entries);
     }
 
-    private static TensorEntry[] Parse(ReadOnlySpan<byte> json, string path, long fileLength)
+    private static (TensorEntry[] Entries, IReadOnlyDictionary<string, string> Metadata) Parse(ReadOnlySpan<byte> json, string path, long fileLength)
     {
         var entries = new List<TensorEntry>();
         var names = new HashSet<string>(StringComparer.Ordinal);
+        var metadata = new Dictionary<string, string>(StringComparer.Ordinal);
         try
         {
             var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = 16 });
@@ -70,7 +71,7 @@ internal static class SafetensorsHeader
                     throw new CheckpointException($"{path} names {Quoted.Text(name)} twice; write the file again.");
                 reader.Read();
                 if (name == "__metadata__")
-                    SkipMetadata(ref reader, path);
+                    ReadMetadata(ref reader, path, metadata);
                 else if (entries.Count == MaxTensors)
                     throw new CheckpointException($"{path} has more than {MaxTensors} tensors, the limit.");
                 else
@@ -84,17 +85,21 @@ internal static class SafetensorsHeader
             throw new CheckpointException($"The header of {path} is not the JSON of a safetensors file: {error.Message}", error);
         }
 
-        return Covering(entries, path, 8 + json.Length, fileLength);
+        return (Covering(entries, path, 8 + json.Length, fileLength), metadata);
     }
 
-    private static void SkipMetadata(ref Utf8JsonReader reader, string path)
+    // What tools write of the file, under the names that they give it.
+    private static void ReadMetadata(ref Utf8JsonReader reader, string path, Dictionary<string, string> metadata)
     {
         if (reader.TokenType != JsonTokenType.StartObject)
             throw new CheckpointException($"'__metadata__' of {path} is not an object of strings.");
-        while (reader.Read() && reader.TokenType != JsonTokenType.EndObject)
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (reader.TokenType is not (JsonTokenType.PropertyName or JsonTokenType.String))
+            var key = reader.GetString()!;
+            reader.Read();
+            if (reader.TokenType != JsonTokenType.String)
                 throw new CheckpointException($"'__metadata__' of {path} is not an object of strings.");
+            metadata[key] = reader.GetString()!;
         }
     }
 

@@ -100,7 +100,11 @@ internal sealed class SafetensorsWeights
 /// <param name="Path">Full path.</param>
 /// <param name="Length">Bytes of the whole file.</param>
 /// <param name="HeaderSha256">SHA-256 of the header in lower-case hex: names, types, shapes and offsets, not the weights.</param>
-internal sealed record WeightFile(string Path, long Length, string HeaderSha256);
+internal sealed record WeightFile(string Path, long Length, string HeaderSha256)
+{
+    /// <value>What the file's header says of it beside its tensors.</value>
+    public IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
+}
 
 /// <summary>The <c>*.safetensors.index.json</c> of a sharded checkpoint: tensor name → name of the shard beside it.</summary>
 internal static class ShardIndex

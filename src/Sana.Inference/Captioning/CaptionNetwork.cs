@@ -7,21 +7,27 @@ using Sana.Inference.Text;
 namespace Sana.Inference.Captioning;
 
 /// <summary>
-/// Captions images with a checkpoint of a vision encoder and a text decoder whose graphs <c>sana build</c> has made. The encoder runs once for each image, the decoder once for each token.
-/// Any number of threads may use one instance.
+/// Captions images with a checkpoint of Florence-2, or of ViT with GPT-2, whose graphs <c>sana build</c> has made. The encoder runs once for each image, the decoder once for each token.
+/// Any number of threads may use one instance; their batches run one after the other.
 /// </summary>
 public sealed class CaptionNetwork : IDisposable
 {
     private const string Pixels = "pixel_values";
+    private const string Question = "input_ids";
+    private const int EncoderPixels = 16 * 224 * 224; // of all images that the encoder reads at once: its activations are many times as large
 
     private readonly OnnxModel _encoder;
     private readonly CaptionDecoder _decoder;
     private readonly Gpt2Vocabulary _vocabulary;
     private readonly CaptionerFacts _facts;
     private readonly CaptionNetworkOptions _options;
+    private readonly Dictionary<string, long[]> _questions;
+    private readonly Lock _one = new();
+    private bool _isDisposed;
 
-    private CaptionNetwork(OnnxModel encoder, CaptionDecoder decoder, Gpt2Vocabulary vocabulary, CaptionerFacts facts, CaptionNetworkOptions options) =>
-        (_encoder, _decoder, _vocabulary, _facts, _options) = (encoder, decoder, vocabulary, facts, options);
+    private CaptionNetwork(
+        OnnxModel encoder, CaptionDecoder decoder, Gpt2Vocabulary vocabulary, CaptionerFacts facts, Dictionary<string, long[]> questions, CaptionNetworkOptions options) =>
+        (_encoder, _decoder, _vocabulary, _facts, _questions, _options) = (encoder, decoder, vocabulary, facts, questions, options);
 
     /// <summary>Name of the checkpoint: its folder's, or <c>owner/name</c> in the Hugging Face cache.</summary>
     public string Name => _facts.Name;
@@ -42,15 +48,16 @@ public sealed class CaptionNetwork : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         options.Check();
         var network = new OnnxModelOptions(options.Device, options.Threads, KeepMemory: true);
-        var vocabulary = Gpt2Vocabulary.Load(checkpoint);
         var decoder = CaptionDecoder.Load(Path.Combine(checkpoint, "decoder_model.onnx"), network);
         OnnxModel? encoder = null;
         try
         {
-            encoder = OnnxModel.Load(Path.Combine(checkpoint, "encoder_model.onnx"), network, [Pixels, .. decoder.CrossNames]);
             var facts = CaptionerFacts.From(decoder.Metadata);
+            var vocabulary = facts.AsksQuestions ? Gpt2Vocabulary.LoadWithMerges(checkpoint) : Gpt2Vocabulary.Load(checkpoint);
+            string[] question = facts.AsksQuestions ? [Question] : [];
+            encoder = OnnxModel.Load(Path.Combine(checkpoint, "encoder_model.onnx"), network, [Pixels, .. question, .. decoder.CrossNames]);
             CheckFit(checkpoint, facts, CaptionerFacts.From(encoder.Metadata), vocabulary);
-            return new CaptionNetwork(encoder, decoder, vocabulary, facts, options);
+            return new CaptionNetwork(encoder, decoder, vocabulary, facts, Questions(checkpoint, facts, vocabulary), options);
         }
         catch
         {
@@ -86,68 +93,119 @@ public sealed class CaptionNetwork : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _encoder.Dispose();
-        _decoder.Dispose();
+        lock (_one)
+        {
+            _isDisposed = true;
+            _encoder.Dispose();
+            _decoder.Dispose();
+        }
+    }
+
+    /// <summary>The sentence that a task asks; null for a family that is not asked for anything.</summary>
+    /// <param name="options">Resolved.</param>
+    public static string? QuestionOf(GenerationOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return options.Task is { } task ? FlorenceTasks.Questions[task] : null;
     }
 
     /// <summary>Logits of the token that follows these.</summary>
     /// <param name="image">What is captioned.</param>
     /// <param name="ids">Without the start token.</param>
     /// <param name="cached">Run token by token with the cache, as captions are made; else all tokens in one run.</param>
-    internal FloatTensor LogitsAfter(RgbImage image, IReadOnlyList<int> ids, bool cached = false)
+    /// <param name="task">What is asked for; null where nothing is.</param>
+    internal FloatTensor LogitsAfter(RgbImage image, IReadOnlyList<int> ids, bool cached = false, string? task = null)
     {
         long[] all = [_facts.StartId, .. ids.Select(id => (long)id)];
-        using var cache = _decoder.Begin(Encode([image], default));
+        using var cache = _decoder.Begin(Encode([image], task, default));
         var logits = default(FloatTensor);
         foreach (var some in all.Chunk(cached ? 1 : all.Length))
-            logits = _decoder.Next(cache, some, default);
+        {
+            using var values = _decoder.Next(cache, some, default);
+            logits = FloatTensor.From(values);
+        }
 
         return logits;
     }
 
     private GeneratedCaption[] Caption(RgbImage[] images, GenerationOptions options, CancellationToken cancellationToken)
     {
-        var drafts = Array.ConvertAll(images, image => new CaptionDraft(new TokenSampler(image, _facts.VocabularySize, options), options.MaxTokens!.Value, _facts.EndIds));
-        var open = drafts;
-        using var cache = _decoder.Begin(Encode(images, cancellationToken));
-        var ids = Array.ConvertAll(open, _ => (long)_facts.StartId);
+        var searches = Array.ConvertAll(images, image => CaptionSearch.Create(image, options, _facts));
+
+        // A caption of one token may be known beforehand. One batch at a time: a second one would take memory, and share the same cores.
+        if (!searches[0].HasEnded)
+        {
+            lock (_one)
+            {
+                ObjectDisposedException.ThrowIf(_isDisposed, this);
+                Search(images, options, searches, cancellationToken);
+            }
+        }
+
+        return Array.ConvertAll(searches, search => search.Finished(_vocabulary));
+    }
+
+    private void Search(RgbImage[] images, GenerationOptions options, CaptionSearch[] open, CancellationToken cancellationToken)
+    {
+        using var cache = _decoder.Begin(Encode(images, options.Task, cancellationToken));
+        long[] first = _facts.ForcedFirstId is { } forced ? [_facts.StartId, forced] : [_facts.StartId];
+        long[] ids = [.. open.SelectMany(_ => first)];
         while (true)
         {
-            var logits = _decoder.Next(cache, ids, cancellationToken);
-            for (var row = 0; row < open.Length; row++)
-                open[row].Take(logits.Data.AsSpan(row * _facts.VocabularySize, _facts.VocabularySize));
-
-            // Captions that have ended are not computed any further.
-            var rows = Enumerable.Range(0, open.Length).Where(row => !open[row].HasEnded).ToArray();
-            if (rows.Length == 0)
-                return Array.ConvertAll(drafts, draft => draft.Finished(_vocabulary, [_facts.StartId, .. _facts.EndIds], Name));
-
-            if (rows.Length < open.Length)
+            using (var logits = _decoder.Next(cache, ids, cancellationToken))
             {
-                cache.Keep(rows);
-                open = Array.ConvertAll(rows, row => open[row]);
+                var length = cache.Captions * _facts.VocabularySize;
+                Parallel.For(0, open.Length, Parallelism(cancellationToken), row => open[row].Take(logits.GetTensorDataAsSpan<float>().Slice(row * length, length)));
             }
 
-            ids = Array.ConvertAll(open, draft => (long)draft.Last);
+            // Captions that have ended are not computed any further: the last image that goes on takes the place of one that does not.
+            var places = Enumerable.Range(0, open.Length).Where(row => !open[row].HasEnded).ToArray();
+            if (places.Length == 0)
+                return;
+            var last = places.Length - 1;
+            places = [.. Enumerable.Range(0, places.Length).Select(place => open[place].HasEnded ? places[last--] : place)];
+            open = Array.ConvertAll(places, place => open[place]);
+            cache.Continue(places, Array.ConvertAll(open, search => search.Parents));
+            ids = [.. open.SelectMany(search => search.Last)];
         }
     }
 
-    private IDisposableReadOnlyCollection<OrtValue> Encode(RgbImage[] images, CancellationToken cancellationToken)
+    // Keys and values of the cross-attention of all images, in the order of the decoder's names.
+    private FloatTensor[] Encode(RgbImage[] images, string? task, CancellationToken cancellationToken)
     {
         var (side, length) = (_facts.Side, 3 * _facts.Side * _facts.Side);
-        var pixels = ArrayPool<float>.Shared.Rent(images.Length * length);
+        var atOnce = Math.Clamp(EncoderPixels / (side * side), 1, images.Length);
+        var pixels = ArrayPool<float>.Shared.Rent(atOnce * length);
+        using var question = task is null ? null : OrtValue.CreateTensorValueFromMemory(_questions[task], [_questions[task].Length]);
+        var all = new FloatTensor[_decoder.CrossNames.Count];
         try
         {
-            var parallel = new ParallelOptions { MaxDegreeOfParallelism = _options.Threads == 0 ? -1 : _options.Threads, CancellationToken = cancellationToken };
-            Parallel.For(0, images.Length, parallel, i => Prepare(images[i], pixels.AsSpan(i * length, length)));
-            using var input = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, pixels.AsMemory(0, images.Length * length), [images.Length, 3, side, side]);
-            return _encoder.Run([(Pixels, input)], [.. _decoder.CrossNames], cancellationToken);
+            for (var done = 0; done < images.Length; done += atOnce)
+            {
+                var (from, count) = (done, Math.Min(atOnce, images.Length - done));
+                Parallel.For(0, count, Parallelism(cancellationToken), i => Prepare(images[from + i], pixels.AsSpan(i * length, length)));
+                using var input = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, pixels.AsMemory(0, count * length), [count, 3, side, side]);
+                (string, OrtValue)[] inputs = question is null ? [(Pixels, input)] : [(Pixels, input), (Question, question)];
+                using var outputs = _encoder.Run(inputs, [.. _decoder.CrossNames], cancellationToken);
+                for (var i = 0; i < all.Length; i++)
+                {
+                    var values = outputs[i].GetTensorDataAsSpan<float>();
+                    if (done == 0)
+                        all[i] = FloatTensor.Zeros([images.Length, .. outputs[i].GetTensorTypeAndShape().Shape[1..]]);
+                    values.CopyTo(all[i].Data.AsSpan(values.Length / count * done));
+                }
+            }
+
+            return all;
         }
         finally
         {
             ArrayPool<float>.Shared.Return(pixels);
         }
     }
+
+    private ParallelOptions Parallelism(CancellationToken cancellationToken) =>
+        new() { MaxDegreeOfParallelism = _options.Threads == 0 ? -1 : _options.Threads, CancellationToken = cancellationToken };
 
     // The whole image is resized to the square; nothing is cropped.
     private void Prepare(RgbImage image, Span<float> planes)
@@ -166,12 +224,30 @@ public sealed class CaptionNetwork : IDisposable
 
         if (vocabulary.Size > decoder.VocabularySize)
             throw new InferenceException($"The vocabulary of {checkpoint} has {vocabulary.Size} ids, its decoder {decoder.VocabularySize}; use the one that belongs to it.");
+        if (vocabulary.FirstGap(decoder.LastId) is { } gap)
+            throw new InferenceException($"The vocabulary of {checkpoint} has no token {gap}, but its config.json counts to {decoder.LastId}; use the one that belongs to it.");
+    }
+
+    // The ids of each task's sentence, between the tokens that begin and end it.
+    private static Dictionary<string, long[]> Questions(string checkpoint, CaptionerFacts facts, Gpt2Vocabulary vocabulary)
+    {
+        if (!facts.AsksQuestions)
+            return [];
+        var questions = FlorenceTasks.Questions.ToDictionary(
+            task => task.Key, task => (long[])[vocabulary.Require("<s>"), .. vocabulary.Encode(task.Value).Select(id => (long)id), vocabulary.Require("</s>")], StringComparer.Ordinal);
+        var longest = questions.Values.Max(ids => ids.Length);
+        return facts.ImageTokens + longest <= facts.Positions
+            ? questions
+            : throw new InferenceException($"An image has {facts.ImageTokens} tokens and the longest question {longest} in {checkpoint}, but its encoder takes {facts.Positions}; use the tokenizer.json that belongs to it.");
     }
 }
 
 /// <summary>How a <see cref="CaptionNetwork"/> is loaded.</summary>
 public sealed record CaptionNetworkOptions
 {
+    /// <summary>Images that may be captioned together.</summary>
+    public const int MostImages = 256;
+
     /// <value>Where the networks run. Default the processor.</value>
     public Device Device { get; init; } = Device.Cpu;
 
@@ -184,50 +260,7 @@ public sealed record CaptionNetworkOptions
     /// <exception cref="InferenceException">A value is out of its range.</exception>
     internal void Check()
     {
-        if (BatchSize is < 1 or > 256)
+        if (BatchSize is < 1 or > MostImages)
             throw new InferenceException($"Batch size {BatchSize} is not in 1…256; use 16.");
     }
-}
-
-/// <summary>A caption while its tokens are chosen.</summary>
-internal sealed class CaptionDraft(TokenSampler choice, int maxTokens, int[] endIds)
-{
-    private readonly List<int> _ids = [];
-    private bool _stopped;
-    private bool _failed;
-
-    public bool HasEnded => _stopped || _failed || _ids.Count == maxTokens;
-
-    /// <summary>The latest token.</summary>
-    public int Last => _ids[^1];
-
-    /// <summary>Takes the next token.</summary>
-    public void Take(ReadOnlySpan<float> logits)
-    {
-        if (choice.Next(logits, _ids.Count) is not { } id)
-        {
-            _failed = true;
-        }
-        else if (endIds.Contains(id))
-        {
-            _stopped = true;
-        }
-        else
-        {
-            _ids.Add(id);
-        }
-    }
-
-    /// <summary>The caption as it is now.</summary>
-    /// <param name="vocabulary">For its text.</param>
-    /// <param name="silent">Ids that are left out of the text.</param>
-    /// <param name="network">For the message of a failure.</param>
-    public GeneratedCaption Finished(Gpt2Vocabulary vocabulary, int[] silent, string network) => new()
-    {
-        Text = _failed ? "" : vocabulary.Decode(_ids, silent),
-        Ids = _ids,
-        Tokens = _ids.Count + (_stopped ? 1 : 0),
-        FinishReason = _failed ? null : _stopped ? "stop" : "length",
-        Failure = _failed ? $"The network {network} gave no numbers for token {_ids.Count + 1} of this image; its weights may be damaged." : null,
-    };
 }

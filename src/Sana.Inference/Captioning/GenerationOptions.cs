@@ -7,6 +7,9 @@ namespace Sana.Inference.Captioning;
 /// <summary>How the next token of a caption is chosen.</summary>
 public sealed record GenerationOptions
 {
+    /// <summary>What <see cref="Task"/> may be, from the shortest captions to the longest.</summary>
+    public static IReadOnlyList<string> Tasks { get; } = [.. FlorenceTasks.Questions.Keys];
+
     /// <value>Longest caption in tokens, 1 to the network's positions (1,024 for published ones). Default: what the checkpoint says.</value>
     public int? MaxTokens { get; init; }
 
@@ -22,13 +25,40 @@ public sealed record GenerationOptions
     /// <value>Together with the image's pixels it decides which tokens are drawn. No effect at temperature 0. Default 0.</value>
     public ulong Seed { get; init; }
 
+    /// <value>
+    /// What Florence-2 is asked for: <c>caption</c>, <c>detailed_caption</c> or <c>more_detailed_caption</c>. Default <c>detailed_caption</c>; other families take none.
+    /// </value>
+    public string? Task { get; init; }
+
+    /// <value>
+    /// Captions that are kept beside one another while the likeliest one is searched for, 1…8; 1 takes the likeliest token each time. More than 1 needs temperature 0 and no repetition penalty.
+    /// Default: what the checkpoint says, or 1 where a temperature or a repetition penalty is set.
+    /// </value>
+    public int? Beams { get; init; }
+
+    /// <value>So many tokens in a row are in a caption only once, 0…64; 0 for no such rule. Default: what the checkpoint says.</value>
+    public int? NoRepeatNgramSize { get; init; }
+
     /// <summary>Fills in defaults and checks every value. Nothing checks them again.</summary>
     internal GenerationOptions Resolve(CaptionerFacts facts)
     {
-        var resolved = this with { MaxTokens = MaxTokens ?? facts.MaxTokens };
+        var isPlain = Temperature == 0 && RepetitionPenalty == 1;
+        var resolved = this with
+        {
+            MaxTokens = MaxTokens ?? facts.MaxTokens,
+            Task = Task ?? (facts.AsksQuestions ? FlorenceTasks.Default : null),
+            Beams = Beams ?? (isPlain ? facts.Beams : 1),
+            NoRepeatNgramSize = NoRepeatNgramSize ?? facts.NoRepeatNgramSize,
+        };
+        var least = facts.ForcedFirstId is null ? 1 : 2; // the token that every caption begins with, and the one that ends it
         return resolved switch
         {
-            { MaxTokens: var most } when most < 1 || most > facts.Positions => throw new InferenceException($"Max tokens {most} is not in 1…{facts.Positions}; use {facts.MaxTokens}."),
+            { MaxTokens: var most } when most < least || most > facts.Positions => throw new InferenceException($"Max tokens {most} is not in {least}…{facts.Positions}; use {facts.MaxTokens}."),
+            { Beams: < 1 or > 8 } => throw new InferenceException($"Beams {Beams} is not in 1…8; use 3, or 1 for the likeliest token each time."),
+            { Beams: > 1 } when !isPlain => throw new InferenceException($"Beams {Beams} cannot be had with a temperature or a repetition penalty; use temperature 0 and repetition penalty 1, or 1 beam."),
+            { NoRepeatNgramSize: < 0 or > 64 } => throw new InferenceException($"No-repeat n-gram size {NoRepeatNgramSize} is not in 0…64; use 3, or 0 for no such rule."),
+            { Task: { } task } when !facts.AsksQuestions => throw new InferenceException($"{facts.Name} is not asked for anything, so it has no task '{task}'; leave the task away, or use Florence-2."),
+            { Task: { } task } when !FlorenceTasks.Questions.ContainsKey(task) => throw new InferenceException($"Task '{task}' is not one of {string.Join(", ", FlorenceTasks.Questions.Keys)}."),
             { Temperature: not (>= 0 and <= 10) } => throw Outside("Temperature", Temperature, "0…10; use 0 for the likeliest token"),
             { TopP: not (> 0 and <= 1) } => throw Outside("Top p", TopP, "0…1 without 0; use 1 for all tokens"),
             { RepetitionPenalty: not (>= 0.1 and <= 10) } => throw Outside("Repetition penalty", RepetitionPenalty, "0.1…10; use 1 for none"),
@@ -57,37 +87,4 @@ public sealed record GeneratedCaption
 
     /// <value>Why there is no caption: one sentence; null when there is one.</value>
     public string? Failure { get; init; }
-}
-
-/// <summary>What the graph builder read from a captioner's configs and wrote into each of its graphs.</summary>
-/// <param name="Name">Of the checkpoint's folder, or <c>owner/name</c>.</param>
-/// <param name="Fingerprint">SHA-256 over configs, vocabulary and the headers, lengths and a sample of the weights, lower-case hex.</param>
-/// <param name="VocabularySize">Rows of the token table: ids are below this.</param>
-/// <param name="Positions">Most tokens that the decoder takes.</param>
-/// <param name="StartId">Token before the first one of every caption; not part of the text.</param>
-/// <param name="EndIds">Tokens that end a caption.</param>
-/// <param name="MaxTokens">Longest caption in tokens, unless the options say another.</param>
-/// <param name="Side">Of the square that the encoder reads, in pixels.</param>
-/// <param name="Filter">That images are resized with.</param>
-/// <param name="Levels">From 8-bit pixels to the encoder's input.</param>
-internal sealed record CaptionerFacts(
-    string Name, string Fingerprint, int VocabularySize, int Positions, int StartId, int[] EndIds, int MaxTokens, int Side, PilFilter Filter, PixelLevels Levels)
-{
-    /// <exception cref="InferenceException">A key is missing or not what it should be: the graph is of another version.</exception>
-    public static CaptionerFacts From(GraphMetadata metadata) => new(
-        metadata.Text("checkpoint"),
-        metadata.Text("fingerprint"),
-        metadata.Whole("vocab_size", 1, 2_000_000),
-        metadata.Whole("n_positions", 1, 1_000_000),
-        metadata.Whole("decoder_start_token_id", 0, 2_000_000),
-        [.. metadata.Numbers("eos_token_id").Select(id => (int)id)],
-        metadata.Whole("max_new_tokens", 1, 1_000_000),
-        metadata.Whole("image_size", 1, 65_536),
-        metadata.Text("resample") switch
-        {
-            "bilinear" => PilFilter.Bilinear,
-            "bicubic" => PilFilter.Bicubic,
-            var other => throw metadata.Unusable("resample", other),
-        },
-        new PixelLevels(metadata.Number("rescale_factor"), metadata.Numbers("image_mean", 3), metadata.Numbers("image_std", 3)));
 }

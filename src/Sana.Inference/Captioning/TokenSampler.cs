@@ -20,11 +20,16 @@ internal sealed class TokenSampler(RgbImage image, int vocabulary, GenerationOpt
     private readonly HashSet<int> _used = [];
 
     /// <summary>The token at this position, from 0; null where a logit is not a number.</summary>
-    public int? Next(ReadOnlySpan<float> logits, int position)
+    /// <param name="logits">Of the network.</param>
+    /// <param name="position">Of the token.</param>
+    /// <param name="banned">Ids that are not taken.</param>
+    public int? Next(ReadOnlySpan<float> logits, int position, params IEnumerable<int> banned)
     {
         logits.CopyTo(_logits);
         foreach (var id in _used)
             _logits[id] = (float)(_logits[id] > 0 ? _logits[id] / options.RepetitionPenalty : _logits[id] * options.RepetitionPenalty);
+        foreach (var id in banned)
+            _logits[id] = float.IsNaN(_logits[id]) ? float.NaN : float.NegativeInfinity;
 
         var likeliest = TensorPrimitives.IndexOfMax<float>(_logits); // if some logit is not a number, the first of these
         if (!float.IsFinite(_logits[likeliest]))

@@ -10,10 +10,10 @@ internal sealed class Denoising(
     CancellationToken cancellationToken)
 {
     /// <summary>Latents [b, channels, height / cell, width / cell]. With guidance there are two embeddings for each sample: all negative prompts, then all prompts.</summary>
-    public FloatTensor Run(SanaTransformer transformer, FloatTensor[] embeddings, int height, int width)
+    public FloatTensor Run(SanaTransformer transformer, FloatTensor[] embeddings, AdapterInputs? adapters, int height, int width)
     {
         // 4. Embeddings -> keys and values of every block's cross-attention: once, not once a step
-        using var conditioning = transformer.Condition(embeddings, cancellationToken);
+        using var conditioning = transformer.Condition(embeddings, adapters, cancellationToken);
 
         // 5. Noise [b, channels, height / cell, width / cell]
         var latents = noise(LatentNoise.InitialStream, height, width);
@@ -37,11 +37,13 @@ internal sealed class Denoising(
         var steps = options.Steps!.Value;
         ISolver solver = options.Solver == SolverKind.FlowEuler ? new FlowEuler(steps, facts.FlowShift) : new FlowDpmSolver(steps, facts.FlowShift);
         var guided = options.Guidance > 1;
+        using var perturbed = options.Pag is { } pag ? new PerturbedInputs(pag.Layers, facts.Blocks, (guided ? 2 : 1) * latents.Shape[0], latents.Shape[0]) : null;
         for (var step = 0; step < steps; step++)
         {
             var input = guided ? Twice(latents) : latents;
-            var velocity = transformer.Evaluate(conditioning, input, solver.Timesteps[step], 0, cancellationToken);
-            velocity = guided ? Guide(velocity, options.Guidance) : velocity;
+            var away = options.Pag?.At(solver.Timesteps[step]) ?? 0;
+            var velocity = transformer.Evaluate(conditioning, input, solver.Timesteps[step], 0, away > 0 ? perturbed : null, cancellationToken);
+            velocity = Guide(velocity, latents.Shape, guided ? options.Guidance : 1, away);
             solver.Step(step, latents.Data, velocity.Data);
             var sigma = solver.Sigmas[step + 1];
             Report(step, steps, velocity, latents, sigma > 0 ? () => decode(Clean(latents, velocity, sigma)) : null);
@@ -57,7 +59,7 @@ internal sealed class Denoising(
         for (var step = 0; step < solver.Steps; step++)
         {
             solver.ScaleInput(step, latents.Data, scaled.Data);
-            var velocity = transformer.Evaluate(conditioning, scaled, solver.Tau(step), options.Guidance * facts.GuidanceScale, cancellationToken);
+            var velocity = transformer.Evaluate(conditioning, scaled, solver.Tau(step), options.Guidance * facts.GuidanceScale, perturbed: null, cancellationToken);
             solver.Velocity(step, scaled.Data, velocity.Data, velocity.Data);
             solver.Step(step, latents.Data, velocity.Data, step < solver.Steps - 1 ? fresh(step).Data : []);
             Report(step, solver.Steps, velocity, latents, preview: null);
@@ -82,16 +84,30 @@ internal sealed class Denoising(
 
     private static FloatTensor Twice(FloatTensor x) => new([.. x.Data, .. x.Data], [2 * x.Shape[0], .. x.Shape[1..]]);
 
-    // v = v₋ + g · (v₊ − v₋); the negative half comes first.
-    private static FloatTensor Guide(FloatTensor both, float guidance)
+    // v = v₋ + g · (v₊ − v₋) + p · (v₊ − v_p): first the negative part, if there is one, then the prompts', then the perturbed one, if there is one.
+    private static FloatTensor Guide(FloatTensor parts, long[] shape, float guidance, float away)
     {
-        var half = both.Data.Length / 2;
-        var without = both.Data.AsSpan(0, half);
-        var with = both.Data.AsSpan(half);
-        var guided = FloatTensor.Zeros([both.Shape[0] / 2, .. both.Shape[1..]]);
-        TensorPrimitives.Subtract(with, without, guided.Data);
-        TensorPrimitives.Multiply(guided.Data, guidance, guided.Data);
-        TensorPrimitives.Add(without, guided.Data, guided.Data);
+        var length = (int)shape.Aggregate(1L, (product, size) => product * size);
+        var count = parts.Data.Length / length;
+        if (count == 1)
+            return parts;
+        var isPerturbed = away > 0;
+        var with = parts.Data.AsSpan((isPerturbed ? count - 2 : count - 1) * length, length);
+        var guided = FloatTensor.Zeros(shape);
+        with.CopyTo(guided.Data);
+        if (count - (isPerturbed ? 1 : 0) == 2)
+        {
+            var without = parts.Data.AsSpan(0, length);
+            TensorPrimitives.Subtract(with, without, guided.Data);
+            TensorPrimitives.Multiply(guided.Data, guidance, guided.Data);
+            TensorPrimitives.Add(without, guided.Data, guided.Data);
+        }
+
+        if (!isPerturbed)
+            return guided;
+        var difference = new float[length];
+        TensorPrimitives.Subtract(with, parts.Data.AsSpan((count - 1) * length, length), difference);
+        TensorPrimitives.MultiplyAdd(difference, away, guided.Data, guided.Data);
         return guided;
     }
 }

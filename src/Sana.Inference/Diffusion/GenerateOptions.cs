@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json.Serialization;
 using Sana.Inference.Runtime;
 
@@ -37,6 +39,18 @@ public sealed record GenerateOptions
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool RefuseLongPrompts { get; init; }
 
+    /// <value>Adapters (LoRA). Default none.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public AdapterUses? Adapters { get; init; }
+
+    /// <value>Perturbed-attention guidance. Default none.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public PerturbedAttention? Pag { get; init; }
+
+    /// <summary>Whether it needs the graphs that take adapters and perturbed attention.</summary>
+    [JsonIgnore]
+    internal bool IsExtended => Adapters is not null || Pag is not null;
+
     /// <summary>Fills in defaults and checks every value. Nothing checks them again.</summary>
     internal GenerateOptions Resolve(CheckpointFacts facts)
     {
@@ -47,6 +61,8 @@ public sealed record GenerateOptions
             Height = Height ?? facts.NativePixels,
             Steps = Steps ?? (sprint ? 2 : 20),
             Solver = Solver ?? facts.Solver,
+            Adapters = Adapters?.Resolve(facts.Adapters),
+            Pag = Pag?.Resolve(facts),
         };
         CheckSide("Width", resolved.Width.Value, facts.Compression);
         CheckSide("Height", resolved.Height.Value, facts.Compression);
@@ -127,8 +143,22 @@ internal sealed record CheckpointFacts(
     /// <value>What the networks compute in. Default float32: graphs of earlier versions do not say it.</value>
     public string Precision { get; init; } = "float32";
 
+    /// <value>Blocks of the transformer. Default 0: graphs of earlier versions do not say it.</value>
+    public int Blocks { get; init; }
+
+    /// <value>Name of the decoder that takes the place of its own. Default null.</value>
+    public string? Decoder { get; init; }
+
+    /// <value>The adapters that are known with it: SHA-256 of the file by name. Default none.</value>
+    public IReadOnlyDictionary<string, string> Adapters { get; init; } = new Dictionary<string, string>();
+
     /// <summary>Side of the images that it was made for, in pixels.</summary>
     public int NativePixels => SampleSize * Compression;
+
+    /// <summary>The same with another decoder, whose images are others.</summary>
+    public CheckpointFacts With(OtherDecoder? decoder) => decoder is null
+        ? this
+        : this with { Decoder = decoder.Name, Fingerprint = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{Fingerprint} decoder {decoder.Fingerprint}"))) };
 
     /// <exception cref="InferenceException">A key is missing or not what it should be: the graph is of another version.</exception>
     public static CheckpointFacts From(GraphMetadata metadata) => new(
@@ -148,5 +178,6 @@ internal sealed record CheckpointFacts(
         (float)metadata.Number("guidance_embeds_scale"))
     {
         Precision = metadata.Keys.Contains("precision") ? metadata.Text("precision") : "float32",
+        Blocks = metadata.Keys.Contains("num_layers") ? metadata.Whole("num_layers", 1, 512) : 0,
     };
 }

@@ -16,8 +16,8 @@ internal static class PipelineLoader
         var often = once with { KeepMemory = true };
 
         // Loading is half parsing and half reading files, so the three networks are loaded at the same time.
-        var transformer = Task.Run(() => LoadTransformer(checkpoint, precision, often));
-        var decoder = Task.Run(() => AutoencoderDC.Load(Path.Combine(checkpoint, "vae", "decoder.onnx"), once));
+        var transformer = Task.Run(() => Load(precision, options.Adapters.Count > 0));
+        var decoder = Task.Run(() => AutoencoderDC.Load(options.Decoder?.Graph ?? Path.Combine(checkpoint, "vae", "decoder.onnx"), once));
         var prompts = Task.Run(() => LoadPrompts(checkpoint, options, precision));
         Task[] all = [transformer, decoder, prompts];
         try
@@ -35,17 +35,25 @@ internal static class PipelineLoader
                 : fault;
         }
 
-        var inFloat32 = precision == Precision.Float32 ? null : new Lazy<SanaTransformer>(() => LoadTransformer(checkpoint, Precision.Float32, often));
-        return new SanaPipeline(prompts.Result, transformer.Result, inFloat32, decoder.Result, options.MaxUntiledPixels);
+        var inFloat32 = precision == Precision.Float32 ? null : new LoadedTransformer(null, extended => Load(Precision.Float32, extended));
+        return new SanaPipeline(prompts.Result, new LoadedTransformer(transformer.Result, extended => Load(precision, extended)), inFloat32, decoder.Result, options.MaxUntiledPixels, options.Adapters, options.Decoder);
+
+        SanaTransformer Load(Precision precision, bool extended)
+        {
+            if (extended)
+                options.Extend?.Invoke();
+            return LoadTransformer(checkpoint, precision, often, extended);
+        }
     }
 
-    internal static SanaTransformer LoadTransformer(string checkpoint, Precision precision, OnnxModelOptions options)
+    internal static SanaTransformer LoadTransformer(string checkpoint, Precision precision, OnnxModelOptions options, bool extended = false)
     {
         var folder = Path.Combine(checkpoint, "transformer");
-        return SanaTransformer.Load(Path.Combine(folder, FileOf("conditioning", precision)), Path.Combine(folder, FileOf("model", precision)), options);
+        return SanaTransformer.Load(Path.Combine(folder, FileOf("conditioning", precision, extended)), Path.Combine(folder, FileOf("model", precision, extended)), options);
     }
 
-    private static string FileOf(string graph, Precision precision) => precision == Precision.Float32 ? $"{graph}.onnx" : $"{graph}.{precision.Word()}.onnx";
+    private static string FileOf(string graph, Precision precision, bool extended = false) =>
+        $"{graph}{(precision == Precision.Float32 ? "" : $".{precision.Word()}")}{(extended ? ".extended" : "")}.onnx";
 
     internal static PromptEncoder LoadPrompts(string checkpoint, PipelineOptions options, Precision precision)
     {
@@ -67,4 +75,26 @@ internal static class PipelineLoader
         if (loading.IsCompletedSuccessfully)
             loading.Result.Dispose();
     }
+}
+
+/// <summary>
+/// A transformer in one precision, one at a time: the plain one, or, from when an image first needs it, the one that takes adapters and perturbed attention, which then serves all.
+/// </summary>
+/// <param name="first">Loaded already; null for none.</param>
+/// <param name="load">Loads one, extended or not.</param>
+internal sealed class LoadedTransformer(SanaTransformer? first, Func<bool, SanaTransformer> load) : IDisposable
+{
+    private SanaTransformer? _loaded = first;
+
+    /// <summary>Released before another one is loaded: two would take twice the memory.</summary>
+    public SanaTransformer Get(bool extended)
+    {
+        if (_loaded is not null && (_loaded.IsExtended || !extended))
+            return _loaded;
+        _loaded?.Dispose();
+        _loaded = null;
+        return _loaded = load(extended);
+    }
+
+    public void Dispose() => _loaded?.Dispose();
 }

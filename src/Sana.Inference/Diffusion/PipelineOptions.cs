@@ -20,6 +20,24 @@ public sealed record PipelineOptions
     /// <value>Prompts whose embeddings are kept for the next image of the same prompt, 0…10,000. Default 32.</value>
     public int CachedPrompts { get; init; } = 32;
 
+    /// <value>The graph of another decoder than the checkpoint's own. Default none.</value>
+    public OtherDecoder? Decoder { get; init; }
+
+    /// <value>Adapters that images may be asked for with. Default none.</value>
+    public IReadOnlyList<Adapter> Adapters { get; init; } = [];
+
+    /// <value>
+    /// Builds the graphs that take adapters and perturbed attention, before they are loaded the first time. They are loaded at once where there are adapters, and otherwise in place of the
+    /// plain ones when an image first needs them; images that need neither are the same on both. Default: they are there.
+    /// </value>
+    public Action? Extend { get; init; }
+
     // Tests run half precision on the processor, whose kernels widen float16.
     internal bool AllowsHalfOnProcessor { get; init; }
 }
+
+/// <summary>A decoder in the place of a checkpoint's own.</summary>
+/// <param name="Name">Of its checkpoint.</param>
+/// <param name="Fingerprint">Of its checkpoint: images are others, so it is part of the pipeline's.</param>
+/// <param name="Graph">Full path of its graph.</param>
+public sealed record OtherDecoder(string Name, string Fingerprint, string Graph);

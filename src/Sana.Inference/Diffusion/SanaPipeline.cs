@@ -16,15 +16,22 @@ public sealed class SanaPipeline : IDisposable
 
     private readonly CheckpointFacts _facts;
     private readonly PromptEncoder _prompts;
-    private readonly SanaTransformer _transformer;
-    private readonly Lazy<SanaTransformer>? _inFloat32; // loaded when another precision fails
+    private readonly LoadedTransformer _transformer;
+    private readonly LoadedTransformer? _inFloat32; // loaded when another precision fails
+    private readonly AdapterShelf _adapters;
+    private readonly bool _embedsGuidance;
+    private readonly int _channels;
     private readonly AutoencoderDC _autoencoder;
     private readonly int _maxUntiledPixels;
 
-    internal SanaPipeline(PromptEncoder prompts, SanaTransformer transformer, Lazy<SanaTransformer>? inFloat32, AutoencoderDC autoencoder, int maxUntiledPixels)
+    internal SanaPipeline(
+        PromptEncoder prompts, LoadedTransformer transformer, LoadedTransformer? inFloat32, AutoencoderDC autoencoder, int maxUntiledPixels, IReadOnlyList<Adapter>? adapters = null, OtherDecoder? decoder = null)
     {
+        var loaded = transformer.Get(extended: false);
         _inFloat32 = inFloat32;
-        _facts = CheckpointFacts.From(transformer.Metadata);
+        _adapters = new AdapterShelf(adapters ?? []);
+        _facts = CheckpointFacts.From(loaded.Metadata).With(decoder) with { Adapters = _adapters.Hashes };
+        (_embedsGuidance, _channels) = (loaded.EmbedsGuidance, loaded.Channels);
         _prompts = prompts;
         _transformer = transformer;
         _autoencoder = autoencoder;
@@ -39,6 +46,12 @@ public sealed class SanaPipeline : IDisposable
 
     /// <summary>What the networks compute in: <c>float32</c>, <c>w8a8</c> or <c>mixed</c>.</summary>
     public string Precision => _facts.Precision;
+
+    /// <summary>Name of the decoder that takes the place of the checkpoint's own; null for that.</summary>
+    public string? Decoder => _facts.Decoder;
+
+    /// <summary>The adapters that images may be asked for with: SHA-256 of the file by name.</summary>
+    public IReadOnlyDictionary<string, string> Adapters => _facts.Adapters;
 
     /// <summary>What a process without the networks needs to fill in defaults.</summary>
     internal CheckpointFacts Facts => _facts;
@@ -97,10 +110,9 @@ public sealed class SanaPipeline : IDisposable
     {
         _prompts.Dispose();
         _transformer.Dispose();
-        if (_inFloat32 is { IsValueCreated: true })
-            _inFloat32.Value.Dispose();
-
+        _inFloat32?.Dispose();
         _autoencoder.Dispose();
+        _adapters.Dispose();
     }
 
     /// <summary>The same with given noise, and with an observer of the velocity and the latents of each step.</summary>
@@ -127,10 +139,11 @@ public sealed class SanaPipeline : IDisposable
 
         // 4. to 6. Conditioning, noise, denoising -> latents [b, channels, h / 32, w / 32]; once more in float32 if another precision broke
         var denoising = new Denoising(_facts, options, noise, observe, Preview, progress, cancellationToken);
-        var latents = denoising.Run(_transformer, embeddings, height, width);
+        var adapters = _adapters.Inputs(options.Adapters);
+        var latents = denoising.Run(_transformer.Get(options.IsExtended), embeddings, adapters, height, width);
         var retried = _inFloat32 is not null && OutputGuard.Check(latents.Data) is not null;
         if (retried)
-            latents = denoising.Run(_inFloat32!.Value, embeddings, height, width);
+            latents = denoising.Run(_inFloat32!.Get(options.IsExtended), embeddings, adapters, height, width);
 
         var denoiseSeconds = Lap(clock);
 
@@ -193,7 +206,7 @@ public sealed class SanaPipeline : IDisposable
     // Depends on each request's seed and index only: the same in any batch and after any retry.
     private FloatTensor Noise(IReadOnlyList<ImageRequest> requests, int stream, int height, int width)
     {
-        var noise = FloatTensor.Zeros(requests.Count, _transformer.Channels, height / _facts.Compression, width / _facts.Compression);
+        var noise = FloatTensor.Zeros(requests.Count, _channels, height / _facts.Compression, width / _facts.Compression);
         var length = noise.Data.Length / requests.Count;
         for (var i = 0; i < requests.Count; i++)
             LatentNoise.Fill(noise.Data.AsSpan(i * length, length), requests[i].Seed, requests[i].Index, stream);
@@ -203,7 +216,7 @@ public sealed class SanaPipeline : IDisposable
 
     private bool IsTiled(long latentHeight, long latentWidth) => latentHeight * latentWidth * _facts.Compression * _facts.Compression > _maxUntiledPixels;
 
-    private bool IsGuided(GenerateOptions options) => options.Guidance > 1 && !_transformer.EmbedsGuidance;
+    private bool IsGuided(GenerateOptions options) => options.Guidance > 1 && !_embedsGuidance;
 
     private bool Fits(ImageRequest request, GenerateOptions options)
     {

@@ -15,13 +15,22 @@ internal sealed class SanaTransformer : IDisposable
 
     private readonly OnnxModel _conditioning;
     private readonly OnnxModel _denoiser;
+    private readonly HashSet<string> _optionalOfConditioning;
+    private readonly HashSet<string> _optional;
 
-    internal SanaTransformer(OnnxModel conditioning, OnnxModel denoiser) => (_conditioning, _denoiser) = (conditioning, denoiser);
+    internal SanaTransformer(OnnxModel conditioning, OnnxModel denoiser)
+    {
+        (_conditioning, _denoiser) = (conditioning, denoiser);
+        (_optionalOfConditioning, _optional) = ([.. conditioning.Optional], [.. denoiser.Optional]);
+    }
 
     public GraphMetadata Metadata => _denoiser.Metadata;
 
     /// <summary>Whether the network takes the guidance scale as an input (Sprint) instead of a second half of the batch.</summary>
     public bool EmbedsGuidance => _denoiser.Inputs.Contains(Guidance);
+
+    /// <summary>Whether it takes adapters and perturbed attention.</summary>
+    public bool IsExtended => _optional.Count > 0;
 
     /// <summary>Channels of the latents.</summary>
     public int Channels => _denoiser.ShapeOf(Latents)[1];
@@ -42,9 +51,13 @@ internal sealed class SanaTransformer : IDisposable
 
     /// <summary>Computes the conditioning of a batch. The caller disposes it.</summary>
     /// <param name="embeddings">One for each sample, [tokens, channels], of any lengths.</param>
+    /// <param name="adapters">Null for none. They are those of every evaluation with the conditioning, and must live as long.</param>
     /// <param name="cancellationToken">Stops between two nodes of the graph.</param>
-    public Conditioning Condition(IReadOnlyList<FloatTensor> embeddings, CancellationToken cancellationToken = default)
+    public Conditioning Condition(IReadOnlyList<FloatTensor> embeddings, AdapterInputs? adapters = null, CancellationToken cancellationToken = default)
     {
+        if (adapters?.Values.FirstOrDefault(value => !_optional.Contains(value.Name) && !_optionalOfConditioning.Contains(value.Name)) is { Name: { } unknown })
+            throw new InferenceException($"The transformer takes no {unknown}: the adapter is for another checkpoint.");
+
         var (samples, channels) = (embeddings.Count, embeddings[0].Shape[1]);
         var longest = embeddings.Max(e => e.Shape[0]);
         var padded = FloatTensor.Zeros(samples, longest, channels);
@@ -56,8 +69,8 @@ internal sealed class SanaTransformer : IDisposable
         }
 
         using var input = padded.ToOrtValue();
-        var keyValues = _conditioning.Run([(Text, input)], [.. _conditioning.Outputs], cancellationToken);
-        return new Conditioning(OrtValue.CreateTensorValueFromMemory(mask, [samples, longest]), _conditioning.Outputs, keyValues);
+        var keyValues = _conditioning.Run([(Text, input), .. Of(adapters, _optionalOfConditioning)], [.. _conditioning.Outputs], cancellationToken);
+        return new Conditioning(OrtValue.CreateTensorValueFromMemory(mask, [samples, longest]), _conditioning.Outputs, keyValues, adapters);
     }
 
     /// <summary>Latents [samples, channels, height, width] at a timestep to the velocity of the same shape.</summary>
@@ -65,13 +78,15 @@ internal sealed class SanaTransformer : IDisposable
     /// <param name="latents">The state to evaluate.</param>
     /// <param name="timestep">As the solver gives it: 0…1000, or 0…1 for Sprint.</param>
     /// <param name="guidance">The embedded guidance, for networks that take one.</param>
+    /// <param name="perturbed">With perturbed attention: then the velocities of the perturbed samples stand at the end. Null without.</param>
     /// <param name="cancellationToken">Stops between two nodes of the graph.</param>
-    public FloatTensor Evaluate(Conditioning conditioning, FloatTensor latents, float timestep, float guidance, CancellationToken cancellationToken = default)
+    public FloatTensor Evaluate(
+        Conditioning conditioning, FloatTensor latents, float timestep, float guidance, PerturbedInputs? perturbed = null, CancellationToken cancellationToken = default)
     {
         using var input = latents.ToOrtValue();
         using var time = Repeated(timestep, latents.Shape[0]);
         using var scale = Repeated(guidance, latents.Shape[0]);
-        List<(string, OrtValue)> inputs = [(Latents, input), (Time, time), (Mask, conditioning.Mask), .. conditioning.KeyValues];
+        List<(string, OrtValue)> inputs = [(Latents, input), (Time, time), (Mask, conditioning.Mask), .. conditioning.KeyValues, .. Of(conditioning.Adapters, _optional), .. perturbed?.Values ?? []];
         if (EmbedsGuidance)
             inputs.Add((Guidance, scale));
 
@@ -85,6 +100,9 @@ internal sealed class SanaTransformer : IDisposable
         _denoiser.Dispose();
     }
 
+    // Some layers are in one graph and some in the other.
+    private static IEnumerable<(string, OrtValue)> Of(AdapterInputs? adapters, HashSet<string> taken) => adapters?.Values.Where(value => taken.Contains(value.Name)) ?? [];
+
     private static OrtValue Repeated(float value, long count)
     {
         var values = new float[count];
@@ -93,8 +111,10 @@ internal sealed class SanaTransformer : IDisposable
     }
 
     /// <summary>What each step needs of the prompts: every block's keys and values, and which tokens count.</summary>
-    internal sealed class Conditioning(OrtValue mask, IReadOnlyList<string> names, IDisposableReadOnlyCollection<OrtValue> values) : IDisposable
+    internal sealed class Conditioning(OrtValue mask, IReadOnlyList<string> names, IDisposableReadOnlyCollection<OrtValue> values, AdapterInputs? adapters) : IDisposable
     {
+        public AdapterInputs? Adapters => adapters;
+
         public OrtValue Mask => mask;
 
         public IEnumerable<(string Name, OrtValue Value)> KeyValues => names.Zip(values);

@@ -18,6 +18,9 @@ internal sealed class OnnxModel : IDisposable
     public IReadOnlyList<string> Inputs => _session.InputNames;
     public IReadOnlyList<string> Outputs => _session.OutputNames;
 
+    /// <summary>Inputs that have a value where a run does not give them.</summary>
+    public IReadOnlyCollection<string> Optional => [.. _session.OverridableInitializerMetadata.Keys];
+
     /// <summary>Loads a graph from a file.</summary>
     /// <param name="file">The graph.</param>
     /// <param name="options">Device, threads, memory.</param>

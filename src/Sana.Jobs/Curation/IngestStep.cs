@@ -1,6 +1,7 @@
 using Sana.Curation;
 using Sana.Curation.Shards;
 using Sana.Curation.Sources;
+using Sana.Inference.Imaging;
 using Sana.Jobs.Durable;
 using Sana.Storage;
 using Sana.Storage.Blobs;
@@ -50,6 +51,7 @@ internal sealed class IngestStep(IBlobs blobs, OpenDatasets datasets, StageClock
             failed += wanted.Count(i => rows[i].Status == RowStatus.Rejected);
         }
 
+        LibVips.ReturnMemory();
         await blobs.WriteLines(names.Ingested(shard), rows, CurationJson.Lines.IndexRow, cancellationToken);
         await clock.Record(timing, names.Timing("ingest", shard), rows.Length, 0, cancellationToken);
         return Rows.Count(rows);

@@ -25,6 +25,21 @@ public static class GenerateSubmission
         return job.Prompts.Rows().Any() ? RunIdentity.Of(job, model).RunId : throw new SanaException("There are no prompts: every line is blank.");
     }
 
+    /// <summary>The same with the hashes of the adapters that it and its rows name: another file under a name is another run.</summary>
+    public static GenerateJob Pinned(GenerateJob job, IModel model)
+    {
+        ArgumentNullException.ThrowIfNull(job);
+        ArgumentNullException.ThrowIfNull(model);
+        return job with
+        {
+            Options = job.Options with
+            {
+                Adapters = job.Options.Adapters is { } uses ? new AdapterUses([.. uses.Items.Select(use => use with { Sha256 = use.Sha256 ?? model.Adapters.GetValueOrDefault(use.Name) })]) : null,
+            },
+            LoraOfRows = RunIdentity.LoraOfRows(job, model),
+        };
+    }
+
     /// <summary>Starts a run, or finds the one of the same job, checkpoint and place; one that had failed or was canceled starts again and goes on from what it wrote.</summary>
     /// <param name="client">The engine.</param>
     /// <param name="blobs">Where the run's outputs go too.</param>
@@ -82,7 +97,7 @@ public static class GenerateSubmission
     internal static async Task<string> Write(IBlobs blobs, GenerateJob job, CancellationToken cancellationToken)
     {
         var prompts = await PromptBlobs.Write(blobs, job.Prompts, cancellationToken);
-        var document = new JobDocument(Schema, prompts, job.Options, job.Seed, job.Images, job.BatchSize, job.Format, job.Quality, job.Device, job.Run);
+        var document = new JobDocument(Schema, prompts, job.Options, job.Seed, job.Images, job.BatchSize, job.Format, job.Quality, job.Device, job.Run) { LoraOfRows = job.LoraOfRows };
         var json = JsonSerializer.SerializeToUtf8Bytes(document, GenerateJson.Default.JobDocument);
         var name = $"work/jobs/{Digest.Sha256(json)}.json";
         await blobs.PutOrRepair(name, json, cancellationToken);
@@ -124,7 +139,12 @@ public static class GenerateSubmission
 
 /// <summary><c>work/jobs/{sha256}.json</c>: a <see cref="GenerateJob"/> whose prompts are in blobs.</summary>
 internal sealed record JobDocument(
-    string Schema, PromptsRef Prompts, GenerateOptions Options, ulong Seed, int Images, int BatchSize, ImageFormat Format, int Quality, string Device, string? Run);
+    string Schema, PromptsRef Prompts, GenerateOptions Options, ulong Seed, int Images, int BatchSize, ImageFormat Format, int Quality, string Device, string? Run)
+{
+    /// <value>Nobody reads it: it makes the document, and so the run, another one when a row's adapter is another file.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<LoraRecord>? LoraOfRows { get; init; }
+}
 
 /// <summary>A prompts file in blobs: its pieces are <c>{Folder}000000</c>, <c>{Folder}000001</c> …, its ending says how it is read.</summary>
 internal sealed record PromptsRef(string Folder, string Ending, int Pieces);
@@ -160,6 +180,9 @@ public sealed record GenerateJob
 
     /// <value>What the networks run on, such as <c>cpu</c>. Default <c>cpu</c>.</value>
     public string Device { get; init; } = "cpu";
+
+    /// <value>Adapters that rows name, see <see cref="GenerateSubmission.Pinned"/>.</value>
+    internal IReadOnlyList<LoraRecord>? LoraOfRows { get; init; }
 
     /// <value>A name for the run, a-z, 0-9 and hyphens, at most 64 characters. Default: derived from all of the above and the checkpoint.</value>
     public string? Run { get; init; }

@@ -16,7 +16,8 @@ internal static partial class PromptFields
         ("height", "height"),
         ("size", "size"),
         ("steps", "steps step num_inference_steps num_steps inference_steps"),
-        ("guidance_scale", "guidance_scale guidance cfg_scale cfg"));
+        ("guidance_scale", "guidance_scale guidance cfg_scale cfg"),
+        ("lora", "lora loras"));
 
     /// <summary>What the text itself may be called, the surest first.</summary>
     public static IReadOnlyList<string> Prompts { get; } = ["prompt", "prompts", "caption", "captions", "text", "texts", "description", "sentence", "top_caption"];
@@ -31,7 +32,7 @@ internal static partial class PromptFields
     /// <summary>Writes a value that came as text: as a number where the field takes one.</summary>
     public static void WriteValue(Utf8JsonWriter line, string name, string text)
     {
-        if (name is not ("negative_prompt" or "size" or "prompt" or "id") && Number().IsMatch(text))
+        if (name is not ("negative_prompt" or "size" or "prompt" or "id" or "lora") && Number().IsMatch(text))
         {
             line.WritePropertyName(name);
             line.WriteRawValue(text);

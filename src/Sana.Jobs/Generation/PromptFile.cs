@@ -244,6 +244,9 @@ public sealed record PromptSpec(string Text)
 
     /// <value>Guidance scale.</value>
     public float? GuidanceScale { get; init; }
+
+    /// <value>Adapters, instead of those of the job; an empty list for none.</value>
+    public IReadOnlyList<Inference.Diffusion.AdapterUse>? Lora { get; init; }
 }
 
 /// <summary>Why a row is left out.</summary>

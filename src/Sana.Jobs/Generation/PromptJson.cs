@@ -6,7 +6,7 @@ using Sana.Inference.Diffusion;
 namespace Sana.Jobs.Generation;
 
 /// <summary>
-/// One JSON line: <c>{prompt, negative_prompt?, id?, seed? or seeds?, images?, width?, height?, size?, steps?, guidance_scale?}</c>, under any of the names of
+/// One JSON line: <c>{prompt, negative_prompt?, id?, seed? or seeds?, images?, width?, height?, size?, steps?, guidance_scale?, lora?}</c>, under any of the names of
 /// <see cref="PromptFields"/>. Other fields are named in the row, or with <c>strict</c> a reason to leave it out.
 /// </summary>
 internal static class PromptJson
@@ -102,6 +102,7 @@ internal static class PromptJson
             Height = Whole(row, "height", MinSide, MaxSide) ?? height,
             Steps = Whole(row, "steps", 1, MaxSteps),
             GuidanceScale = Scale(row),
+            Lora = row.TryGetValue("lora", out var lora) ? LoraField.Read(lora, message => new RejectedException(RejectReason.BadRow, message)) : null,
         };
     }
 

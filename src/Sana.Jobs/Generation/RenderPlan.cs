@@ -121,6 +121,7 @@ internal sealed class RenderPlan(GenerateJob job, IModel model)
             Steps = prompt.Steps ?? job.Options.Steps,
             Guidance = prompt.GuidanceScale ?? job.Options.Guidance,
             NegativePrompt = prompt.NegativePrompt ?? job.Options.NegativePrompt,
+            Adapters = prompt.Lora is { } lora ? new AdapterUses(lora) : job.Options.Adapters,
         };
         if (_resolved.TryGetValue(asked, out var known))
         {

@@ -28,7 +28,8 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
             job.BatchSize,
             new OutputRecord(Word(job.Format), job.Format == ImageFormat.Png ? null : job.Quality),
             job.Device,
-            new PromptsRecord(job.Prompts.Sha256()));
+            new PromptsRecord(job.Prompts.Sha256()))
+        { LoraOfRows = LoraOfRows(job, model) };
         var json = JsonSerializer.SerializeToUtf8Bytes(config, RunJson.Readable.RunConfig);
         return new RunIdentity(Checked(job.Run) ?? Decisive(config)[..IdDigits], config, json, Digest.Sha256(json));
     }
@@ -78,7 +79,19 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
         options.UseInstruction)
     {
         LongPrompts = options.RefuseLongPrompts ? "refuse" : null,
+        Lora = options.Adapters is { Items: { Count: > 0 } uses } ? [.. uses.Select(use => new LoraRecord(use.Name, use.Sha256, use.Weight))] : null,
+        Pag = options.Pag is { } pag ? new PagRecord(pag.Scale, pag.AdaptiveScale, pag.Layers) : null,
     };
+
+    // A row says a name, and the file that has it may be another one tomorrow. Where no adapter is known there is nothing to look for.
+    internal static LoraRecord[]? LoraOfRows(GenerateJob job, IModel model)
+    {
+        if (model.Adapters.Count == 0)
+            return null;
+        var names = new SortedSet<string>(job.Prompts.Rows().SelectMany(row => row.Prompt?.Lora ?? []).Select(use => use.Name), StringComparer.Ordinal);
+        LoraRecord[] known = [.. names.Where(model.Adapters.ContainsKey).Select(name => new LoraRecord(name, model.Adapters[name], 1))];
+        return known.Length == 0 ? null : known;
+    }
 
     private RunIdentity? SameRun(byte[] there)
     {
@@ -92,9 +105,13 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
         }
     }
 
-    // A checkpoint is its fingerprint: its name is that of a folder, which can be moved.
-    private static string Decisive(RunConfig config) =>
-        Digest.Sha256(JsonSerializer.SerializeToUtf8Bytes(config with { Model = config.Model with { Name = "" } }, RunJson.Readable.RunConfig));
+    // A checkpoint is its fingerprint and an adapter its hash: their names are those of folders and files, which can be moved. Rows name adapters, so there the name stays.
+    private static string Decisive(RunConfig config)
+    {
+        var lora = config.Settings.Lora?.Select(each => each with { Name = "" }).ToArray();
+        var decisive = config with { Model = config.Model with { Name = "", Decoder = null }, Settings = config.Settings with { Lora = lora } };
+        return Digest.Sha256(JsonSerializer.SerializeToUtf8Bytes(decisive, RunJson.Readable.RunConfig));
+    }
 
     private static string Word(ImageFormat format) => format.ToString().ToLowerInvariant();
 

@@ -9,7 +9,12 @@ namespace Sana.Jobs.Generation;
 
 /// <summary><c>config.json</c>: what decides a run, and the name of its checkpoint, which does not. SHA-256 of all but that name is the run's identity.</summary>
 internal sealed record RunConfig(
-    string Schema, ModelRecord Model, SettingsRecord Settings, ulong Seed, int Images, int BatchSize, OutputRecord Output, string Device, PromptsRecord Prompts);
+    string Schema, ModelRecord Model, SettingsRecord Settings, ulong Seed, int Images, int BatchSize, OutputRecord Output, string Device, PromptsRecord Prompts)
+{
+    /// <value>Adapters that rows of the prompts name, by name; null, and then not written, for none.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<LoraRecord>? LoraOfRows { get; init; }
+}
 
 internal sealed record ModelRecord(string Name, string Fingerprint)
 {
@@ -17,7 +22,11 @@ internal sealed record ModelRecord(string Name, string Fingerprint)
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Precision { get; init; }
 
-    public static ModelRecord Of(IModel model) => new(model.ModelName, model.Fingerprint) { Precision = model.Precision == "float32" ? null : model.Precision };
+    /// <value>Name of another decoder than the checkpoint's own; null, and then not written, for that. The fingerprint is of both.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Decoder { get; init; }
+
+    public static ModelRecord Of(IModel model) => new(model.ModelName, model.Fingerprint) { Precision = model.Precision == "float32" ? null : model.Precision, Decoder = model.Decoder };
 }
 
 internal sealed record SettingsRecord(
@@ -26,7 +35,21 @@ internal sealed record SettingsRecord(
     /// <value><c>refuse</c>; null, and then not written, where long prompts are cut.</value>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? LongPrompts { get; init; }
+
+    /// <value>Adapters; null, and then not written, for none.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<LoraRecord>? Lora { get; init; }
+
+    /// <value>Perturbed-attention guidance; null, and then not written, for none.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public PagRecord? Pag { get; init; }
 }
+
+/// <summary>An adapter that an image was made with: the hash of its file decides.</summary>
+internal sealed record LoraRecord(string Name, string? Sha256, float Weight);
+
+/// <summary>Perturbed-attention guidance that an image was made with.</summary>
+internal sealed record PagRecord(float Scale, float AdaptiveScale, IReadOnlyList<int> Layers);
 
 internal sealed record OutputRecord(string Format, int? Quality);
 

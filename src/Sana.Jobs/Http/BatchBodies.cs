@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Sana.Inference.Diffusion;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
@@ -36,6 +37,9 @@ public sealed record BatchSettings(
 {
     /// <value><c>cut</c> prompts of more tokens than the network reads and flag their images, or <c>refuse</c> them. Default what the server was started with, cut.</value>
     public string? LongPrompts { get; init; }
+
+    /// <value>Adapters by the names that the server gives them, of prompts that name none themselves. Default none.</value>
+    public IReadOnlyList<AdapterUse>? Lora { get; init; }
 }
 
 /// <summary>Asks for a curation run: <c>POST /v1/datasets/{name}/runs</c>.</summary>

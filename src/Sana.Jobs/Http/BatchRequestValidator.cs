@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Sana.Inference;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Jobs.Generation;
@@ -28,6 +29,7 @@ internal static class BatchRequestValidator
     public static GenerateJob Job(BatchRequest asked, string run, ApiParts parts)
     {
         var lines = Lines(asked, parts.MaxBatchImages);
+        CheckLora(asked.Settings?.Lora, parts);
         return Settings(asked, parts.RefusesLongPrompts, new PromptFile(() => new MemoryStream(lines, writable: false), ".jsonl")) with { Run = run, Device = parts.Device };
     }
 
@@ -58,6 +60,24 @@ internal static class BatchRequestValidator
         return lines.ToArray();
     }
 
+    // Whether they are known is asked where the checkpoint is loaded; else the plan asks.
+    private static void CheckLora(IReadOnlyList<AdapterUse>? lora, ApiParts parts)
+    {
+        if (lora is null)
+            return;
+        if (lora.Any(use => use?.Name is null))
+            throw ApiException.Invalid("settings.lora", "settings.lora is a list of objects with a name and, if it is not 1, a weight.");
+        try
+        {
+            if (parts.Model() is { } model)
+                new AdapterUses(lora).Resolve(model.Adapters);
+        }
+        catch (InferenceException error)
+        {
+            throw ApiException.Invalid("settings.lora", error.Message);
+        }
+    }
+
     private static GenerateJob Settings(BatchRequest asked, bool refusesLongPrompts, PromptFile prompts)
     {
         var settings = asked.Settings ?? new BatchSettings();
@@ -85,6 +105,7 @@ internal static class BatchRequestValidator
                 Steps = settings.Steps,
                 Guidance = settings.GuidanceScale ?? options.Guidance,
                 NegativePrompt = settings.NegativePrompt ?? "",
+                Adapters = settings.Lora is { Count: > 0 } lora ? new AdapterUses(lora) : null,
                 RefuseLongPrompts = settings.LongPrompts is { } rule ? rule == "refuse" : refusesLongPrompts,
             },
             Images = settings.Images ?? 1,

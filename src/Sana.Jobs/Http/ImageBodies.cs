@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Sana.Inference.Diffusion;
 
 namespace Sana.Jobs.Http;
 
@@ -69,6 +70,9 @@ public sealed record ImagesRequest(string Prompt)
 
     /// <value><c>cut</c> a prompt of more tokens than the network reads and say so in <see cref="ImageData.Flags"/>, or <c>refuse</c> it. Default what the server was started with, cut.</value>
     public string? LongPrompts { get; init; }
+
+    /// <value>Adapters by the names that the server gives them. Default none.</value>
+    public IReadOnlyList<AdapterUse>? Lora { get; init; }
 
     /// <value>Answer with server-sent events, <c>image_generation.completed</c> for each image. Default false.</value>
     public bool? Stream { get; init; }

@@ -62,6 +62,7 @@ internal sealed class ImagesRequestReader
             GuidanceScale = One("guidance_scale", _asked.GuidanceScale, "cfg_scale", _asked.CfgScale),
             Seeds = Seeds(id),
             LongPrompts = _asked.LongPrompts,
+            Lora = _asked.Lora,
             Previews = IsStreamed && _asked.PartialImages > 0 ? _asked.PartialImages : null,
         })
         {

@@ -96,6 +96,8 @@ internal sealed class JobRequestValidator(ApiParts parts, Func<string, string>? 
         var seeds = input.Seeds is { Count: > 0 } ? input.Seeds : [0UL];
         if (seeds.Count > parts.MaxImages || seeds.Distinct().Count() != seeds.Count)
             throw Invalid("input.seeds", field => $"{field} takes 1…{parts.MaxImages} distinct numbers, one an image.");
+        if (input.Lora is { } lora && lora.Any(use => use?.Name is null))
+            throw Invalid("input.lora", field => $"{field} is a list of objects with a name and, if it is not 1, a weight.");
         var longPrompts = (input.LongPrompts ?? (parts.RefusesLongPrompts ? "refuse" : null)) switch
         {
             null or "cut" => null,
@@ -132,6 +134,7 @@ internal sealed class JobRequestValidator(ApiParts parts, Func<string, string>? 
                     _ => null,
                 },
                 UseInstruction = input.Chi ?? true,
+                Adapters = input.Lora is { Count: > 0 } lora ? new AdapterUses(lora) : null,
             });
             if (input.LongPrompts == "refuse")
             {
@@ -140,7 +143,7 @@ internal sealed class JobRequestValidator(ApiParts parts, Func<string, string>? 
                     Fit("input.negative_prompt", renderer.Measure(options.NegativePrompt, useInstruction: false));
             }
 
-            return Bounded(input with { Width = options.Width, Height = options.Height, Steps = options.Steps, GuidanceScale = options.Guidance });
+            return Bounded(input with { Width = options.Width, Height = options.Height, Steps = options.Steps, GuidanceScale = options.Guidance, Lora = options.Adapters?.Items });
         }
         catch (InferenceException error)
         {
@@ -157,6 +160,7 @@ internal sealed class JobRequestValidator(ApiParts parts, Func<string, string>? 
         "Guidance" => "input.guidance_scale",
         "Negative" => "input.negative_prompt",
         "Solver" => "input.scheduler",
+        "Lora" => "input.lora",
         _ => "input",
     };
 

@@ -14,6 +14,12 @@ public interface IModel
     /// <summary>What the networks compute in, as <see cref="PrecisionName"/> names it.</summary>
     string Precision => "float32";
 
+    /// <summary>Name of the decoder that takes the place of the checkpoint's own; null for that.</summary>
+    string? Decoder => null;
+
+    /// <summary>The adapters that may be asked for: SHA-256 of the file by name.</summary>
+    IReadOnlyDictionary<string, string> Adapters => new Dictionary<string, string>();
+
     /// <summary>Fills every default from the checkpoint.</summary>
     /// <exception cref="Inference.InferenceException">An option is out of range for this checkpoint.</exception>
     GenerateOptions Resolve(GenerateOptions options);
@@ -38,6 +44,10 @@ internal sealed record ModelFacts(CheckpointFacts Facts) : IModel
     public string ModelName => Facts.Name;
 
     public string Precision => Facts.Precision;
+
+    public string? Decoder => Facts.Decoder;
+
+    public IReadOnlyDictionary<string, string> Adapters => Facts.Adapters;
 
     public GenerateOptions Resolve(GenerateOptions options) => options.Resolve(Facts);
 }

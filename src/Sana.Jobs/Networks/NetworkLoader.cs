@@ -4,10 +4,12 @@ using Sana.Curation.Captioning;
 using Sana.Curation.Captioning.Chat;
 using Sana.Curation.Captioning.Config;
 using Sana.GraphBuilder;
+using Sana.Inference.Captioning;
 using Sana.Inference.Clip;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Runtime;
 using Sana.Jobs.Telemetry;
+using Sana.Storage;
 using Sana.Storage.Blobs;
 using Sana.Storage.Hub;
 
@@ -18,8 +20,11 @@ public sealed class NetworkLoader : IDisposable
 {
     private readonly SemaphoreSlim _oneFetch = new(1);
     private readonly SemaphoreSlim _oneBuild = new(1);
+    private readonly Dictionary<string, (CaptionNetwork Network, int Users)> _captionNetworks = [];
     private CheckpointFacts? _facts;
     private string? _built;
+    private IReadOnlyList<Adapter> _adapters = [];
+    private OtherDecoder? _decoder;
     private SanaPipeline? _pipeline;
 
     /// <value>What the networks run on. Default the processor.</value>
@@ -36,6 +41,15 @@ public sealed class NetworkLoader : IDisposable
 
     /// <value>Place of blobs that the checkpoint's folder is filled from. Default none: the folder is there.</value>
     public string? Weights { get; init; }
+
+    /// <value>Folder or repository of an autoencoder whose decoder takes the place of the checkpoint's own. Default none.</value>
+    public string? Decoder { get; init; }
+
+    /// <value>Adapters that images may be asked for with: the place of each by its name (<see cref="LoraPlace"/>). Default none.</value>
+    public IReadOnlyDictionary<string, string> Loras { get; init; } = new Dictionary<string, string>();
+
+    /// <value>Place of blobs that hold further adapters: each .safetensors file, and each folder with one, by its name. Default none.</value>
+    public string? LoraWeights { get; init; }
 
     /// <value>Place of blobs whose folders hold captioners and scorers, under the names of their local folders. Default none: the folders are there.</value>
     public string? CurationWeights { get; init; }
@@ -63,9 +77,11 @@ public sealed class NetworkLoader : IDisposable
                 if (Weights is { } weights)
                     await Networks.Weights.Fetch(await BlobPlace.Parse(weights).Open(cancellationToken), folder, cancellationToken);
                 folder = await CheckpointPlace.Folder(folder, variant: null, Progress, cancellationToken);
-                var built = await Task.Run(() => SanaCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs, Precision = GraphsOf(Precision.On(Device)) }), cancellationToken);
+                var built = await Task.Run(() => Build(folder, extended: false), cancellationToken);
                 _built = built.Folder;
-                _facts = CheckpointFacts.From(new GraphMetadata(folder, built.Metadata));
+                _adapters = await OpenLoras(folder, cancellationToken);
+                _decoder = await BuildDecoder(folder, cancellationToken);
+                _facts = CheckpointFacts.From(new GraphMetadata(folder, built.Metadata)).With(_decoder) with { Adapters = _adapters.ToDictionary(adapter => adapter.Name, adapter => adapter.Sha256, StringComparer.Ordinal) };
             }
 
             return new ModelFacts(_facts);
@@ -83,11 +99,12 @@ public sealed class NetworkLoader : IDisposable
     {
         await ReadModel(cancellationToken);
         _pipeline?.Dispose();
-        _pipeline = await Task.Run(() => SanaPipeline.Load(_built!, new PipelineOptions { Device = Device, Precision = Precision }), cancellationToken);
+        var options = new PipelineOptions { Device = Device, Precision = Precision, Adapters = _adapters, Decoder = _decoder, Extend = () => Build(_built!, extended: true) };
+        _pipeline = await Task.Run(() => SanaPipeline.Load(_built!, options), cancellationToken);
         return new PipelineRenderer(_pipeline);
     }
 
-    /// <summary>A captioner: a client of an endpoint, or the networks of a folder.</summary>
+    /// <summary>A captioner: a client of an endpoint, or the networks of a folder, which all captioners of that folder share.</summary>
     public async Task<ICaptioner> LoadCaptioner(CaptionerConfig config, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(config);
@@ -98,7 +115,17 @@ public sealed class NetworkLoader : IDisposable
             () =>
             {
                 var built = CaptionerCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs });
-                return OnnxCaptioner.Load(built.Folder, OnnxCaptionerOptions.FromConfig(config, Device));
+                var name = $"{built.Folder} {built.Fingerprint}";
+                var network = Share(name, built.Folder);
+                try
+                {
+                    return new OnnxCaptioner(network, OnnxCaptionerOptions.FromConfig(config, Device), () => Release(name));
+                }
+                catch
+                {
+                    Release(name);
+                    throw;
+                }
             },
             cancellationToken);
     }
@@ -131,6 +158,71 @@ public sealed class NetworkLoader : IDisposable
         _pipeline?.Dispose();
         _oneFetch.Dispose();
         _oneBuild.Dispose();
+    }
+
+    private BuildReport Build(string folder, bool extended) =>
+        SanaCheckpoint.Build(folder, new BuildOptions { Graphs = extended ? null : Graphs, Precision = GraphsOf(Precision.On(Device)), Extended = extended });
+
+    private async Task<OtherDecoder?> BuildDecoder(string checkpoint, CancellationToken cancellationToken)
+    {
+        if (Decoder is not { } place)
+            return null;
+        var folder = !Path.Exists(place) && HubId.TryParse(place, out var id)
+            ? await HubRepository.Fetch(id, (names, _) => DecoderCheckpoint.Choose(place, names), HubSettings.FromEnvironment(), Progress, cancellationToken)
+            : place;
+        var built = await Task.Run(() => DecoderCheckpoint.Build(folder, checkpoint, new BuildOptions { Graphs = Graphs }), cancellationToken);
+        return new OtherDecoder(built.Metadata["checkpoint"], built.Fingerprint, Path.Combine(built.Folder, "decoder_model.onnx"));
+    }
+
+    // All are opened at once, so that one that does not fit is heard of before anything is made.
+    private async Task<IReadOnlyList<Adapter>> OpenLoras(string checkpoint, CancellationToken cancellationToken)
+    {
+        var places = new Dictionary<string, string>(Loras, StringComparer.Ordinal);
+        if (LoraWeights is { } weights)
+        {
+            var fetched = await LoraPlace.Fetch(weights, Path.Combine(Path.GetTempPath(), "sana-loras", Digest.Sha256(weights)[..16]), cancellationToken);
+            LoraPlace.CheckNames(fetched.Keys);
+            foreach (var (name, place) in fetched)
+                places.TryAdd(name, place);
+        }
+
+        var adapters = new List<Adapter>();
+        foreach (var (name, place) in places)
+        {
+            var file = await LoraPlace.Open(place, Progress, cancellationToken);
+            file.RequireFit(checkpoint);
+            adapters.Add(LoraPlace.Usable(name, file));
+        }
+
+        return adapters;
+    }
+
+    private CaptionNetwork Share(string name, string folder)
+    {
+        lock (_captionNetworks)
+        {
+            var (network, users) = _captionNetworks.TryGetValue(name, out var known)
+                ? known
+                : (CaptionNetwork.Load(folder, new CaptionNetworkOptions { Device = Device, BatchSize = CaptionNetworkOptions.MostImages }), 0);
+            _captionNetworks[name] = (network, users + 1);
+            return network;
+        }
+    }
+
+    private void Release(string name)
+    {
+        lock (_captionNetworks)
+        {
+            var (network, users) = _captionNetworks[name];
+            if (users > 1)
+            {
+                _captionNetworks[name] = (network, users - 1);
+                return;
+            }
+
+            _captionNetworks.Remove(name);
+            network.Dispose();
+        }
     }
 
     // From the blobs, where they hold it; from the Hub, where it is a repository's id and no folder has come.
@@ -202,6 +294,10 @@ internal sealed class PipelineRenderer(SanaPipeline pipeline) : IRenderer
     public string ModelName => pipeline.ModelName;
 
     public string Precision => pipeline.Precision;
+
+    public string? Decoder => pipeline.Decoder;
+
+    public IReadOnlyDictionary<string, string> Adapters => pipeline.Adapters;
 
     public GenerateOptions Resolve(GenerateOptions options) => pipeline.Resolve(options);
 

@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Sana.Inference.Diffusion;
 using Sana.Storage;
 
 namespace Sana.Jobs.Queue;
@@ -181,6 +182,9 @@ public sealed record JobInput
 
     /// <value>What becomes of a prompt of more tokens than the network reads: <c>cut</c>, and the image is flagged, or <c>refuse</c>. Default cut, or what the server was started with.</value>
     public string? LongPrompts { get; init; }
+
+    /// <value>Adapters by the names that this host gives them. Default none.</value>
+    public IReadOnlyList<AdapterUse>? Lora { get; init; }
 
     /// <value>How often each image is shown before it is done, 0…3, at equal distances; fewer for checkpoints of few steps. Each costs the decoding of an image. Default 0.</value>
     public int? Previews { get; init; }

@@ -42,6 +42,7 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
             throw Bad($"The plan {name} has no such batch.");
         if (chunk.Model is { } planned)
             Leave(planned.Name, planned.Fingerprint, model);
+        LeaveAdapters(rendered.Options.Adapters, model);
         return new RenderJob(new RunNames(chunk.RunId), rendered, chunk.Output, rendered.Images.Count);
     }
 
@@ -67,6 +68,7 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
             Solver = Solver(input.Scheduler),
             UseInstruction = input.Chi ?? true,
             RefuseLongPrompts = RefusesLongPrompts(input.LongPrompts),
+            Adapters = Adapters(input.Lora, model),
         });
         if ((long)resolved.Width!.Value * resolved.Height!.Value is var pixels && pixels > options.MaxPixels)
             throw new JobFaultException(FaultReason.Policy, $"The job asks for {pixels} pixels an image; this worker makes up to {options.MaxPixels}.");
@@ -120,6 +122,27 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
             throw new OtherModelException(
                 $"This is for {Named(name, fingerprint)}, and this worker has {Named(model.ModelName, model.Fingerprint)} in {model.Precision}: "
                 + "start one with that checkpoint and precision, or cancel what asked for it.");
+        }
+    }
+
+    // What the sender's host knew and this one does not, another worker may have.
+    private static AdapterUses? Adapters(IReadOnlyList<AdapterUse>? lora, IModel model)
+    {
+        if (lora is null or { Count: 0 })
+            return null;
+        if (lora.Any(use => use?.Name is null))
+            throw Bad("lora is a list of objects with a name.");
+        var uses = new AdapterUses(lora);
+        LeaveAdapters(uses, model);
+        return uses;
+    }
+
+    private static void LeaveAdapters(AdapterUses? uses, IModel model)
+    {
+        foreach (var use in uses?.Items ?? [])
+        {
+            if (use.Sha256 is { } sha256 && model.Adapters.GetValueOrDefault(use.Name) != sha256)
+                throw new OtherModelException($"This is for the adapter '{Short(use.Name)}' with SHA-256 {Short(sha256)}, which this worker does not have: start one that has it, or cancel what asked for it.");
         }
     }
 

@@ -35,6 +35,21 @@ internal static class CommonOptions
         return checkpoint;
     }
 
+    /// <summary>The same, and a file of adapters.</summary>
+    public static Argument<string> CheckpointOrLora()
+    {
+        var checkpoint = new Argument<string>("checkpoint")
+        {
+            Description = $"Folder of a checkpoint: of Sana in diffusers layout (it holds model_index.json), of CLIP, SigLIP 2 or a captioner (config.json); {OrRepository}. Or an adapter (LoRA): its .safetensors file, a folder that holds one, or its repository.",
+        };
+        checkpoint.Validators.Add(result =>
+        {
+            if (!File.Exists(result.GetValueOrDefault<string>()))
+                Exists(result.GetValueOrDefault<string>(), result.AddError);
+        });
+        return checkpoint;
+    }
+
     public static Option<string> CheckpointOption()
     {
         var checkpoint = new Option<string>("--checkpoint", "-c")

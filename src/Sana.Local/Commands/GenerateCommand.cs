@@ -34,10 +34,13 @@ internal sealed class GenerateCommand : Command
     {
         var clock = Stopwatch.StartNew();
         var options = _host.ReadWithCheckpoint(parsed);
-        var job = WrongUseException.Unless(() => _arguments.Job(parsed, Device.Parse(options.Device)));
+        var loras = WrongUseException.Unless(() => LoraArguments.Read(_arguments.Loras(parsed), ServerFile.Read(options.Data).Loras));
+        options = options with { Loras = loras.Places };
+        var job = WrongUseException.Unless(() => _arguments.Job(parsed, Device.Parse(options.Device), loras.Uses));
         await using var host = await LocalHost.Open(options with { Worker = options.Worker with { WarmsUp = false } }, cancellationToken);
         var model = await host.Model(cancellationToken);
         WrongUseException.Unless(() => GenerateSubmission.Check(job, model));
+        job = GenerateSubmission.Pinned(job, model);
         var pace = new Pace(parsed.GetValue(_inFlight) ?? 16, parsed.GetValue(_deadline) ?? 3600);
         var started = await GenerateSubmission.Start(host.Client, host.Blobs, model.Fingerprint, job, pace, cancellationToken);
         if (started.Instance.Status == WorkflowStatus.Suspended)
@@ -96,7 +99,7 @@ internal sealed class GenerateArguments
     private readonly Option<string[]> _prompt = new("--prompt", "-p") { Description = "What to draw, at most 100,000 characters. May be given many times.", HelpName = "text" };
     private readonly Option<string?> _prompts = new("--prompts")
     {
-        Description = "List of prompts: .txt with one a line; .jsonl, .json, .csv, .tsv or Parquet with a field prompt, caption or text, and negative_prompt, id, seed or seeds, images, width, height, steps, guidance_scale; "
+        Description = "List of prompts: .txt with one a line; .jsonl, .json, .csv, .tsv or Parquet with a field prompt, caption or text, and negative_prompt, id, seed or seeds, images, width, height, steps, guidance_scale, lora; "
             + "each also as .gz; a folder of .txt files; the folder of a curated dataset; - for the standard input.",
         HelpName = "list",
     };
@@ -109,6 +112,15 @@ internal sealed class GenerateArguments
     private readonly Option<int?> _steps = CommonOptions.Number<int>("--steps", "Model evaluations per image, 1…1000. Default: 20, or 2 for Sprint checkpoints.");
     private readonly Option<float?> _guidance = CommonOptions.Number<float>("--guidance", "Guidance scale, 0…100; 1 or less runs the prompt alone. Default: 4.5.");
     private readonly Option<string?> _negative = new("--negative") { Description = "What the image should not show, at most 100,000 characters. Default: empty.", HelpName = "text" };
+    private readonly Option<string[]> _lora = new("--lora")
+    {
+        Description = "Adapter (LoRA) to draw with: a .safetensors file, a folder that holds one, owner/name[@revision] of the Hugging Face Hub, or a name of loras in sana.json; with :weight for another weight than 1, -100…100. May be given many times.",
+        HelpName = "place",
+    };
+
+    private readonly Option<float?> _pag = CommonOptions.Number<float>("--pag", "Perturbed-attention guidance: how far to lead the image away from that without self-attention in some blocks, 0…100; costs half as much again. Default: 0, off.");
+    private readonly Option<string?> _pagLayers = new("--pag-layers") { Description = "Blocks that --pag perturbs, from 0, with commas between. Default: 8 of 20 blocks, else the one in the middle.", HelpName = "list" };
+    private readonly Option<float?> _pagAdaptive = CommonOptions.Number<float>("--pag-adaptive", "What --pag loses for each unit of time passed, of 1000, 0…100; at 0.002 a scale of 2 is 0 at the end. Default: 0.");
     private readonly Option<ulong?> _seed = CommonOptions.Number("--seed", "0…18446744073709551615; the same seed makes the same image, and further images of a prompt have the seeds after it. Default: 0.", ulong.MinValue, ulong.MaxValue);
     private readonly Option<int?> _images = CommonOptions.Number("--images", "Images for each prompt, 1…10000. Default: 1.", 1, 10_000);
     private readonly Option<int?> _batch = CommonOptions.Number("--batch", "Images rendered together, 1…64; more takes more memory. Default: 1.", 1, 64);
@@ -127,11 +139,14 @@ internal sealed class GenerateArguments
 
     public IEnumerable<Option> All =>
     [
-        _prompt, _prompts, _promptField, _strict, _size, _width, _height, _steps, _guidance, _negative, _seed, _images, _batch, _solver, _format, _quality, _noInstruction, _noBinning, _longPrompts, _run,
+        _prompt, _prompts, _promptField, _strict, _size, _width, _height, _steps, _guidance, _negative, _lora, _pag, _pagLayers, _pagAdaptive, _seed, _images, _batch, _solver, _format, _quality, _noInstruction, _noBinning, _longPrompts, _run,
     ];
 
+    /// <summary>The adapters as they are given.</summary>
+    public string[] Loras(ParseResult parsed) => parsed.GetValue(_lora) ?? [];
+
     /// <exception cref="WrongUseException">The prompts are missing or bad.</exception>
-    public GenerateJob Job(ParseResult parsed, Device device) => new()
+    public GenerateJob Job(ParseResult parsed, Device device, AdapterUses? adapters) => new()
     {
         Prompts = Prompts(Typed(parsed.GetValue(_prompt) ?? []), parsed.GetValue(_prompts), new PromptListOptions(parsed.GetValue(_promptField), parsed.GetValue(_strict))),
         Options = new GenerateOptions
@@ -151,6 +166,8 @@ internal sealed class GenerateArguments
             UseInstruction = !parsed.GetValue(_noInstruction),
             UseResolutionBinning = !parsed.GetValue(_noBinning),
             RefuseLongPrompts = parsed.GetValue(_longPrompts) == "refuse",
+            Adapters = adapters,
+            Pag = Pag(parsed),
         },
         Seed = parsed.GetValue(_seed) ?? 0,
         Images = parsed.GetValue(_images) ?? 1,
@@ -168,6 +185,21 @@ internal sealed class GenerateArguments
         "webp" => ImageFormat.Webp,
         _ => throw new WrongUseException($"'{name}' is not a format; use png, jpeg or webp."),
     };
+
+    private PerturbedAttention? Pag(ParseResult parsed)
+    {
+        var (scale, layers, adaptive) = (parsed.GetValue(_pag), parsed.GetValue(_pagLayers), parsed.GetValue(_pagAdaptive));
+        if (scale is null)
+            return layers is null && adaptive is null ? null : throw new WrongUseException("--pag-layers and --pag-adaptive say how --pag works; give its scale, such as --pag 2.");
+        return new PerturbedAttention(scale.Value, adaptive ?? 0)
+        {
+            Layers = layers is null
+                ? []
+                : Array.ConvertAll(layers.Split(','), word => int.TryParse(word, NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var layer)
+                    ? layer
+                    : throw new WrongUseException($"--pag-layers '{layers}' is not a list of blocks such as 8 or 7,8,9.")),
+        };
+    }
 
     private (int Width, int Height)? Size(ParseResult parsed)
     {

@@ -14,6 +14,12 @@ internal sealed class HostArguments
     private readonly Option<string?> _data;
     private readonly Option<string?> _checkpoint = new("--checkpoint", "-c") { Description = $"Folder of a Sana checkpoint in diffusers layout, {CommonOptions.OrRepository}. Missing graphs are built. Default: as the last time with this --data.", HelpName = "place" };
     private readonly Option<string?> _graphs = CommonOptions.Graphs();
+    private readonly Option<string?> _decoder = new("--decoder")
+    {
+        Description = $"Folder of an autoencoder whose decoder is used in place of the checkpoint's own, such as the light one (DC-AE-Lite), {CommonOptions.OrRepository}. Default: as the last time with this --data, or the checkpoint's own.",
+        HelpName = "place",
+    };
+
     private readonly Option<string?> _device = CommonOptions.Device();
     private readonly Option<string?> _precision = CommonOptions.Precision("precision of sana.json, or as the last time with this --data, or auto: mixed on a GPU, float32 on a processor");
     private readonly Option<string?> _out;
@@ -45,7 +51,7 @@ internal sealed class HostArguments
 
     private readonly string? _outWithoutData;
 
-    public IEnumerable<Option> All => [_data, _checkpoint, _graphs, _device, _precision, _out, _queue, _journal, _visibility, _deaths];
+    public IEnumerable<Option> All => [_data, _checkpoint, _decoder, _graphs, _device, _precision, _out, _queue, _journal, _visibility, _deaths];
 
     /// <summary>The data folder and the journal's place as they are given, before anything else is looked at.</summary>
     public (string? Data, string? Journal) Folder(ParseResult parsed) => (parsed.GetValue(_data), parsed.GetValue(_journal));
@@ -58,6 +64,7 @@ internal sealed class HostArguments
             Data = parsed.GetValue(_data),
             Blobs = parsed.GetValue(_out),
             Checkpoint = parsed.GetValue(_checkpoint),
+            Decoder = parsed.GetValue(_decoder),
             Graphs = parsed.GetValue(_graphs),
             Device = parsed.GetValue(_device) ?? "cpu",
             Precision = parsed.GetValue(_precision) ?? "auto",
@@ -104,6 +111,8 @@ internal sealed class HostArguments
         var options = Read(parsed);
         if (options.Checkpoint is null)
             throw new WrongUseException("Option '--checkpoint' is required: give the folder that holds model_index.json, or a repository of the Hub as owner/name.");
+        if (options.Decoder is not null && CheckpointPlace.Fault(options.Decoder, "decoder's folder", "the autoencoder's config.json") is { } lost)
+            throw new WrongUseException(lost);
         return CheckpointPlace.Fault(options.Checkpoint) is { } fault ? throw new WrongUseException(fault) : options;
     }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Sana.GraphBuilder;
+using Sana.GraphBuilder.Adapters;
 using Sana.Inference.Diffusion;
 using Sana.Jobs.Networks;
 using Sana.Local.Hosting;
@@ -13,14 +14,14 @@ internal sealed class InfoCommand : Command
     private const int MaxSide = 8192;
     private const double Mebi = 1024 * 1024;
 
-    private readonly Argument<string> _checkpoint = CommonOptions.Checkpoint();
+    private readonly Argument<string> _checkpoint = CommonOptions.CheckpointOrLora();
     private readonly Option<int?> _width = CommonOptions.Number("--width", "Width to plan memory for, 32…8192 pixels. Default: the checkpoint's native size.", 32, MaxSide);
     private readonly Option<int?> _height = CommonOptions.Number("--height", "Height to plan memory for, 32…8192 pixels. Default: the checkpoint's native size.", 32, MaxSide);
     private readonly Option<string?> _precision = CommonOptions.Precision("float32");
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public InfoCommand()
-        : base("info", "Say what is in a checkpoint and how much memory an image will need.")
+        : base("info", "Say what is in a checkpoint and how much memory an image will need; or what an adapter (LoRA) is and which checkpoints it fits.")
     {
         Add(_checkpoint);
         Add(_width);
@@ -32,7 +33,20 @@ internal sealed class InfoCommand : Command
 
     private async Task<int> Run(ParseResult parsed, CancellationToken cancellationToken)
     {
-        var folder = await CheckpointPlace.Folder(parsed.GetRequiredValue(_checkpoint), variant: null, new FetchLines(), cancellationToken);
+        var place = parsed.GetRequiredValue(_checkpoint);
+        if (LoraFile.IsIn(place))
+            return Describe(LoraFile.Open(place), parsed.GetValue(_json));
+
+        string folder;
+        try
+        {
+            folder = await CheckpointPlace.Folder(place, variant: null, new FetchLines(), cancellationToken);
+        }
+        catch (CheckpointException) when (CheckpointPlace.IsRepository(place))
+        {
+            return Describe(await LoraPlace.Open(place, new FetchLines(), cancellationToken), parsed.GetValue(_json));
+        }
+
         if (CaptionerCheckpoint.IsIn(folder))
         {
             return Describe(CaptionerCheckpoint.Describe(folder), parsed.GetValue(_json));
@@ -53,6 +67,25 @@ internal sealed class InfoCommand : Command
         }
 
         Write(checkpoint, memory);
+        return ExitCode.Done;
+    }
+
+    private static int Describe(LoraFile lora, bool json)
+    {
+        var report = LoraInfoReport.Of(lora);
+        if (json)
+        {
+            Reports.WriteJson(report, Reports.Json.LoraInfoReport);
+            return ExitCode.Done;
+        }
+
+        Console.WriteLine($"{Path.GetFileName(report.Path)}: LoRA in the names of {report.Format}, {report.Layers.Count} layers of {report.Blocks} blocks");
+        Console.WriteLine($"sha256 {report.Sha256}");
+        Console.WriteLine($"{"weights",-14} {report.Parameters,16:N0} parameters {report.Bytes / Mebi,10:N1} MiB {report.StoredAs}");
+        Console.WriteLine($"{"ranks",-14} {string.Join(", ", report.Ranks)}");
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{"scales",-14} {string.Join(", ", report.Scales.Select(scale => scale.ToString("0.####", CultureInfo.InvariantCulture)))} ({report.ScaleFrom})"));
+        Console.WriteLine($"{"layers",-14} {string.Join(", ", report.Kinds)}");
+        Console.WriteLine($"{"fits",-14} {(report.Fits.Count == 0 ? "none of the published checkpoints, by its widths" : string.Join(", ", report.Fits))}");
         return ExitCode.Done;
     }
 
@@ -85,8 +118,13 @@ internal sealed class InfoCommand : Command
             return ExitCode.Done;
         }
 
-        Console.WriteLine($"{checkpoint.Name}: captioner, {checkpoint.ImageSize} pixels, captions of at most {checkpoint.MaxTokens} tokens out of {checkpoint.VocabSize}");
+        var search = checkpoint.Beams == 1 ? "the likeliest token each time" : $"{checkpoint.Beams} beams";
+        Console.WriteLine($"{checkpoint.Name}: captioner, {checkpoint.Family}, {checkpoint.ImageSize} pixels, captions of at most {checkpoint.MaxTokens} tokens out of {checkpoint.VocabSize}, {search}");
+        if (checkpoint.Tasks.Count > 0)
+            Console.WriteLine($"tasks {string.Join(", ", checkpoint.Tasks)}");
         Console.WriteLine($"fingerprint {checkpoint.Fingerprint}");
+        Console.WriteLine(
+            $"each image of a batch {checkpoint.ImageBytes / Mebi:N1} MiB while its caption is written, and {checkpoint.CaptionBytes / Mebi:N1} MiB at most for each of its beams");
         Write(checkpoint.Networks, checkpoint.Bytes, checkpoint.StoredAs, checkpoint.Files);
         return ExitCode.Done;
     }
@@ -122,5 +160,46 @@ internal sealed class InfoCommand : Command
         {
             Console.WriteLine($"{stage.Stage,-14} {stage.Weights / Mebi,10:N1} MiB weights {stage.Activations / Mebi,10:N1} MiB while it runs");
         }
+    }
+}
+
+/// <summary>Of <c>sana info</c> on an adapter.</summary>
+/// <param name="Path">Of its file.</param>
+/// <param name="Sha256">Of its file, lower-case hex.</param>
+/// <param name="Bytes">Of its file.</param>
+/// <param name="Format">Whose names it has.</param>
+/// <param name="StoredAs">Element types.</param>
+/// <param name="Parameters">Numbers in it.</param>
+/// <param name="Ranks">Those that occur.</param>
+/// <param name="Scales">Those that occur.</param>
+/// <param name="ScaleFrom">Where the scales are from.</param>
+/// <param name="Blocks">How many blocks it adapts.</param>
+/// <param name="Kinds">Layers of a block, and those outside.</param>
+/// <param name="Fits">Published transformers that have its layers in its widths.</param>
+/// <param name="Layers">All of them.</param>
+internal sealed record LoraInfoReport(
+    string Path, string Sha256, long Bytes, string Format, string StoredAs, long Parameters, IReadOnlyList<int> Ranks, IReadOnlyList<double> Scales, string ScaleFrom, int Blocks,
+    IReadOnlyList<string> Kinds, IReadOnlyList<string> Fits, IReadOnlyList<LoraLayer> Layers)
+{
+    private const string Block = "transformer_blocks.";
+
+    public static LoraInfoReport Of(LoraFile lora)
+    {
+        var layers = lora.Layers;
+        var inBlocks = layers.Where(layer => layer.Name.StartsWith(Block, StringComparison.Ordinal)).Select(layer => layer.Name.Split('.', 3)).ToArray();
+        return new LoraInfoReport(
+            lora.Path,
+            lora.Sha256,
+            lora.Bytes,
+            lora.Format,
+            lora.StoredAs,
+            lora.Parameters,
+            [.. layers.Select(layer => layer.Rank).Distinct().Order()],
+            [.. layers.Select(layer => Math.Round(layer.Scale, 6)).Distinct().Order()],
+            lora.ScaleFrom,
+            inBlocks.Select(name => name[1]).Distinct().Count(),
+            [.. inBlocks.Select(name => name[2]).Concat(layers.Select(layer => layer.Name).Where(name => !name.StartsWith(Block, StringComparison.Ordinal))).Distinct().Order(StringComparer.Ordinal)],
+            lora.Fits,
+            layers);
     }
 }

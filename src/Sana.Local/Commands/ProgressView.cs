@@ -29,11 +29,8 @@ internal static class ProgressView
     public static async Task<bool> First(LocalHost host, string id, CancellationToken cancellationToken)
     {
         var end = host.Client.Wait(id, cancellationToken);
-        while (await Task.WhenAny(end, host.Stopped, Task.Delay(RefreshInterval, cancellationToken)) is var first && first != end)
+        while (await IsOn(host, end, cancellationToken))
         {
-            if (first == host.Stopped)
-                await first;
-            cancellationToken.ThrowIfCancellationRequested();
             if (await host.Client.Get(id) is { } instance && RunOutput.StatusOf(instance) is not null)
                 return true;
         }
@@ -98,12 +95,8 @@ internal static class ProgressView
     {
         var ends = Task.WhenAll(jobs.Select(job => host.Client.Wait(job.Id, cancellationToken)));
         var shown = new RunStatus?[jobs.Count];
-        while (await Task.WhenAny(ends, host.Stopped, Task.Delay(RefreshInterval, cancellationToken)) is var first && first != ends)
+        while (await IsOn(host, ends, cancellationToken))
         {
-            // A worker that cannot load, or a journal that cannot be written: nothing will come any more.
-            if (first == host.Stopped)
-                await first;
-            cancellationToken.ThrowIfCancellationRequested();
             for (var i = 0; i < jobs.Count; i++)
             {
                 if (await host.Client.Get(jobs[i].Id) is { } instance && RunOutput.StatusOf(instance) is { } status)
@@ -115,5 +108,18 @@ internal static class ProgressView
         }
 
         return await ends;
+    }
+
+    /// <summary>Waits a moment; false when what is waited for has ended.</summary>
+    private static async Task<bool> IsOn(LocalHost host, Task end, CancellationToken cancellationToken)
+    {
+        var first = await Task.WhenAny(end, host.Stopped, Task.Delay(RefreshInterval, cancellationToken));
+        if (first == end)
+            return false;
+        // A worker that cannot load, or a journal that cannot be written: nothing will come any more.
+        if (first == host.Stopped)
+            await first;
+        cancellationToken.ThrowIfCancellationRequested();
+        return true;
     }
 }

@@ -94,6 +94,7 @@ internal sealed record DeadReport(string Id, string JobId, string? Reason, strin
 [JsonSerializable(typeof(FetchReport))]
 [JsonSerializable(typeof(GenerateReport))]
 [JsonSerializable(typeof(InfoReport))]
+[JsonSerializable(typeof(LoraInfoReport))]
 [JsonSerializable(typeof(ClipInfoReport))]
 [JsonSerializable(typeof(CaptionerInfoReport))]
 [JsonSerializable(typeof(ServeReport))]

@@ -13,6 +13,9 @@ internal sealed record HostFile(string? Blobs, string? Checkpoint, string Device
     /// <value>Folder for graphs; null for beside the weights.</value>
     public string? Graphs { get; init; }
 
+    /// <value>Folder or repository of another decoder; null for the checkpoint's own.</value>
+    public string? Decoder { get; init; }
+
     private const string Withheld = "(holds a key, give it again)";
 
     private static readonly string[] _secrets = ["AccountKey=", "SharedAccessSignature=", "sig="];
@@ -27,6 +30,7 @@ internal sealed record HostFile(string? Blobs, string? Checkpoint, string Device
         {
             Blobs = options.Blobs ?? Kept(known?.Blobs, "--out", data),
             Checkpoint = options.Checkpoint ?? known?.Checkpoint,
+            Decoder = options.Decoder ?? known?.Decoder,
             Graphs = options.Graphs ?? known?.Graphs,
             Device = hasDevice ? options.Device : known?.Device ?? options.Device,
             Precision = hasPrecision ? options.Precision : ServerFile.Read(data).Precision ?? known?.Precision ?? options.Precision,
@@ -36,7 +40,7 @@ internal sealed record HostFile(string? Blobs, string? Checkpoint, string Device
         var file = new HostFile(
             Absolute(complete.Blobs), complete.Checkpoint is null ? null : CheckpointPlace.FullName(complete.Checkpoint), complete.Device, IsSecret(complete.Queue) ? Withheld : complete.Queue,
             IsSecret(complete.Journal) ? Withheld : complete.Journal)
-        { Graphs = complete.Graphs is null ? null : Path.GetFullPath(complete.Graphs), Precision = complete.Precision };
+        { Decoder = complete.Decoder is null ? null : CheckpointPlace.FullName(complete.Decoder), Graphs = complete.Graphs is null ? null : Path.GetFullPath(complete.Graphs), Precision = complete.Precision };
         if (file != known)
             Write(path, file);
         return complete;

@@ -69,6 +69,8 @@ public sealed partial class LocalHost : IAsyncDisposable
             Precision = PrecisionName.Parse(options.Precision),
             Checkpoint = options.Checkpoint,
             Graphs = options.Graphs,
+            Decoder = options.Decoder,
+            Loras = Loras(options),
             Progress = new FetchLines(),
             Clock = options.Clock,
         };
@@ -156,6 +158,15 @@ public sealed partial class LocalHost : IAsyncDisposable
         Stopped = Task.WhenAny(_engine.Stopped, Failed(_work), _scratch?.Failed ?? Failed(Task.CompletedTask)).Unwrap();
     }
 
+    // Those that the command names, and those of sana.json.
+    private static Dictionary<string, string> Loras(LocalOptions options)
+    {
+        var loras = new Dictionary<string, string>(options.Loras, StringComparer.Ordinal);
+        foreach (var (name, place) in options.Checkpoint is null ? new Dictionary<string, string>() : (options.Config ?? ServerFile.Read(options.Data)).Loras)
+            loras.TryAdd(name, place);
+        return loras;
+    }
+
     /// <summary>Every six hours, and five minutes after the start, when what was waiting is under way.</summary>
     private async Task ForgetOld(TimeProvider clock, ILogger log, CancellationToken cancellationToken)
     {
@@ -208,6 +219,12 @@ public sealed record LocalOptions
 
     /// <value>Folder for graphs. Default: beside the weights where that can be written.</value>
     public string? Graphs { get; init; }
+
+    /// <value>Folder or repository of an autoencoder whose decoder takes the place of the checkpoint's own. Default none.</value>
+    public string? Decoder { get; init; }
+
+    /// <value>Adapters that images may be asked for with, by name, beside those of <c>sana.json</c>: the place of each. Default none.</value>
+    public IReadOnlyDictionary<string, string> Loras { get; init; } = new Dictionary<string, string>();
 
     /// <value>cpu, cuda or cuda:N. Default cpu.</value>
     public string Device { get; init; } = "cpu";

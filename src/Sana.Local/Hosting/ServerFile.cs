@@ -6,6 +6,7 @@ using Sana.Inference.Diffusion;
 using Sana.Jobs;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Http;
+using Sana.Jobs.Networks;
 using Sana.Jobs.Requests;
 using Sana.Jobs.Schedules;
 using Sana.Storage.Net;
@@ -36,6 +37,9 @@ internal sealed record ServerFile
 
     /// <value>Folders or places that curation may read, by the name under which the API asks for them.</value>
     public IReadOnlyDictionary<string, string> Sources { get; init; } = new Dictionary<string, string>();
+
+    /// <value>Adapters (LoRA) that images may be asked for with, by name: a .safetensors file or a folder that holds one, from the data folder, or <c>owner/name[@revision]</c> of the Hub. Default none.</value>
+    public IReadOnlyDictionary<string, string> Loras { get; init; } = new Dictionary<string, string>();
 
     /// <value>How datasets are made. Default: nobody captions.</value>
     public CurationConfig Curation { get; init; } = new();
@@ -89,7 +93,7 @@ internal sealed record ServerFile
         try
         {
             var config = JsonSerializer.Deserialize<ServerFile>(File.ReadAllBytes(path), Json) ?? new ServerFile();
-            config = config with { Curation = config.Curation.Under(Path.GetFullPath(dataFolder)) };
+            config = config with { Curation = config.Curation.Under(Path.GetFullPath(dataFolder)), Loras = config.LorasUnder(Path.GetFullPath(dataFolder)) };
             config.Check();
             return config;
         }
@@ -107,8 +111,14 @@ internal sealed record ServerFile
         }
     }
 
+    private Dictionary<string, string> LorasUnder(string folder) =>
+        Loras.ToDictionary(lora => lora.Key, lora => Path.Combine(folder, lora.Value) is var path && Path.Exists(path) ? path : lora.Value, StringComparer.Ordinal);
+
     private void Check()
     {
+        LoraPlace.CheckNames(Loras.Keys);
+        if (Loras.FirstOrDefault(lora => LoraPlace.Fault(lora.Value) is not null) is { Key: { } lost } entry)
+            throw new SanaException($"loras.{lost}: {LoraPlace.Fault(entry.Value)}");
         _ = SecretKeys();
         _ = UrlRules();
         if (MaxBatchImages is < 1 or > 100_000_000)

@@ -21,6 +21,7 @@ public sealed class DemoTests : IDisposable
         var made = await Demo(place);
 
         Assert.True(made.ExitCode == 0, made.Error);
+        ProgressLines.EndAtTheirTotals(made.Error, "curate", "generate");
         var report = JsonDocument.Parse(made.Output).RootElement;
         Assert.Equal(24, report.GetProperty("images").GetInt32());
         // The copy and the file that is cut off are left out, each with its reason.

@@ -169,6 +169,24 @@ public sealed class FetchTests : IDisposable
     }
 
     // A process asks for each file once at most, from where its bytes on the disk end.
+    [Fact]
+    public async Task An_adapter_and_a_decoder_may_be_repositories_too()
+    {
+        await using var server = await HubServer.Start("owner/sana", HubServer.FilesOf(Path.Combine(Fixtures.Sana, "checkpoints", "sana")));
+        server.Add("owner/style", HubServer.FilesOf(Path.Combine(Fixtures.Adapters, "lora", "sana", "wide")));
+        server.Add("owner/light", HubServer.FilesOf(Path.Combine(Fixtures.Adapters, "light-decoder")));
+        string[] draw = ["generate", "-c", "owner/sana", "-p", "a cat", "--size", "64x64", "--no-binning", "--steps", "2", "--lora", "owner/style:0.5", "--decoder", "owner/light", "--out", _folder.File("out"), "--json"];
+
+        var drawn = await Run(server, draw);
+        var info = await Run(server, "info", "owner/style");
+
+        Assert.True(drawn.ExitCode == 0, drawn.Error);
+        var manifest = File.ReadAllText(_folder.File($"out/{JsonDocument.Parse(drawn.Output).RootElement.GetProperty("manifest").GetString()}"));
+        Assert.Contains("\"name\":\"owner/style\"", manifest, StringComparison.Ordinal);
+        Assert.Contains("\"decoder\":\"owner/light\"", manifest, StringComparison.Ordinal);
+        Assert.Contains("LoRA in the names of diffusers", info.Output, StringComparison.Ordinal);
+    }
+
     private static void GoesOn(HubServer server, string token, Dictionary<string, long> begun)
     {
         foreach (var one in server.Calls

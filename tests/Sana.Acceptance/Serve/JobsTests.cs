@@ -22,6 +22,23 @@ public sealed class JobsTests(SharedServer shared)
         Assert.Equal(job.GetProperty("images")[1].GetProperty("sha256").GetString(), Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(image)));
     }
 
+    [Theory]
+    [InlineData("JPG", "jpg")]
+    [InlineData("Jpeg", "jpg")]
+    [InlineData("WEBP", "webp")]
+    public async Task A_format_is_taken_as_people_write_it_in_jobs_and_batches(string format, string ending)
+    {
+        var (word, input) = (format.ToLowerInvariant(), new { prompt = "a fox", width = 64, height = 64, steps = 1, seeds = new[] { 5 } });
+        await Server.Send(HttpMethod.Put, $"/v1/jobs/as-{word}", new { input, output = new { format } });
+        await Server.Send(HttpMethod.Put, $"/v1/batches/as-{word}", new { prompts = new[] { "a fox" }, settings = new { format, width = 64, height = 64, steps = 1 } });
+
+        var job = await Server.Until($"/v1/jobs/as-{word}", "succeeded");
+        await Server.Until($"/v1/batches/as-{word}", "succeeded");
+
+        Assert.EndsWith($".{ending}", job.GetProperty("images")[0].GetProperty("blob").GetString(), StringComparison.Ordinal);
+        Assert.Single(Directory.GetFiles(Path.Combine(Server.Data, "blobs", "runs", $"as-{word}"), $"*.{ending}", SearchOption.AllDirectories));
+    }
+
     [Fact]
     public async Task A_put_may_be_repeated_and_makes_one_job()
     {

@@ -143,6 +143,10 @@ public sealed class LoadTests(ITestOutputHelper output)
             """;
         copy.CommandTimeout = 600;
         copy.ExecuteNonQuery();
+        connection.Close();
+        // On the disk before the server starts, whose first flush would write all of it.
+        using var file = File.OpenHandle(journal, FileMode.Open, FileAccess.ReadWrite);
+        RandomAccess.FlushToDisk(file);
     }
 
     private static int Setting(string name, int byDefault) => int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out var set) ? set : byDefault;

@@ -117,6 +117,7 @@ public sealed class MessagesTests
     {
         Directory.Delete(checkpoint, recursive: true);
         SmallCheckpoint.CopyTo(checkpoint, fixture);
+        SmallCheckpoint.MakeSmall(checkpoint);
     }
 
     private static string Message(string id, object callback) =>

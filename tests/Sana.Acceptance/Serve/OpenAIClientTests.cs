@@ -104,7 +104,7 @@ public sealed class OpenAIClientTests(WaysIn waysIn)
     public async Task The_job_of_a_client_that_gives_up_ends(string way)
     {
         var prompt = $"given up {Guid.NewGuid():n}";
-        using var content = BinaryContent.Create(BinaryData.FromString($$"""{"prompt":"{{prompt}}","size":"64x64","num_inference_steps":500,"n":4}"""));
+        using var content = BinaryContent.Create(BinaryData.FromString($$"""{"prompt":"{{prompt}}","size":"512x512","num_inference_steps":500,"n":4}"""));
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(1));
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await (await Images(way)).GenerateImagesAsync(content, new RequestOptions { CancellationToken = patience.Token }));

@@ -67,7 +67,10 @@ internal sealed class SanaServer : IAsyncDisposable
         Directory.CreateDirectory(server.Data);
         if (config is not null)
             await File.WriteAllTextAsync(Path.Combine(server.Data, "sana.json"), JsonSerializer.Serialize(config));
-        SmallCheckpoint.CopyTo(Path.Combine(server._folder, "checkpoint"), source: model is null ? null : Path.Combine(Repository.Root, "models", model));
+        var checkpoint = Path.Combine(server._folder, "checkpoint");
+        SmallCheckpoint.CopyTo(checkpoint, source: model is null ? null : Path.Combine(Repository.Root, "models", model));
+        if (model is null)
+            SmallCheckpoint.MakeSmall(checkpoint);
         await server.Begin(options);
         return server;
     }

@@ -13,6 +13,7 @@ public sealed partial class SettingsTests
     private static readonly string[] SetByNobody =
     [
         "AzureWebJobsStorage", // a connection string: on a person's machine only
+        "Sana:Loras", // only where there are adapters
         "Sana:Precision", // only for another one than the device's own
         "Sana:PublicUrl", // only behind a front of the owner's
         "Sana:RetentionDays", // only for another time than 30 days

@@ -21,6 +21,10 @@ public sealed class CaptionerFileTests
               "image_max_side": 1536, "image_detail": "high", "max_tokens_field": "max_completion_tokens", "language": "de", "min_words": 5, "max_words": 200, "refusal_patterns": ["nope"], "strip_opener": true,
             },
             { "label": "local", "kind": "onnx", "checkpoint": "models/small", "price": { "currency": "EUR" } },
+            {
+              "label": "florence", "kind": "onnx", "checkpoint": "florence-community/Florence-2-base", "task": "more_detailed_caption", "beams": 3, "no_repeat_ngram_size": 0,
+              "decoding": { "max_tokens": 100 }, "price": { "currency": "EUR" },
+            },
           ],
         }
         """;
@@ -41,7 +45,15 @@ public sealed class CaptionerFileTests
         Assert.Equal((0.15m, 0.6m, "EUR", "high", "max_completion_tokens"), (one.Price.PerMillionInput, one.Price.PerMillionOutput, one.Price.Currency, one.ImageDetail, one.MaxTokensField));
         Assert.Equal(("de", 5, 200, true), (one.Rules.Language, one.Rules.MinWords, one.Rules.MaxWords, one.Rules.StripOpener));
         Assert.Equal((CaptionerKind.Onnx, "models/small", "local"), (all[1].Kind, all[1].Checkpoint, all[1].Model));
+        Assert.Equal((null, null, null, 0d), (all[1].Task, all[1].Beams, all[1].NoRepeatNgramSize, all[1].Decoding.Temperature));
+        Assert.Equal(("more_detailed_caption", 3, 0, 0d), (all[2].Task, all[2].Beams, all[2].NoRepeatNgramSize, all[2].Decoding.Temperature));
     }
+
+    [Theory]
+    [InlineData("\"temperature\": 0.5", "captioners[2].beams is 3, which cannot be had with a temperature")]
+    [InlineData("\"repetition_penalty\": 1.2", "captioners[2].beams is 3, which cannot be had with a temperature or a repetition penalty")]
+    public void Beams_with_what_draws_are_refused(string decoding, string sentence) =>
+        Assert.Contains(sentence, Assert.Throws<CurationException>(() => CaptionerFile.Parse(Whole.Replace("\"max_tokens\": 100", decoding, StringComparison.Ordinal))).Message, StringComparison.Ordinal);
 
     [Fact]
     public void A_prompt_takes_what_is_known_of_the_image()
@@ -104,6 +116,11 @@ public sealed class CaptionerFileTests
     [InlineData("\"kind\": \"tgi\"", "captioners[0].kind is \"tgi\"; it is one of chat, onnx")]
     [InlineData("\"kind\": \"onnx\"", "captioners[0].checkpoint is missing")]
     [InlineData("\"checkpoint\": \"x\"", "captioners[0].checkpoint belongs to the kind onnx")]
+    [InlineData("\"task\": \"caption\"", "captioners[0].task belongs to the kind onnx")]
+    [InlineData("\"beams\": 3", "captioners[0].beams belongs to the kind onnx")]
+    [InlineData("\"no_repeat_ngram_size\": 3", "captioners[0].no_repeat_ngram_size belongs to the kind onnx")]
+    [InlineData("\"task\": \"ocr\"", "captioners[0].task is \"ocr\"; it is one of caption, detailed_caption, more_detailed_caption")]
+    [InlineData("\"beams\": 9", "captioners[0].beams is 9; it is a whole number from 1 to 8")]
     [InlineData("\"concurrency\": 0", "captioners[0].concurrency is 0; it is a whole number from 1 to 256")]
     [InlineData("\"concurrency\": 257", "from 1 to 256")]
     [InlineData("\"concurrency\": 1.5", "captioners[0].concurrency is 1.5")]

@@ -57,6 +57,17 @@ public sealed class PublicShapesTests : IDisposable
         CaptionerTensors.All(VisionEncoderDecoderConfig.Load(Write(PublicConfigs.VitGpt2), _folder.File("generation_config.json")), new TokenTables("decoder.transformer.wte", "decoder.transformer.wte")),
         239_195_904 - ((768 * 768) + 768));
 
+    /// <summary>Their authors say 0.23 B and 0.77 B.</summary>
+    [Theory]
+    [InlineData("base", 231_546_368)]
+    [InlineData("large", 770_418_688)]
+    public void Florence2(string model, long parameters)
+    {
+        var config = Florence2Config.Load(Write(model == "base" ? PublicConfigs.Florence2Base : PublicConfigs.Florence2Large), _folder.File("generation_config.json"), model);
+
+        Holds($"Florence-2-{model}", Florence2Tensors.All(config, new TokenTables("model.language_model.shared", "model.language_model.shared")), parameters);
+    }
+
     private static void Holds(string name, IEnumerable<ExpectedTensor> tensors, long parameters)
     {
         var list = tensors.ToArray();

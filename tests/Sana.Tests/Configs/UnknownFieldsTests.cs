@@ -71,6 +71,22 @@ public sealed class UnknownFieldsTests : IDisposable
             "num_beams":1,"transformers_version":"4.35.0"}
             """);
         Assert.Equal(15, VisionEncoderDecoderConfig.Load(captioner, _folder.File("generation_config.json")).Generation.MaxTokens);
+
+        // The published files were converted from another layout, whose fields and whose defaults of generation are still in them.
+        var florence = With(PublicConfigs.Florence2Base, "vision_config", Everywhere, """
+            "dim_embed":[128,256,512,1024],"enable_checkpoint":false,"visual_temporal_embedding":{"type":"COSINE","max_temporal_embeddings":100},
+            "image_pos_embed":{"type":"learned_abs_2d","max_pos_embeddings":50},"max_pos_embeddings":50,"image_feature_source":["spatial_avg_pool","temporal_avg_pool"]
+            """);
+        florence = With(File.ReadAllText(florence), "text_config", Everywhere, """
+            "add_bias_logits":false,"add_final_layer_norm":false,"classif_dropout":0.1,"normalize_before":false,"normalize_embedding":true,"num_hidden_layers":6,
+            "extra_pos_embeddings":2,"static_position_embeddings":false,"num_beams":3,"no_repeat_ngram_size":3,"early_stopping":true,"forced_bos_token_id":0,"eos_token_id":2
+            """);
+        File.WriteAllText(_folder.File("generation_config.json"), """
+            {"_from_model_config":true,"bos_token_id":0,"decoder_start_token_id":2,"eos_token_id":2,"forced_eos_token_id":2,"num_beams":3,"pad_token_id":1,
+            "no_repeat_ngram_size":3,"early_stopping":true,"transformers_version":"4.56.0"}
+            """);
+        var generation = Florence2Config.Load(florence, _folder.File("generation_config.json"), "Florence-2-base").Generation;
+        Assert.Equal((1_024, 3, 3, "true", 0, 2), (generation.MaxTokens, generation.NumBeams, generation.NoRepeatNgramSize, generation.EarlyStopping, generation.ForcedBosTokenId, generation.ForcedEosTokenId));
     }
 
     [Theory]
@@ -90,25 +106,47 @@ public sealed class UnknownFieldsTests : IDisposable
     [InlineData("clip", "vision_config", "model_type", "\"siglip_vision_model\"")]
     [InlineData("clip", "vision_config", "vision_use_head", "true")]
     [InlineData("captioner", "", "tie_encoder_decoder", "true")]
-    [InlineData("captioner", "", "num_beams", "4")]
-    [InlineData("captioner", "", "no_repeat_ngram_size", "3")]
+    [InlineData("captioner", "", "num_beams", "9")]
+    [InlineData("captioner", "", "num_beam_groups", "2")]
+    [InlineData("captioner", "", "no_repeat_ngram_size", "65")]
     [InlineData("captioner", "encoder", "use_mask_token", "true")]
     [InlineData("captioner", "encoder", "is_a_new_kind", "\"yes\"")]
     [InlineData("captioner", "decoder", "scale_attn_weights", "false")]
     [InlineData("captioner", "decoder", "bad_words_ids", "[[7]]")]
     [InlineData("captioner", "decoder", "do_sample", "true")]
     [InlineData("captioner", "decoder", "hidden_size", "512")]
-    [InlineData("generation", "", "num_beams", "4")]
+    [InlineData("generation", "", "num_beams", "0")]
+    [InlineData("generation", "", "early_stopping", "\"sometimes\"")]
+    [InlineData("generation", "", "length_penalty", "11")]
     [InlineData("generation", "", "do_sample", "true")]
     [InlineData("generation", "", "repetition_penalty", "1.2")]
     [InlineData("generation", "", "min_length", "5")]
     [InlineData("generation", "", "suppress_tokens", "[1]")]
-    [InlineData("generation", "", "forced_bos_token_id", "3")]
+    [InlineData("generation", "", "forced_bos_token_id", "50257")]
+    [InlineData("generation", "", "forced_eos_token_id", "[1, 2]")]
     [InlineData("generation", "", "sequence_bias", "{\"a\":1}")]
     [InlineData("clip image", "", "do_pad", "true")]
     [InlineData("clip image", "size", "longest_edge", "448")]
     [InlineData("captioner image", "", "do_center_crop", "true")]
     [InlineData("captioner image", "size", "shortest_edge", "224")]
+    [InlineData("florence", "", "quantization_config", "{\"bits\":4}")]
+    [InlineData("florence", "", "num_beams", "9")]
+    [InlineData("florence", "vision_config", "in_channels", "4")]
+    [InlineData("florence", "vision_config", "model_type", "\"swin\"")]
+    [InlineData("florence", "vision_config", "window_size", "0")]
+    [InlineData("florence", "vision_config", "window_size", "[12, 12]")]
+    [InlineData("florence", "vision_config", "num_groups", "[4, 8, 16, 31]")]
+    [InlineData("florence", "vision_config", "num_heads", "[4, 8, 16]")]
+    [InlineData("florence", "vision_config", "patch_prenorm", "[0, 1, 1, 1]")]
+    [InlineData("florence", "vision_config", "projection_dim", "1024")]
+    [InlineData("florence", "vision_config", "layer_scale", "0.1")]
+    [InlineData("florence", "text_config", "model_type", "\"mbart\"")]
+    [InlineData("florence", "text_config", "scale_embedding", "true")]
+    [InlineData("florence", "text_config", "tie_word_embeddings", "false")]
+    [InlineData("florence", "text_config", "add_final_layer_norm", "true")]
+    [InlineData("florence", "text_config", "decoder_attention_heads", "7")]
+    [InlineData("florence", "text_config", "do_sample", "true")]
+    [InlineData("florence", "text_config", "static_position_embeddings", "true")]
     public void A_field_that_is_not_built_here_is_refused_by_its_name(string kind, string section, string field, string value)
     {
         var message = Assert.Throws<CheckpointException>(() => Load(kind, section, $"\"{field}\":{value}")).Message;
@@ -145,6 +183,9 @@ public sealed class UnknownFieldsTests : IDisposable
                 break;
             case "captioner":
                 VisionEncoderDecoderConfig.Load(With(PublicConfigs.VitGpt2, section, field), _folder.File("none.json"));
+                break;
+            case "florence":
+                Florence2Config.Load(With(PublicConfigs.Florence2Base, section, field), _folder.File("none.json"), "Florence-2-base");
                 break;
             case "generation":
                 File.WriteAllText(_folder.File("generation_config.json"), "{" + field + "}");

@@ -123,6 +123,21 @@ public sealed class FullSizeGraphTests : IDisposable
         Approve.Text("Contract-captioner_decoder", Contract(decoder));
     }
 
+    [Fact]
+    public void Florence2()
+    {
+        var config = Florence2Config.Load(FullSizeCheckpoint.Config(_folder, PublicConfigs.Florence2Base), _folder.File("generation_config.json"), "Florence-2-base");
+        var tables = new TokenTables("model.language_model.shared", "model.language_model.shared");
+        var weights = FullSizeCheckpoint.Weights(_folder, "florence", Florence2Tensors.All(config, tables));
+        var (encoder, decoder) = (CaptionerGraphs.Encoder(config, 768, tables, weights), CaptionerGraphs.Decoder(config, tables, weights));
+
+        Infers(encoder);
+        Infers(CaptionerGraphs.Encoder(config, 600, tables, weights)); // no map is a whole number of windows
+        Infers(decoder);
+        Approve.Text("Contract-florence2_encoder", Contract(encoder));
+        Approve.Text("Contract-florence2_decoder", Contract(decoder));
+    }
+
     // With numbers for the symbols of the inputs, so that the declared arithmetic of open axes is held to the runtime's.
     private static void Infers(Graph graph)
     {
@@ -184,7 +199,9 @@ public sealed class FullSizeGraphTests : IDisposable
     {
         "batch" => 2,
         "text_tokens" => 7,
+        "captions" => 4,
         "sequence" => 11,
+        "states" => 17,
         "past" => 13,
         "height" or "latent_height" => 3,
         "width" or "latent_width" => 5,

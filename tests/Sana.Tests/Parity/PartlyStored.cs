@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Sana.Inference.Runtime;
 using Xunit;
 
@@ -8,12 +9,14 @@ internal static class PartlyStored
 {
     private const int Block = 8;
 
-    public static void Check(ReferenceCheckpoint reference, string name, FloatTensor actual, double relative)
+    public static void Check(ReferenceCheckpoint reference, string name, FloatTensor actual, double relative) => Check(reference.Json, reference.Tensor, name, actual, relative);
+
+    public static void Check(JsonElement json, Func<string, FloatTensor> tensor, string name, FloatTensor actual, double relative)
     {
-        var largest = reference.Json.GetProperty("abs_max").GetProperty(name).GetDouble();
-        var at = reference.Json.GetProperty("detail_at").GetProperty(name);
-        Within(reference.Tensor($"{name}.mean8"), Means(actual), relative * largest);
-        var detail = reference.Tensor($"{name}.detail");
+        var largest = json.GetProperty("abs_max").GetProperty(name).GetDouble();
+        var at = json.GetProperty("detail_at").GetProperty(name);
+        Within(tensor($"{name}.mean8"), Means(actual), relative * largest);
+        var detail = tensor($"{name}.detail");
         Within(detail, Square(actual, at[0].GetInt32(), at[1].GetInt32(), detail.Shape), relative * largest);
     }
 

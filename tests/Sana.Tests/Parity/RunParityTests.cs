@@ -47,17 +47,17 @@ public sealed class RunParityTests
         }
     }
 
-    internal static SanaPipeline Pipeline(ReferenceCheckpoint reference, Arithmetic? arithmetic = null)
+    internal static SanaPipeline Pipeline(ReferenceCheckpoint reference, Arithmetic? arithmetic = null, bool extended = false, IReadOnlyList<Adapter>? adapters = null)
     {
         var files = reference.Files;
         var tokenizer = GemmaTokenizer.Load(Path.Combine(reference.Folder, "tokenizer"));
         var encoder = new TextEncoder(reference.Load(SanaGraphs.TextEncoder(files.TextEncoder, files.TextEncoderWeights, arithmetic), "text_encoder"));
         var transformer = new SanaTransformer(
-            reference.Load(SanaGraphs.Conditioning(files.Transformer, files.TransformerWeights, arithmetic), "transformer"),
-            reference.LoadWithMetadata(SanaGraphs.Denoiser(files.Transformer, files.TransformerWeights, files.Clamp.On, arithmetic), "transformer"));
+            reference.Load(SanaGraphs.Conditioning(files.Transformer, files.TransformerWeights, arithmetic, extended: extended), "transformer"),
+            reference.LoadWithMetadata(SanaGraphs.Denoiser(files.Transformer, files.TransformerWeights, files.Clamp.On, arithmetic, extended: extended), "transformer"));
         var autoencoder = new AutoencoderDC(reference.LoadWithMetadata(SanaGraphs.Decoder(files.Autoencoder, files.AutoencoderWeights), "vae"));
         var prompts = new PromptEncoder(tokenizer, () => ComplexHumanInstruction.Load(reference.Folder, tokenizer), encoder, capacity: 8);
-        return new SanaPipeline(prompts, transformer, inFloat32: null, autoencoder, new PipelineOptions().MaxUntiledPixels);
+        return new SanaPipeline(prompts, new LoadedTransformer(transformer, _ => transformer), inFloat32: null, autoencoder, new PipelineOptions().MaxUntiledPixels, adapters);
     }
 
     internal static GenerateOptions OptionsOf(JsonElement run) => new()
@@ -78,12 +78,12 @@ public sealed class RunParityTests
 
     private static void CheckPixels(ReferenceCheckpoint reference, string run, byte[] actual)
     {
-        if (!reference.Expected.Has($"run.{run}.image"))
-        {
-            return;
-        }
+        if (reference.Expected.Has($"run.{run}.image"))
+            CheckPixels(reference.Expected.Bytes($"run.{run}.image"), actual);
+    }
 
-        var expected = reference.Expected.Bytes($"run.{run}.image");
+    internal static void CheckPixels(ReadOnlySpan<byte> expected, byte[] actual)
+    {
         Assert.Equal(expected.Length, actual.Length);
         var different = 0;
         for (var i = 0; i < actual.Length; i++)

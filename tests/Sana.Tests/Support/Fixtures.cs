@@ -9,7 +9,11 @@ internal static class Fixtures
 
     public static string Clip { get; } = Find("SANA_CLIP_FIXTURES", "clip");
 
+    public static string Adapters { get; } = Find("SANA_ADAPTER_FIXTURES", "adapters");
+
     public static string Judges { get; } = Find("SANA_JUDGE_FIXTURES", "judges");
+
+    public static string Florence { get; } = Find("SANA_FLORENCE_FIXTURES", "florence");
 
     // Python writes an infinite number bare, which JSON has no word for: scheduler_config.json holds "lambda_min_clipped": -Infinity.
     public static JsonDocument Json(params string[] path) =>

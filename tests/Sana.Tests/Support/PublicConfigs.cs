@@ -66,6 +66,31 @@ internal static class PublicConfigs
         }
         """;
 
+    /// <summary>florence-community/Florence-2-base: 64 · n rows of the token table for its 51,290 tokens.</summary>
+    public const string Florence2Base = """
+        {
+          "architectures": ["Florence2ForConditionalGeneration"], "model_type": "florence2", "image_token_id": 51289, "is_encoder_decoder": true, "dtype": "float16",
+          "text_config": {
+            "model_type": "bart", "activation_function": "gelu", "d_model": 768, "encoder_layers": 6, "encoder_attention_heads": 12, "encoder_ffn_dim": 3072, "decoder_layers": 6,
+            "decoder_attention_heads": 12, "decoder_ffn_dim": 3072, "max_position_embeddings": 1024, "vocab_size": 51328, "scale_embedding": false, "dropout": 0.1,
+            "activation_dropout": 0.1, "attention_dropout": 0.1, "init_std": 0.02, "bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 2,
+            "forced_eos_token_id": 2
+          },
+          "vision_config": {
+            "model_type": "florence_vision", "depths": [1, 1, 9, 1], "embed_dim": [128, 256, 512, 1024], "num_heads": [4, 8, 16, 32], "num_groups": [4, 8, 16, 32],
+            "patch_size": [7, 3, 3, 3], "patch_stride": [4, 2, 2, 2], "patch_padding": [3, 1, 1, 1], "patch_prenorm": [false, true, true, true], "window_size": 12,
+            "projection_dim": 768, "drop_path_rate": 0.1, "mlp_ratio": 4.0, "qkv_bias": true, "max_temporal_embeddings": 100, "max_position_embeddings": 50
+          }
+        }
+        """;
+
+    /// <summary>florence-community/Florence-2-large.</summary>
+    public static readonly string Florence2Large = Florence2Base
+        .Replace("\"d_model\": 768, \"encoder_layers\": 6, \"encoder_attention_heads\": 12, \"encoder_ffn_dim\": 3072, \"decoder_layers\": 6", "\"d_model\": 1024, \"encoder_layers\": 12, \"encoder_attention_heads\": 16, \"encoder_ffn_dim\": 4096, \"decoder_layers\": 12", StringComparison.Ordinal)
+        .Replace("\"decoder_attention_heads\": 12, \"decoder_ffn_dim\": 3072", "\"decoder_attention_heads\": 16, \"decoder_ffn_dim\": 4096", StringComparison.Ordinal)
+        .Replace("[128, 256, 512, 1024], \"num_heads\": [4, 8, 16, 32], \"num_groups\": [4, 8, 16, 32]", "[256, 512, 1024, 2048], \"num_heads\": [8, 16, 32, 64], \"num_groups\": [8, 16, 32, 64]", StringComparison.Ordinal)
+        .Replace("\"projection_dim\": 768", "\"projection_dim\": 1024", StringComparison.Ordinal);
+
     /// <summary>transformer/config.json by the name of the model.</summary>
     public static readonly IReadOnlyDictionary<string, string> SanaTransformers = new Dictionary<string, string>
     {

@@ -23,6 +23,8 @@ internal sealed class SafetensorsReader
 
     public static SafetensorsReader Open(params string[] path) => new(File.ReadAllBytes(Path.Combine([Fixtures.Sana, .. path])));
 
+    public static SafetensorsReader OpenFile(string path) => new(File.ReadAllBytes(path));
+
     public bool Has(string name) => _entries.ContainsKey(name);
 
     public int[] Shape(string name) => [.. _entries[name].GetProperty("shape").EnumerateArray().Select(side => side.GetInt32())];

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using NetVips;
 using Sana.Inference.Imaging;
 
 namespace Sana.Tests.Support;
@@ -30,15 +29,23 @@ internal static class SiglipReference
         return all.AsSpan(at * length, length).ToArray();
     }
 
+    /// <summary>The pixels as the reference reads them.</summary>
+    public static RgbImage Decode(int image) => Picture.Decode(Images[image]);
+
+    private static string[] Strings(string key) => [.. _json.GetProperty(key).EnumerateArray().Select(item => item.GetString()!)];
+}
+
+/// <summary>The photographs of the fixtures.</summary>
+internal static class Picture
+{
     /// <summary>The pixels as the reference reads them: gray repeated, a palette looked up, alpha dropped, EXIF orientation applied.</summary>
-    public static RgbImage Decode(int image)
+    /// <param name="name">Of the file.</param>
+    public static RgbImage Decode(string name)
     {
-        using var file = Image.NewFromFile(Path.Combine(Fixtures.Clip, "images", Images[image]), access: Enums.Access.Random);
+        using var file = NetVips.Image.NewFromFile(Path.Combine(Fixtures.Clip, "images", name), access: NetVips.Enums.Access.Random);
         using var upright = file.Autorot();
-        using var colour = upright.Colourspace(Enums.Interpretation.Srgb);
+        using var colour = upright.Colourspace(NetVips.Enums.Interpretation.Srgb);
         using var rgb = colour.ExtractBand(0, n: 3);
         return new RgbImage(rgb.Width, rgb.Height, rgb.WriteToMemory<byte>());
     }
-
-    private static string[] Strings(string key) => [.. _json.GetProperty(key).EnumerateArray().Select(item => item.GetString()!)];
 }

@@ -37,6 +37,15 @@ public sealed record CaptionerConfig
     /// <value>Folder of the local checkpoint, or a repository of the Hub (<c>owner/name[@revision]</c>), for the kind <c>onnx</c>.</value>
     public string? Checkpoint { get; init; }
 
+    /// <value>What Florence-2 is asked for: <c>caption</c>, <c>detailed_caption</c>, <c>more_detailed_caption</c>; for the kind <c>onnx</c>. Null: <c>detailed_caption</c>.</value>
+    public string? Task { get; init; }
+
+    /// <value>Beams of the search for the likeliest caption, 1…8, for the kind <c>onnx</c>; null for what the checkpoint says.</value>
+    public int? Beams { get; init; }
+
+    /// <value>So many tokens in a row are in a caption only once, 0…64, for the kind <c>onnx</c>; 0 for no such rule, null for what the checkpoint says.</value>
+    public int? NoRepeatNgramSize { get; init; }
+
     /// <value>The model's own name; the label where a local checkpoint gives none.</value>
     public required string Model { get; init; }
 
@@ -122,7 +131,13 @@ public sealed record CaptionerConfig
 
     /// <summary>What captions depend on beside model, prompt and image, as JSON.</summary>
     internal string SettingsJson() => JsonSerializer.Serialize(
-        new CaptionSettings(System, Decoding, ImageMaxSide, ImageDetail, Rules, Fallback is { } fallback && fallback.Model != Model ? fallback.Model : null), ConfigJson.Settings.CaptionSettings);
+        new CaptionSettings(System, Decoding, ImageMaxSide, ImageDetail, Rules, Fallback is { } fallback && fallback.Model != Model ? fallback.Model : null)
+        {
+            Task = Task,
+            Beams = Beams,
+            NoRepeatNgramSize = NoRepeatNgramSize,
+        },
+        ConfigJson.Settings.CaptionSettings);
 }
 
 /// <summary>What a caption depends on beside model, prompt and image.</summary>
@@ -132,7 +147,15 @@ public sealed record CaptionerConfig
 /// <param name="ImageDetail">As OpenAI has it.</param>
 /// <param name="Rules">Which captions are usable.</param>
 /// <param name="FallbackModel">The fallback's model where it is another than the first endpoint's; else null.</param>
-internal sealed record CaptionSettings(string? System, Decoding Decoding, int ImageMaxSide, string? ImageDetail, CaptionRules Rules, string? FallbackModel);
+internal sealed record CaptionSettings(string? System, Decoding Decoding, int ImageMaxSide, string? ImageDetail, CaptionRules Rules, string? FallbackModel)
+{
+    /// <summary>Of a local captioner, as the two below; null for what it does by itself.</summary>
+    public string? Task { get; init; }
+
+    public int? Beams { get; init; }
+
+    public int? NoRepeatNgramSize { get; init; }
+}
 
 /// <summary>How settings are written for identities and requests: snake_case, and what is null is left out.</summary>
 [JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
@@ -194,7 +217,7 @@ public sealed record CaptionRules
 /// <summary>How an answer is drawn. What is null is left to the endpoint.</summary>
 public sealed record Decoding
 {
-    /// <value>0…2. Default 0.2.</value>
+    /// <value>0…2. Default 0.2; of the kind <c>onnx</c> 0, the likeliest caption.</value>
     public double Temperature { get; init; } = 0.2;
 
     /// <value>0…1.</value>

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Sana.Curation.Captioning.Checks;
+using Sana.Inference.Captioning;
 
 namespace Sana.Curation.Captioning.Config;
 
@@ -23,10 +24,21 @@ internal static partial class CaptionerReader
             throw part.Refuse("checkpoint", "is missing; the kind onnx names the folder of its checkpoint");
         if (kind == CaptionerKind.Chat && checkpoint is not null)
             throw part.Refuse("checkpoint", "belongs to the kind onnx; take it out or say \"kind\": \"onnx\"");
+        var (task, beams, ngram) = (part.Choice("task", "", [.. GenerationOptions.Tasks]), part.Integer("beams", 1, 8), part.Integer("no_repeat_ngram_size", 0, 64));
+        foreach (var (name, isThere) in new[] { ("task", task.Length > 0), ("beams", beams is not null), ("no_repeat_ngram_size", ngram is not null) })
+        {
+            if (kind == CaptionerKind.Chat && isThere)
+                throw part.Refuse(name, "belongs to the kind onnx; take it out or say \"kind\": \"onnx\"");
+        }
+
+        var plainest = kind == CaptionerKind.Onnx ? 0 : new Decoding().Temperature;
         var one = new CaptionerConfig
         {
             Label = label,
             Kind = kind,
+            Task = task.Length > 0 ? task : null,
+            Beams = beams,
+            NoRepeatNgramSize = ngram,
             Target = target,
             Fallback = kind == CaptionerKind.Chat ? Fallback(part, target!) : null,
             Checkpoint = checkpoint,
@@ -35,7 +47,7 @@ internal static partial class CaptionerReader
             Licence = part.Text("licence"),
             Prompt = Prompt(part),
             System = part.Text("system", LongestPrompt),
-            Decoding = part.Object("decoding") is { } decoding ? ReadDecoding(decoding) : new Decoding { Temperature = kind == CaptionerKind.Onnx ? 0 : new Decoding().Temperature },
+            Decoding = part.Object("decoding") is { } decoding ? ReadDecoding(decoding, plainest) : new Decoding { Temperature = plainest },
             Concurrency = part.Integer("concurrency", 1, 256) ?? 4,
             RequestsPerMinute = part.Integer("requests_per_minute", 1, 1_000_000),
             TokensPerMinute = part.Integer("tokens_per_minute", 1000, 1_000_000_000),
@@ -48,7 +60,9 @@ internal static partial class CaptionerReader
             Rules = Rules(part),
         };
         part.Close();
-        return one;
+        return one is { Beams: > 1 } && (one.Decoding.Temperature > 0 || one.Decoding.RepetitionPenalty is not (null or 1))
+            ? throw part.Refuse("beams", $"is {one.Beams}, which cannot be had with a temperature or a repetition penalty; take these out of decoding, or use 1 beam")
+            : one;
     }
 
     private static string Label(ConfigPart part)
@@ -119,11 +133,11 @@ internal static partial class CaptionerReader
         }
     }
 
-    private static Decoding ReadDecoding(ConfigPart part)
+    private static Decoding ReadDecoding(ConfigPart part, double temperature)
     {
         var decoding = new Decoding
         {
-            Temperature = part.Number("temperature", 0, 2) ?? 0.2,
+            Temperature = part.Number("temperature", 0, 2) ?? temperature,
             TopP = part.Number("top_p", 0, 1),
             MaxTokens = part.Integer("max_tokens", 1, 16_384) ?? 512,
             Seed = part.Integer("seed", 0, int.MaxValue),

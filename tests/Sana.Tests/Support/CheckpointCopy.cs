@@ -5,34 +5,24 @@ using Sana.Inference.Clip;
 
 namespace Sana.Tests.Support;
 
-/// <summary>A copy of the SigLIP 2 fixture's checkpoint that a test may change, with its graphs beside the weights.</summary>
-internal sealed class BuiltSiglip : IDisposable
+/// <summary>A copy of a fixture's checkpoint that a test may change.</summary>
+/// <remarks>Somebody may have run the program on the fixture itself: graphs are left out.</remarks>
+internal class CheckpointCopy : IDisposable
 {
     private readonly TempFolder _folder = new();
 
-    public BuiltSiglip(string name = "siglip2-small-patch16")
+    /// <param name="source">Folder of the fixture.</param>
+    /// <param name="name">Of the copy.</param>
+    public CheckpointCopy(string source, string name)
     {
         Folder = Directory.CreateDirectory(_folder.File(name)).FullName;
-        // Somebody may have run the program on the fixture itself.
-        foreach (var file in Directory.EnumerateFiles(SiglipReference.Checkpoint))
-        {
-            if (Path.GetFileName(file) is not ("sana.build.json" or "vision_model.onnx" or "text_model.onnx"))
-                File.WriteAllBytes(PathOf(Path.GetFileName(file)), File.ReadAllBytes(file));
-        }
+        foreach (var file in Directory.EnumerateFiles(source).Where(file => Path.GetExtension(file) != ".onnx" && Path.GetFileName(file) != "sana.build.json"))
+            File.WriteAllBytes(PathOf(Path.GetFileName(file)), File.ReadAllBytes(file)); // not copied: a fixture may be read-only
     }
 
     public string Folder { get; }
 
     public string PathOf(string file) => Path.Combine(Folder, file);
-
-    public BuildReport Build(BuildOptions? options = null) => ClipCheckpoint.Build(Folder, options ?? new BuildOptions());
-
-    /// <summary>Builds what is not built, and loads it.</summary>
-    public ClipScorer Scorer(ClipScorerOptions? options = null)
-    {
-        Build();
-        return ClipScorer.Load(Folder, options ?? new ClipScorerOptions { Threads = 1 });
-    }
 
     /// <summary>Changes a JSON file.</summary>
     public void Edit(string file, Action<JsonObject> edit)
@@ -73,3 +63,22 @@ internal sealed class BuiltSiglip : IDisposable
 
 /// <summary>A tensor as a file holds it.</summary>
 internal sealed record StoredTensor(string Name, string Type, long[] Shape, byte[] Bytes);
+
+/// <summary>A copy of a scorer's checkpoint, with its graphs beside the weights.</summary>
+internal class BuiltScorer(string source, string name) : CheckpointCopy(source, name)
+{
+    public BuildReport Build(BuildOptions? options = null) => ClipCheckpoint.Build(Folder, options ?? new BuildOptions());
+
+    /// <summary>Builds what is not built, and loads it.</summary>
+    public ClipScorer Scorer(ClipScorerOptions? options = null)
+    {
+        Build();
+        return ClipScorer.Load(Folder, options ?? new ClipScorerOptions { Threads = 1 });
+    }
+}
+
+/// <summary>Of the CLIP fixture.</summary>
+internal sealed class BuiltClip(string name = "clip-vit-base-patch8") : BuiltScorer(Path.Combine(Fixtures.Clip, "checkpoint"), name);
+
+/// <summary>Of the SigLIP 2 fixture.</summary>
+internal sealed class BuiltSiglip(string name = "siglip2-small-patch16") : BuiltScorer(SiglipReference.Checkpoint, name);

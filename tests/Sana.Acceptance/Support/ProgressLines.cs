@@ -1,0 +1,22 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Xunit;
+
+namespace Sana.Acceptance.Support;
+
+/// <summary>The lines of progress that a command writes where stderr is no terminal.</summary>
+internal static class ProgressLines
+{
+    /// <summary>There are some; those of a stage never count down, and the last of each stage is at its total.</summary>
+    public static void EndAtTheirTotals(string error, params string[] titles)
+    {
+        var lines = Regex.Matches(error, @"(?m)^(?<title>[\w-]+): (?<stage>\w+) (?<done>\d+)/(?<total>\d+)(, \d+ failed)?$");
+        Assert.Equal(titles, lines.Select(line => line.Groups["title"].Value).Distinct());
+        foreach (var stage in lines.GroupBy(line => (line.Groups["title"].Value, line.Groups["stage"].Value)))
+        {
+            int[] done = [.. stage.Select(line => int.Parse(line.Groups["done"].Value, CultureInfo.InvariantCulture))];
+            Assert.Equal(done.Order(), done);
+            Assert.Equal(stage.Last().Groups["total"].Value, stage.Last().Groups["done"].Value);
+        }
+    }
+}
