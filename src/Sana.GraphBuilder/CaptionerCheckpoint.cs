@@ -1,5 +1,4 @@
 using Sana.GraphBuilder.Configs;
-using Sana.GraphBuilder.Safetensors;
 
 namespace Sana.GraphBuilder;
 

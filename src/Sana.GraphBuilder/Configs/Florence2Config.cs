@@ -1,5 +1,3 @@
-using Sana.GraphBuilder.Safetensors;
-
 namespace Sana.GraphBuilder.Configs;
 
 /// <summary>

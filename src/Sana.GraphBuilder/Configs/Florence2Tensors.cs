@@ -10,6 +10,8 @@ internal static class Florence2Tensors
     // The names under which files have the one table that the token embeddings share.
     private static readonly string[] _embeddings = [$"{Language}.shared", $"{Language}.encoder.embed_tokens", $"{Language}.decoder.embed_tokens"];
 
+    private static readonly string[] _projections = ["q_proj", "k_proj", "v_proj", "out_proj"];
+
     /// <summary>Where the token embedding and the output head are.</summary>
     public static TokenTables Tables(SafetensorsWeights weights, bool tied)
     {
@@ -88,7 +90,7 @@ internal static class Florence2Tensors
 
     private static IEnumerable<ExpectedTensor> Layer(long width, long inner, string path, params IEnumerable<string> attentions) =>
     [
-        .. attentions.SelectMany(attention => new[] { "q_proj", "k_proj", "v_proj", "out_proj" }.SelectMany(part => ClipTensors.Affine($"{path}.{attention}.{part}", width, width))
+        .. attentions.SelectMany(attention => _projections.SelectMany(part => ClipTensors.Affine($"{path}.{attention}.{part}", width, width))
             .Concat(ClipTensors.Affine($"{path}.{attention}_layer_norm", width))),
         .. ClipTensors.Affine($"{path}.fc1", inner, width),
         .. ClipTensors.Affine($"{path}.fc2", width, inner),

@@ -1,6 +1,4 @@
 using System.Globalization;
-using Sana.Inference.Imaging;
-using Sana.Inference.Runtime;
 
 namespace Sana.Inference.Captioning;
 

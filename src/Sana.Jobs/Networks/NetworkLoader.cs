@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using System.Text.Json;
 using Sana.Curation.Captioning;
 using Sana.Curation.Captioning.Chat;
 using Sana.Curation.Captioning.Config;
@@ -8,7 +6,6 @@ using Sana.Inference.Captioning;
 using Sana.Inference.Clip;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Runtime;
-using Sana.Jobs.Telemetry;
 using Sana.Storage;
 using Sana.Storage.Blobs;
 using Sana.Storage.Hub;
@@ -241,80 +238,5 @@ public sealed class NetworkLoader : IDisposable
         {
             _oneFetch.Release();
         }
-    }
-}
-
-/// <summary>
-/// Fills a checkpoint's folder from blobs. What was fetched is noted in the folder: a replica that restarts on the same disk loads at once, and a blob that was written again since, even
-/// with the same length, is fetched again.
-/// </summary>
-internal static class Weights
-{
-    private const string Notes = "weights.fetched.json";
-
-    public static async Task Fetch(IBlobs from, string folder, CancellationToken cancellationToken)
-    {
-        var notes = Path.Combine(folder, Notes);
-        var fetched = await Read(notes, cancellationToken);
-        await foreach (var blob in from.List("", cancellationToken))
-        {
-            var path = Path.Combine(folder, blob.Name.Replace('/', Path.DirectorySeparatorChar));
-            if (new FileInfo(path) is { Exists: true } there && there.Length == blob.Length && fetched.GetValueOrDefault(blob.Name) == blob.Version)
-                continue;
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            await using (var source = await from.Open(blob.Name, cancellationToken) ?? throw new FileNotFoundException($"{from.Place} lost {blob.Name} while it was read."))
-            await using (var target = File.Create(path + ".part"))
-                await source.CopyToAsync(target, 1 << 20, cancellationToken);
-            File.Move(path + ".part", path, overwrite: true);
-            fetched[blob.Name] = blob.Version;
-            await File.WriteAllBytesAsync(notes + ".part", JsonSerializer.SerializeToUtf8Bytes(fetched), cancellationToken);
-            File.Move(notes + ".part", notes, overwrite: true);
-        }
-    }
-
-    private static async Task<Dictionary<string, string>> Read(string notes, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize<Dictionary<string, string>>(await File.ReadAllBytesAsync(notes, cancellationToken)) ?? [];
-        }
-        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException or JsonException)
-        {
-            // Nothing is known of the files that are there: they are fetched.
-            return [];
-        }
-    }
-}
-
-/// <summary>The Sana pipeline as a renderer whose batches are counted, timed and traced. The caller disposes the pipeline.</summary>
-internal sealed class PipelineRenderer(SanaPipeline pipeline) : IRenderer
-{
-    public string Fingerprint => pipeline.Fingerprint;
-
-    public string ModelName => pipeline.ModelName;
-
-    public string Precision => pipeline.Precision;
-
-    public string? Decoder => pipeline.Decoder;
-
-    public IReadOnlyDictionary<string, string> Adapters => pipeline.Adapters;
-
-    public GenerateOptions Resolve(GenerateOptions options) => pipeline.Resolve(options);
-
-    public PromptLength? Measure(string prompt, bool useInstruction) => pipeline.Measure(prompt, useInstruction);
-
-    public IReadOnlyList<GeneratedImage> Generate(
-        IReadOnlyList<ImageRequest> batch, GenerateOptions resolved, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
-    {
-        using var span = SanaTelemetry.Activities.StartActivity("sana.render");
-        span?.SetTag("sana.batch.size", batch.Count).SetTag("sana.steps", resolved.Steps).SetTag("sana.width", resolved.Width).SetTag("sana.height", resolved.Height);
-        var start = Stopwatch.GetTimestamp();
-        var images = pipeline.Generate(batch, resolved, progress, cancellationToken);
-        SanaTelemetry.RenderTime.Add(Stopwatch.GetElapsedTime(start).TotalSeconds);
-        SanaTelemetry.BatchSize.Record(batch.Count);
-        var seconds = images[0].Seconds;
-        foreach (var (stage, spent) in new[] { ("text", seconds.Text), ("denoise", seconds.Denoise), ("decode", seconds.Decode) })
-            SanaTelemetry.JobDuration.Record(spent, new("stage", stage), new("outcome", "rendered"));
-        return images;
     }
 }

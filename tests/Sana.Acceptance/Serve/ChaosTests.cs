@@ -191,7 +191,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
                 throw new InvalidOperationException($"'{what}' is none of the events.");
         }
 
-        Assert.False(server.HasExited, server.Errors);
+        Assert.False(server.HasExited, $"The server ended by itself, {server.End}, during or after {what}.\n{server.Errors}");
     }
 
     /// <summary>The clock of the server, as an offset to this machine's.</summary>

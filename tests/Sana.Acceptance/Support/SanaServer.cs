@@ -32,6 +32,9 @@ internal sealed class SanaServer : IAsyncDisposable
 
     public bool HasExited => _process.HasExited;
 
+    /// <summary>How the process ended: its exit code, 128 and the signal's number where it was a signal.</summary>
+    public string End => _process.HasExited ? $"exit code {_process.ExitCode}" : "still running";
+
     public long WorkingSet
     {
         get
