@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up what the tests need and runs them all: packages, build, format, tests. The same for people and for CI.
 # PackageMirror=partial in the environment leaves out the two packages that not every mirror serves, see Directory.Build.props.
-# Needs the .NET 10 SDK, Node 20 or newer, kubectl, jq and curl; installs the rest from package registries into the checkout, and from Debian Chromium, strace, libfaketime, nginx, Caddy and some photographs where they are missing.
+# Needs the .NET 10 SDK, Node 20 or newer, kubectl, jq and curl; installs the rest from package registries into the checkout, and from Debian Chromium, strace, libfaketime, nginx, Caddy, Ceph and some photographs where they are missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
@@ -17,16 +17,19 @@ step "Packages of the tests"
 npm ci --prefix tests/packages --no-fund --no-audit --loglevel=error
 photographs=artifacts/photographs
 proxies=artifacts/proxies
+ceph=artifacts/ceph
 faketime=/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1
 # Unpacked and not installed: only the files are wanted, and no service that starts.
 unpack() { mkdir -p "$1" && (cd "$1" && apt-get download -qq "${@:2}" 2>/dev/null && for package in ./*.deb; do dpkg -x "$package" .; done && rm ./*.deb); }
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v chromium >/dev/null && command -v strace >/dev/null && [ -e $faketime ] && [ -d $photographs/usr ] && [ -d $proxies/usr ]; }; then
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v chromium >/dev/null && command -v strace >/dev/null && [ -e $faketime ] && [ -d $photographs/usr ] && [ -d $proxies/usr ] && [ -e $ceph/usr/bin/radosgw ]; }; then
   apt-get update -qq
   [ -e $faketime ] || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libfaketime >/dev/null
   command -v chromium >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null
   command -v strace >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends strace >/dev/null
   [ -d $photographs/usr ] || unpack $photographs tuxpaint-stamps-default
   [ -d $proxies/usr ] || unpack $proxies nginx caddy
+  # With all that they would be installed with: their libraries are found in the same folder.
+  [ -e $ceph/usr/bin/radosgw ] || unpack $ceph $(apt-get install -s --no-install-recommends radosgw ceph-mon ceph-osd | awk '/^Inst/ { print $2 }')
 fi
 
 step "Build, warnings as errors"

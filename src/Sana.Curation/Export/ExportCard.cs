@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Sana.Curation.Report;
+using Sana.Storage;
 using static System.FormattableString;
 
 namespace Sana.Curation.Export;
@@ -16,7 +17,7 @@ internal sealed record ExportCard(ExportDataset Dataset, ExportOptions Options, 
         var card = new StringBuilder(HubMetadata.Head($"{Dataset.Dataset} {Dataset.Version}", Facts,
             Options.Format == ExportFormat.Parquet ? [new HubConfig("default", ["data/train-*.parquet"])] : [], Info()));
         card.Append(Invariant($"\n# {Markdown.Text(Dataset.Dataset)} {Markdown.Text(Dataset.Version)}\n\n"));
-        card.Append(Invariant($"{Display.Number(Facts.Images)} images with captions ({Display.Bytes(ImageBytes)}). {Which()}\n"));
+        card.Append(Invariant($"{Display.Number(Facts.Images)} images with captions ({Counted.Bytes(ImageBytes)}). {Which()}\n"));
         card.Append(DatasetCard.Sections.Captions(Facts)).Append(DatasetCard.Sections.Licences(Facts));
         card.Append("\n## How to load it\n\n").Append(Loading().ReplaceLineEndings("\n")).Append('\n');
         return Encoding.UTF8.GetBytes(card.ToString());

@@ -3,6 +3,7 @@ using System.Text;
 using Sana.Curation.Selection;
 using Sana.Curation.Shards;
 using Sana.Inference.Clip;
+using Sana.Storage;
 using static System.FormattableString;
 
 namespace Sana.Curation.Report;
@@ -55,7 +56,7 @@ public sealed record DatasetCard
         ]));
         var bytes = Shards.Sum(shard => shard.Files[0].Bytes);
         card.Append(Invariant($"\n# {Markdown.Text(Dataset)} {Markdown.Text(Version)}\n\n"));
-        card.Append(Invariant($"{Display.Number(Facts.Images)} images with captions in {Display.Number(Shards.Count)} shards ({Display.Bytes(bytes)}), "));
+        card.Append(Invariant($"{Display.Number(Facts.Images)} images with captions in {Display.Number(Shards.Count)} shards ({Counted.Bytes(bytes)}), "));
         card.Append(Invariant($"made by {Markdown.Text(Tool)}. The index has {Display.Number(Facts.Rows)} rows: each item of the source, its captions, what became of it.\n"));
         card.Append(Sections.Rows(Facts)).Append(Sections.Captions(Facts)).Append(Sections.Licences(Facts)).Append(Choice());
         card.Append(Loading());

@@ -21,15 +21,6 @@ internal static class Display
         };
     }
 
-    public static string Bytes(long bytes) => bytes switch
-    {
-        < 1_000 => Invariant($"{bytes} B"),
-        < 1_000_000 => Invariant($"{bytes / 1e3:0.#} kB"),
-        < 1_000_000_000 => Invariant($"{bytes / 1e6:0.#} MB"),
-        < 1_000_000_000_000 => Invariant($"{bytes / 1e9:0.##} GB"),
-        _ => Invariant($"{bytes / 1e12:0.##} TB"),
-    };
-
     /// <summary>Large counts of tokens.</summary>
     public static string Tokens(long count) => count switch
     {

@@ -46,7 +46,7 @@ internal sealed class GallerySection(ReportView view, Pictures pictures, PageWri
             return "No image has a caption.";
         if (shown == offered)
             return shown == 1 ? "The one image that has captions." : $"All {Display.Number(shown)} images that have captions.";
-        var why = shown < Math.Min(offered, view.Options.Images) ? $" More do not fit into a page of {Display.Bytes(view.Options.MaxBytes)}." : "";
+        var why = shown < Math.Min(offered, view.Options.Images) ? $" More do not fit into a page of {Counted.Bytes(view.Options.MaxBytes)}." : "";
         return $"{Display.Number(shown)} of {Display.Number(offered)} images that have captions, spread over the whole dataset.{why}";
     }
 }

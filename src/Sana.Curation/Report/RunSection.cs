@@ -1,6 +1,7 @@
 using System.Globalization;
 using Sana.Curation.Selection;
 using Sana.Inference.Clip;
+using Sana.Storage;
 using static System.FormattableString;
 
 namespace Sana.Curation.Report;
@@ -17,7 +18,7 @@ internal static class RunSection
         var asked = view.Captioners.Sum(tally => tally.Asked);
         return Html.Of($"""
             <section class="tiles" aria-label="Summary">
-            <article><h2>Images</h2><strong>{Display.Number(totals.Rows)}</strong><small>{Display.Bytes(totals.Bytes)} of source files</small></article>
+            <article><h2>Images</h2><strong>{Display.Number(totals.Rows)}</strong><small>{Counted.Bytes(totals.Bytes)} of source files</small></article>
             <article><h2>In the shards</h2><strong>{Display.Number(totals.Succeeded)}</strong><small>{Display.Share(totals.Succeeded, totals.Rows)} of all images</small></article>
             <article><h2>Usable captions</h2><strong>{Display.Number(usable)}</strong><small>{Display.Share(usable, asked)} of {Display.Number(asked)}</small></article>
             <article><h2>Mean score</h2><strong>{(totals.Chosen.Mean is { } mean ? mean.ToString("0.00", CultureInfo.InvariantCulture) : "–")}</strong><small>{view.Run.ScorerFamily.Title()}, of chosen captions</small></article>

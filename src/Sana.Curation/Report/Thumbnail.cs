@@ -1,5 +1,6 @@
 using NetVips;
 using Sana.Inference.Imaging;
+using Sana.Storage;
 
 namespace Sana.Curation.Report;
 
@@ -68,7 +69,7 @@ internal sealed class Pictures(ReportOptions options, Func<IndexRow, Cancellatio
     {
         var pixels = Display.Pixels(row.OriginalWidth ?? row.Width, row.OriginalHeight ?? row.Height);
         return Html.Of($"""
-            <div class="thumb box"><svg viewBox="0 0 32 32" aria-hidden="true"><path d="M4 6h24v20H4zM4 22l7-7 6 6 4-4 7 6"/><circle cx="21" cy="12" r="2"/><path class="strike" d="M3 29 29 3"/></svg><b>{row.Format?.ToUpperInvariant() ?? "no picture"}</b><small>{pixels}</small><small>{(row.Bytes is { } bytes ? Display.Bytes(bytes) : "")}</small></div>
+            <div class="thumb box"><svg viewBox="0 0 32 32" aria-hidden="true"><path d="M4 6h24v20H4zM4 22l7-7 6 6 4-4 7 6"/><circle cx="21" cy="12" r="2"/><path class="strike" d="M3 29 29 3"/></svg><b>{row.Format?.ToUpperInvariant() ?? "no picture"}</b><small>{pixels}</small><small>{(row.Bytes is { } bytes ? Counted.Bytes(bytes) : "")}</small></div>
             """);
     }
 }

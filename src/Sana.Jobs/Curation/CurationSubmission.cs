@@ -6,6 +6,7 @@ using Sana.Curation.Sources;
 using Sana.Jobs.Durable;
 using Sana.Storage;
 using Sana.Storage.Blobs;
+using Sana.Storage.Hub;
 using Sana.Storage.Sources;
 
 namespace Sana.Jobs.Curation;
@@ -34,6 +35,7 @@ public static partial class CurationSubmission
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(job);
+        job = await Pinned(job, cancellationToken);
         var name = await Write(blobs, job, cancellationToken);
         var id = InstanceId(job.Dataset, job.Version);
         var there = await client.Get(id);
@@ -115,6 +117,7 @@ public static partial class CurationSubmission
         ArgumentNullException.ThrowIfNull(blobs);
         ArgumentNullException.ThrowIfNull(job);
         Check(job);
+        job = await Pinned(job, cancellationToken);
         var (version, last, empty) = await Versions(blobs, job.Dataset, cancellationToken);
         if (last is null && empty is null)
             return job with { Version = version };
@@ -139,6 +142,10 @@ public static partial class CurationSubmission
         return job with { Version = version, Since = job.Since ?? last };
     }
 
+    // Every step of a run, in whatever process, reads one commit of a repository.
+    private static async Task<CurationJob> Pinned(CurationJob job, CancellationToken cancellationToken) =>
+        job with { Source = await HubSource.Pin(job.Source, HubSettings.FromEnvironment(), cancellationToken) };
+
     /// <summary>Refuses what cannot be run, or must not be kept in a blob; whoever starts a run asks before.</summary>
     /// <exception cref="SanaException">A name or number is not allowed, or the source holds a key.</exception>
     public static void Check(CurationJob job)
@@ -157,7 +164,7 @@ public static partial class CurationSubmission
     /// <summary>A dataset's name from what its source is called.</summary>
     public static string NameOf(string source)
     {
-        var last = source.Split('/', '\\', ':').LastOrDefault(part => part.Length > 0) ?? "";
+        var last = (HubId.TryParseDataset(source, out var id) ? id.Repository : BlobPlace.Parts(source).Path).Split('/', '\\', ':').LastOrDefault(part => part.Length > 0) ?? "";
         var slug = NotInNames().Replace(last.ToLowerInvariant(), "-").Trim('-');
         return slug.Length == 0 ? "dataset" : slug[..Math.Min(slug.Length, 64)].Trim('-');
     }

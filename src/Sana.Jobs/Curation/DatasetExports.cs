@@ -15,7 +15,7 @@ public static class DatasetExports
 
     /// <summary>A finished dataset.</summary>
     /// <param name="dataset">
-    /// Its name; or a folder, <c>azurite:container/prefix</c> or a container's https address: of a version (it holds <c>manifest.json</c>), of its shards, or
+    /// Its name; or a folder, <c>azurite:container/prefix</c>, the address of a bucket or a container: of a version (it holds <c>manifest.json</c>), of its shards, or
     /// of all versions (<c>…/datasets/name</c>).
     /// </param>
     /// <param name="version">Its version; null for the last finished one (v1, v2 …), or the one of the folder.</param>
@@ -37,14 +37,15 @@ public static class DatasetExports
                     : $"There is no folder '{place}' with a dataset {dataset}; give --data or --blobs of sana curate, or the folder of a version.");
         }
 
-        var at = BlobPlace.IsFolder(dataset) ? Path.GetFullPath(dataset).TrimEnd('/') : dataset.TrimEnd('/');
+        var (path, query) = BlobPlace.Parts(dataset);
+        var at = BlobPlace.IsFolder(dataset) ? Path.GetFullPath(dataset).TrimEnd('/') : path.TrimEnd('/');
         if (at.EndsWith("/shards", StringComparison.Ordinal))
             at = at[..at.LastIndexOf('/')];
         var parts = at.Split('/');
         return parts.Length > 2 && parts[^2] == Datasets
-            ? await Named(string.Join('/', parts[..^2]), parts[^1], version, cancellationToken)
+            ? await Named(string.Join('/', parts[..^2]) + query, parts[^1], version, cancellationToken)
                 ?? throw new SanaException($"{at} has no finished version{(version is null ? "" : $" {version}")}; sana curate makes one.")
-            : await InFolder(at, version, cancellationToken);
+            : await InFolder(at + query, version, cancellationToken);
     }
 
     /// <summary>Exports it.</summary>

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Sana.Curation.Sources;
 using Sana.Inference.Imaging;
+using Sana.Storage;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Curation;
@@ -45,17 +46,9 @@ public sealed class DiskNeed(ImageFormat output)
         if (json is null || JsonSerializer.Deserialize(json, CurateJson.Readable.SourceFacts)!.NormalisedBytes is not (> 0 and var bytes))
             return null;
         var until = job.Settings.KeepImages == true ? "of normalised images, which are kept" : "of normalised images until the version is published";
-        var free = blobs.FreeBytes is { } left ? $"; {Size(left)} {(left < 2 * bytes ? "are free, which is too little" : "are free")}" : "";
-        return $"{job.Dataset} {job.Version} needs about {Size(2 * bytes)} in {blobs.Place}: {Size(bytes)} of shards and {Size(bytes)} {until}{free}.";
+        var free = blobs.FreeBytes is { } left ? $"; {Counted.Bytes(left)} {(left < 2 * bytes ? "are free, which is too little" : "are free")}" : "";
+        return $"{job.Dataset} {job.Version} needs about {Counted.Bytes(2 * bytes)} in {blobs.Place}: {Counted.Bytes(bytes)} of shards and {Counted.Bytes(bytes)} {until}{free}.";
     }
-
-    /// <summary>Bytes in the largest unit that leaves a number of 1 or more.</summary>
-    public static string Size(long bytes) => bytes switch
-    {
-        >= 1_000_000_000 => FormattableString.Invariant($"{bytes / 1e9:0.#} GB"),
-        >= 1_000_000 => FormattableString.Invariant($"{bytes / 1e6:0.#} MB"),
-        _ => FormattableString.Invariant($"{bytes / 1e3:0.#} kB"),
-    };
 
     private double Factor(string name) => (Array.Exists(_lossless, ending => name.EndsWith(ending, StringComparison.OrdinalIgnoreCase)), output) switch
     {

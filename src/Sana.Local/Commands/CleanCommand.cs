@@ -43,7 +43,7 @@ internal sealed class CleanCommand : Command
         foreach (var kind in report.Kinds)
         {
             var what = kind.IsRemoved ? report.IsDryRun ? "would be removed" : "removed" : "kept";
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{kind.Kind}: {Counted.Of(kind.Files, "file")}, {DiskNeed.Size(kind.Bytes)} {what} ({kind.Prefix})"));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{kind.Kind}: {Counted.Of(kind.Files, "file")}, {Counted.Bytes(kind.Bytes)} {what} ({kind.Prefix})"));
         }
 
         return ExitCode.Done;

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Numerics;
 using Sana.Inference.Diffusion;
 using Sana.Jobs.Networks;
+using Sana.Storage.Blobs;
 
 namespace Sana.Local.Commands;
 
@@ -10,7 +11,7 @@ namespace Sana.Local.Commands;
 internal static class CommonOptions
 {
     /// <summary>How help texts say that a repository of the Hub may be given for a folder.</summary>
-    public const string OrRepository = "or owner/name[@revision] of the Hugging Face Hub, which is downloaded into its cache";
+    public const string OrRepository = "or [hf:]owner/name[@revision] of the Hugging Face Hub, which is downloaded into its cache";
 
     public static Option<bool> Json() => new("--json") { Description = "Print one JSON object instead of text. Default: off." };
 
@@ -70,7 +71,7 @@ internal static class CommonOptions
 
     public static Option<string?> Place(string name, string otherwise) => new(name, "-o")
     {
-        Description = $"Folder; azurite[:container[/prefix]]; storage connection string, with ;Container=name[/prefix]; https://account.blob.core.windows.net/container[/prefix]. {otherwise}",
+        Description = $"{char.ToUpperInvariant(BlobPlace.Forms[0])}{BlobPlace.Forms[1..]}. {otherwise}",
         HelpName = "place",
     };
 

@@ -23,7 +23,7 @@ internal sealed class CurateCommand : Command
 
     private readonly Argument<string> _source = new("source")
     {
-        Description = "Folder of images with captions beside them or in lists, of WebDataset tars, Parquet or Arrow tables; one of these files, or a zip; a list of names or URLs; azurite:container[/prefix]; a container's https address. Its first line says what it was found to be.",
+        Description = "Folder of images with captions beside them or in lists, of WebDataset tars, Parquet or Arrow tables; one of these files, or a zip; a list of names or URLs; azurite:container[/prefix]; a container's https address; s3://bucket[/prefix]; gs://bucket[/prefix]; hf:datasets/owner/name[@revision] of the Hugging Face Hub. Its first line says what it was found to be.",
     };
 
     private readonly Option<string?> _dataset = new("--dataset") { Description = "The dataset's name, a-z, 0-9, hyphens and dots, 1…64 characters. Default: what the source is called." };

@@ -11,7 +11,7 @@ internal sealed class ExportCommand : Command
 {
     private readonly Argument<string> _dataset = new("dataset")
     {
-        Description = "The dataset's name; or the folder of a version, azurite:container/prefix or a container's https address with the prefix.",
+        Description = "The dataset's name; or the folder of a version, azurite:container/prefix, a container's https address with the prefix, s3://bucket/prefix or gs://bucket/prefix.",
     };
 
 

@@ -8,7 +8,7 @@ namespace Sana.Local.Commands;
 /// <summary><c>sana validate</c>: what Sana's loader would silently ignore in a folder of shards.</summary>
 internal sealed class ValidateCommand : Command
 {
-    private readonly Argument<string> _place = new("shards") { Description = "Folder that holds the tars; azurite:container/prefix; a container's https address with the prefix." };
+    private readonly Argument<string> _place = new("shards") { Description = "Folder that holds the tars; azurite:container/prefix; a container's https address with the prefix; s3://bucket/prefix; gs://bucket/prefix." };
     private readonly Option<string[]?> _captions = new("--caption-suffix") { Description = "As in external_caption_suffixes; may be given many times. Default: those that are there.", HelpName = "suffix" };
     private readonly Option<string[]?> _scores = new("--score-suffix") { Description = "As in external_clipscore_suffixes; may be given many times. Default: those that are there.", HelpName = "suffix" };
     private readonly Option<bool> _json = CommonOptions.Json();

@@ -10,11 +10,16 @@ namespace Sana.Storage.Blobs;
 /// <summary>
 /// Where outputs go, as people write it: <c>folder</c> · <c>azurite[:container[/prefix]]</c> · a connection string, with <c>;Container=name[/prefix]</c> added
 /// for another place than the container <c>sana</c> · <c>https://account.blob.core.windows.net/container[/prefix]</c>, signed in as whoever runs the program,
-/// or with the query of a shared access signature.
+/// or with the query of a shared access signature · <c>s3://bucket[/prefix][?endpoint=URL&amp;region=NAME]</c> · <c>gs://bucket[/prefix]</c>.
 /// </summary>
 public sealed partial class BlobPlace
 {
+    /// <summary>The forms, for help texts and refusals.</summary>
+    public const string Forms = "folder; azurite[:container[/prefix]]; storage connection string, with ;Container=name[/prefix]; https://account.blob.core.windows.net/container[/prefix]; "
+        + "s3://bucket[/prefix][?endpoint=URL&region=name]; gs://bucket[/prefix]";
+
     private const string DefaultContainer = "sana";
+    private const string Hub = "hf:";
 
     private readonly Func<string, CancellationToken, Task<IBlobs>> _open;
     private readonly string _prefix;
@@ -26,10 +31,16 @@ public sealed partial class BlobPlace
     public static BlobPlace Parse(string text)
     {
         if (string.IsNullOrWhiteSpace(text) || text.Contains('\0', StringComparison.Ordinal))
-            throw new SanaException("The output place is empty; give a folder, azurite, a connection string or a container's https address.");
+            throw new SanaException($"The output place is empty; give one of: {Forms}.");
 
         if (text == "azurite" || text.StartsWith("azurite:", StringComparison.Ordinal))
             return Connected("UseDevelopmentStorage=true", text == "azurite" ? DefaultContainer : text["azurite:".Length..]);
+
+        if (BucketAddress.Is(text))
+            return FromBucket(text);
+
+        if (text.StartsWith(Hub, StringComparison.Ordinal))
+            throw new SanaException($"'{text}' is a repository of the Hugging Face Hub, where nothing can be written step by step; give one of: {Forms}.");
 
         if (ConnectionStringWord().IsMatch(text))
             return FromConnectionString(text);
@@ -41,7 +52,10 @@ public sealed partial class BlobPlace
 
     /// <summary>Whether the text is the path of a folder of this machine, there or not.</summary>
     public static bool IsFolder(string text) => text != "azurite" && !text.StartsWith("azurite:", StringComparison.Ordinal) && !ConnectionStringWord().IsMatch(text)
-        && !text.Contains("://", StringComparison.Ordinal);
+        && !text.Contains("://", StringComparison.Ordinal) && !text.StartsWith(Hub, StringComparison.Ordinal);
+
+    /// <summary>An address of a bucket or container without what stands after its <c>?</c>, and that with the <c>?</c>; of a folder its path and nothing.</summary>
+    internal static (string Path, string Query) Parts(string text) => !IsFolder(text) && text.IndexOf('?', StringComparison.Ordinal) is >= 0 and var mark ? (text[..mark], text[mark..]) : (text, "");
 
     /// <summary>Opens the place and makes the folder or container if needed.</summary>
     /// <exception cref="SanaException">It cannot be made or reached.</exception>
@@ -95,7 +109,7 @@ public sealed partial class BlobPlace
     private static BlobPlace FromAddress(string text)
     {
         if (!Uri.TryCreate(text, UriKind.Absolute, out var address) || address.Scheme is not ("https" or "http") || address.UserInfo.Length > 0)
-            throw new SanaException("The output address is not https://account.blob.core.windows.net/container[/prefix].");
+            throw new SanaException($"The output address is none of: {Forms}.");
 
         var parts = new BlobUriBuilder(address);
         CheckContainer(parts.BlobContainerName);
@@ -110,7 +124,20 @@ public sealed partial class BlobPlace
         return Remote(new BlobContainerClient(parts.ToUri(), new DefaultAzureCredential(), Options(address)), prefix);
     }
 
-    private static BlobPlace Remote(BlobContainerClient client, string prefix) => new(async (path, cancellation) => await AzureBlobs.Open(client, path, cancellation), prefix);
+    private static BlobPlace Remote(BlobContainerClient client, string prefix) => new(
+        async (path, cancellation) =>
+        {
+            var bucket = new AzureBucket(client);
+            await bucket.Make(cancellation);
+            return await BucketBlobs.Open(bucket, path, cancellation);
+        },
+        prefix);
+
+    private static BlobPlace FromBucket(string text)
+    {
+        var address = BucketAddress.Parse(text);
+        return new BlobPlace(async (path, cancellation) => await BucketBlobs.Open(Buckets.Of(text), path, cancellation), Prefix(address.Path));
+    }
 
     private static string Prefix(string path)
     {

@@ -1,25 +1,15 @@
-using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
-using Azure.Storage.Blobs.Models;
-using Azure.Storage.Blobs.Specialized;
+using System.Runtime.InteropServices;
 
 namespace Sana.Storage.Blobs;
 
-/// <summary>
-/// A block blob written front to back in blocks of 8 MB; it appears with <see cref="Commit"/>. Blocks of a writer that was killed are dropped by the service
-/// after a week.
-/// </summary>
-internal sealed class BlockStream(BlockBlobClient blob, string contentType, CancellationToken cancellationToken) : Stream
+/// <summary>A stream written front to back that hands on its bytes in blocks of 8 MB, each when it is full, the last one by <see cref="Finish"/>.</summary>
+/// <param name="stage">Takes a block by its number, from 0; the memory is used again when it returns.</param>
+internal sealed class BlockStream(Func<int, ReadOnlyMemory<byte>, Task> stage) : Stream
 {
-    private const int BlockBytes = 8 * 1024 * 1024;
+    public const int BlockBytes = 8 * 1024 * 1024;
 
-    private readonly List<string> _blocks = [];
     private readonly MemoryStream _block = new();
-#pragma warning disable CA5351 // Content-MD5 is the header that the storage service defines; it finds damage, it keeps no secret.
-    private readonly IncrementalHash _md5 = IncrementalHash.CreateHash(HashAlgorithmName.MD5);
-#pragma warning restore CA5351
-
+    private int _blocks;
     private long _length;
 
     public override bool CanRead => false;
@@ -36,17 +26,11 @@ internal sealed class BlockStream(BlockBlobClient blob, string contentType, Canc
         set => throw new NotSupportedException();
     }
 
-    public async Task Commit()
-    {
-        if (_block.Length > 0)
-            await Stage();
-        var headers = new BlobHttpHeaders { ContentType = contentType, ContentHash = _md5.GetHashAndReset() };
-        await blob.CommitBlockListAsync(_blocks, new CommitBlockListOptions { HttpHeaders = headers }, cancellationToken);
-    }
+    /// <summary>Hands on what is left, if anything is.</summary>
+    public Task Finish() => _block.Length > 0 ? Stage() : Task.CompletedTask;
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellation = default)
     {
-        _md5.AppendData(buffer.Span);
         _length += buffer.Length;
         while (buffer.Length > 0)
         {
@@ -74,19 +58,17 @@ internal sealed class BlockStream(BlockBlobClient blob, string contentType, Canc
 
     public override void SetLength(long value) => throw new NotSupportedException();
 
-    protected override void Dispose(bool disposing)
-    {
-        _md5.Dispose();
-        base.Dispose(disposing);
-    }
-
-    // Names that follow from the place: two writers of the same bytes stage the same blocks.
     private async Task Stage()
     {
-        var name = Convert.ToBase64String(Encoding.ASCII.GetBytes(_blocks.Count.ToString("d8", CultureInfo.InvariantCulture)));
-        _block.Position = 0;
-        await blob.StageBlockAsync(name, _block, cancellationToken: cancellationToken);
-        _blocks.Add(name);
+        await stage(_blocks++, _block.GetBuffer().AsMemory(0, (int)_block.Length));
         _block.SetLength(0);
     }
+}
+
+/// <summary>Bytes for clients that read streams only.</summary>
+internal static class BytesStream
+{
+    public static MemoryStream Of(ReadOnlyMemory<byte> bytes) => MemoryMarshal.TryGetArray(bytes, out var array)
+        ? new MemoryStream(array.Array!, array.Offset, array.Count, writable: false)
+        : new MemoryStream(bytes.ToArray(), writable: false);
 }

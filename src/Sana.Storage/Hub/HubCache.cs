@@ -114,6 +114,6 @@ internal sealed class HubCache
         var free = new DriveInfo(_folder).AvailableFreeSpace;
         return free >= bytes
             ? null
-            : $"{id} needs {HubProgress.Size(bytes)} more in {_folder} and {HubProgress.Size(free)} are free; free some space, or set HF_HUB_CACHE to a folder on another disk.";
+            : $"{id} needs {Counted.Bytes(bytes)} more in {_folder} and {Counted.Bytes(free)} are free; free some space, or set HF_HUB_CACHE to a folder on another disk.";
     }
 }

@@ -40,15 +40,38 @@ internal sealed partial class HubClient : IDisposable
     public async Task<HubListing> List(HubId id, CancellationToken cancellationToken)
     {
         using var limit = Limit(cancellationToken);
-        using var response = await Send(HttpMethod.Get, Address($"api/models/{id.Repository}/revision/{Uri.EscapeDataString(id.Revision)}"), 0, stopsForFacts: false, limit, cancellationToken);
+        using var response = await Send(HttpMethod.Get, Address($"{id.Api}/revision/{Uri.EscapeDataString(id.Revision)}"), 0, stopsForFacts: false, limit, cancellationToken);
         Refuse(response, id, path: null);
+        return await Json(response, id, root =>
+        {
+            var commit = root.GetProperty("sha").GetString()!;
+            var names = root.GetProperty("siblings").EnumerateArray().Select(file => file.GetProperty("rfilename").GetString()!).ToArray();
+            return HubId.IsHash(commit) ? new HubListing(commit, names) : throw new FormatException();
+        }, limit, cancellationToken);
+    }
+
+    /// <summary>Files of a commit with their lengths, a page of them, and the address of the next page.</summary>
+    /// <inheritdoc cref="List" path="/exception" />
+    public async Task<(IReadOnlyList<HubFile> Files, Uri? Next)> Tree(HubId id, string commit, Uri? page, CancellationToken cancellationToken)
+    {
+        using var limit = Limit(cancellationToken);
+        using var response = await Send(HttpMethod.Get, page ?? Address($"{id.Api}/tree/{commit}?recursive=true"), 0, stopsForFacts: false, limit, cancellationToken);
+        Refuse(response, id, path: null);
+        var files = await Json(response, id, root => root.EnumerateArray().Where(entry => entry.GetProperty("type").GetString() == "file").Select(entry => new HubFile(
+            entry.GetProperty("path").GetString()!,
+            (entry.TryGetProperty("lfs", out var lfs) && lfs.ValueKind == JsonValueKind.Object ? lfs : entry).GetProperty("oid").GetString()!,
+            entry.GetProperty("size").GetInt64())).ToArray(), limit, cancellationToken);
+        var next = First(response, "Link") is { } link && NextPage().Match(link) is { Success: true } match ? new Uri(_settings.Endpoint, match.Groups[1].Value) : null;
+        return (files, next);
+    }
+
+    private async Task<T> Json<T>(HttpResponseMessage response, HubId id, Func<JsonElement, T> read, CancellationTokenSource limit, CancellationToken cancellationToken)
+    {
         try
         {
             await response.Content.LoadIntoBufferAsync(MaxListing, limit.Token);
             using var json = JsonDocument.Parse(await response.Content.ReadAsByteArrayAsync(limit.Token));
-            var commit = json.RootElement.GetProperty("sha").GetString()!;
-            var names = json.RootElement.GetProperty("siblings").EnumerateArray().Select(file => file.GetProperty("rfilename").GetString()!).ToArray();
-            return HubId.IsHash(commit) ? new HubListing(commit, names) : throw new FormatException();
+            return read(json.RootElement);
         }
         catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or NullReferenceException)
         {
@@ -114,7 +137,7 @@ internal sealed partial class HubClient : IDisposable
 
     private Uri Address(string path) => new(_settings.Endpoint, path);
 
-    private Uri Address(HubId id, string commit, string path) => Address($"{id.Repository}/resolve/{commit}/{string.Join('/', path.Split('/').Select(Uri.EscapeDataString))}");
+    private Uri Address(HubId id, string commit, string path) => Address($"{id.Path}/resolve/{commit}/{string.Join('/', path.Split('/').Select(Uri.EscapeDataString))}");
 
     private CancellationTokenSource Limit(CancellationToken cancellationToken)
     {
@@ -181,6 +204,9 @@ internal sealed partial class HubClient : IDisposable
         { Date: { } date } => date - (response.Headers.Date ?? DateTimeOffset.UtcNow),
         _ => null,
     };
+
+    [GeneratedRegex(@"<([^<>]+)>;\s*rel=""next""")]
+    private static partial Regex NextPage();
 
     [GeneratedRegex(@"^([0-9a-f]{40}|[0-9a-f]{64})\z", RegexOptions.CultureInvariant)]
     private static partial Regex Tag();

@@ -22,14 +22,12 @@ public sealed record HubProgress(string Id, int Files, int FilesDone, long Bytes
     /// <value>Whether this is the last report of a download, which may have failed.</value>
     public bool IsLast { get; init; }
 
-    /// <summary>One line: <c>owner/name: 1.2 of 9.6 GB, 3 of 14 files, 85.0 MB/s, 1:39 left</c>.</summary>
+    /// <summary>One line: <c>owner/name: 1.2 GB of 9.6 GB, 3 of 14 files, 85 MB/s, 0:01:39 left</c>.</summary>
     public override string ToString() => Note is not null
         ? $"{Id}: {Note}"
-        : $"{Id}: {Size(BytesDone)} of {Size(Bytes)}, {FilesDone} of {Files} files"
-            + (BytesPerSecond > 0 ? $", {Size((long)BytesPerSecond)}/s" : "")
+        : $"{Id}: {Counted.Bytes(BytesDone)} of {Counted.Bytes(Bytes)}, {FilesDone} of {Files} files"
+            + (BytesPerSecond > 0 ? $", {Counted.Bytes((long)BytesPerSecond)}/s" : "")
             + (Left is { } left && FilesDone < Files ? string.Create(CultureInfo.InvariantCulture, $", {(int)left.TotalHours:0}:{left:mm\\:ss} left") : "");
-
-    internal static string Size(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{(bytes >= 1_000_000_000 ? bytes / 1e9 : bytes >= 1_000_000 ? bytes / 1e6 : bytes / 1e3):0.0} {(bytes >= 1_000_000_000 ? "GB" : bytes >= 1_000_000 ? "MB" : "kB")}");
 }
 
 /// <summary>Counts what arrives and reports it.</summary>

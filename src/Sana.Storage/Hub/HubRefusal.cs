@@ -13,7 +13,7 @@ internal static class HubRefusal
     /// <param name="message">Header <c>X-Error-Message</c>.</param>
     public static string Sentence(HubSettings settings, HubId id, string? path, int status, string? code, string? message)
     {
-        var page = new Uri(settings.Endpoint, id.Repository);
+        var page = new Uri(settings.Endpoint, id.Path);
         return code switch
         {
             "GatedRepo" when settings.Token is null => $"{id.Repository} is gated: accept its terms at {page} and set HF_TOKEN to a token of the account that did.",
@@ -25,6 +25,8 @@ internal static class HubRefusal
             not "RepoNotFound" when status == 401 && settings.Token is not null =>
                 $"The token of {settings.TokenPlace} is not valid, or was revoked: make a new one at {new Uri(settings.Endpoint, "settings/tokens")}, or take it away where a repository is public.",
             not "RepoNotFound" when status == 403 => $"{settings.Endpoint} does not let {(settings.Token is null ? "anybody without a token" : $"the token of {settings.TokenPlace}")} read {id.Repository} (403{Quoted(message)}): set HF_TOKEN to one that may.",
+            _ when id.IsDataset && (code == "RepoNotFound" || status is 401 or 404) =>
+                $"{settings.Endpoint} has no dataset '{id.Repository}', or shows it only to some: check the name, or set HF_TOKEN to a token that may read it.",
             _ when code == "RepoNotFound" || status is 401 or 404 =>
                 $"There is no folder '{id.Repository}' here, and {settings.Endpoint} has no model repository of that name, or shows it only to some: check the name, or set HF_TOKEN to a token that may read it.",
             _ => $"{settings.Endpoint} refused {path ?? "the list of files"} of {id} with {status}{Quoted(message)}; look at {page}.",

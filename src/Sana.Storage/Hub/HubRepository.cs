@@ -129,7 +129,8 @@ public static class HubRepository
     private static long Begun(HubCache cache, HubFile file) =>
         File.Exists(cache.Blob(file.Hash)) ? file.Length : new FileInfo(cache.Incomplete(file.Hash)) is { Exists: true } part ? Math.Min(part.Length, file.Length) : 0;
 
-    private static async Task<T> Patiently<T>(HubSettings settings, int attempts, Func<Task<T>> ask, CancellationToken cancellationToken)
+    /// <summary>Asks again while the Hub or the network may only be busy.</summary>
+    internal static async Task<T> Patiently<T>(HubSettings settings, int attempts, Func<Task<T>> ask, CancellationToken cancellationToken)
     {
         for (var failures = 1; ; failures++)
         {

@@ -39,6 +39,8 @@ public sealed class BlobPlaceTests(AzuriteFixture azurite)
     [InlineData("https://account.blob.core.windows.net/images/../x/Y")]
     [InlineData("http://account.blob.core.windows.net/images")]
     [InlineData("https://user:pass@account.blob.core.windows.net/images")]
+    [InlineData("hf:owner/name")]
+    [InlineData("hf:datasets/owner/name")]
     [InlineData("AccountName=a")]
     [InlineData("AccountName=a;AccountKey=not base64")]
     [InlineData("UseDevelopmentStorage=true;Container=Bad_Name")]

@@ -13,19 +13,6 @@ public sealed class FileBlobsTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public async Task Put_if_absent_writes_once()
-    {
-        var blobs = FileBlobs.Open(_folder.Path);
-
-        var first = await blobs.PutIfAbsent("a/b.json", "one"u8.ToArray(), None);
-        var second = await blobs.PutIfAbsent("a/b.json", "two"u8.ToArray(), None);
-
-        Assert.True(first);
-        Assert.False(second);
-        Assert.Equal("one"u8.ToArray(), await blobs.Read("a/b.json", None));
-    }
-
-    [Fact]
     public async Task Put_replaces()
     {
         var blobs = FileBlobs.Open(_folder.Path);
@@ -35,19 +22,6 @@ public sealed class FileBlobsTests : IDisposable
 
         Assert.Equal("two"u8.ToArray(), await blobs.Read("a", None));
         Assert.Equal(["a"], await Names(blobs, ""));
-    }
-
-    [Fact]
-    public async Task Of_many_writers_of_one_name_one_wins_and_its_bytes_are_whole()
-    {
-        var blobs = FileBlobs.Open(_folder.Path);
-
-        var wins = await Task.WhenAll(Enumerable.Range(1, 64).Select(i => Task.Run(async () =>
-            (Won: await blobs.PutIfAbsent("x/y", Enumerable.Repeat((byte)i, 100_000).ToArray(), None), Writer: i))));
-
-        var winner = Assert.Single(wins, win => win.Won).Writer;
-        var bytes = await blobs.Read("x/y", None);
-        Assert.Equal(Enumerable.Repeat((byte)winner, 100_000), bytes);
     }
 
     [Fact]
@@ -206,15 +180,6 @@ public sealed class FileBlobsTests : IDisposable
         Assert.Null(await blobs.Read("a/b/c.json", default));
         Assert.False(Directory.Exists(_folder.File("a/b")));
         Assert.True(await blobs.Exists("a/d.json", default));
-    }
-
-    [Fact]
-    public async Task What_is_absent_reads_as_null()
-    {
-        var blobs = FileBlobs.Open(_folder.Path);
-
-        Assert.Null(await blobs.Read("no/thing", None));
-        Assert.False(await blobs.Exists("no/thing", None));
     }
 
     private static async Task<List<string>> Names(FileBlobs blobs, string prefix)

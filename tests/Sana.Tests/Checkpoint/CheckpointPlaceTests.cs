@@ -33,6 +33,33 @@ public sealed class CheckpointPlaceTests : IDisposable
         $"There is no checkpoint folder '{text}', and that is no repository of the Hugging Face Hub either; give the folder that holds model_index.json, or owner/name[@revision].",
         CheckpointPlace.Fault(text));
 
+    [Theory]
+    [InlineData("hf:owner/name@v1", true)]
+    [InlineData("hf:owner/name", true)]
+    [InlineData("hf:datasets/owner/name", false)]
+    [InlineData("hf:name", false)]
+    [InlineData("s3://bucket/name", false)]
+    public void With_hf_no_folder_is_meant(string text, bool isRepository) => Assert.Equal(isRepository, CheckpointPlace.IsRepository(text));
+
+    [Fact]
+    public void A_path_below_a_folder_that_is_there_is_mistyped_and_asks_nobody()
+    {
+        const string Here = "mistyped";
+        Directory.CreateDirectory(Here);
+        try
+        {
+            Assert.False(CheckpointPlace.IsRepository($"{Here}/tinny"));
+            Assert.True(CheckpointPlace.IsRepository($"hf:{Here}/tinny"));
+            Assert.Equal(
+                "There is no checkpoint folder 'mistyped/tinny', and that is no repository of the Hugging Face Hub either; give the folder that holds model_index.json, or hf:mistyped/tinny if it is one.",
+                CheckpointPlace.Fault("mistyped/tinny"));
+        }
+        finally
+        {
+            Directory.Delete(Here);
+        }
+    }
+
     [Fact]
     public async Task A_folder_is_given_as_it_is() => Assert.Equal(_folder.Path, await CheckpointPlace.Folder(_folder.Path, variant: null, new Nobody(), default));
 

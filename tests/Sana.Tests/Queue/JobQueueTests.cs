@@ -6,6 +6,7 @@ using Sana.Jobs.Queue;
 using Sana.Jobs.Worker;
 using Sana.Local.Queue;
 using Sana.Storage.Blobs;
+using Sana.Tests.Blobs;
 using Sana.Tests.Support;
 using Sana.Tests.Workflows;
 using Xunit;
@@ -344,7 +345,7 @@ public sealed class SqliteJobQueueTests : JobQueueTests
 }
 
 [CollectionDefinition("azurite")]
-public sealed class AzuriteCollection : ICollectionFixture<AzuriteFixture>;
+public sealed class AzuriteCollection : ICollectionFixture<AzuriteFixture>, ICollectionFixture<BucketsFixture>;
 
 /// <summary>One emulator for all tests that want one.</summary>
 public sealed class AzuriteFixture : IAsyncLifetime

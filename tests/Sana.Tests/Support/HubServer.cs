@@ -49,6 +49,12 @@ public sealed class HubServer : IAsyncDisposable
         _repositories[repository] = files;
         _endpoint.MapGet("/api/models/{owner}/{name}/revision/{revision}", List);
         _endpoint.MapMethods("/{owner}/{name}/resolve/{revision}/{**path}", ["GET", "HEAD"], Resolve);
+        // Of a dataset, which is a repository called datasets/owner/name here.
+        _endpoint.MapGet("/api/datasets/{owner}/{name}/revision/{revision}", (HttpContext context, string owner, string name, string revision) => List(context, $"datasets/{owner}", name, revision));
+        _endpoint.MapGet("/api/datasets/{owner}/{name}/tree/{revision}", Tree);
+        _endpoint.MapMethods("/datasets/{owner}/{name}/resolve/{revision}/{**path}", ["GET", "HEAD"], (HttpContext context, string owner, string name, string revision, string path) =>
+            Resolve(context, $"datasets/{owner}", name, revision, path));
+        _cdn.MapGet("/datasets/{owner}/{name}/{**path}", (HttpContext context, string owner, string name, string path) => Cdn(context, $"datasets/{owner}", name, path));
         // A repository that was given another owner redirects.
         _endpoint.MapMethods("/api/models/former/{**rest}", ["GET"], (HttpContext context, string rest) => Moved(context, $"/api/models/owner/{rest}"));
         _endpoint.MapMethods("/former/{**rest}", ["GET", "HEAD"], (HttpContext context, string rest) => Moved(context, $"/owner/{rest}"));
@@ -118,7 +124,7 @@ public sealed class HubServer : IAsyncDisposable
         context.Response.Headers.Location = place;
     }
 
-    private static bool IsLarge(string path) => path.EndsWith(".safetensors", StringComparison.Ordinal);
+    private static bool IsLarge(string path) => path.EndsWith(".safetensors", StringComparison.Ordinal) || path.EndsWith(".tar", StringComparison.Ordinal);
 
     private static WebApplication App()
     {
@@ -140,6 +146,19 @@ public sealed class HubServer : IAsyncDisposable
         if (await Misbehaves(context, Note(context, "list", revision)))
             return;
         await context.Response.WriteAsJsonAsync(new { id = $"{owner}/{name}", sha = Commit, siblings = files.Keys.Select(file => new { rfilename = file }) });
+    }
+
+    private async Task Tree(HttpContext context, string owner, string name, string revision, int cursor = 0)
+    {
+        const int Page = 3;
+        var files = _repositories[$"datasets/{owner}/{name}"];
+        if (await Misbehaves(context, Note(context, "tree", revision)))
+            return;
+        if (cursor + Page < files.Count)
+            context.Response.Headers.Link = $"<{Endpoint}api/datasets/{owner}/{name}/tree/{revision}?recursive=true&cursor={cursor + Page}>; rel=\"next\"";
+        await context.Response.WriteAsJsonAsync(files.Skip(cursor).Take(Page).Select(file => IsLarge(file.Key)
+            ? (object)new { type = "file", path = file.Key, size = file.Value.Length, oid = new string('0', 40), lfs = new { oid = HashOf(file.Key, file.Value), size = file.Value.Length } }
+            : new { type = "file", path = file.Key, size = file.Value.Length, oid = HashOf(file.Key, file.Value) }).Prepend(new { type = "directory", path = "data", size = 0, oid = new string('1', 40) }));
     }
 
     private async Task Resolve(HttpContext context, string owner, string name, string revision, string path)

@@ -6,6 +6,7 @@ using Sana.Inference.Imaging;
 using Sana.Jobs.Queue;
 using Sana.Local.Queue;
 using Sana.Storage.Blobs;
+using Sana.Tests.Blobs;
 using Sana.Tests.Queue;
 using Sana.Tests.Support;
 using Xunit;
@@ -13,11 +14,11 @@ using Xunit;
 namespace Sana.Tests.Workflows;
 
 /// <summary>
-/// The program itself with a real checkpoint, killed by SIGKILL at random instants of both workflows, over both stores and both queues. What it ends with is compared with
+/// The program itself with a real checkpoint, killed by SIGKILL at random instants of both workflows, over all stores and both queues. What it ends with is compared with
 /// uninterrupted runs. <c>SANA_SOAK_KILLS</c> says how many kills in all; tests/soak.sh sets it.
 /// </summary>
 [Collection("azurite")]
-public sealed class Soak(AzuriteFixture azurite) : IDisposable
+public sealed class Soak(AzuriteFixture azurite, BucketsFixture buckets) : IDisposable
 {
     private static readonly int _kills = int.Parse(Environment.GetEnvironmentVariable("SANA_SOAK_KILLS") ?? "10", CultureInfo.InvariantCulture);
 
@@ -34,9 +35,17 @@ public sealed class Soak(AzuriteFixture azurite) : IDisposable
     [InlineData("folder", "azurite")]
     [InlineData("azurite", "sqlite")]
     [InlineData("azurite", "azurite")]
+    [InlineData("s3", "sqlite")]
+    [InlineData("gs", "sqlite")]
     public async Task Killed_at_any_instant_it_ends_with_the_same_bytes(string store, string queue)
     {
-        var place = store == "folder" ? _folder.File("blobs") : $"{azurite.Connection};Container={_name}";
+        var place = store switch
+        {
+            "folder" => _folder.File("blobs"),
+            "s3" => await buckets.NewS3("/some/prefix"),
+            "gs" => await buckets.NewGoogle("/some/prefix"),
+            _ => $"{azurite.Connection};Container={_name}",
+        };
         var road = queue == "sqlite" ? "sqlite" : $"{azurite.Connection};Queue={_name}";
         Prepare();
         // Kills are spread over a whole life of the process, however long that is on this machine.
