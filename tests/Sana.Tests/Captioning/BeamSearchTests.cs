@@ -91,7 +91,7 @@ public sealed class BeamSearchTests
         tiny.Change("generation_config.json", json => json["eos_token_id"] = new System.Text.Json.Nodes.JsonArray([.. ends.Select(id => (System.Text.Json.Nodes.JsonNode)id)]));
         using var network = tiny.Network(batch);
         using var alone = tiny.Network(1);
-        RgbImage[] images = [.. Enumerable.Range(20, 7).Select(seed => TinyCaptioner.Image(seed))];
+        RgbImage[] images = [.. Enumerable.Range(20, 21).Select(seed => TinyCaptioner.Image(seed))];
         var options = new GenerationOptions { MaxTokens = 20, Beams = beams, NoRepeatNgramSize = 3 };
 
         var together = network.Generate(images, options);
