@@ -65,7 +65,7 @@ public sealed class FetchTests : IDisposable
         var info = await Run(server, "info", Tiny, "--json");
         Assert.True(info.ExitCode == 0, info.Error);
         Assert.Equal(Tiny, JsonDocument.Parse(info.Output).RootElement.GetProperty("checkpoint").GetProperty("name").GetString());
-        Assert.Matches(@"^fetch: owner/tiny-sana: [0-9.]+ [kMG]B of [0-9.]+ MB, 0 of [0-9]+ files", info.Error);
+        Assert.Matches(@"^fetch: owner/tiny-sana: [0-9.]+ [kMG]?B of [0-9.]+ MB, 0 of [0-9]+ files", info.Error);
 
         var built = await Run(server, "build", $"{Tiny}@{server.Commit}");
         Assert.True(built.ExitCode == 0, built.Error);
@@ -129,10 +129,12 @@ public sealed class FetchTests : IDisposable
         Assert.Empty(server.Calls);
 
         await Refused(server, 2, "There is no checkpoint folder 'owner/a/b', and that is no repository of the Hugging Face Hub either; give the folder that holds model_index.json, or owner/name[@revision].", "generate", "-c", "owner/a/b", "-p", "a");
+        // Beside a folder that is there it is a mistyped path, and nobody is asked.
+        await Refused(server, 2, "There is no checkpoint folder 'owner/nothing', and that is no repository of the Hugging Face Hub either; give the folder that holds model_index.json, or hf:owner/nothing if it is one.", "generate", "-c", "owner/nothing", "-p", "a");
         await Refused(server, 2, "There is no checkpoint folder 'name', and that is no repository", "fetch", "name");
         await Refused(server, 2, $"'{Tiny}@a' names a revision and --revision is 'b'; give one of them.", "fetch", $"{Tiny}@a", "--revision", "b");
-        await Refused(server, 1, $"There is no folder 'owner/nothing' here, and {server.Endpoint} has no model repository of that name, or shows it only to some: check the name, or set HF_TOKEN", "generate", "-c", "owner/nothing", "-p", "a");
-        await Refused(server, 1, $"There is no folder 'owner/nothing' here, and {server.Endpoint} has no model repository", "serve", "-c", "owner/nothing", "--data", _folder.File("data"), "--urls", "http://127.0.0.1:0");
+        await Refused(server, 1, $"There is no folder 'stranger/nothing' here, and {server.Endpoint} has no model repository of that name, or shows it only to some: check the name, or set HF_TOKEN", "generate", "-c", "stranger/nothing", "-p", "a");
+        await Refused(server, 1, $"There is no folder 'stranger/nothing' here, and {server.Endpoint} has no model repository", "serve", "-c", "stranger/nothing", "--data", _folder.File("data"), "--urls", "http://127.0.0.1:0");
     }
 
     [Fact]
