@@ -50,8 +50,13 @@ public sealed class BeamSearchTests
             var states = plain.States(images[i]);
             var expected = new PlainBeams(ids => plain.Logits(states, ids), TinyCaptioner.EndId, ends)
             {
-                Beams = beams, MaxTokens = most, LengthPenalty = penalty, EarlyStopping = early, NoRepeatNgramSize = ngram,
-                ForcedFirst = forced ? 7 : null, ForcedLast = forced ? TinyCaptioner.EndId : null,
+                Beams = beams,
+                MaxTokens = most,
+                LengthPenalty = penalty,
+                EarlyStopping = early,
+                NoRepeatNgramSize = ngram,
+                ForcedFirst = forced ? 7 : null,
+                ForcedLast = forced ? TinyCaptioner.EndId : null,
             }.Search();
             Assert.Equal(expected.Length, captions[i].Tokens);
             Assert.Equal(ends.Contains(expected[^1]) ? expected[..^1] : expected, captions[i].Ids);
