@@ -22,7 +22,7 @@ internal static class S3Fault
         AmazonServiceException { ErrorCode: "RequestTimeTooSkewed" } => new SanaException(
             $"Cannot {verb} {place}: the clock of this machine is off by more than the service allows; set it and run the same command again.", error),
         AmazonServiceException { ErrorCode: "ExpiredToken" or "ExpiredTokenException" or "TokenRefreshRequired" } => new SanaException(
-            $"Cannot {verb} {place}: the sign-in has expired; sign in again ('aws sso login') or give fresh keys, and run the same command again.", error),
+            $"Cannot {verb} {place}: the keys have expired; give fresh ones, and run the same command again.", error),
         AmazonServiceException { ErrorCode: "InvalidAccessKeyId" or "SignatureDoesNotMatch" or "InvalidToken" } wrong => new SanaException(
             $"Cannot {verb} {place}: the service does not know the keys ({wrong.ErrorCode}); check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or the profile in AWS_PROFILE.", error),
         AmazonServiceException { ErrorCode: "AuthorizationHeaderMalformed" or "PermanentRedirect" or "IllegalLocationConstraintException" } => new SanaException(
@@ -36,7 +36,7 @@ internal static class S3Fault
         AmazonServiceException { StatusCode: not 0 } failed => new SanaException(
             $"Cannot {verb} {place}: the service answers {(int)failed.StatusCode} {failed.ErrorCode}; run the same command again.", error),
         AmazonClientException when IsUnsigned(error) => new SanaException(
-            $"Cannot {verb} {place}: nobody is signed in; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, sign in with 'aws sso login', or give the machine a role.", error),
+            $"Cannot {verb} {place}: nobody is signed in; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE to a profile with keys, or give the machine a role. Keys of a profile of aws sso come by 'aws configure export-credentials --format env'.", error),
         _ => new SanaException($"Cannot {verb} {place}: the service does not answer ({Innermost(error).Message.TrimEnd('.')}); check the endpoint and the network and run the same command again.", error),
     };
 

@@ -125,7 +125,7 @@ public sealed class BucketTests(BucketsFixture buckets)
 
     [Theory]
     [InlineData("RequestTimeTooSkewed", 403, "the clock of this machine is off by more than the service allows")]
-    [InlineData("ExpiredToken", 400, "the sign-in has expired; sign in again ('aws sso login')")]
+    [InlineData("ExpiredToken", 400, "the keys have expired; give fresh ones")]
     [InlineData("AccessDenied", 403, "the service refuses (AccessDenied); reading needs the rights s3:GetObject")]
     [InlineData("AuthorizationHeaderMalformed", 400, "the bucket is in another region; add ?region=NAME")]
     [InlineData("QuotaExceeded", 403, "the bucket is full; make room")]
