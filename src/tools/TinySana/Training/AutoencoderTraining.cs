@@ -65,6 +65,7 @@ internal static class AutoencoderTraining
             Decoder = stages,
             EncoderOutShortcut = true,
             DecoderInShortcut = true,
+            UpsamplesByShuffle = false,
             DecoderConvActFn = "relu",
             ScalingFactor = 1,
         };
