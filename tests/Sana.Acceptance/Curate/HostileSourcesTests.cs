@@ -124,7 +124,7 @@ public sealed class HostileSourcesTests : IDisposable
     [InlineData("nowhere", "no source folder or plain file 'nowhere'")]
     [InlineData("empty", "nothing in the source")]
     [InlineData("", "The source is empty")]
-    [InlineData("https://user:word@example.com/x", "not https://account.blob.core.windows.net")]
+    [InlineData("https://user:word@example.com/x", "none of: folder or file of this machine; azurite:container")]
     public async Task What_is_no_source_is_said_at_once(string source, string fragment)
     {
         using var pipe = Process.Start("mkfifo", [_folder.File("pipe")]);
