@@ -46,17 +46,17 @@ internal sealed class RenderPlan(GenerateJob job, IModel model)
     {
         var window = new List<(GenerateOptions Options, PlannedImage Image)>(Window);
         var batches = 0L;
-        foreach (var row in Rows())
+        foreach (var (row, options, rejection) in Rows())
         {
-            if (row.Options is null)
+            if (options is null)
             {
-                yield return new RejectedRow(row.Row, row.Rejection!);
+                yield return new RejectedRow(row.Row, rejection!);
                 continue;
             }
 
-            foreach (var image in Images(row.Row, row.Prompt!))
+            foreach (var image in Images(row))
             {
-                window.Add((row.Options, row.HasUnknown ? image with { Flags = [PromptRow.UnknownField] } : image));
+                window.Add((options, image));
                 if (window.Count == Window)
                 {
                     foreach (var batch in Cut(window))
@@ -79,10 +79,14 @@ internal sealed class RenderPlan(GenerateJob job, IModel model)
         .GroupBy(planned => planned.Options, planned => planned.Image)
         .SelectMany(group => group.Chunk(job.BatchSize).Select(images => (group.Key, (IReadOnlyList<PlannedImage>)images)));
 
-    private IEnumerable<PlannedImage> Images(long row, PromptSpec prompt) =>
-        from seed in SeedsOf(prompt)
-        from count in Enumerable.Range(0, prompt.Images ?? job.Images)
-        select new PlannedImage(row, prompt.Id, new ImageRequest(prompt.Text, unchecked(seed + (ulong)count)));
+    private IEnumerable<PlannedImage> Images(PromptRow row)
+    {
+        var prompt = row.Prompt!;
+        string[] flags = row.Unknown.Count > 0 ? [PromptRow.UnknownField] : [];
+        return from seed in SeedsOf(prompt)
+               from count in Enumerable.Range(0, prompt.Images ?? job.Images)
+               select new PlannedImage(row.Row, prompt.Id, new ImageRequest(prompt.Text, unchecked(seed + (ulong)count))) { Flags = flags };
+    }
 
     // Seeds count up, so that each image can be made alone by the seed in its record; a list of seeds must leave room for that.
     private string? Overlap(PromptSpec prompt)
@@ -98,20 +102,20 @@ internal sealed class RenderPlan(GenerateJob job, IModel model)
     private IReadOnlyList<ulong> SeedsOf(PromptSpec prompt) => prompt.Seeds ?? [job.Seed];
 
     /// <summary>The rows with their options filled; without options where the row is left out.</summary>
-    private IEnumerable<(long Row, PromptSpec? Prompt, GenerateOptions? Options, Rejection? Rejection, bool HasUnknown)> Rows()
+    private IEnumerable<(PromptRow Row, GenerateOptions? Options, Rejection? Rejection)> Rows()
     {
         foreach (var row in job.Prompts.Rows())
         {
             if (row.Prompt is null)
             {
-                yield return (row.Row, null, null, row.Rejection, false);
+                yield return (row, null, row.Rejection);
                 continue;
             }
 
             var (options, fault) = Resolve(row.Prompt);
             fault ??= Overlap(row.Prompt);
             options = fault is null ? options : null;
-            yield return (row.Row, row.Prompt, options, fault is null ? null : new Rejection(RejectReason.BadRequest, fault), row.Unknown.Count > 0);
+            yield return (row, options, fault is null ? null : new Rejection(RejectReason.BadRequest, fault));
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Net;
+using Sana.Storage.Net;
 
 namespace Sana.Storage.Hub;
 
@@ -7,44 +8,25 @@ namespace Sana.Storage.Hub;
 /// A file of a commit, read as it comes. A connection that breaks is opened again at the byte where it broke; a jump ahead of less than
 /// <see cref="SkipBytes"/> reads over what lies between, any other asks for another range.
 /// </summary>
-internal sealed class HubFileStream(HubClient client, HubSettings settings, HubId id, string commit, HubFile file) : Stream
+internal sealed class HubFileStream(HubClient client, HubSettings settings, HubId id, string commit, HubFile file) : RemoteStream(file.Length)
 {
     private const int SkipBytes = 256 * 1024;
 
     private HttpResponseMessage? _response;
     private Stream? _body;
     private long _at;
-    private long _position;
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => true;
-
-    public override bool CanWrite => false;
-
-    public override long Length => file.Length;
-
-    public override long Position
-    {
-        get => _position;
-        set
-        {
-            ArgumentOutOfRangeException.ThrowIfNegative(value);
-            _position = value;
-        }
-    }
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        if (_position >= file.Length || buffer.Length == 0)
+        if (Position >= Length || buffer.Length == 0)
             return 0;
         for (var failures = 1; ; failures++)
         {
             try
             {
                 await Reach(cancellationToken);
-                var read = await ReadBody(buffer[..(int)Math.Min(buffer.Length, file.Length - _position)], cancellationToken);
-                _position += read;
+                var read = await ReadBody(buffer[..(int)Math.Min(buffer.Length, Length - Position)], cancellationToken);
+                Position += read;
                 return read;
             }
             catch (HubBusyException busy)
@@ -62,25 +44,6 @@ internal sealed class HubFileStream(HubClient client, HubSettings settings, HubI
         }
     }
 
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override int Read(byte[] buffer, int offset, int count) => ReadAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
-
-    public override long Seek(long offset, SeekOrigin origin) => Position = origin switch
-    {
-        SeekOrigin.Begin => offset,
-        SeekOrigin.Current => _position + offset,
-        _ => file.Length + offset,
-    };
-
-    public override void Flush()
-    {
-    }
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
     protected override void Dispose(bool disposing)
     {
         if (disposing)
@@ -97,28 +60,28 @@ internal sealed class HubFileStream(HubClient client, HubSettings settings, HubI
     /// <summary>Has the next byte of the body be the one of the position.</summary>
     private async Task Reach(CancellationToken cancellationToken)
     {
-        if (_body is not null && (_at > _position || _position - _at > SkipBytes))
+        if (_body is not null && (_at > Position || Position - _at > SkipBytes))
             Drop();
         if (_body is null)
         {
-            _response = await client.Open(id, commit, file.Path, _position, cancellationToken);
+            _response = await client.Open(id, commit, file.Path, Position, cancellationToken);
             // A server without ranges sends the whole.
             _at = _response.StatusCode switch
             {
-                HttpStatusCode.PartialContent when _response.Content.Headers.ContentRange?.From == _position => _position,
+                HttpStatusCode.PartialContent when _response.Content.Headers.ContentRange?.From == Position => Position,
                 HttpStatusCode.OK => 0,
-                _ => throw new HubBusyException($"it answered {(int)_response.StatusCode} to a request for bytes from {_position} on", wait: null, inner: null),
+                _ => throw new HubBusyException($"it answered {(int)_response.StatusCode} to a request for bytes from {Position} on", wait: null, inner: null),
             };
             _body = await _response.Content.ReadAsStreamAsync(cancellationToken);
         }
 
-        if (_at == _position)
+        if (_at == Position)
             return;
         var skipped = ArrayPool<byte>.Shared.Rent(64 * 1024);
         try
         {
-            while (_at < _position)
-                await ReadBody(skipped.AsMemory(0, (int)Math.Min(skipped.Length, _position - _at)), cancellationToken);
+            while (_at < Position)
+                await ReadBody(skipped.AsMemory(0, (int)Math.Min(skipped.Length, Position - _at)), cancellationToken);
         }
         finally
         {
@@ -134,7 +97,7 @@ internal sealed class HubFileStream(HubClient client, HubSettings settings, HubI
         {
             var read = await _body!.ReadAsync(buffer, limit.Token);
             _at += read;
-            return read > 0 ? read : throw new HubBusyException($"the connection ended after {_at} of {file.Length} bytes", wait: null, inner: null);
+            return read > 0 ? read : throw new HubBusyException($"the connection ended after {_at} of {Length} bytes", wait: null, inner: null);
         }
         catch (Exception error) when (client.Busy(error, cancellationToken) is { } busy)
         {

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 
 namespace Sana.Tests.Support;
 
@@ -18,7 +16,7 @@ internal sealed class Azurite : IAsyncDisposable
 
     public static async Task<Azurite> Start()
     {
-        var (blob, queue, table) = (FreePort(), FreePort(), FreePort());
+        var (blob, queue, table) = (LocalPort.Free(), LocalPort.Free(), LocalPort.Free());
         string[] arguments =
         [
             NodePackages.File("azurite", "dist", "src", "azurite.js"), "--inMemoryPersistence", "--silent", "--skipApiVersionCheck", "--disableProductStyleUrl",
@@ -29,7 +27,7 @@ internal sealed class Azurite : IAsyncDisposable
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         foreach (var port in new[] { blob, queue })
-            await Listening(port, process);
+            await LocalPort.Listening(port, process);
         var connection = $"DefaultEndpointsProtocol=http;{Account};BlobEndpoint=http://127.0.0.1:{blob}/devstoreaccount1;QueueEndpoint=http://127.0.0.1:{queue}/devstoreaccount1";
         return new Azurite(process, connection);
     }
@@ -39,29 +37,5 @@ internal sealed class Azurite : IAsyncDisposable
         _process.Kill(entireProcessTree: true);
         await _process.WaitForExitAsync();
         _process.Dispose();
-    }
-
-    private static async Task Listening(int port, Process process)
-    {
-        for (var begin = TimeProvider.System.GetTimestamp(); ; await Task.Delay(50))
-        {
-            try
-            {
-                using var client = new TcpClient();
-                await client.ConnectAsync(IPAddress.Loopback, port);
-                return;
-            }
-            catch (SocketException) when (!process.HasExited && TimeProvider.System.GetElapsedTime(begin) < TimeSpan.FromSeconds(60))
-            {
-                // Not yet.
-            }
-        }
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

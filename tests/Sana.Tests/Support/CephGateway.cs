@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 
 namespace Sana.Tests.Support;
 
@@ -49,7 +47,7 @@ internal sealed class CephGateway : IAsyncDisposable
 
     private async Task StartAll()
     {
-        var (port, monitor) = (FreePort(), FreePort());
+        var (port, monitor) = (LocalPort.Free(), LocalPort.Free());
         Endpoint = $"http://127.0.0.1:{port}";
         const string Cluster = "11111111-1111-1111-1111-111111111111";
         const string Disk = "22222222-2222-2222-2222-222222222222";
@@ -66,7 +64,7 @@ internal sealed class CephGateway : IAsyncDisposable
         Launch("ceph-osd", "-i", "0", "-f");
         var door = Launch("radosgw", "-n", "client.rgw", "-f");
         await Run("radosgw-admin", "-n", "client.rgw", "user", "create", "--uid", "sana", "--display-name", "sana", "--access-key", AccessKey, "--secret-key", SecretKey);
-        await Listening(port, door);
+        await LocalPort.Listening(port, door);
     }
 
     private string Settings(string cluster, int port, int monitor) => $"""
@@ -147,30 +145,6 @@ internal sealed class CephGateway : IAsyncDisposable
         start.Environment["LD_LIBRARY_PATH"] = string.Join(':', Path.Combine(_root, "lib", "x86_64-linux-gnu"), libraries, Path.Combine(libraries, "ceph"), Path.Combine(libraries, "nss"));
         start.Environment["PYTHONPATH"] = Path.Combine(_root, "usr", "lib", "python3", "dist-packages");
         return start;
-    }
-
-    private static async Task Listening(int port, Process process)
-    {
-        for (var begin = TimeProvider.System.GetTimestamp(); ; await Task.Delay(50))
-        {
-            try
-            {
-                using var client = new TcpClient();
-                await client.ConnectAsync(IPAddress.Loopback, port);
-                return;
-            }
-            catch (SocketException) when (!process.HasExited && TimeProvider.System.GetElapsedTime(begin) < TimeSpan.FromSeconds(60))
-            {
-                // Not yet.
-            }
-        }
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static string Unpacked()
