@@ -40,6 +40,7 @@ public static class CheckpointPlace
             id, (names, isHere) => CheckpointFiles.Choose(id.ToString(), names, variant, isHere), HubSettings.FromEnvironment(), progress, cancellationToken);
     }
 
-    private static HubId? Repository(string? text) => HubId.TryParse(text, out var id)
+    /// <summary>The repository that a text names; null where it names a folder or nothing. Nothing is asked.</summary>
+    internal static HubId? Repository(string? text) => HubId.TryParse(text, out var id)
         && (HubId.IsPrefixed(text) || (!Path.Exists(text) && !Directory.Exists(text!.Split('/')[0]))) ? id : null;
 }

@@ -52,7 +52,7 @@ public static class LoraPlace
     public static async Task<LoraFile> Open(string place, IProgress<HubProgress>? progress, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(place);
-        if (!Path.Exists(place) && HubId.TryParse(place, out var id))
+        if (CheckpointPlace.Repository(place) is { } id)
         {
             place = await HubRepository.Fetch(
                 id,

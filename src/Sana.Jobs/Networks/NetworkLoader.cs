@@ -164,7 +164,7 @@ public sealed class NetworkLoader : IDisposable
     {
         if (Decoder is not { } place)
             return null;
-        var folder = !Path.Exists(place) && HubId.TryParse(place, out var id)
+        var folder = CheckpointPlace.Repository(place) is { } id
             ? await HubRepository.Fetch(id, (names, _) => DecoderCheckpoint.Choose(place, names), HubSettings.FromEnvironment(), Progress, cancellationToken)
             : place;
         var built = await Task.Run(() => DecoderCheckpoint.Build(folder, checkpoint, new BuildOptions { Graphs = Graphs }), cancellationToken);
