@@ -47,7 +47,7 @@ public sealed class StatusPageTests(SharedServer shared) : IAsyncLifetime
         _page.Complaints.Clear();
 
         await _page.Evaluate("document.getElementById('prompt').focus()");
-        await _page.Type($"a fox {Attack}");
+        await _page.Type($"a hare {Attack}");
         foreach (var value in (string[])["64", "64", "2", "18446744073709551615", "2"])
         {
             await _page.Press("Tab");
@@ -56,10 +56,10 @@ public sealed class StatusPageTests(SharedServer shared) : IAsyncLifetime
 
         await _page.Press("Enter");
         await _page.Until("document.querySelectorAll('#result img').length === 2 && [...document.querySelectorAll('#result img')].every(image => image.naturalWidth === 64)");
-        await _page.Until("document.querySelector('#runs').innerText.includes('a fox')");
+        await _page.Until("document.querySelector('#runs').innerText.includes('a hare')");
 
         var result = await _page.Evaluate("document.getElementById('result').innerText");
-        Assert.Contains($"a fox {Attack}", result, StringComparison.Ordinal);
+        Assert.Contains($"a hare {Attack}", result, StringComparison.Ordinal);
         // A seed has more digits than a script's numbers; after the last one comes the first.
         Assert.Contains("seed 18446744073709551615", result, StringComparison.Ordinal);
         Assert.Contains("seed 0", result, StringComparison.Ordinal);
@@ -68,9 +68,9 @@ public sealed class StatusPageTests(SharedServer shared) : IAsyncLifetime
         // A reload finds it again, and its page has it too.
         await _page.GoBy("location.reload()");
         await _page.Until("document.querySelectorAll('#result img').length === 2");
-        await _page.GoBy("[...document.querySelectorAll('#runs .name a')].find(link => link.innerText.includes('a fox')).click()");
-        Assert.Equal($"a fox {Attack}", await _page.Evaluate("document.querySelector('h1').innerText"));
-        Assert.StartsWith("a fox <script>", await _page.Evaluate("document.title"), StringComparison.Ordinal);
+        await _page.GoBy("[...document.querySelectorAll('#runs .name a')].find(link => link.innerText.includes('a hare')).click()");
+        Assert.Equal($"a hare {Attack}", await _page.Evaluate("document.querySelector('h1').innerText"));
+        Assert.StartsWith("a hare <script>", await _page.Evaluate("document.title"), StringComparison.Ordinal);
         Assert.Equal("0", await _page.Evaluate("document.querySelectorAll('img[src=x]').length"));
         Assert.Empty(_page.Complaints);
         Assert.All(_page.Requests, address => Assert.Equal(Server.Address.Authority, new Uri(address).Authority));
