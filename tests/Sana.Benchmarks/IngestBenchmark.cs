@@ -12,7 +12,7 @@ namespace Sana.Benchmarks;
 internal static class IngestBenchmark
 {
     private const int Batch = 8;
-    private const int Files = 200;
+    private const int Files = 1_000;
 
     public static void Run(int rounds)
     {
@@ -29,7 +29,7 @@ internal static class IngestBenchmark
                 source.Name, $"{race.Ratio((2 * i) + 1, 2 * i)}", PerSecond(race.Seconds((2 * i) + 1), 1), PerSecond(race.Seconds((2 * i) + 1), i < 2 ? 1.23 : 1.92),
             ]));
         Cores(ingest, sources[0].File, rounds);
-        WholeRun(Math.Min(rounds, 5));
+        WholeRun(Math.Min(rounds, 3));
     }
 
     private static void Cores(ImageIngest ingest, byte[] file, int rounds)

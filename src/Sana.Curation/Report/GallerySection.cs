@@ -15,9 +15,8 @@ internal sealed class GallerySection(ReportView view, Pictures pictures, PageWri
     {
         var room = (long)(page.Left * Part);
         List<(int Shard, int Row, Html Card)> cards = [];
-        foreach (var row in view.Gallery.Rows)
+        await foreach (var (row, card) in Pictures.InOrder(view.Gallery.Rows, async (row, cancellation) => ImageCard.Draw(row, view, await pictures.Draw(row, cancellation)), cancellationToken))
         {
-            var card = ImageCard.Draw(row, view, await pictures.Draw(row, cancellationToken));
             room -= Encoding.UTF8.GetByteCount(card.Text);
             if (room < 0)
                 break;

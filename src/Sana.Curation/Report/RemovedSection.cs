@@ -14,9 +14,8 @@ internal sealed class RemovedSection(ReportView view, Pictures pictures, PageWri
             // The room is shared evenly by the reasons that are still to come, so one with heavy pictures does not push out the next.
             var room = page.Left / left--;
             List<(int Shard, int Row, Html Tile)> tiles = [];
-            foreach (var row in sample.Rows)
+            await foreach (var (row, tile) in Pictures.InOrder(sample.Rows, Tile, cancellationToken))
             {
-                var tile = await Tile(row, cancellationToken);
                 room -= Encoding.UTF8.GetByteCount(tile.Text);
                 if (room < 1_000)
                     break;

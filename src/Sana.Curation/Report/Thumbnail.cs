@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using NetVips;
 using Sana.Inference.Imaging;
 using Sana.Storage;
@@ -56,6 +57,36 @@ internal sealed record SmallImage(byte[] Jpeg, int Width, int Height);
 /// <summary>Thumbnails as markup, or a drawn box where there is no picture.</summary>
 internal sealed class Pictures(ReportOptions options, Func<IndexRow, CancellationToken, Task<byte[]?>> openImage)
 {
+    private static readonly int _atOnce = Math.Max(2, Environment.ProcessorCount);
+
+    /// <summary>What <paramref name="draw"/> makes of each row, in the order of the rows; several are made at once.</summary>
+    public static async IAsyncEnumerable<(IndexRow Row, Html Drawn)> InOrder(
+        IEnumerable<IndexRow> rows, Func<IndexRow, CancellationToken, Task<Html>> draw, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var ahead = new Queue<(IndexRow Row, Task<Html> Drawing)>();
+        try
+        {
+            foreach (var row in rows)
+            {
+                ahead.Enqueue((row, Task.Run(() => draw(row, stop.Token), stop.Token)));
+                if (ahead.Count < _atOnce)
+                    continue;
+                var (first, drawing) = ahead.Dequeue();
+                yield return (first, await drawing);
+            }
+
+            while (ahead.TryDequeue(out var next))
+                yield return (next.Row, await next.Drawing);
+        }
+        finally
+        {
+            // The page is full, or a drawing failed: those that were begun end before what they read from is closed.
+            await stop.CancelAsync();
+            await Task.WhenAll(ahead.Select(next => next.Drawing)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
     public async Task<Html> Draw(IndexRow row, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();

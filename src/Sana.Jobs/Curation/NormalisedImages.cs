@@ -18,7 +18,7 @@ internal static class NormalisedImages
         if (await blobs.Read(name, cancellationToken) is { } kept)
             return kept;
         if (dataset.LastItems is not { } list || list.Shard != row.Shard)
-            dataset.LastItems = list = (row.Shard, await blobs.ReadLines(dataset.Names.Items(row.Shard), CurationJson.Lines.SourceItem, cancellationToken));
+            dataset.LastItems = list = new ShardItems(row.Shard, await blobs.ReadLines(dataset.Names.Items(row.Shard), CurationJson.Lines.SourceItem, cancellationToken));
         var item = list.Items[row.Row];
         var fetched = await dataset.Source.Fetch(item, cancellationToken);
         if (fetched.Bytes is not { } bytes || Digest.Sha256(bytes) != row.Sha256)

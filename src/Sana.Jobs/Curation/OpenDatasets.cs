@@ -244,8 +244,8 @@ internal sealed class OpenDataset : IDisposable
         Currency = Captioners.Count > 0 ? Captioners[0].Currency : "USD",
     };
 
-    /// <summary>The list of items that was read last: images of one shard are asked for one after the other.</summary>
-    public (int Shard, IReadOnlyList<SourceItem> Items)? LastItems { get; set; }
+    /// <summary>The list of items that was read last: images of one shard are asked for one after the other. Steps read and replace it side by side.</summary>
+    public ShardItems? LastItems { get; set; }
 
     /// <summary>The normalised image of a file: other limits or another form are other names.</summary>
     public string ImageName(string sha256) => SharedNames.Image(IngestId, sha256, Settings.Ingest.Output.Extension());
@@ -259,3 +259,6 @@ internal sealed class OpenDataset : IDisposable
         Source.Dispose();
     }
 }
+
+/// <summary>The items of a shard. A class, so that it is replaced whole.</summary>
+internal sealed record ShardItems(int Shard, IReadOnlyList<SourceItem> Items);

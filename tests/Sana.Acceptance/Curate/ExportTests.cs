@@ -7,9 +7,9 @@ using Xunit;
 namespace Sana.Acceptance.Curate;
 
 /// <summary>The dataset card and <c>sana export</c>, through the real program.</summary>
-public sealed class ExportTests(Azurite azurite) : IClassFixture<Azurite>, IDisposable
+public sealed class ExportTests(Azurite azurite, CuratedPhotographs photographs) : IClassFixture<Azurite>, IClassFixture<CuratedPhotographs>, IDisposable
 {
-    private const int Images = 24;
+    private const int Images = CuratedPhotographs.Images;
     private const int Kills = 6;
 
     private readonly TempFolder _folder = new();
@@ -22,7 +22,7 @@ public sealed class ExportTests(Azurite azurite) : IClassFixture<Azurite>, IDisp
     [InlineData("imagefolder", "chosen"), InlineData("folder", "all"), InlineData("parquet", "chosen"), InlineData("sana-img", "all")]
     public async Task Killed_at_random_instants_an_export_ends_with_the_same_bytes(string format, string captions)
     {
-        await Curate();
+        photographs.CopyTo(_folder.File("data"));
         var clock = Stopwatch.StartNew();
         var whole = await Export(format, "whole", captions);
         var length = clock.Elapsed;
@@ -46,7 +46,7 @@ public sealed class ExportTests(Azurite azurite) : IClassFixture<Azurite>, IDisp
     [Fact]
     public async Task A_dataset_is_found_by_name_and_by_folder_and_the_second_run_writes_nothing()
     {
-        await Curate();
+        photographs.CopyTo(_folder.File("data"));
         var named = await SanaProgram.Run("export", "photos", "--data", _folder.File("data"), "--to", "folder", "--out", _folder.File("a"));
         var again = await SanaProgram.Run("export", "photos", "--data", _folder.File("data"), "--to", "folder", "--out", _folder.File("a"));
         var shards = await SanaProgram.Run("export", Path.Combine(Version, "shards"), "--to", "folder", "--out", _folder.File("b"));
@@ -67,7 +67,7 @@ public sealed class ExportTests(Azurite azurite) : IClassFixture<Azurite>, IDisp
     [InlineData("imagefolder"), InlineData("folder"), InlineData("parquet"), InlineData("sana-img")]
     public async Task What_is_exported_can_be_curated_again(string format)
     {
-        await Curate();
+        photographs.CopyTo(_folder.File("data"));
         var made = await Export(format, "out", "all");
 
         var again = await SanaProgram.Run("curate", _folder.File("out"), "--dataset", "again", "--data", _folder.File("data"), "--similar", "-1");
@@ -81,7 +81,7 @@ public sealed class ExportTests(Azurite azurite) : IClassFixture<Azurite>, IDisp
     public async Task A_container_is_read_and_written_like_a_folder()
     {
         var (source, target) = ($"{azurite.ConnectionString};Container=curated", $"{azurite.ConnectionString};Container=exports/photos");
-        await Curate("--out", source);
+        await CuratedPhotographs.Curate(photographs.Source, _folder.File("data"), "--out", source);
         var down = await SanaProgram.Run("export", "photos", "--blobs", source, "--to", "sana-img", "--out", _folder.File("down"));
         var across = await SanaProgram.Run("export", "photos", "--blobs", source, "--to", "sana-img", "--out", target);
         var again = await SanaProgram.Run("export", "photos", "--blobs", source, "--to", "sana-img", "--out", target);
@@ -98,7 +98,7 @@ public sealed class ExportTests(Azurite azurite) : IClassFixture<Azurite>, IDisp
     [Fact]
     public async Task What_cannot_be_exported_is_one_sentence()
     {
-        await Curate();
+        photographs.CopyTo(_folder.File("data"));
         Directory.CreateDirectory(_folder.File("mine"));
         await File.WriteAllTextAsync(_folder.File("mine/My thesis.txt"), "mine");
         await Fails(1, "holds My thesis.txt and no sana-export.json", "export", Version, "--to", "folder", "--out", _folder.File("mine"));
@@ -109,13 +109,13 @@ public sealed class ExportTests(Azurite azurite) : IClassFixture<Azurite>, IDisp
         await Fails(1, "has no manifest.json of a finished dataset", "export", _folder.File("mine"), "--to", "folder", "--out", _folder.File("x"));
         await Fails(1, "There is no folder", "export", "photos", "--data", _folder.File("nowhere"), "--to", "folder", "--out", _folder.File("x"));
         await Fails(2, "zip", "export", Version, "--to", "zip");
-        Assert.Equal(["mine"], Directory.EnumerateFileSystemEntries(_folder.Path).Select(Path.GetFileName).Except(["source", "data", "y"]));
+        Assert.Equal(["mine"], Directory.EnumerateFileSystemEntries(_folder.Path).Select(Path.GetFileName).Except(["data", "y"]));
     }
 
     [Fact]
     public async Task The_card_comes_with_the_version_and_names_later_choices()
     {
-        await Curate();
+        photographs.CopyTo(_folder.File("data"));
         var first = await File.ReadAllTextAsync(Path.Combine(Version, "README.md"));
         var select = await SanaProgram.Run("select", "photos", "--data", _folder.File("data"), "--rule", "max", "--label", "best");
         var second = await File.ReadAllTextAsync(Path.Combine(Version, "README.md"));
@@ -131,14 +131,6 @@ public sealed class ExportTests(Azurite azurite) : IClassFixture<Azurite>, IDisp
             table.Trim().Trim('-', ' ', '"').Replace("[0-9][0-9][0-9][0-9][0-9]", "00000", StringComparison.Ordinal))), table);
         var exported = await Export("imagefolder", "best", selection: "best");
         Assert.True(Count(exported, "images") > 0, exported.GetRawText());
-    }
-
-    private async Task Curate(params string[] place)
-    {
-        Photographs.Fill(_folder.File("source"), Images);
-        var run = await SanaProgram.Run(["curate", _folder.File("source"), "--dataset", "photos", "--data", _folder.File("data"), "--items", "10",
-            "--similar", "-1", .. place]);
-        Assert.True(run.ExitCode == 0, run.Error + run.Output);
     }
 
     private string[] Arguments(string format, string place, string captions) =>
@@ -161,5 +153,46 @@ public sealed class ExportTests(Azurite azurite) : IClassFixture<Azurite>, IDisp
         var run = await SanaProgram.Run(arguments);
         Assert.True(run.ExitCode == exitCode, $"{run.ExitCode} {run.Output}{run.Error}");
         Assert.Contains(fragment, Assert.Single(run.Error.TrimEnd().Split('\n')), StringComparison.Ordinal);
+    }
+}
+
+/// <summary>Photographs, curated once: what exports read and do not change.</summary>
+public sealed class CuratedPhotographs : IAsyncLifetime
+{
+    internal const int Images = 24;
+
+    private readonly TempFolder _folder = new();
+
+    /// <summary>The photographs.</summary>
+    public string Source => _folder.File("source");
+
+    public async ValueTask InitializeAsync()
+    {
+        Photographs.Fill(Source, Images);
+        await Curate(Source, _folder.File("data"));
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        _folder.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Copies the data folder with the finished dataset.</summary>
+    public void CopyTo(string data)
+    {
+        var from = _folder.File("data");
+        foreach (var file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
+        {
+            var copy = Path.Combine(data, Path.GetRelativePath(from, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+    }
+
+    internal static async Task Curate(string source, string data, params string[] place)
+    {
+        var run = await SanaProgram.Run(["curate", source, "--dataset", "photos", "--data", data, "--items", "10", "--similar", "-1", .. place]);
+        Assert.True(run.ExitCode == 0, run.Error + run.Output);
     }
 }

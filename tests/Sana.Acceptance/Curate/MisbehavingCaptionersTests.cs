@@ -100,7 +100,7 @@ public sealed class MisbehavingCaptionersTests : IDisposable
     private string[] Arguments(string place, CaptionServer server)
     {
         var captioners = _models.Select(model => $$"""
-            {"label": "{{model}}", "endpoint": "{{server.Endpoint}}", "model": "{{model}}", "concurrency": {{Concurrency}}, "deadline_seconds": 2, "max_attempts": {{MaxAttempts}},
+            {"label": "{{model}}", "endpoint": "{{server.Endpoint}}", "model": "{{model}}", "concurrency": {{Concurrency}}, "deadline_seconds": 4, "max_attempts": {{MaxAttempts}},
              "price": {"per_million_input": 1, "per_million_output": 2} }
             """);
         var file = _folder.File($"{place}.captioners.json");
@@ -136,7 +136,8 @@ public sealed class MisbehavingCaptionersTests : IDisposable
         var candidate = row.GetProperty("candidates").EnumerateArray().Single(candidate => candidate.GetProperty("label").GetString() == call.Model);
         var codes = candidate.GetProperty("flags").EnumerateArray().Select(flag => flag.GetString())
             .Append(candidate.TryGetProperty("reason", out var reason) ? reason.GetString() : null);
-        Assert.True(codes.Contains(_codes[Plan(call)]), $"{Plan(call)} of {call.Model} became {candidate}.");
+        // A hang of many at once may open the circuit before the second attempt.
+        Assert.True(codes.Contains(_codes[Plan(call)]) || (Plan(call) == Misbehaviour.Hang && codes.Contains("captioner_unavailable")), $"{Plan(call)} of {call.Model} became {candidate}.");
     }
 
     private static string Choices(List<JsonElement> rows) => string.Join('\n', rows.Select(row => row.TryGetProperty("caption", out var caption) ? caption.GetString() : row.GetProperty("reason").GetString()));

@@ -53,6 +53,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
         for (var clock = Stopwatch.StartNew(); clock.Elapsed < TimeSpan.FromMinutes(_minutes);)
         {
             await Task.Delay(_random.Next(200, 4000), TestContext.Current.CancellationToken);
+            StillRuns(server, "before the next event");
             await Happen(server, _events[_random.Next(_events.Length)]);
         }
 
@@ -191,8 +192,11 @@ public sealed class ChaosTests(ITestOutputHelper output)
                 throw new InvalidOperationException($"'{what}' is none of the events.");
         }
 
-        Assert.False(server.HasExited, $"The server ended by itself, {server.End}, during or after {what}.\n{server.Errors}");
+        StillRuns(server, $"during or after {what}");
     }
+
+    private void StillRuns(SanaServer server, string when) =>
+        Assert.False(server.HasExited, $"The server ended by itself, {server.End}, {when}; {string.Join(", ", _happened.Select(one => $"{one.Key} {one.Value}"))}.\n{server.Errors}");
 
     /// <summary>The clock of the server, as an offset to this machine's.</summary>
     private void Set(TimeSpan offset)

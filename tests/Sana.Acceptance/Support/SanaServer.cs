@@ -98,7 +98,7 @@ internal sealed class SanaServer : IAsyncDisposable
         using var limit = Process.Start("prlimit", [$"--pid={_process.Id}", isFull ? "--fsize=0:" : "--fsize=unlimited:"]);
         limit.WaitForExit();
         if (limit.ExitCode != 0)
-            throw new InvalidOperationException("prlimit failed; it is of the package util-linux.");
+            throw new InvalidOperationException($"prlimit, which is of the package util-linux, failed; the server: {End}.\n{Errors}");
     }
 
     /// <summary>Kills the process as a power failure does.</summary>

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 using System.Text.RegularExpressions;
 using Sana.Curation;
@@ -75,7 +76,7 @@ public sealed partial class ReportBuilderTests
     [Fact]
     public async Task Only_shown_images_are_opened()
     {
-        List<string> opened = [];
+        ConcurrentBag<string> opened = [];
         var builder = Built(ReportRows.Make(2_000), new ReportOptions { Images = 20, ImagesPerReason = 2 });
 
         await builder.Write(Stream.Null, ReportRows.Run, (row, _) =>
@@ -85,6 +86,26 @@ public sealed partial class ReportBuilderTests
         }, null, CancellationToken.None);
 
         Assert.InRange(opened.Count, 22, 20 + (2 * 2 * 8));
+    }
+
+    [Fact]
+    public async Task Images_are_read_at_once_and_shown_in_order()
+    {
+        var rows = ReportRows.Make(100).ToArray();
+        var builder = Built(rows);
+        var second = new TaskCompletionSource();
+        var opened = 0;
+        using var page = new MemoryStream();
+
+        await builder.Write(page, ReportRows.Run, async (row, _) =>
+        {
+            if (Interlocked.Increment(ref opened) == 2)
+                second.SetResult();
+            await second.Task;
+            return row.Status == "rejected" ? null : _image;
+        }, null, CancellationToken.None);
+
+        Assert.Equal(await Page(rows), Encoding.UTF8.GetString(page.ToArray()));
     }
 
     [Fact]

@@ -30,8 +30,9 @@ internal abstract class JobHost : IAsyncDisposable
     private BuiltClip? _clip;
     private BuiltSiglip? _siglip;
 
-    protected JobHost()
+    protected JobHost(DateTimeOffset? now = null)
     {
+        Clock = now is { } start ? new FakeTimeProvider(start) : new FakeTimeProvider();
         Blobs = FileBlobs.Open(_folder.File("blobs"));
         Queue = SqliteJobQueue.Open(_folder.File("queue.db"), Clock);
         Source = new RendererSource(_ => Task.FromResult<IRenderer>(Renderer));
@@ -39,7 +40,7 @@ internal abstract class JobHost : IAsyncDisposable
 
     public abstract WorkflowClient Client { get; }
 
-    public FakeTimeProvider Clock { get; } = new();
+    public FakeTimeProvider Clock { get; }
 
     public IRenderer Renderer { get; set; } = new FakeRenderer();
 
@@ -138,13 +139,15 @@ internal abstract class JobHost : IAsyncDisposable
     {
         private readonly DurableHost _engine;
 
-        public Sqlite() => _engine = DurableHost.Open(new LocalOptions { Data = File("data"), Clock = Clock }).GetAwaiter().GetResult();
+        public Sqlite(DateTimeOffset? now = null)
+            : base(now) => _engine = DurableHost.Open(new LocalOptions { Data = File("data"), Clock = Clock }).GetAwaiter().GetResult();
 
         public override WorkflowClient Client => _engine.Client;
 
-        public static async Task<JobHost> Start()
+        /// <param name="now">What the clock says at first. Default the year 2000. It is never set on by years: each timer between would be called.</param>
+        public static async Task<JobHost> Start(DateTimeOffset? now = null)
         {
-            var host = new Sqlite();
+            var host = new Sqlite(now);
             await host._engine.Start(host.Registry());
             return host;
         }
