@@ -83,7 +83,7 @@ internal sealed class Pictures(ReportOptions options, Func<IndexRow, Cancellatio
         {
             // The page is full, or a drawing failed: those that were begun end before what they read from is closed.
             await stop.CancelAsync();
-            await Task.WhenAll(ahead.Select(next => next.Drawing)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.WhenAll(ahead.Select(next => (Task)next.Drawing)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

@@ -168,7 +168,7 @@ public sealed class HostileCommandLineTests(SmallCheckpoint checkpoint) : IDispo
         Assert.Contains(fragment, run.Error, StringComparison.Ordinal);
         Assert.StartsWith("sana: ", run.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", run.Error, StringComparison.Ordinal);
-        Assert.Single(run.Error.TrimEnd().Split('\n'));
+        Assert.Single(ProgressLines.Without(run.Error).TrimEnd().Split('\n'));
         Assert.Empty(run.Output);
     }
 }

@@ -5,12 +5,15 @@ using Xunit;
 namespace Sana.Acceptance.Support;
 
 /// <summary>The lines of progress that a command writes where stderr is no terminal.</summary>
-internal static class ProgressLines
+internal static partial class ProgressLines
 {
+    /// <summary>What is on stderr beside progress, which a slow machine writes and a fast one does not.</summary>
+    public static string Without(string error) => Line().Replace(error, "");
+
     /// <summary>There are some; those of a stage never count down, and the last of each stage is at its total.</summary>
     public static void EndAtTheirTotals(string error, params string[] titles)
     {
-        var lines = Regex.Matches(error, @"(?m)^(?<title>[\w-]+): (?<stage>\w+) (?<done>\d+)/(?<total>\d+)(, \d+ failed)?$");
+        var lines = Line().Matches(error);
         Assert.Equal(titles, lines.Select(line => line.Groups["title"].Value).Distinct());
         foreach (var stage in lines.GroupBy(line => (line.Groups["title"].Value, line.Groups["stage"].Value)))
         {
@@ -19,4 +22,7 @@ internal static class ProgressLines
             Assert.Equal(stage.Last().Groups["total"].Value, stage.Last().Groups["done"].Value);
         }
     }
+
+    [GeneratedRegex(@"^(?<title>[\w-]+): (?<stage>\w+) (?<done>\d+)/(?<total>\d+)(, \d+ failed)?(\n|\z)", RegexOptions.Multiline)]
+    private static partial Regex Line();
 }
