@@ -10,7 +10,7 @@ namespace Sana.Acceptance.Curate;
 public sealed class ExportTests(Azurite azurite, CuratedPhotographs photographs) : IClassFixture<Azurite>, IClassFixture<CuratedPhotographs>, IDisposable
 {
     private const int Images = CuratedPhotographs.Images;
-    private const int Kills = 6;
+    private const int Kills = 3;
 
     private readonly TempFolder _folder = new();
 

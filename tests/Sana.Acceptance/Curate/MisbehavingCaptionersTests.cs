@@ -10,7 +10,7 @@ namespace Sana.Acceptance.Curate;
 /// <summary>Real photographs, three captioners over HTTP that do everything wrong, and a program that is killed again and again.</summary>
 public sealed class MisbehavingCaptionersTests : IDisposable
 {
-    private const int Images = 320;
+    private const int Images = 200;
     private const int Kills = 5;
     private const int Concurrency = 8;
     private const int MaxAttempts = 2;

@@ -17,7 +17,6 @@ public sealed class AfterAKillTests(SmallCheckpoint checkpoint) : IDisposable
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
-    [InlineData(3)]
     public async Task Killed_at_random_instants_a_run_ends_with_the_same_bytes(int seed)
     {
         var clock = Stopwatch.StartNew();
