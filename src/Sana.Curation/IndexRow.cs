@@ -104,6 +104,9 @@ public sealed record IndexRow
 
     /// <value>Scores of the image against the configured concepts (0…100), such as <c>nsfw</c> or <c>watermark</c>.</value>
     public IReadOnlyList<ConceptScore> Concepts { get; init; } = [];
+
+    /// <value>What the judges of the run say of the image, in their order; null for none.</value>
+    public IReadOnlyList<JudgeScore>? Judges { get; init; }
 }
 
 /// <summary>A caption that came with an image beside the first.</summary>

@@ -40,6 +40,9 @@ public sealed record ReportRun
     /// <value>The rule that chose; null when nothing was chosen.</value>
     public SelectionOptions? Selection { get; init; }
 
+    /// <value>Who judged images. Default nobody.</value>
+    public IReadOnlyList<JudgeCard> Judges { get; init; } = [];
+
     /// <value>Rules for images and captions in words: a name and its limit, such as <c>shortest side</c> and <c>at least 200 px</c>.</value>
     public IReadOnlyList<ReportFact> Filters { get; init; } = [];
 

@@ -104,6 +104,8 @@ internal static class IndexSchema
             Value<int>("candidates_present", row => row.CandidatesPresent),
             Structs("candidates", row => row.Candidates, Candidates(scorer)),
             Structs("concepts", row => row.Concepts, [ItemColumn.Text<ConceptScore>("name", c => c.Name), ItemColumn.Value<ConceptScore, double>("score", c => c.Score)]),
+            Structs("judges", row => row.Judges ?? [], [ItemColumn.Text<JudgeScore>("label", j => j.Label), ItemColumn.Value<JudgeScore, double>("score", j => j.Score)]),
+            .. settings.Judges.Select(judge => Value<double>(judge.Column, row => row.Judges?.FirstOrDefault(score => score.Label == judge.Label)?.Score)),
             Value<double>("nsfw_score", row => Concept(row, "nsfw")),
             Value<double>("aesthetic_score", row => Concept(row, "aesthetic")),
             Value<double>("watermark_score", row => Concept(row, "watermark")),

@@ -19,6 +19,9 @@ public sealed record ShardSettings
     /// </value>
     public string? Scorer { get; init; }
 
+    /// <value>Who judged images: each has a column. Default nobody.</value>
+    public IReadOnlyList<JudgeCard> Judges { get; init; } = [];
+
     /// <value>How captions were chosen; a threshold that is not given is CLIP's.</value>
     public required SelectionOptions Selection { get; init; }
 

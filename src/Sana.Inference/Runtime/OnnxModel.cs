@@ -58,6 +58,9 @@ internal sealed class OnnxModel : IDisposable
     /// <summary>Shape of an input as the graph states it; −1 where it is not fixed.</summary>
     public int[] ShapeOf(string input) => _session.InputMetadata[input].Dimensions;
 
+    /// <summary>Last size of an output as the graph states it; −1 where it is not fixed.</summary>
+    public int WidthOf(string output) => _session.OutputMetadata[output].Dimensions[^1];
+
     /// <summary>Runs the graph. The caller owns inputs and outputs.</summary>
     public IDisposableReadOnlyCollection<OrtValue> Run(
         IReadOnlyList<(string Name, OrtValue Value)> inputs, IReadOnlyCollection<string> outputs, CancellationToken cancellationToken)

@@ -40,7 +40,7 @@ public sealed record CurationSettings
     /// <value>Which images count as the same.</value>
     public DuplicateOptions Duplicates { get; init; } = new();
 
-    /// <value>Text of a <c>captioners.json</c>: who captions. Null for nobody: the originals are scored and written.</value>
+    /// <value>Text of a <c>captioners.json</c>: who captions, and who judges images. Null for nobody: the originals are scored and written.</value>
     public string? Captioners { get; init; }
 
     /// <value>Folder of a checkpoint of CLIP or SigLIP 2, or a repository of the Hub; null leaves captions without scores.</value>
@@ -69,6 +69,10 @@ public sealed record CurationSettings
     /// <exception cref="Sana.Curation.CurationException">The text is no such file.</exception>
     public IReadOnlyList<CaptionerConfig> ReadCaptioners() => Captioners is null ? [] : CaptionerFile.Parse(Captioners).Captioners;
 
+    /// <summary>The judges of images, in the order of their file.</summary>
+    /// <exception cref="Sana.Curation.CurationException">The text is no such file.</exception>
+    public IReadOnlyList<JudgeConfig> ReadJudges() => Captioners is null ? [] : CaptionerFile.Parse(Captioners).Judges;
+
     /// <summary>Refuses what cannot be run.</summary>
     /// <exception cref="SanaException">A value is out of its range.</exception>
     /// <exception cref="Sana.Curation.CurationException">So is one of a part.</exception>
@@ -91,6 +95,8 @@ public sealed record CurationSettings
             throw new SanaException("Concepts are scored like captions; give a checkpoint of CLIP or SigLIP 2 (--scorer).");
         foreach (var concept in Concepts)
             concept.Check();
+        if (Clip is null && ReadJudges().FirstOrDefault(judge => judge is { Kind: JudgeKind.Aesthetic, Clip: null }) is { } blind)
+            throw new SanaException($"The judge '{blind.Label}' reads vectors of CLIP, and the run has none; give its \"clip\", or a checkpoint of CLIP for the run (--scorer).");
     }
 }
 
@@ -112,8 +118,8 @@ public sealed record Concept(string Name, IReadOnlyList<string> Texts, double? T
 /// <summary>One line of a shard's captions: what one captioner said of one image.</summary>
 internal sealed record CaptionLine(int Row, Candidate Candidate);
 
-/// <summary>One line of a shard's scores: what the scorer says of one image and its captions.</summary>
-internal sealed record ScoreLine(int Row, IReadOnlyList<TextScore> Texts, IReadOnlyList<ConceptScore> Concepts);
+/// <summary>One line of a shard's scores: what the scorer says of one image and its captions, and what judges say of the image.</summary>
+internal sealed record ScoreLine(int Row, IReadOnlyList<TextScore> Texts, IReadOnlyList<ConceptScore> Concepts, IReadOnlyList<JudgeScore>? Judges = null);
 
 /// <summary>The score of one text.</summary>
 internal sealed record TextScore(string Text, double Score, double WindowScore, int Tokens, bool Truncated);
@@ -138,7 +144,8 @@ internal sealed record DatasetConfig(
     ScorerCard? Scorer,
     IReadOnlyList<Concept> Concepts,
     SelectionOptions Selection,
-    bool? EditedCaptions = null);
+    bool? EditedCaptions = null,
+    IReadOnlyList<JudgeCard>? Judges = null);
 
 /// <summary>The checkpoint behind scores.</summary>
 /// <param name="Name">As in the column's name.</param>

@@ -1,5 +1,6 @@
-using System.Collections.Concurrent;
 using System.Text.Json;
+using Sana.Curation;
+using Sana.Curation.Captioning.Config;
 using Sana.Curation.Ingest;
 using Sana.Curation.Report;
 using Sana.Curation.Selection;
@@ -7,6 +8,7 @@ using Sana.Curation.Shards;
 using Sana.Curation.Sources;
 using Sana.Inference.Clip;
 using Sana.Inference.Imaging;
+using Sana.Inference.Judging;
 using Sana.Storage;
 using Sana.Storage.Blobs;
 using Sana.Storage.Sources;
@@ -24,7 +26,7 @@ internal sealed class OpenDatasets(IBlobs blobs, CurationTools tools) : IDisposa
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Entry> _entries = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, Lazy<Task<ClipScorer>>> _scorers = new(StringComparer.Ordinal);
+    private readonly OpenNetworks _networks = new(tools);
     private long _uses;
     private bool _isClosed;
 
@@ -91,11 +93,7 @@ internal sealed class OpenDatasets(IBlobs blobs, CurationTools tools) : IDisposa
         if (!isEnd)
             return;
         // The last step has ended: nothing is scored any more.
-        foreach (var checkpoint in _scorers.Keys)
-        {
-            if (_scorers.TryRemove(checkpoint, out var loading) && loading is { IsValueCreated: true, Value.IsCompletedSuccessfully: true })
-                loading.Value.Result.Dispose();
-        }
+        _networks.Dispose();
     }
 
     private async Task<OpenDataset> Read(string name)
@@ -105,7 +103,11 @@ internal sealed class OpenDatasets(IBlobs blobs, CurationTools tools) : IDisposa
         CurationSubmission.Check(job);
         var place = await SourcePlace.Open(job.Source, job.Settings.Reading.Links, default);
         var before = job.Since is { } since ? new DatasetNames(job.Dataset, since) : null;
-        var scorer = job.Settings.Clip is { } folder ? await Scorer(folder) : null;
+        var scorer = job.Settings.Clip is { } folder ? await _networks.Scorer(folder) : null;
+        var judges = new List<(JudgeConfig Config, IJudge Judge)>();
+        foreach (var config in job.Settings.ReadJudges())
+            judges.Add((config, await _networks.Judge(config, job.Settings.Clip)));
+
         // From here on the threshold is a number.
         job = job with { Settings = job.Settings with { Selection = job.Settings.Selection.For(scorer?.Family ?? ScorerFamily.Clip) } };
         var captioners = new List<OpenCaptioner>();
@@ -122,6 +124,7 @@ internal sealed class OpenDatasets(IBlobs blobs, CurationTools tools) : IDisposa
                 Selector = new CaptionSelector(job.Settings.Selection),
                 Captioners = captioners,
                 Scorer = scorer,
+                Judges = judges,
                 Known = await KnownHashes.Of(blobs, before, default),
                 KnownCaptions = await KnownHashes.Captions(blobs, before, default),
             };
@@ -130,20 +133,6 @@ internal sealed class OpenDatasets(IBlobs blobs, CurationTools tools) : IDisposa
         {
             foreach (var captioner in captioners)
                 captioner.Dispose();
-            throw;
-        }
-    }
-
-    private async Task<ClipScorer> Scorer(string checkpoint)
-    {
-        var loading = _scorers.GetOrAdd(checkpoint, _ => new Lazy<Task<ClipScorer>>(() => tools.Scorer(checkpoint, default)));
-        try
-        {
-            return await loading.Value;
-        }
-        catch
-        {
-            _scorers.TryRemove(new(checkpoint, loading));
             throw;
         }
     }
@@ -185,6 +174,20 @@ internal sealed class OpenDataset : IDisposable
 
     public required ClipScorer? Scorer { get; init; }
 
+    /// <summary>Who judges images. They are shared by all datasets.</summary>
+    public required IReadOnlyList<(JudgeConfig Config, IJudge Judge)> Judges { get; init; }
+
+    /// <summary>Whether there is anything to score.</summary>
+    public bool IsScored => Scorer is not null || Judges.Count > 0;
+
+    public IReadOnlyList<JudgeCard> JudgeCards => [.. Judges.Select(one => new JudgeCard(
+        one.Config.Label, one.Config.KindName, one.Config.Column, one.Judge.Name, one.Judge.Fingerprint, one.Judge.Scale.Unit)
+    {
+        Class = one.Config.Class,
+        Min = one.Config.Min,
+        Max = one.Config.Max,
+    })];
+
     public required KnownHashes Known { get; init; }
 
     public required KnownHashes KnownCaptions { get; init; }
@@ -199,6 +202,7 @@ internal sealed class OpenDataset : IDisposable
         ImageExtension = Settings.Ingest.Output.Extension()[1..],
         Labels = Labels,
         Scorer = Scorer?.Name,
+        Judges = JudgeCards,
         Selection = Settings.Selection,
         RunId = $"{Job.Dataset}/{Job.Version}",
         PipelineVersion = Tool,
@@ -224,7 +228,8 @@ internal sealed class OpenDataset : IDisposable
         Scorer is null ? null : new ScorerCard(Scorer.Name, Scorer.Fingerprint, Scorer.Family == ScorerFamily.Siglip ? "siglip" : null),
         Settings.Concepts,
         Settings.Selection,
-        Settings.EditedCaptions);
+        Settings.EditedCaptions,
+        Judges.Count == 0 ? null : JudgeCards);
 
     /// <summary>What a report says of it beside its rows.</summary>
     public ReportRun ReportRun(string configSha256) => new()
@@ -239,6 +244,7 @@ internal sealed class OpenDataset : IDisposable
         Scorer = Scorer?.Name,
         ScorerFamily = Scorer?.Family ?? ScorerFamily.Clip,
         EvenScore = Scorer?.EvenScore,
+        Judges = JudgeCards,
         Selection = Settings.Selection,
         Filters = FilterFacts.Of(Settings),
         Currency = Captioners.Count > 0 ? Captioners[0].Currency : "USD",
