@@ -5,8 +5,8 @@ namespace Sana.GraphBuilder.Configs;
 /// <param name="Labels">Of each output, in their order: <c>id2label</c>.</param>
 internal sealed record VitClassifierConfig(VitConfig Vit, IReadOnlyList<string> Labels)
 {
-    /// <summary>What the names of the network's tensors begin with.</summary>
-    public const string Network = "vit";
+    /// <summary>Also what the names of the network's tensors begin with.</summary>
+    public const string ModelType = "vit";
 
     private const int MostLabels = 100_000;
 
@@ -23,7 +23,7 @@ internal sealed record VitClassifierConfig(VitConfig Vit, IReadOnlyList<string> 
     }
 
     /// <summary>The tensors, in forward order.</summary>
-    public IEnumerable<ExpectedTensor> Tensors() => VitTensors.All(Vit, Network).Concat(VitTensors.Linear("classifier", Vit.HiddenSize, Labels.Count));
+    public IEnumerable<ExpectedTensor> Tensors() => VitTensors.All(Vit, ModelType).Concat(VitTensors.Linear("classifier", Vit.HiddenSize, Labels.Count));
 }
 
 /// <summary>The tensors of diffusers' StableDiffusionSafetyChecker, in forward order. Published files say <c>vision_model.vision_model.…</c> for the tower.</summary>

@@ -16,7 +16,7 @@ internal static class JudgeGraphs
     {
         var g = new Graph("image_classifier", weights);
         long side = config.Vit.ImageSize;
-        var states = new VitGraph(g, config.Vit, VitClassifierConfig.Network).Encode(g.Input("pixel_values", ElementType.Float, Batch, 3, side, side)); // [b, 1 + n, d]
+        var states = new VitGraph(g, config.Vit, VitClassifierConfig.ModelType).Encode(g.Input("pixel_values", ElementType.Float, Batch, 3, side, side)); // [b, 1 + n, d]
         g.Path = "classifier";
         g.Output("logits", g.Linear(g.Reshape(g.Row(states, 1, 0), states[0], states[2]), "classifier")); // [b, labels]
         return g;

@@ -30,7 +30,7 @@ internal static class CommonOptions
 
     public static Argument<string> Checkpoint()
     {
-        var checkpoint = new Argument<string>("checkpoint") { Description = $"Folder of a checkpoint: of Sana in diffusers layout (it holds model_index.json), of CLIP, SigLIP 2 or a captioner (config.json); {OrRepository}." };
+        var checkpoint = new Argument<string>("checkpoint") { Description = $"Folder of a checkpoint: of Sana in diffusers layout (it holds model_index.json), of CLIP, SigLIP 2, a captioner or a judge of images (config.json); {OrRepository}." };
         checkpoint.Validators.Add(result => Exists(result.GetValueOrDefault<string>(), result.AddError));
         return checkpoint;
     }
@@ -40,7 +40,7 @@ internal static class CommonOptions
     {
         var checkpoint = new Argument<string>("checkpoint")
         {
-            Description = $"Folder of a checkpoint: of Sana in diffusers layout (it holds model_index.json), of CLIP, SigLIP 2 or a captioner (config.json); {OrRepository}. Or an adapter (LoRA): its .safetensors file, a folder that holds one, or its repository.",
+            Description = $"Folder of a checkpoint: of Sana in diffusers layout (it holds model_index.json), of CLIP, SigLIP 2, a captioner or a judge of images (config.json); {OrRepository}. Or an adapter (LoRA): its .safetensors file, a folder that holds one, or its repository.",
         };
         checkpoint.Validators.Add(result =>
         {

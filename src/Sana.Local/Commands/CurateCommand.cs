@@ -106,7 +106,7 @@ internal sealed class CurateCommand : Command
 /// <summary>How a dataset is made: the options of <c>sana curate</c> beside its source.</summary>
 internal sealed class CurateArguments
 {
-    private readonly Option<string?> _captioners = new("--captioners") { Description = "File of captioners (captioners.json): endpoints, models, prompts, limits, prices. Default: only captions that come with the images.", HelpName = "file" };
+    private readonly Option<string?> _captioners = new("--captioners") { Description = "File of captioners and judges of images (captioners.json): endpoints, models, prompts, limits, prices; aesthetic heads, classifiers, safety checkers with their limits. Default: only captions that come with the images, and no judge.", HelpName = "file" };
     private readonly Option<string?> _clip = CommonOptions.Scorer("Default: captions are not scored.");
     private readonly SelectionArguments _selection = new();
     private readonly Option<string?> _filters = new("--filters") { Description = "none, or datacomp-basic: sides of 200 px, at most 3 to 1, captions of 3 words. Default: none." };

@@ -37,6 +37,18 @@ public sealed class JudgeBuildTests : IDisposable
         Assert.Contains("model_type", Assert.Throws<CheckpointException>(() => JudgeCheckpoint.Build(clip.Folder, new BuildOptions())).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_summary_tells_kind_labels_and_network()
+    {
+        var (classifier, checker) = (JudgeCheckpoint.Describe(_classifier.Folder), JudgeCheckpoint.Describe(_checker.Folder));
+        using var judge = _classifier.Load(JudgeReference.Labels[0]);
+
+        Assert.Equal(("classifier", judge.Fingerprint, judge.Name), (classifier.Kind, classifier.Fingerprint, classifier.Name));
+        Assert.Equal(JudgeReference.Labels, classifier.Labels);
+        Assert.Equal(("safety-checker", 0), (checker.Kind, checker.Labels.Count));
+        Assert.All(new[] { classifier, checker }, summary => Assert.Equal(summary.Bytes, new FileInfo(Path.Combine(summary.Kind == "classifier" ? _classifier.Folder : _checker.Folder, "model.safetensors")).Length));
+    }
+
     [Theory]
     [InlineData("classifier"), InlineData("safety-checker")]
     public void A_graph_says_what_judging_needs(string kind)
