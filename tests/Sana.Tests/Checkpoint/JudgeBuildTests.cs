@@ -57,7 +57,7 @@ public sealed class JudgeBuildTests : IDisposable
         judge.Build();
 
         using var network = OnnxModel.Load(judge.PathOf("model.onnx"), new OnnxModelOptions(Device.Cpu, 1, KeepMemory: false));
-        Approve.Text($"Contract-{kind}", $"{string.Join('\n', network.Inputs)}\n-\n{string.Join('\n', network.Outputs)}\n-\n{string.Join('\n', network.Metadata.Keys.Order(StringComparer.Ordinal))}\n");
+        Approve.Text($"Contract-{kind}-metadata", string.Concat(network.Metadata.Keys.Order(StringComparer.Ordinal).Select(key => $"{key}\n")));
     }
 
     [Theory]
