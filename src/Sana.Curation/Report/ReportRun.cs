@@ -31,6 +31,9 @@ public sealed record ReportRun
     /// <value>Name of the checkpoint behind the scores; null when nothing was scored.</value>
     public string? Scorer { get; init; }
 
+    /// <value>Names of further checkpoints, whose scores chose nothing. Default none.</value>
+    public IReadOnlyList<string> OtherScorers { get; init; } = [];
+
     /// <value>The family of that checkpoint, which the scale of scores belongs to. Default CLIP.</value>
     public ScorerFamily ScorerFamily { get; init; } = ScorerFamily.Clip;
 

@@ -8,6 +8,7 @@ using Sana.Curation.Ingest;
 using Sana.Curation.Selection;
 using Sana.Curation.Shards;
 using Sana.Curation.Sources;
+using Sana.Inference.Clip;
 
 namespace Sana.Jobs.Curation;
 
@@ -45,6 +46,9 @@ public sealed record CurationSettings
 
     /// <value>Folder of a checkpoint of CLIP or SigLIP 2, or a repository of the Hub; null leaves captions without scores.</value>
     public string? Clip { get; init; }
+
+    /// <value>Further checkpoints of CLIP or SigLIP 2, whose scores stand beside those of <see cref="Clip"/>; null for none.</value>
+    public IReadOnlyList<string>? OtherScorers { get; init; }
 
     /// <value>What every image is compared with, such as nudity or watermarks. Default nothing.</value>
     public IReadOnlyList<Concept> Concepts { get; init; } = [];
@@ -93,6 +97,8 @@ public sealed record CurationSettings
             throw new SanaException($"A share of {MaxFailures} failures is outside 0…1; use 0.5.");
         if (Concepts.Count > 0 && Clip is null)
             throw new SanaException("Concepts are scored like captions; give a checkpoint of CLIP or SigLIP 2 (--scorer).");
+        if (OtherScorers is { Count: > 0 } && Clip is null)
+            throw new SanaException("Further scorers stand beside a first one; give that (clip, or --scorer).");
         foreach (var concept in Concepts)
             concept.Check();
         if (Clip is null && ReadJudges().FirstOrDefault(judge => judge is { Kind: JudgeKind.Aesthetic, Clip: null }) is { } blind)
@@ -122,7 +128,7 @@ internal sealed record CaptionLine(int Row, Candidate Candidate);
 internal sealed record ScoreLine(int Row, IReadOnlyList<TextScore> Texts, IReadOnlyList<ConceptScore> Concepts, IReadOnlyList<JudgeScore>? Judges = null);
 
 /// <summary>The score of one text.</summary>
-internal sealed record TextScore(string Text, double Score, double WindowScore, int Tokens, bool Truncated);
+internal sealed record TextScore(string Text, double Score, double WindowScore, int Tokens, bool Truncated, IReadOnlyList<ScorerScore>? Others = null);
 
 /// <summary>Seconds of one stage of one shard, apart from what must be the same each time.</summary>
 internal sealed record StageTiming(DateTimeOffset Started, double Seconds, long Items, long Asked);
@@ -145,13 +151,21 @@ internal sealed record DatasetConfig(
     IReadOnlyList<Concept> Concepts,
     SelectionOptions Selection,
     bool? EditedCaptions = null,
-    IReadOnlyList<JudgeCard>? Judges = null);
+    IReadOnlyList<JudgeCard>? Judges = null,
+    IReadOnlyList<ScorerCard>? OtherScorers = null);
 
 /// <summary>The checkpoint behind scores.</summary>
 /// <param name="Name">As in the column's name.</param>
 /// <param name="Fingerprint">Of configs, tokenizer and weights.</param>
 /// <param name="Family">siglip; null for CLIP, as in datasets of earlier versions of the program.</param>
-internal sealed record ScorerCard(string Name, string Fingerprint, string? Family = null);
+internal sealed record ScorerCard(string Name, string Fingerprint, string? Family = null)
+{
+    public static ScorerCard Of(ClipScorer scorer) => new(scorer.Name, scorer.Fingerprint, scorer.Family == ScorerFamily.Siglip ? "siglip" : null);
+
+    /// <summary>The family as a value.</summary>
+    [JsonIgnore]
+    public ScorerFamily Kind => Family == "siglip" ? ScorerFamily.Siglip : ScorerFamily.Clip;
+}
 
 /// <summary><c>manifest.json</c>, written last: its presence says that the dataset is complete.</summary>
 internal sealed record DatasetManifest(

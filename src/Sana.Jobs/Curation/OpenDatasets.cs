@@ -103,13 +103,18 @@ internal sealed class OpenDatasets(IBlobs blobs, CurationTools tools) : IDisposa
         CurationSubmission.Check(job);
         var place = await SourcePlace.Open(job.Source, job.Settings.Reading.Links, default);
         var before = job.Since is { } since ? new DatasetNames(job.Dataset, since) : null;
-        var scorer = job.Settings.Clip is { } folder ? await _networks.Scorer(folder) : null;
+        var scorers = new List<ClipScorer>();
+        foreach (var checkpoint in (job.Settings.OtherScorers ?? []).Prepend(job.Settings.Clip).OfType<string>())
+            scorers.Add(await _networks.Scorer(checkpoint));
+        ScorerOrder.Sort(scorers, job.Settings.Selection.Scorer);
+        var scorer = scorers.FirstOrDefault();
         var judges = new List<(JudgeConfig Config, IJudge Judge)>();
         foreach (var config in job.Settings.ReadJudges())
             judges.Add((config, await _networks.Judge(config, job.Settings.Clip)));
 
         // From here on the threshold is a number.
-        job = job with { Settings = job.Settings with { Selection = job.Settings.Selection.For(scorer?.Family ?? ScorerFamily.Clip) } };
+        var selection = job.Settings.Selection.For(scorer?.Family ?? ScorerFamily.Clip) with { Scorer = scorers.Count > 1 ? scorer!.Name : null };
+        job = job with { Settings = job.Settings with { Selection = selection } };
         var captioners = new List<OpenCaptioner>();
         try
         {
@@ -124,6 +129,7 @@ internal sealed class OpenDatasets(IBlobs blobs, CurationTools tools) : IDisposa
                 Selector = new CaptionSelector(job.Settings.Selection),
                 Captioners = captioners,
                 Scorer = scorer,
+                OtherScorers = [.. scorers.Skip(1)],
                 Judges = judges,
                 Known = await KnownHashes.Of(blobs, before, default),
                 KnownCaptions = await KnownHashes.Captions(blobs, before, default),
@@ -172,15 +178,22 @@ internal sealed class OpenDataset : IDisposable
 
     public required IReadOnlyList<OpenCaptioner> Captioners { get; init; }
 
+    /// <summary>By whose scores captions are chosen.</summary>
     public required ClipScorer? Scorer { get; init; }
+
+    /// <summary>Those whose scores are recorded beside.</summary>
+    public required IReadOnlyList<ClipScorer> OtherScorers { get; init; }
 
     /// <summary>Who judges images. They are shared by all datasets.</summary>
     public required IReadOnlyList<(JudgeConfig Config, IJudge Judge)> Judges { get; init; }
 
+    /// <summary>All of them, the one that captions are chosen by first.</summary>
+    public IEnumerable<ClipScorer> Scorers => Scorer is null ? [] : OtherScorers.Prepend(Scorer);
+
     /// <summary>Whether there is anything to score.</summary>
     public bool IsScored => Scorer is not null || Judges.Count > 0;
 
-    public IReadOnlyList<JudgeCard> JudgeCards => [.. Judges.Select(one => new JudgeCard(
+    public IReadOnlyList<JudgeCard> JudgeCards => field ??= [.. Judges.Select(one => new JudgeCard(
         one.Config.Label, one.Config.KindName, one.Config.Column, one.Judge.Name, one.Judge.Fingerprint, one.Judge.Scale.Unit)
     {
         Class = one.Config.Class,
@@ -202,6 +215,7 @@ internal sealed class OpenDataset : IDisposable
         ImageExtension = Settings.Ingest.Output.Extension()[1..],
         Labels = Labels,
         Scorer = Scorer?.Name,
+        OtherScorers = [.. OtherScorers.Select(one => one.Name)],
         Judges = JudgeCards,
         Selection = Settings.Selection,
         RunId = $"{Job.Dataset}/{Job.Version}",
@@ -225,11 +239,12 @@ internal sealed class OpenDataset : IDisposable
         Settings.Filters,
         Settings.Duplicates,
         [.. Captioners.Select(captioner => captioner.Card)],
-        Scorer is null ? null : new ScorerCard(Scorer.Name, Scorer.Fingerprint, Scorer.Family == ScorerFamily.Siglip ? "siglip" : null),
+        Scorer is null ? null : ScorerCard.Of(Scorer),
         Settings.Concepts,
         Settings.Selection,
         Settings.EditedCaptions,
-        Judges.Count == 0 ? null : JudgeCards);
+        Judges.Count == 0 ? null : JudgeCards,
+        OtherScorers.Count == 0 ? null : [.. OtherScorers.Select(ScorerCard.Of)]);
 
     /// <summary>What a report says of it beside its rows.</summary>
     public ReportRun ReportRun(string configSha256) => new()
@@ -242,6 +257,7 @@ internal sealed class OpenDataset : IDisposable
         ConfigSha256 = configSha256,
         Captioners = [.. Captioners.Select(captioner => captioner.Card)],
         Scorer = Scorer?.Name,
+        OtherScorers = [.. OtherScorers.Select(one => one.Name)],
         ScorerFamily = Scorer?.Family ?? ScorerFamily.Clip,
         EvenScore = Scorer?.EvenScore,
         Judges = JudgeCards,

@@ -58,3 +58,24 @@ internal sealed class OpenNetworks(CurationTools tools) : IDisposable
         }
     }
 }
+
+/// <summary>Several scorers of one run: the one that captions are chosen by comes first.</summary>
+internal static class ScorerOrder
+{
+    /// <param name="scorers">As they were given.</param>
+    /// <param name="chosenBy">Name of the one to choose by; null for the first.</param>
+    /// <exception cref="UnusableJobException">There is none of that name, or two have one name.</exception>
+    public static void Sort(List<ClipScorer> scorers, string? chosenBy)
+    {
+        if (scorers.CountBy(scorer => scorer.Name, StringComparer.Ordinal).FirstOrDefault(name => name.Value > 1) is { Key: { } twice })
+            throw new UnusableJobException($"Two scorers of the run are called {twice}, as their column would be; give the folder of one of them another name, or leave it out.");
+        if (chosenBy is null)
+            return;
+        var first = scorers.FindIndex(scorer => scorer.Name == chosenBy);
+        if (first < 0)
+            throw new UnusableJobException($"There is no scorer '{chosenBy}' to choose by; the run's are {(scorers.Count == 0 ? "none" : string.Join(", ", scorers.Select(scorer => scorer.Name)))}.");
+        var one = scorers[first];
+        scorers.RemoveAt(first);
+        scorers.Insert(0, one);
+    }
+}

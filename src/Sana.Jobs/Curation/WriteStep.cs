@@ -43,7 +43,7 @@ internal sealed class WriteStep(IBlobs blobs, OpenDatasets datasets, StageClock 
             Concepts = scores?.Concepts ?? [],
             Judges = scores?.Judges,
             Candidates = [.. row.Candidates.Select(candidate => candidate.Text is { } text && texts.TryGetValue(text, out var score)
-                ? candidate with { Score = score.Score, WindowScore = score.WindowScore, ClipTokens = score.Tokens, ClipTruncated = score.Truncated }
+                ? candidate with { Score = score.Score, WindowScore = score.WindowScore, ClipTokens = score.Tokens, ClipTruncated = score.Truncated, OtherScores = score.Others }
                 : candidate)],
         });
         var unsafeConcept = dataset.Settings.Concepts.FirstOrDefault(concept => row.Concepts.Any(score => score.Name == concept.Name && score.Score >= concept.Threshold));

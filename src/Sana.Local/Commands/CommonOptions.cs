@@ -28,6 +28,9 @@ internal static class CommonOptions
         HelpName = "place",
     };
 
+    /// <summary>The same, of several.</summary>
+    public static Option<string[]> Scorers(string what) => new("--scorer", "--clip") { Description = Scorer(what).Description, HelpName = "place" };
+
     public static Argument<string> Checkpoint()
     {
         var checkpoint = new Argument<string>("checkpoint") { Description = $"Folder of a checkpoint: of Sana in diffusers layout (it holds model_index.json), of CLIP, SigLIP 2, a captioner or a judge of images (config.json); {OrRepository}." };
