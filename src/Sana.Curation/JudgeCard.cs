@@ -2,13 +2,16 @@ namespace Sana.Curation;
 
 /// <summary>One judge of images, as configurations and reports state it.</summary>
 /// <param name="Label">Its label.</param>
-/// <param name="Kind">aesthetic, classifier or safety-checker.</param>
+/// <param name="Kind">aesthetic, classifier, safety-checker or onnx.</param>
 /// <param name="Column">Name of the column of its scores.</param>
 /// <param name="Model">Name of the checkpoint or file behind it.</param>
 /// <param name="Fingerprint">Of what its scores depend on.</param>
 /// <param name="Unit">What its scores mean, in words.</param>
 public sealed record JudgeCard(string Label, string Kind, string Column, string Model, string Fingerprint, string Unit)
 {
+    /// <value>Whether scores are probabilities or cosines, which reports draw in hundredths. Default true.</value>
+    public bool IsFraction { get; init; } = true;
+
     /// <value>The label of the network whose probability is the score; null for other kinds than classifiers.</value>
     public string? Class { get; init; }
 

@@ -9,8 +9,7 @@ namespace Sana.Curation.Report;
 /// <param name="shown">Images that are kept at each end.</param>
 internal sealed class JudgeTally(JudgeCard card, int shown)
 {
-    // A probability or a cosine is drawn in hundredths, a rating as it is.
-    private readonly int _factor = card.Kind == "aesthetic" ? 1 : 100;
+    private readonly int _factor = card.IsFraction ? 100 : 1;
     private readonly SortedSet<(double Score, string Key)> _lowest = [];
     private readonly SortedSet<(double Score, string Key)> _highest = [];
     private readonly Dictionary<string, IndexRow> _rows = new(StringComparer.Ordinal);
@@ -21,6 +20,9 @@ internal sealed class JudgeTally(JudgeCard card, int shown)
     public ScoreBins Scores { get; } = new();
 
     public int Factor => _factor;
+
+    /// <summary>Images that it judged.</summary>
+    public long Judged { get; private set; }
 
     /// <summary>Images for which its network gave no finite number.</summary>
     public long Without { get; private set; }
@@ -45,6 +47,7 @@ internal sealed class JudgeTally(JudgeCard card, int shown)
             return;
         }
 
+        Judged++;
         Scores.Add(score * _factor);
         _lowest.Add((score, row.Key));
         _highest.Add((score, row.Key));
@@ -95,11 +98,23 @@ internal sealed class JudgeSection(ReportView view, Pictures pictures, PageWrite
         return Html.Of($"""
             <div class="figures"><h3><bdi>{card.Column}</bdi> <small>{PlainText.Cut(card.Model, ShownRow.LineLimit)}</small></h3>
             <dl class="grid">
-            <div><dt>Judged</dt><dd>{Display.Number(scores.Count)}</dd><dd class="dim">{(judge.Without > 0 ? Invariant($"{judge.Without} without a number") : "images")}</dd></div>
+            <div><dt>Judged</dt><dd>{Display.Number(judge.Judged)}</dd><dd class="dim">{Beside(judge)}</dd></div>
             <div><dt>Mean</dt><dd>{(scores.Mean is { } mean ? Invariant($"{mean / judge.Factor:0.####}") : "–")}</dd><dd class="dim">{card.Unit}</dd></div>
             <div><dt>Left out</dt><dd>{Display.Number(judge.LeftOut)}</dd><dd class="dim">{Limits(card)}</dd></div>
             </dl></div>
             """);
+    }
+
+    private static string Beside(JudgeTally judge)
+    {
+        var undrawn = judge.Judged - judge.Scores.Count;
+        return (judge.Without, undrawn) switch
+        {
+            (0, 0) => "images",
+            (_, 0) => Invariant($"images, and {judge.Without} without a number"),
+            (0, _) => Invariant($"images, {undrawn} beyond ±{100 / judge.Factor} not in mean and drawing"),
+            _ => Invariant($"images, {undrawn} beyond ±{100 / judge.Factor} not in mean and drawing, and {judge.Without} without a number"),
+        };
     }
 
     private static string Limits(JudgeCard card) => (card.Min, card.Max) switch

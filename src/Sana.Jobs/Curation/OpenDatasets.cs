@@ -196,6 +196,7 @@ internal sealed class OpenDataset : IDisposable
     public IReadOnlyList<JudgeCard> JudgeCards => field ??= [.. Judges.Select(one => new JudgeCard(
         one.Config.Label, one.Config.KindName, one.Config.Column, one.Judge.Name, one.Judge.Fingerprint, one.Judge.Scale.Unit)
     {
+        IsFraction = one.Judge.Scale.Most <= 1,
         Class = one.Config.Class,
         Min = one.Config.Min,
         Max = one.Config.Max,

@@ -18,7 +18,7 @@ internal sealed class OpenNetworks(CurationTools tools) : IDisposable
     public Task<IJudge> Judge(JudgeConfig config, string? clip)
     {
         var reads = config.Kind == JudgeKind.Aesthetic ? config.Clip ?? clip : null;
-        return _judges.Get(string.Join('\n', config.KindName, config.Checkpoint, config.Class, reads), async () =>
+        return _judges.Get(string.Join('\n', config.KindName, config.Checkpoint, config.Class, reads, config.Identity()["graph"]?.ToJsonString()), async () =>
             await tools.Judge(config, reads is null ? null : await Scorer(reads), default));
     }
 

@@ -152,6 +152,8 @@ public sealed class NetworkLoader : IDisposable
         ArgumentNullException.ThrowIfNull(config);
         if (config.Kind == JudgeKind.Aesthetic)
             return await JudgePlace.OpenHead(config, clip, await FetchBlobs(config.Checkpoint, cancellationToken), Progress, cancellationToken);
+        if (config.Kind == JudgeKind.Onnx)
+            return await Task.Run(() => OnnxJudge.Load(config.Checkpoint, config.Graph! with { Network = new JudgeOptions { Device = Device } }), cancellationToken);
         var folder = await Fetch(config.Checkpoint, cancellationToken);
         return await Task.Run(() => JudgePlace.Load(config, JudgeCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs }), new JudgeOptions { Device = Device }), cancellationToken);
     }

@@ -11,7 +11,7 @@ namespace Sana.Tests.Report;
 /// <summary>What a report shows of judges.</summary>
 public sealed partial class JudgeSectionTests
 {
-    private static readonly JudgeCard _aesthetic = new("laion", "aesthetic", "aesthetic__laion", "ttj/head", "0", "LAION aesthetic score, about 1…10") { Min = 5 };
+    private static readonly JudgeCard _aesthetic = new("laion", "aesthetic", "aesthetic__laion", "ttj/head", "0", "LAION aesthetic score, about 1…10") { Min = 5, IsFraction = false };
     private static readonly JudgeCard _classifier = new("nsfw", "classifier", "classifier__nsfw", "Falconsai/nsfw", "0", "probability of nsfw") { Class = "nsfw", Max = 0.5 };
     private static readonly byte[] _image = ImageCodec.Encode(new RgbImage(8, 8, new byte[3 * 64]), ImageFormat.Jpeg);
 
