@@ -89,14 +89,18 @@ internal readonly record struct ScoreScale(double From, double To, double Bin, d
 
     public int Bins => (int)Math.Round((To - From) / Bin);
 
-    /// <summary>Fits every score and the threshold.</summary>
-    public static ScoreScale Fit(IEnumerable<ScoreBins> scores, double? threshold)
+    /// <summary>Fits every score and the thresholds.</summary>
+    public static ScoreScale Fit(IEnumerable<ScoreBins> scores, params ReadOnlySpan<double?> thresholds)
     {
         var (least, most) = (double.PositiveInfinity, double.NegativeInfinity);
         foreach (var bins in scores.Where(bins => bins.Count > 0))
             (least, most) = (Math.Min(least, bins.Least!.Value), Math.Max(most, bins.Most!.Value));
-        if (threshold is { } line && double.IsFinite(line))
-            (least, most) = (Math.Min(least, line), Math.Max(most, line));
+        foreach (var threshold in thresholds)
+        {
+            if (threshold is { } line && double.IsFinite(line))
+                (least, most) = (Math.Min(least, line), Math.Max(most, line));
+        }
+
         if (least > most)
             (least, most) = (0, 40);
 

@@ -130,8 +130,8 @@ internal sealed class JudgeSection(ReportView view, Pictures pictures, PageWrite
         if (judge.Scores.Count == 0)
             return Html.Empty;
         double? min = judge.Card.Min * judge.Factor, max = judge.Card.Max * judge.Factor;
-        var scale = ScoreScale.Fit([judge.Scores], null);
-        double?[] lines = [.. new[] { min, max }.Where(line => line >= scale.From && line <= scale.To)];
+        double?[] lines = [.. new[] { min, max }.Where(line => line is >= -100 and <= 100)]; // what is drawn at all
+        var scale = ScoreScale.Fit([judge.Scores], lines);
         return Histogram.Draw(judge.Scores, scale, lines, to => to <= min || to > max, judge.Card.Column, "image", $"{judge.Card.Unit}{(judge.Factor == 1 ? "" : " × 100")}");
     }
 
@@ -140,8 +140,9 @@ internal sealed class JudgeSection(ReportView view, Pictures pictures, PageWrite
         var tiles = new List<Html>();
         foreach (var (score, row) in images)
         {
+            var picture = await pictures.Draw(row, cancellationToken);
             var tile = Html.Of($"""
-                <figure>{await pictures.Draw(row, cancellationToken)}<figcaption><b><bdi>{Display.FileName(row)}</bdi></b><span>{score.ToString("0.####", CultureInfo.InvariantCulture)}{(row.Status == RowStatus.Success ? "" : $", {row.Status}: {row.Reason}")}</span></figcaption></figure>
+                <figure>{picture}<figcaption><b><bdi>{Display.FileName(row)}</bdi></b><span>{score.ToString("0.####", CultureInfo.InvariantCulture)}{(row.Status == RowStatus.Success ? "" : $", {row.Status}: {row.Reason}")}</span></figcaption></figure>
 
                 """);
             room -= Encoding.UTF8.GetByteCount(tile.Text);

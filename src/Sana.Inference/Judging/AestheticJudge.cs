@@ -46,13 +46,9 @@ public sealed class AestheticJudge : IJudge
     {
     }
 
-    /// <summary>Why the vectors of a scorer are not those that layers of a width were trained on; null when they may be.</summary>
-    /// <param name="name">Of the layers, for the message.</param>
-    /// <param name="width">That they take.</param>
-    /// <param name="scorer">CLIP or SigLIP 2.</param>
-    public static string? Misfit(string name, int width, ClipScorer scorer)
+    // Why the vectors of a scorer are not those that layers of a width were trained on; null when they may be.
+    private static string? Misfit(string name, int width, ClipScorer scorer)
     {
-        ArgumentNullException.ThrowIfNull(scorer);
         // The checkpoints that LAION trained on. Others of their widths are other spaces, and would give numbers that mean nothing.
         var (needed, ending) = width switch
         {
