@@ -74,7 +74,7 @@ internal static class ResultSettings
 internal sealed record SettingChange(string Setting, string Before, string Now)
 {
     /// <summary>Whether the values are places of this machine, which are not shown to clients of the HTTP API.</summary>
-    public bool IsPlace => Setting is "source" or "clip" || Setting.EndsWith(".checkpoint", StringComparison.Ordinal) || Setting.EndsWith(".clip", StringComparison.Ordinal);
+    public bool IsPlace => Setting is "source" or "clip" || Setting.StartsWith("other_scorers", StringComparison.Ordinal) || Setting.EndsWith(".checkpoint", StringComparison.Ordinal) || Setting.EndsWith(".clip", StringComparison.Ordinal);
 
     public override string ToString() => $"{Setting} {Before}, not {Now}";
 }
