@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Security.Cryptography;
+using System.Text;
 using Microsoft.ML.OnnxRuntime;
 using Sana.Inference.Clip;
 using Sana.Inference.Imaging;
@@ -35,7 +37,7 @@ public sealed class OnnxJudge : IJudge
     /// <inheritdoc/>
     public string Name { get; }
 
-    /// <summary>SHA-256 of the graph's file; weights that it keeps in files beside it are not in it.</summary>
+    /// <summary>SHA-256 over the graph's file and its description, lower-case hex; weights that it keeps in files beside it are not in it.</summary>
     public string Fingerprint { get; }
 
     /// <inheritdoc/>
@@ -56,7 +58,7 @@ public sealed class OnnxJudge : IJudge
         try
         {
             model = OnnxModel.Load(file, new OnnxModelOptions(options.Network.Device, options.Network.Threads, KeepMemory: true));
-            var judge = new OnnxJudge(model, file, HashOf(file), options);
+            var judge = new OnnxJudge(model, file, HashOf(file, options), options);
             judge.Score(new JudgedImages([new RgbImage(options.Size, options.Size, Grey(options.Size))]));
             return judge;
         }
@@ -154,10 +156,13 @@ public sealed class OnnxJudge : IJudge
             throw new InferenceException($"{file} reads or gives numbers that are no float32; use a graph that does.");
     }
 
-    private static string HashOf(string file)
+    private static string HashOf(string file, OnnxJudgeOptions options)
     {
         using var stream = File.OpenRead(file);
-        return Convert.ToHexStringLower(SHA256.HashData(stream));
+        var description = FormattableString.Invariant($"{options.Size} {options.IsBgr} {options.IsNhwc} {options.IsBicubic} {options.Rescale:R} {Text(options.Mean)} {Text(options.Std)} {options.Index} {options.Activation} {options.Output}");
+        return Convert.ToHexStringLower(SHA256.HashData([.. SHA256.HashData(stream), .. Encoding.UTF8.GetBytes(description)]));
+
+        static string Text(IReadOnlyList<double> numbers) => string.Join(' ', numbers.Select(number => number.ToString("R", CultureInfo.InvariantCulture)));
     }
 
     private static byte[] Grey(int side)

@@ -61,6 +61,25 @@ public sealed class OnnxJudgeTests : IDisposable
         Assert.Equal(3, judge.Score(new JudgedImages([_orange, _orange, _orange])).Length);
     }
 
+    [Fact]
+    public void Another_description_is_another_judge()
+    {
+        var (plain, file) = (new OnnxJudgeOptions { Size = Side }, Means(isNhwc: false));
+        OnnxJudgeOptions[] others =
+        [
+            plain, plain with { IsBgr = true }, plain with { IsBicubic = true }, plain with { Rescale = 1 }, plain with { Mean = [0, 0, 1] }, plain with { Std = [1, 1, 2] },
+            plain with { Index = 1 }, plain with { Activation = JudgeActivation.Sigmoid }, plain with { Output = "means" },
+        ];
+
+        var fingerprints = others.Select(options =>
+        {
+            using var judge = OnnxJudge.Load(file, options);
+            return judge.Fingerprint;
+        });
+
+        Assert.Equal(others.Length, fingerprints.Distinct().Count());
+    }
+
     /// <summary>The classifier's own graph, described by hand.</summary>
     [Fact]
     public void A_described_classifier_is_the_classifier()
