@@ -104,6 +104,9 @@ public sealed record IndexRow
 
     /// <value>Scores of the image against the configured concepts (0…100), such as <c>nsfw</c> or <c>watermark</c>.</value>
     public IReadOnlyList<ConceptScore> Concepts { get; init; } = [];
+
+    /// <value>What the judges of the run say of the image, in their order; null for none.</value>
+    public IReadOnlyList<JudgeScore>? Judges { get; init; }
 }
 
 /// <summary>A caption that came with an image beside the first.</summary>
@@ -180,9 +183,18 @@ public sealed record Candidate
     /// <value>Mean score of windows over the whole text; equals <see cref="Score"/> when nothing is cut.</value>
     public double? WindowScore { get; init; }
 
+    /// <value>Scores by further scorers, each on its own scale; null for none.</value>
+    public IReadOnlyList<ScorerScore>? OtherScores { get; init; }
+
     /// <value>Probability under the selection rule; null when it was not a candidate.</value>
     public double? Prob { get; init; }
 }
+
+/// <summary>What a further scorer says of a caption.</summary>
+/// <param name="Scorer">Its name, as in columns.</param>
+/// <param name="Score">As <see cref="Candidate.Score"/>; null where the network gave no finite number.</param>
+/// <param name="WindowScore">As <see cref="Candidate.WindowScore"/>.</param>
+public sealed record ScorerScore(string Scorer, double? Score, double? WindowScore);
 
 /// <summary>How much an image looks like a concept.</summary>
 /// <param name="Name">The concept's name in the configuration.</param>

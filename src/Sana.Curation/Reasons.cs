@@ -63,6 +63,7 @@ public static class Reasons
     public const string NoCaption = "no_caption";
     public const string ImageScore = "image_score";
     public const string Unsafe = "unsafe";
+    public const string JudgeScore = "judge_score";
 
     // Of a whole shard
     public const string FailureThreshold = "failure_threshold";

@@ -50,11 +50,7 @@ internal abstract class CaptionerFiles
         ("early_stopping", Generation.EarlyStopping),
         ("forced_bos_token_id", Generation.ForcedBosTokenId is { } first ? CheckpointFolder.Text(first) : "none"),
         ("forced_eos_token_id", Generation.ForcedEosTokenId is { } last ? CheckpointFolder.Text(last) : "none"),
-        ("image_size", CheckpointFolder.Text(Image.Side)),
-        ("resample", Image.Resample),
-        ("rescale_factor", CheckpointFolder.Text(Image.RescaleFactor)),
-        ("image_mean", CheckpointFolder.Text(Image.ImageMean)),
-        ("image_std", CheckpointFolder.Text(Image.ImageStd)),
+        .. Image.Metadata,
         .. FamilyMetadata,
     ];
 

@@ -160,12 +160,7 @@ internal sealed class ClipFiles
         ("fingerprint", Fingerprint),
         ("vocab_size", CheckpointFolder.Text(Config.VocabSize)),
         ("max_position_embeddings", CheckpointFolder.Text(Config.MaxPositionEmbeddings)),
-        ("resample", "bicubic"),
-        ("shortest_edge", CheckpointFolder.Text(Image.ShortestEdge)),
-        ("crop_size", CheckpointFolder.Text(Image.CropSize)),
-        ("rescale_factor", CheckpointFolder.Text(Image.RescaleFactor)),
-        ("image_mean", CheckpointFolder.Text(Image.ImageMean)),
-        ("image_std", CheckpointFolder.Text(Image.ImageStd)),
+        .. Image.Metadata,
     ];
 
     /// <exception cref="CheckpointException">Something is missing, damaged, or does not fit the rest.</exception>

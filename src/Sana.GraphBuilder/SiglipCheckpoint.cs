@@ -107,11 +107,7 @@ internal sealed class SiglipFiles
         ("model_type", SiglipConfig.ModelType),
         ("vocab_size", CheckpointFolder.Text(Config.VocabSize)),
         ("max_position_embeddings", CheckpointFolder.Text(Config.MaxPositionEmbeddings)),
-        ("image_size", CheckpointFolder.Text(Config.ImageSize)),
-        ("resample", _image.Resample),
-        ("rescale_factor", CheckpointFolder.Text(_image.RescaleFactor)),
-        ("image_mean", CheckpointFolder.Text(_image.ImageMean)),
-        ("image_std", CheckpointFolder.Text(_image.ImageStd)),
+        .. _image.Metadata,
         ("logit_scale_exp", CheckpointFolder.Text(LogitScale)),
         ("logit_bias", CheckpointFolder.Text(LogitBias)),
     ];

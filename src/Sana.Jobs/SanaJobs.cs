@@ -91,6 +91,7 @@ public sealed class SanaJobs : IDisposable
         {
             Captioner = options.Networks.LoadCaptioner,
             Scorer = options.Networks.LoadClip,
+            Judge = options.Networks.LoadJudge,
             Download = new GuardedDownload(_downloads, new DownloadOptions(), options.Clock),
             Clock = options.Clock,
         });

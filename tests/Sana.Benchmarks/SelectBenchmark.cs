@@ -65,7 +65,7 @@ internal static class SelectBenchmark
     private static async Task<int> Count(Stream index, Func<IndexRow, IndexRow> choose)
     {
         var count = 0;
-        await foreach (var row in IndexReader.Read(index, default))
+        await foreach (var row in IndexReader.Read(index, scorer: null, default))
             count += choose(row).Candidates.Count;
         return count;
     }

@@ -37,6 +37,9 @@ public sealed record DatasetCard
     /// <value>The CLIP checkpoint behind scores; null when nothing was scored.</value>
     public string? Scorer { get; init; }
 
+    /// <value>Names of further checkpoints, whose scores chose nothing. Default none.</value>
+    public IReadOnlyList<string> OtherScorers { get; init; } = [];
+
     /// <value>How captions were chosen.</value>
     public required SelectionOptions Selection { get; init; }
 
@@ -67,6 +70,8 @@ public sealed record DatasetCard
     {
         var text = new StringBuilder("\n## Scores and choice\n\n");
         text.Append(Scorer is null ? "Captions have no scores." : $"Scores are 100 × cosine by the CLIP checkpoint {Markdown.Text(Scorer)}.");
+        if (OtherScorers.Count > 0)
+            text.Append($" Scores by {Markdown.Text(string.Join(", ", OtherScorers))} are another scale in columns of their own.");
         if (Facts.Scores is { } scores)
             text.Append(Invariant($" Chosen captions: mean {scores.Mean:0.00}, between {scores.Least:0.##} and {scores.Most:0.##}."));
         text.Append(Invariant($" One caption of each image was chosen by the rule {Rule(Selection)}.\n"));

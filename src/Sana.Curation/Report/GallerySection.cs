@@ -94,10 +94,11 @@ internal static class ImageCard
         var score = candidate.Score is { } value && double.IsFinite(value) ? value : (double?)null;
         var whole = candidate.WindowScore is { } window && double.IsFinite(window) && window != score ? Html.Of($"""<p class="dim measures">whole text {window:0.00}</p>""") : Html.Empty;
         var tokens = candidate.ClipTokens is { } count ? Html.Of($"<span>{count:N0} tokens{(candidate.ClipTruncated == true ? Html.Of($""", <em class="cut" title="{view.Run.ScorerFamily.Title()} saw the beginning only">cut</em>""") : Html.Empty)}</span>") : Html.Empty;
+        var others = Html.Join((candidate.OtherScores ?? []).Select(other => Html.Of($"""<p class="dim measures">{other.Scorer} {(other.Score is { } known ? known.ToString("0.00", CultureInfo.InvariantCulture) : "no score")}</p>""")));
         return Html.Of($"""
             <p class="scores"><b>{(score is { } known ? known.ToString("0.00", CultureInfo.InvariantCulture) : "no score")}</b>{(candidate.Prob is { } prob && double.IsFinite(prob) ? Html.Of($""" <span>p {ChoiceText.Probability(prob)}</span>""") : Html.Empty)}</p>
             <meter min="{scale.From:0.##}" max="{scale.To:0.##}" value="{score ?? scale.From:0.##}" aria-label="score"></meter>
-            <p class="dim measures">{tokens}<span>{candidate.Words:N0} {(candidate.Words == 1 ? "word" : "words")}</span></p>{whole}
+            <p class="dim measures">{tokens}<span>{candidate.Words:N0} {(candidate.Words == 1 ? "word" : "words")}</span></p>{whole}{others}
             """);
     }
 

@@ -13,29 +13,40 @@ internal static class Histogram
     private const double Top = 20;
     private const double Baseline = 124;
 
-    public static Html Draw(ScoreBins scores, ScoreScale scale, double? threshold, string name, ScorerFamily family = ScorerFamily.Clip)
+    public static Html Draw(ScoreBins scores, ScoreScale scale, double? threshold, string name, ScorerFamily family = ScorerFamily.Clip) =>
+        Draw(scores, scale, [threshold], isBelow: bin => bin <= threshold, $"{family.Title()} scores of {name}", "caption", $"{family.Title()} score, 100 × cosine");
+
+    /// <summary>With limits of any number, and any unit.</summary>
+    /// <param name="scores">What is drawn.</param>
+    /// <param name="scale">The x-axis.</param>
+    /// <param name="thresholds">Dashed lines; null for none.</param>
+    /// <param name="isBelow">Whether a bar is dim, by the upper end of its bin.</param>
+    /// <param name="name">Of the scores.</param>
+    /// <param name="item">What each is of, in the singular.</param>
+    /// <param name="unit">Under the axis.</param>
+    public static Html Draw(ScoreBins scores, ScoreScale scale, IReadOnlyList<double?> thresholds, Func<double, bool> isBelow, string name, string item, string unit)
     {
         var counts = Enumerable.Range(0, scale.Bins).Select(bin => scores.Between(From(scale, bin), From(scale, bin + 1))).ToArray();
         var most = Math.Max(1, counts.Max());
         return Html.Of($"""
-            <svg class="histogram" height="{Height:0}" role="img" aria-label="{family.Title()} scores of {name}: {scores.Count:N0} {(scores.Count == 1 ? "caption" : "captions")}, mean {scores.Mean ?? 0:0.00}">
+            <svg class="histogram" height="{Height:0}" role="img" aria-label="{name}: {scores.Count:N0} {(scores.Count == 1 ? item : item + "s")}, mean {scores.Mean ?? 0:0.00}">
             <line class="grid" x1="0" x2="100%" y1="{Top:0}" y2="{Top:0}"/>
             <text class="y" x="-8" y="{Top + 4:0}">{Short(most)}</text><text class="y" x="-8" y="{Baseline + 1:0}">0</text>
-            {Html.Join(counts.Select((count, bin) => Bar(count, most, bin, scale, threshold)))}
+            {Html.Join(counts.Select((count, bin) => Bar(count, most, bin, scale, isBelow)))}
             <line class="axis" x1="0" x2="100%" y1="{Baseline:0}" y2="{Baseline:0}"/>
-            {Ticks(scale)}{Threshold(scale, threshold)}{Mean(scores, scale)}
-            <text class="unit" x="50%" y="{Height - 4:0}">{family.Title()} score, 100 × cosine</text>
+            {Ticks(scale)}{Html.Join(thresholds.Select(threshold => Threshold(scale, threshold)))}{Mean(scores, scale)}
+            <text class="unit" x="50%" y="{Height - 4:0}">{unit}</text>
             </svg>
             """);
     }
 
-    private static Html Bar(long count, long most, int bin, ScoreScale scale, double? threshold)
+    private static Html Bar(long count, long most, int bin, ScoreScale scale, Func<double, bool> isBelow)
     {
         if (count == 0)
             return Html.Empty;
         var (from, to) = (From(scale, bin), From(scale, bin + 1));
         var tall = Math.Max(1.5, (Baseline - Top) * count / most);
-        return Html.Of($"""<rect class="{(to <= threshold ? "below" : "bar")}" x="{X(scale, from):0.###}%" y="{Baseline - tall:0.##}" width="{X(scale, to) - X(scale, from):0.###}%" height="{tall:0.##}"><title>{from:0.##} to {to:0.##}: {count:N0}</title></rect>""");
+        return Html.Of($"""<rect class="{(isBelow(to) ? "below" : "bar")}" x="{X(scale, from):0.###}%" y="{Baseline - tall:0.##}" width="{X(scale, to) - X(scale, from):0.###}%" height="{tall:0.##}"><title>{from:0.##} to {to:0.##}: {count:N0}</title></rect>""");
     }
 
     private static Html Ticks(ScoreScale scale)
@@ -78,14 +89,18 @@ internal readonly record struct ScoreScale(double From, double To, double Bin, d
 
     public int Bins => (int)Math.Round((To - From) / Bin);
 
-    /// <summary>Fits every score and the threshold.</summary>
-    public static ScoreScale Fit(IEnumerable<ScoreBins> scores, double? threshold)
+    /// <summary>Fits every score and the thresholds.</summary>
+    public static ScoreScale Fit(IEnumerable<ScoreBins> scores, params ReadOnlySpan<double?> thresholds)
     {
         var (least, most) = (double.PositiveInfinity, double.NegativeInfinity);
         foreach (var bins in scores.Where(bins => bins.Count > 0))
             (least, most) = (Math.Min(least, bins.Least!.Value), Math.Max(most, bins.Most!.Value));
-        if (threshold is { } line && double.IsFinite(line))
-            (least, most) = (Math.Min(least, line), Math.Max(most, line));
+        foreach (var threshold in thresholds)
+        {
+            if (threshold is { } line && double.IsFinite(line))
+                (least, most) = (Math.Min(least, line), Math.Max(most, line));
+        }
+
         if (least > most)
             (least, most) = (0, 40);
 

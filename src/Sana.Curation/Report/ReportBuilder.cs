@@ -15,13 +15,17 @@ public sealed class ReportBuilder
     private readonly EvenSample _gallery;
     private readonly SortedDictionary<(string Status, string Reason), EvenSample> _removed = [];
     private readonly Dictionary<string, IndexRow> _firsts = [];
+    private readonly IReadOnlyList<JudgeTally> _judges;
 
     /// <summary>Begins a report.</summary>
+    /// <param name="options">How much it shows.</param>
+    /// <param name="judges">Who judged images: each has a histogram. Default nobody.</param>
     /// <exception cref="CurationException">An option is out of its range.</exception>
-    public ReportBuilder(ReportOptions? options = null)
+    public ReportBuilder(ReportOptions? options = null, IReadOnlyList<JudgeCard>? judges = null)
     {
         _options = (options ?? new ReportOptions()).Checked();
         _gallery = new EvenSample(_options.Images);
+        _judges = [.. (judges ?? []).Select(card => new JudgeTally(card, _options.ImagesPerReason / 2))];
     }
 
     /// <summary>
@@ -38,6 +42,8 @@ public sealed class ReportBuilder
     {
         ArgumentNullException.ThrowIfNull(row);
         _totals.Add(row);
+        foreach (var judge in _judges)
+            judge.Add(row);
         if (row.Candidates.Count > 0)
             _gallery.Offer(row);
         if (row.Status == "success")
@@ -69,7 +75,7 @@ public sealed class ReportBuilder
         ArgumentNullException.ThrowIfNull(page);
         ArgumentNullException.ThrowIfNull(run);
         ArgumentNullException.ThrowIfNull(openImage);
-        var view = new ReportView(_options, run, _totals, timings, _gallery, _removed, _firsts);
+        var view = new ReportView(_options, run, _totals, timings, _gallery, _removed, _firsts) { Judges = _judges };
         await new ReportPage(view, openImage, new PageWriter(page, _options.MaxBytes)).Write(cancellationToken);
     }
 }
@@ -80,7 +86,7 @@ public sealed record ReportOptions
     /// <value>Images in the gallery with all their captions, 0…5,000. Default 200, spread over the whole dataset by a hash of the key.</value>
     public int Images { get; init; } = 200;
 
-    /// <value>Images shown for each reason, duplicates included, 0…200. Default 12.</value>
+    /// <value>Images shown for each reason, duplicates included, and of each judge those with its lowest and its highest scores, half of them each; 0…200. Default 12.</value>
     public int ImagesPerReason { get; init; } = 12;
 
     /// <value>Longest side of a thumbnail in pixels, 64…1,024. Default 320.</value>
@@ -119,6 +125,9 @@ internal sealed record ReportView(
     SortedDictionary<(string Status, string Reason), EvenSample> Removed,
     Dictionary<string, IndexRow> Firsts)
 {
+    /// <summary>Who judged images, and what came of it.</summary>
+    public IReadOnlyList<JudgeTally> Judges { get; init; } = [];
+
     /// <summary>The score from which captions are drawn; null where the rule has none.</summary>
     public double? Threshold { get; } = ThresholdOf(Run.Selection);
 

@@ -18,6 +18,7 @@ internal sealed class ReportPage(ReportView view, Func<IndexRow, CancellationTok
         await page.Write(Head(), cancellationToken);
         await page.Write(RunSection.Draw(view), cancellationToken);
         await page.Write(CaptionerSection.Draw(view), cancellationToken);
+        await new JudgeSection(view, pictures, page).Write(cancellationToken);
         await page.Write(CostSection.Draw(view), cancellationToken);
         await new GallerySection(view, pictures, page).Write(cancellationToken);
         await new RemovedSection(view, pictures, page).Write(cancellationToken);
@@ -49,7 +50,7 @@ internal sealed class ReportPage(ReportView view, Func<IndexRow, CancellationTok
         <header>
         <svg class="logo" viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="8"/><path d="M8 21c4-10 6 3 9-4s4-6 7-3"/></svg>
         <div><h1><bdi>{view.Run.Dataset}</bdi> <span class="version">{view.Run.Version}</span></h1><p>Curation report</p></div>
-        <nav><a href="#run">Run</a><a href="#captioners">Captioners</a><a href="#cost">Cost</a><a href="#images">Images</a><a href="#left-out">Left out</a></nav>
+        <nav><a href="#run">Run</a><a href="#captioners">Captioners</a>{(view.Judges.Count == 0 ? Html.Empty : Html.Of($"""<a href="#judges">Judges</a>"""))}<a href="#cost">Cost</a><a href="#images">Images</a><a href="#left-out">Left out</a></nav>
         </header>
 
         """);

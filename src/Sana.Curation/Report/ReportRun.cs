@@ -31,6 +31,9 @@ public sealed record ReportRun
     /// <value>Name of the checkpoint behind the scores; null when nothing was scored.</value>
     public string? Scorer { get; init; }
 
+    /// <value>Names of further checkpoints, whose scores chose nothing. Default none.</value>
+    public IReadOnlyList<string> OtherScorers { get; init; } = [];
+
     /// <value>The family of that checkpoint, which the scale of scores belongs to. Default CLIP.</value>
     public ScorerFamily ScorerFamily { get; init; } = ScorerFamily.Clip;
 
@@ -39,6 +42,9 @@ public sealed record ReportRun
 
     /// <value>The rule that chose; null when nothing was chosen.</value>
     public SelectionOptions? Selection { get; init; }
+
+    /// <value>Who judged images. Default nobody.</value>
+    public IReadOnlyList<JudgeCard> Judges { get; init; } = [];
 
     /// <value>Rules for images and captions in words: a name and its limit, such as <c>shortest side</c> and <c>at least 200 px</c>.</value>
     public IReadOnlyList<ReportFact> Filters { get; init; } = [];

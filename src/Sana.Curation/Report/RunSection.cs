@@ -66,6 +66,8 @@ internal static class RunSection
             facts.Add(new("Adds to", parent));
         facts.Add(new("Tool", run.ToolVersion));
         facts.Add(new("Scorer", run.Scorer is null ? "none" : $"{run.ScorerFamily.Title()}, {run.Scorer}"));
+        if (run.OtherScorers.Count > 0)
+            facts.Add(new("Also scored by", $"{string.Join(", ", run.OtherScorers)}; these scores are recorded and chose nothing"));
         if (run.EvenScore is { } even)
             facts.Add(new("Even chance at score", Invariant($"{even:0.00}; scores are 100 × cosine, and those of another scorer are another scale")));
         facts.Add(new("Selection", rule is null ? "none" : Rule(rule)));

@@ -18,6 +18,12 @@ public sealed record SelectionOptions
     /// </value>
     public double Tau { get; init; } = 0.1;
 
+    /// <value>
+    /// Name of the scorer whose scores count, with the thresholds below and the window score, as in its column <c>clip_score__{name}</c>; null: the only one,
+    /// or the first that the run was given.
+    /// </value>
+    public string? Scorer { get; init; }
+
     /// <summary>The threshold of scores by CLIP, as Sana's configurations.</summary>
     public const double ClipThreshold = 25;
 

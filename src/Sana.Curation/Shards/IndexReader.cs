@@ -14,20 +14,21 @@ public static class IndexReader
     /// Rows with key, shard, row, source_uri, status, reason, caption_label, and of the candidates label, text, score and reason. All else has its default.
     /// </summary>
     /// <param name="parquet">A shard's <c>.parquet</c>, seekable.</param>
+    /// <param name="scorer">A further scorer, whose scores are read in the place of those that the dataset chose by; null for these.</param>
     /// <param name="cancellationToken">Stops between groups.</param>
     /// <exception cref="CurationException">The file is damaged or lacks a column.</exception>
-    public static async IAsyncEnumerable<IndexRow> Read(Stream parquet, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public static async IAsyncEnumerable<IndexRow> Read(Stream parquet, string? scorer, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(parquet);
         await using var reader = await Guarded(() => ParquetReader.CreateAsync(parquet, leaveStreamOpen: true, cancellationToken: cancellationToken));
         for (var group = 0; group < reader.RowGroupCount; group++)
         {
-            foreach (var row in await Guarded(() => Group(reader, group, cancellationToken)))
+            foreach (var row in await Guarded(() => Group(reader, group, scorer, cancellationToken)))
                 yield return row;
         }
     }
 
-    private static async Task<IEnumerable<IndexRow>> Group(ParquetReader reader, int index, CancellationToken cancellationToken)
+    private static async Task<IEnumerable<IndexRow>> Group(ParquetReader reader, int index, string? scorer, CancellationToken cancellationToken)
     {
         using var group = reader.OpenRowGroupReader(index);
         Task<IndexLeafValues<ReadOnlyMemory<char>>> Text(params string[] path) => Leaf<ReadOnlyMemory<char>>(path);
@@ -35,7 +36,7 @@ public static class IndexReader
         var (reason, chosen) = (await Text("reason"), await Text("caption_label"));
         var (shard, row) = (await Leaf<int>("shard"), await Leaf<int>("row"));
         var (label, text) = (await Text("candidates", "list", "element", "label"), await Text("candidates", "list", "element", "text"));
-        var (score, against) = (await Leaf<double>("candidates", "list", "element", "score"), await Text("candidates", "list", "element", "reason"));
+        var (score, against) = (await Leaf<double>("candidates", "list", "element", scorer is null ? "score" : $"score__{scorer}"), await Text("candidates", "list", "element", "reason"));
         return Rows();
 
         async Task<IndexLeafValues<T>> Leaf<T>(params string[] path)

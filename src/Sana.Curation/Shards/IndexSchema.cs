@@ -11,7 +11,7 @@ namespace Sana.Curation.Shards;
 internal static class IndexSchema
 {
     // No latency: a shard's bytes do not depend on the clock.
-    private static IReadOnlyList<ItemColumn<Candidate>> Candidates(string? scorer) =>
+    private static IReadOnlyList<ItemColumn<Candidate>> Candidates(ShardSettings settings) =>
     [
         ItemColumn.Text<Candidate>("label", c => c.Label),
         ItemColumn.Text<Candidate>("model", c => c.Model),
@@ -34,7 +34,12 @@ internal static class IndexSchema
         ItemColumn.Text<Candidate>("message", c => c.Message),
         ItemColumn.Value<Candidate, double>("score", c => c.Score),
         ItemColumn.Value<Candidate, double>("window_score", c => c.WindowScore),
-        ItemColumn.Text<Candidate>("score_model", c => c.Score is null ? null : scorer),
+        ItemColumn.Text<Candidate>("score_model", c => c.Score is null ? null : settings.Scorer),
+        .. settings.OtherScorers.SelectMany(name => new[]
+        {
+            ItemColumn.Value<Candidate, double>($"score__{name}", c => Other(c, name)?.Score),
+            ItemColumn.Value<Candidate, double>($"window_score__{name}", c => Other(c, name)?.WindowScore),
+        }),
         ItemColumn.Value<Candidate, double>("prob", c => c.Prob),
     ];
 
@@ -49,7 +54,9 @@ internal static class IndexSchema
             Value<double>("caption_score", row => row.CaptionScore),
             // There without a scorer too, and null: tables of versions with and without scores have the same columns.
             Value<double>($"clip_score__{settings.Scorer ?? ShardSettings.DefaultScorer}", row => settings.Scorer is null ? null : row.CaptionScore),
+            .. settings.OtherScorers.Select(name => Value<double>($"clip_score__{name}", row => Chosen(row) is { } chosen ? Other(chosen, name)?.Score : null)),
             Text("selection_method", row => row.SelectionMethod),
+            Text("selection_scorer", row => Selected(row) ? settings.Scorer : null),
             Value<double>("selection_tau", row => Selected(row) ? selection.Tau : null),
             Value<double>("selection_threshold", row => Selected(row) ? selection.Threshold : null),
             // In every row: a column of numbers with a gap is one of floats in pandas, which hold no seed of 64 bits.
@@ -71,7 +78,6 @@ internal static class IndexSchema
     /// <summary>All columns.</summary>
     public static IReadOnlyList<IndexColumn<IndexRow>> All(ShardSettings settings)
     {
-        var scorer = settings.Scorer;
         return
         [
             Text("key", row => row.Key),
@@ -102,8 +108,10 @@ internal static class IndexSchema
             .. Caption(settings),
             Value<int>("candidates_expected", row => row.CandidatesExpected),
             Value<int>("candidates_present", row => row.CandidatesPresent),
-            Structs("candidates", row => row.Candidates, Candidates(scorer)),
+            Structs("candidates", row => row.Candidates, Candidates(settings)),
             Structs("concepts", row => row.Concepts, [ItemColumn.Text<ConceptScore>("name", c => c.Name), ItemColumn.Value<ConceptScore, double>("score", c => c.Score)]),
+            Structs("judges", row => row.Judges ?? [], [ItemColumn.Text<JudgeScore>("label", j => j.Label), ItemColumn.Value<JudgeScore, double>("score", j => j.Score)]),
+            .. settings.Judges.Select(judge => Value<double>(judge.Column, row => row.Judges?.FirstOrDefault(score => score.Label == judge.Label)?.Score)),
             Value<double>("nsfw_score", row => Concept(row, "nsfw")),
             Value<double>("aesthetic_score", row => Concept(row, "aesthetic")),
             Value<double>("watermark_score", row => Concept(row, "watermark")),
@@ -113,6 +121,10 @@ internal static class IndexSchema
             Text("pipeline_version", _ => settings.PipelineVersion),
         ];
     }
+
+    private static Candidate? Chosen(IndexRow row) => row.Candidates.FirstOrDefault(candidate => candidate.Label == row.CaptionLabel);
+
+    private static ScorerScore? Other(Candidate candidate, string scorer) => candidate.OtherScores?.FirstOrDefault(score => score.Scorer == scorer);
 
     private static bool Selected(IndexRow row) => row.SelectionMethod is not null;
 

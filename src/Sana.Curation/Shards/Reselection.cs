@@ -12,17 +12,20 @@ public sealed class Reselection
 {
     private readonly ShardSettings _settings;
     private readonly string _label;
+    private readonly string? _scorer;
     private readonly CaptionSelector _selector;
 
     /// <summary>A new selection of a dataset.</summary>
     /// <param name="settings">The dataset's settings, with the new selection in <see cref="ShardSettings.Selection"/>.</param>
     /// <param name="label">What the new choice is called; no captioner's label.</param>
+    /// <param name="scorer">A further scorer of the dataset, by whose scores is chosen; <see cref="ShardSettings.Scorer"/> names it then. Null for the scores that the dataset chose by.</param>
     /// <exception cref="CurationException">A setting or the label is not allowed.</exception>
-    public Reselection(ShardSettings settings, string label = "selected")
+    public Reselection(ShardSettings settings, string label = "selected", string? scorer = null)
     {
         ArgumentNullException.ThrowIfNull(settings);
         _settings = settings.Check();
         _label = CaptionLabel.Check(label);
+        _scorer = scorer;
         if (settings.Labels.Contains(label, StringComparer.OrdinalIgnoreCase))
             throw new CurationException($"'{label}' is a captioner of this dataset, whose captions would be overwritten; call the selection otherwise.");
         _selector = new CaptionSelector(settings.Selection);
@@ -40,7 +43,7 @@ public sealed class Reselection
     {
         ArgumentNullException.ThrowIfNull(blobs);
         var (rows, changed, returning) = (new List<IndexRow>(), 0, 0);
-        await foreach (var row in IndexReader.Read(index, cancellationToken))
+        await foreach (var row in IndexReader.Read(index, _scorer, cancellationToken))
         {
             var again = Choose(row, ref returning);
             changed += row.Status == RowStatus.Success && again.CaptionLabel != row.CaptionLabel ? 1 : 0;

@@ -19,6 +19,12 @@ public sealed record ShardSettings
     /// </value>
     public string? Scorer { get; init; }
 
+    /// <value>Names of further scorers, whose scores are in columns and chose nothing. Default none.</value>
+    public IReadOnlyList<string> OtherScorers { get; init; } = [];
+
+    /// <value>Who judged images: each has a column. Default nobody.</value>
+    public IReadOnlyList<JudgeCard> Judges { get; init; } = [];
+
     /// <value>How captions were chosen; a threshold that is not given is CLIP's.</value>
     public required SelectionOptions Selection { get; init; }
 
@@ -38,8 +44,12 @@ public sealed record ShardSettings
             CaptionLabel.Check(label);
         if (Labels.GroupBy(label => label, StringComparer.OrdinalIgnoreCase).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new CurationException($"Two captioners have the label '{twice.Key}'; labels name files, so give one of them another.");
-        if (Scorer is not null && (Scorer.Length is < 1 or > 64 || !Scorer.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '-' or '_')))
-            throw new CurationException($"Scorer name '{Scorer}' is not allowed in a column; use 1…64 of a-z, 0-9, hyphens and underscores.");
+        foreach (var name in OtherScorers.Prepend(Scorer).OfType<string>())
+        {
+            if (name.Length is < 1 or > 64 || !name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '-' or '_'))
+                throw new CurationException($"Scorer name '{name}' is not allowed in a column; use 1…64 of a-z, 0-9, hyphens and underscores.");
+        }
+
         Selection.Check();
         return this;
     }

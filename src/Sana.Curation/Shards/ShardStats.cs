@@ -92,7 +92,7 @@ public sealed record ShardFile(string Name, string Sha256, long Bytes, int Sampl
 /// </summary>
 /// <param name="Inputs">Over key, source_uri and sha256 of every row.</param>
 /// <param name="Captions">Over <paramref name="Inputs"/> and key, label, model, revision, prompt_id, raw text, text and reason of every candidate.</param>
-/// <param name="Scores">Over <paramref name="Captions"/> and key, label, score and window score of every candidate.</param>
+/// <param name="Scores">Over <paramref name="Captions"/> and key, label, score and window score of every candidate; then key, label, scorer, score and window score by every further scorer; then key, label and score of every judge.</param>
 /// <param name="Shards">Over <paramref name="Scores"/> and name and sha256 of every file.</param>
 public sealed record HashChain(string Inputs, string Captions, string Scores, string Shards)
 {
@@ -109,7 +109,10 @@ public sealed record HashChain(string Inputs, string Captions, string Scores, st
         var scores = Link([captions], rows.SelectMany(row => row.Candidates.SelectMany(candidate => new[]
         {
             row.Key, candidate.Label, candidate.Score?.ToString("R", CultureInfo.InvariantCulture), candidate.WindowScore?.ToString("R", CultureInfo.InvariantCulture),
-        })));
+        })).Concat(rows.SelectMany(row => row.Candidates.SelectMany(candidate => (candidate.OtherScores ?? []).SelectMany(other => new[]
+        {
+            row.Key, candidate.Label, other.Scorer, other.Score?.ToString("R", CultureInfo.InvariantCulture), other.WindowScore?.ToString("R", CultureInfo.InvariantCulture),
+        })))).Concat(rows.SelectMany(row => (row.Judges ?? []).SelectMany(judge => new[] { row.Key, judge.Label, judge.Score?.ToString("R", CultureInfo.InvariantCulture) }))));
         return new HashChain(inputs, captions, scores, Link([scores], files.SelectMany(file => new[] { file.Name, file.Sha256 })));
     }
 

@@ -157,6 +157,21 @@ internal sealed class JsonConfig
             : throw Wrong(key, $"a list of {count} times true or false");
     }
 
+    /// <summary>Whether the value is a list that has this word; any other value, or none, is no error.</summary>
+    public bool Lists(string key, string word) =>
+        Find(key) is { ValueKind: JsonValueKind.Array } list && list.EnumerateArray().Any(item => item.ValueKind == JsonValueKind.String && item.ValueEquals(word));
+
+    /// <summary>An object of texts by the numbers 0, 1, 2 …, in their order.</summary>
+    public string[] Labels(string key, int most)
+    {
+        var map = Find(key) ?? throw Missing(key);
+        if (map.ValueKind != JsonValueKind.Object || map.GetPropertyCount() is var count && (count < 1 || count > most))
+            throw Wrong(key, $"an object of 1 to {most} texts");
+        return [.. Enumerable.Range(0, count).Select(i => map.TryGetProperty(i.ToString(CultureInfo.InvariantCulture), out var text) && text.ValueKind == JsonValueKind.String
+            ? text.GetString()!
+            : throw Wrong(key, $"an object of texts under \"0\" to \"{count - 1}\""))];
+    }
+
     /// <summary>One of the words that this project supports.</summary>
     public string Word(string key, string? missing, params ReadOnlySpan<string> supported)
     {
@@ -250,46 +265,4 @@ internal sealed class JsonConfig
     }
 
     private static string OneOf(ReadOnlySpan<string> supported) => $"one of {string.Join(", ", supported.ToArray().Select(word => $"\"{word}\""))}";
-}
-
-/// <summary>
-/// Python's json module writes NaN and Infinity without quotes, which JSON forbids; every scheduler_config.json of diffusers has
-/// <c>"lambda_min_clipped": -Infinity</c>. Here they become strings, so that an error message can still show them.
-/// </summary>
-internal static class PythonJson
-{
-    public static ReadOnlyMemory<byte> Quoted(byte[] json)
-    {
-        if (json.AsSpan().IndexOf("NaN"u8) < 0 && json.AsSpan().IndexOf("Infinity"u8) < 0)
-            return json;
-
-        var written = new MemoryStream(json.Length + 64);
-        var inString = false;
-        for (var i = 0; i < json.Length; i++)
-        {
-            var literal = inString ? default : LiteralAt(json.AsSpan(i));
-            if (!literal.IsEmpty)
-            {
-                written.WriteByte((byte)'"');
-                written.Write(literal);
-                written.WriteByte((byte)'"');
-                i += literal.Length - 1;
-                continue;
-            }
-
-            if (json[i] == '"')
-                inString = !inString;
-            else if (json[i] == '\\' && inString && i + 1 < json.Length)
-                written.WriteByte(json[i++]);
-            written.WriteByte(json[i]);
-        }
-
-        return written.GetBuffer().AsMemory(0, (int)written.Length);
-    }
-
-    private static ReadOnlySpan<byte> LiteralAt(ReadOnlySpan<byte> json) =>
-        json.StartsWith("NaN"u8) ? "NaN"u8
-        : json.StartsWith("Infinity"u8) ? "Infinity"u8
-        : json.StartsWith("-Infinity"u8) ? "-Infinity"u8
-        : default;
 }

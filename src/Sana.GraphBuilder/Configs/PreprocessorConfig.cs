@@ -23,6 +23,17 @@ internal sealed record ClipImageConfig
     /// <summary>Red, green, blue.</summary>
     public required double[] ImageStd { get; init; }
 
+    /// <summary>What running the network needs to know.</summary>
+    public IEnumerable<(string Key, string Value)> Metadata =>
+    [
+        ("resample", "bicubic"),
+        ("shortest_edge", CheckpointFolder.Text(ShortestEdge)),
+        ("crop_size", CheckpointFolder.Text(CropSize)),
+        ("rescale_factor", CheckpointFolder.Text(RescaleFactor)),
+        ("image_mean", CheckpointFolder.Text(ImageMean)),
+        ("image_std", CheckpointFolder.Text(ImageStd)),
+    ];
+
     /// <param name="file">Path of preprocessor_config.json.</param>
     /// <param name="imageSize">Side of the image that the network reads.</param>
     /// <exception cref="CheckpointException">A value is out of range, or asks for another way to prepare images.</exception>
@@ -63,7 +74,7 @@ internal sealed record ClipImageConfig
 }
 
 /// <summary>
-/// preprocessor_config.json of a captioner (ViTImageProcessor, or ViTFeatureExtractor in older ones; of Florence-2 CLIPImageProcessor, which may be a section of processor_config.json) or of
+/// preprocessor_config.json of a captioner or a classifier (ViTImageProcessor, or ViTFeatureExtractor in older ones; of Florence-2 CLIPImageProcessor, which may be a section of processor_config.json) or of
 /// SigLIP 2: the whole image is resized to a square, rescaled and normalised.
 /// A key that is missing has the value of google/vit-base-patch16-224.
 /// </summary>
@@ -87,11 +98,22 @@ internal sealed record VitImageConfig
     /// <summary>Red, green, blue.</summary>
     public required double[] ImageStd { get; init; }
 
+    /// <summary>What running the network needs to know.</summary>
+    public IEnumerable<(string Key, string Value)> Metadata =>
+    [
+        ("image_size", CheckpointFolder.Text(Side)),
+        ("resample", Resample),
+        ("rescale_factor", CheckpointFolder.Text(RescaleFactor)),
+        ("image_mean", CheckpointFolder.Text(ImageMean)),
+        ("image_std", CheckpointFolder.Text(ImageStd)),
+    ];
+
     /// <param name="file">Path of preprocessor_config.json.</param>
     /// <param name="imageSize">Side of the image that the network reads.</param>
+    /// <param name="sizeKey">Where config.json says it.</param>
     /// <exception cref="CheckpointException">A value is out of range, or asks for another way to prepare images.</exception>
-    public static VitImageConfig Load(string file, int imageSize) =>
-        Read(JsonConfig.Load(file), imageSize, "encoder.image_size", Bilinear, "ViTImageProcessor", "ViTImageProcessorFast", "ViTFeatureExtractor");
+    public static VitImageConfig Load(string file, int imageSize, string sizeKey = "encoder.image_size") =>
+        Read(JsonConfig.Load(file), imageSize, sizeKey, Bilinear, "ViTImageProcessor", "ViTImageProcessorFast", "ViTImageProcessorPil", "ViTFeatureExtractor");
 
     /// <summary>Of SigLIP 2 (SiglipImageProcessor), which prepares images alike. What the file says beside that is refused by name.</summary>
     public static VitImageConfig LoadSiglip(string file, int imageSize)

@@ -18,7 +18,7 @@ internal static class CaptionerGraphs
     {
         var g = new Graph("encoder_model", weights, expose: expose);
         long side = config.Encoder.ImageSize;
-        var states = new VitGraph(g, config.Encoder).Encode(g.Input("pixel_values", ElementType.Float, Batch, 3, side, side));
+        var states = new VitGraph(g, config.Encoder, "encoder").Encode(g.Input("pixel_values", ElementType.Float, Batch, 3, side, side));
         states = config.Projects ? g.Module("enc_to_dec_proj", g.Linear(states, "enc_to_dec_proj")) : states;
         return WithCross(g, new Gpt2Graph(g, config.Decoder, tables).Cross(states));
     }

@@ -4,16 +4,19 @@ using Sana.GraphBuilder.Onnx;
 namespace Sana.GraphBuilder.Models;
 
 /// <summary>
-/// The vision transformer (arXiv:2010.11929; transformers' ViTModel without its pooler) with the tensor names that it has inside a captioner. Letters: b batch, n patches, d width.
+/// The vision transformer (arXiv:2010.11929; transformers' ViTModel without its pooler). Letters: b batch, n patches, d width.
 /// </summary>
-internal sealed class VitGraph(Graph g, VitConfig config)
+/// <param name="g">The graph.</param>
+/// <param name="config">Of the network.</param>
+/// <param name="name">What its tensors' names begin with: <c>encoder</c> inside a captioner, <c>vit</c> inside a classifier.</param>
+internal sealed class VitGraph(Graph g, VitConfig config, string name)
 {
     private readonly float _epsilon = (float)config.LayerNormEps;
 
     /// <summary>Normalised pixels [b, 3, size, size] to the states of the class token and of every patch, [b, 1 + n, d].</summary>
     public Value Encode(Value pixels)
     {
-        const string embeddings = "encoder.embeddings";
+        var embeddings = $"{name}.embeddings";
         var patches = g.Patches(pixels, $"{embeddings}.patch_embeddings.projection", config.PatchSize); // [b, d, side, side]
         patches = g.Transpose(g.Reshape(patches, patches[0], patches[1], patches[2] * patches[3]), 0, 2, 1); // [b, n, d]
         g.Path = embeddings;
@@ -21,15 +24,15 @@ internal sealed class VitGraph(Graph g, VitConfig config)
         var x = g.Module(embeddings, g.Add(g.Concat(1, first, patches), g.Weight($"{embeddings}.position_embeddings"))); // [b, 1 + n, d]
         for (var i = 0; i < config.NumHiddenLayers; i++)
         {
-            var layer = $"encoder.encoder.layer.{i}";
+            var layer = $"{name}.encoder.layer.{i}";
             g.Path = layer;
             x = g.Add(x, Attention(g.LayerNorm(x, _epsilon, $"{layer}.layernorm_before"), $"{layer}.attention"));
             var y = g.Linear(g.LayerNorm(x, _epsilon, $"{layer}.layernorm_after"), $"{layer}.intermediate.dense"); // [b, 1 + n, intermediate]
             x = g.Module(layer, g.Add(x, g.Linear(g.Activation(y, config.HiddenAct), $"{layer}.output.dense")));
         }
 
-        g.Path = "encoder";
-        return g.Module("encoder.layernorm", g.LayerNorm(x, _epsilon, "encoder.layernorm"));
+        g.Path = name;
+        return g.Module($"{name}.layernorm", g.LayerNorm(x, _epsilon, $"{name}.layernorm"));
     }
 
     private Value Attention(Value x, string path)

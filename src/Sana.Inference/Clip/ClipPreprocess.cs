@@ -1,4 +1,5 @@
 using System.Buffers;
+using Microsoft.ML.OnnxRuntime;
 using Sana.Inference.Imaging;
 using Sana.Inference.Runtime;
 
@@ -26,7 +27,19 @@ internal sealed class ClipPreprocess
     private ClipPreprocess(int side, PilFilter filter, PixelLevels levels) =>
         (_edge, _crop, _filter, _levels, _isStretched) = (side, side, filter, levels, true);
 
-    /// <summary>As SigLIP has it: nothing is cut off, a side is stretched.</summary>
+    /// <summary>As a graph says: of CLIP's kind where it names an edge to cut from, else stretched.</summary>
+    /// <exception cref="InferenceException">A key is missing or not what it should be: the graph is of another version.</exception>
+    public static ClipPreprocess From(GraphMetadata metadata) => metadata.Keys.Contains("shortest_edge") ? Cropped(metadata) : Stretched(
+        metadata.Whole("image_size", 1, 65_536),
+        metadata.Text("resample") switch
+        {
+            "bilinear" => PilFilter.Bilinear,
+            "bicubic" => PilFilter.Bicubic,
+            var other => throw metadata.Unusable("resample", other),
+        },
+        new PixelLevels(metadata.Number("rescale_factor"), metadata.Numbers("image_mean", 3), metadata.Numbers("image_std", 3)));
+
+    /// <summary>As SigLIP and classifiers have it: nothing is cut off, a side is stretched.</summary>
     public static ClipPreprocess Stretched(int side, PilFilter filter, PixelLevels levels) => new(side, filter, levels);
 
     /// <summary>Side of the square that the tower reads, in pixels.</summary>
@@ -46,12 +59,47 @@ internal sealed class ClipPreprocess
         ArrayPool<byte>.Shared.Return(bytes);
     }
 
+    /// <summary>Runs a network on images.</summary>
+    /// <param name="network">It reads <c>pixel_values</c>.</param>
+    /// <param name="images">One batch.</param>
+    /// <param name="threads">Images that are prepared at once; 0 for every core.</param>
+    /// <param name="outputs">Names.</param>
+    /// <param name="read">Takes the outputs, which are gone after it.</param>
+    /// <param name="cancellationToken">Stops between two nodes of the network.</param>
+    public T Run<T>(
+        OnnxModel network, RgbImage[] images, int threads, IReadOnlyCollection<string> outputs, Func<IReadOnlyList<OrtValue>, T> read, CancellationToken cancellationToken)
+    {
+        var length = Length;
+        var pixels = ArrayPool<float>.Shared.Rent(images.Length * length);
+        try
+        {
+            var parallel = new ParallelOptions { MaxDegreeOfParallelism = threads == 0 ? -1 : threads, CancellationToken = cancellationToken };
+            Parallel.For(0, images.Length, parallel, i => Write(images[i], pixels.AsSpan(i * length, length)));
+            using var input = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, pixels.AsMemory(0, images.Length * length), [images.Length, 3, Side, Side]);
+            using var values = network.Run([("pixel_values", input)], outputs, cancellationToken);
+            return read(values);
+        }
+        finally
+        {
+            ArrayPool<float>.Shared.Return(pixels);
+        }
+    }
+
     /// <summary>Resizes and crops to 8-bit pixels [crop, crop, 3]. The target has one byte more.</summary>
     public void Cut(RgbImage image, Span<byte> target, bool vectors = true)
     {
         var (width, height, left, top) = Layout(image.Width, image.Height);
         PilResize.Cut(image, (width, height), (left, top), (_crop, _crop), _filter, target, vectors);
     }
+
+    private static ClipPreprocess Cropped(GraphMetadata metadata) => metadata.Text("resample") is var resample && resample != "bicubic"
+        ? throw metadata.Unusable("resample", resample)
+        : new ClipPreprocess(
+            (int)metadata.Number("shortest_edge"),
+            (int)metadata.Number("crop_size"),
+            metadata.Number("rescale_factor"),
+            metadata.Numbers("image_mean", 3),
+            metadata.Numbers("image_std", 3));
 
     /// <summary>The size after the resize, and where the crop begins. The longer side and half of the margin are rounded down.</summary>
     internal (long Width, long Height, long Left, long Top) Layout(int width, int height)
@@ -89,30 +137,11 @@ internal sealed record ClipFacts(
             family,
             metadata.Text("checkpoint"),
             metadata.Text("fingerprint"),
-            family == ScorerFamily.Siglip ? Siglip(metadata) : Clip(metadata),
+            ClipPreprocess.From(metadata),
             metadata.Whole("vocab_size", 1, 2_000_000),
             metadata.Whole("max_position_embeddings", 1, 65_536),
             family == ScorerFamily.Siglip ? new ClipSigmoid(metadata.Number("logit_scale_exp"), metadata.Number("logit_bias")) : null);
     }
-
-    private static ClipPreprocess Clip(GraphMetadata metadata) => metadata.Text("resample") is var resample && resample != "bicubic"
-        ? throw metadata.Unusable("resample", resample)
-        : new ClipPreprocess(
-            (int)metadata.Number("shortest_edge"),
-            (int)metadata.Number("crop_size"),
-            metadata.Number("rescale_factor"),
-            metadata.Numbers("image_mean", 3),
-            metadata.Numbers("image_std", 3));
-
-    private static ClipPreprocess Siglip(GraphMetadata metadata) => ClipPreprocess.Stretched(
-        metadata.Whole("image_size", 1, 65_536),
-        metadata.Text("resample") switch
-        {
-            "bilinear" => PilFilter.Bilinear,
-            "bicubic" => PilFilter.Bicubic,
-            var other => throw metadata.Unusable("resample", other),
-        },
-        new PixelLevels(metadata.Number("rescale_factor"), metadata.Numbers("image_mean", 3), metadata.Numbers("image_std", 3)));
 }
 
 /// <summary>How SigLIP reads a score: as the logit of a probability that image and text belong together.</summary>

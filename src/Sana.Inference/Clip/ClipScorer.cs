@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Numerics.Tensors;
 using Microsoft.ML.OnnxRuntime;
 using Sana.Inference.Imaging;
@@ -49,6 +48,9 @@ public sealed class ClipScorer : IDisposable
 
     /// <summary>Tokens that the text network reads, start and end included: 77 in every published checkpoint of CLIP, 64 in those of SigLIP 2.</summary>
     public int ContextLength => _tokens.ContextLength;
+
+    /// <summary>Numbers of an embedding: 768 of openai/clip-vit-large-patch14.</summary>
+    public int Width => _vision.WidthOf(ImageEmbeddings);
 
     /// <summary>From scores to logits; null for CLIP.</summary>
     internal ClipSigmoid? Sigmoid => _facts.Sigmoid;
@@ -151,23 +153,8 @@ public sealed class ClipScorer : IDisposable
         }
     }
 
-    private float[][] RunImages(RgbImage[] images, CancellationToken cancellationToken)
-    {
-        var (preprocess, length) = (_facts.Preprocess, _facts.Preprocess.Length);
-        var pixels = ArrayPool<float>.Shared.Rent(images.Length * length);
-        try
-        {
-            var parallel = new ParallelOptions { MaxDegreeOfParallelism = _options.Threads == 0 ? -1 : _options.Threads, CancellationToken = cancellationToken };
-            Parallel.For(0, images.Length, parallel, i => preprocess.Write(images[i], pixels.AsSpan(i * length, length)));
-            var side = preprocess.Side;
-            using var input = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, pixels.AsMemory(0, images.Length * length), [images.Length, 3, side, side]);
-            return Run(_vision, Pixels, input, ImageEmbeddings, images.Length, cancellationToken);
-        }
-        finally
-        {
-            ArrayPool<float>.Shared.Return(pixels);
-        }
-    }
+    private float[][] RunImages(RgbImage[] images, CancellationToken cancellationToken) =>
+        _facts.Preprocess.Run(_vision, images, _options.Threads, [ImageEmbeddings], values => Rows(values[0], images.Length), cancellationToken);
 
     // Texts of similar lengths run together; a batch is padded to its longest text, or to the whole context where padding is read.
     private float[][] RunTexts(int[][] texts, CancellationToken cancellationToken)
@@ -182,7 +169,8 @@ public sealed class ClipScorer : IDisposable
                 TensorPrimitives.ConvertTruncating<int, long>(texts[batch[i]], ids.AsSpan(i * longest));
 
             using var input = OrtValue.CreateTensorValueFromMemory(ids, [batch.Length, longest]);
-            var rows = Run(_text, Ids, input, TextEmbeddings, batch.Length, cancellationToken);
+            using var outputs = _text.Run([(Ids, input)], [TextEmbeddings], cancellationToken);
+            var rows = Rows(outputs[0], batch.Length);
             for (var i = 0; i < batch.Length; i++)
                 embeddings[batch[i]] = rows[i];
         }
@@ -190,10 +178,9 @@ public sealed class ClipScorer : IDisposable
         return embeddings;
     }
 
-    private static float[][] Run(OnnxModel network, string input, OrtValue value, string output, int count, CancellationToken cancellationToken)
+    private static float[][] Rows(OrtValue output, int count)
     {
-        using var outputs = network.Run([(input, value)], [output], cancellationToken);
-        var all = outputs[0].GetTensorDataAsSpan<float>();
+        var all = output.GetTensorDataAsSpan<float>();
         var width = all.Length / count;
         var rows = new float[count][];
         for (var i = 0; i < count; i++)

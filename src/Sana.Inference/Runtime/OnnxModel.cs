@@ -58,6 +58,12 @@ internal sealed class OnnxModel : IDisposable
     /// <summary>Shape of an input as the graph states it; −1 where it is not fixed.</summary>
     public int[] ShapeOf(string input) => _session.InputMetadata[input].Dimensions;
 
+    /// <summary>Whether an input or output is a tensor of float32.</summary>
+    public bool IsFloat(string name) => (_session.InputMetadata.TryGetValue(name, out var value) || _session.OutputMetadata.TryGetValue(name, out value)) && value.IsTensor && value.ElementType == typeof(float);
+
+    /// <summary>Last size of an output as the graph states it; −1 where it is not fixed.</summary>
+    public int WidthOf(string output) => _session.OutputMetadata[output].Dimensions[^1];
+
     /// <summary>Runs the graph. The caller owns inputs and outputs.</summary>
     public IDisposableReadOnlyCollection<OrtValue> Run(
         IReadOnlyList<(string Name, OrtValue Value)> inputs, IReadOnlyCollection<string> outputs, CancellationToken cancellationToken)

@@ -30,7 +30,7 @@ internal sealed class CloseStep(IBlobs blobs, OpenDatasets datasets, Spending sp
         // 1. What a loader opens, and what the next version leaves out. A version without an image is not published.
         var (statuses, reasons) = (Sum(shards.Select(shard => shard.Status)), Sum(shards.Select(shard => shard.Reasons)));
         var isEmpty = statuses.GetValueOrDefault(RowStatus.Success) == 0;
-        var report = new ReportBuilder();
+        var report = new ReportBuilder(judges: dataset.JudgeCards);
         var tally = new CaptionerTally(dataset.Labels);
         var (hashes, captions) = await Hashes(names, ticket.Shards, report, tally, cancellationToken);
         var files = new List<ShardFile>();
@@ -214,6 +214,12 @@ internal static class FilterFacts
         Add(settings.Duplicates.MaxDistance, "duplicates", settings.Duplicates.MaxDistance == 1 ? "equal bytes, or perceptual hashes that differ in at most {0} bit" : "equal bytes, or perceptual hashes that differ in at most {0} bits");
         foreach (var concept in settings.Concepts)
             Add(concept.Threshold, concept.Name, "left out from a score of {0}");
+        foreach (var judge in settings.ReadJudges())
+        {
+            Add(judge.Min, judge.Column, "at least {0}");
+            Add(judge.Max, judge.Column, "at most {0}");
+        }
+
         return facts;
 
         void Add(IFormattable? value, string name, string words)

@@ -28,6 +28,9 @@ public sealed record CurationConfig
     /// <value>Folder of a checkpoint of CLIP or SigLIP 2, or a repository of the Hub. Default no scores.</value>
     public string? Clip { get; init; }
 
+    /// <value>Further checkpoints of CLIP or SigLIP 2, whose scores are recorded beside. Default none.</value>
+    public IReadOnlyList<string> OtherScorers { get; init; } = [];
+
     /// <value>none or datacomp-basic. Default none.</value>
     public string Filters { get; init; } = "none";
 
@@ -72,9 +75,13 @@ public sealed record CurationConfig
     /// <summary>The same with relative paths of captioners and the scorer taken from a folder, unless they lead to something from where the program runs.</summary>
     public CurationConfig Under(string folder) => this with
     {
-        Clip = Clip is { } clip && !Path.Exists(clip) && (Path.Exists(Path.Combine(folder, clip)) || !CheckpointPlace.IsRepository(clip)) ? Path.Combine(folder, clip) : Clip,
+        Clip = Clip is { } clip ? Under(folder, clip) : null,
+        OtherScorers = [.. OtherScorers.Select(place => Under(folder, place))],
         Captioners = Captioners is { ValueKind: JsonValueKind.String } path && !Path.Exists(path.GetString()) ? JsonSerializer.SerializeToElement(Path.Combine(folder, path.GetString()!)) : Captioners,
     };
+
+    private static string Under(string folder, string place) =>
+        !Path.Exists(place) && (Path.Exists(Path.Combine(folder, place)) || !CheckpointPlace.IsRepository(place)) ? Path.Combine(folder, place) : place;
 
     /// <summary>The settings of a run, checked.</summary>
     /// <exception cref="SanaException">A value cannot be used.</exception>
@@ -85,6 +92,7 @@ public sealed record CurationConfig
         {
             Captioners = CaptionersText(),
             Clip = Clip is null ? null : CheckpointPlace.FullName(Clip),
+            OtherScorers = OtherScorers.Count == 0 ? null : [.. OtherScorers.Select(CheckpointPlace.FullName)],
             Filters = FilterRules.Preset(Filters),
             Selection = new SelectionOptions { Rule = SelectionRules.Parse(Rule), Tau = Tau, Threshold = Threshold },
             Budget = new Budget(Budget),

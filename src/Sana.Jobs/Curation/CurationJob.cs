@@ -8,6 +8,7 @@ using Sana.Curation.Ingest;
 using Sana.Curation.Selection;
 using Sana.Curation.Shards;
 using Sana.Curation.Sources;
+using Sana.Inference.Clip;
 
 namespace Sana.Jobs.Curation;
 
@@ -40,11 +41,14 @@ public sealed record CurationSettings
     /// <value>Which images count as the same.</value>
     public DuplicateOptions Duplicates { get; init; } = new();
 
-    /// <value>Text of a <c>captioners.json</c>: who captions. Null for nobody: the originals are scored and written.</value>
+    /// <value>Text of a <c>captioners.json</c>: who captions, and who judges images. Null for nobody: the originals are scored and written.</value>
     public string? Captioners { get; init; }
 
     /// <value>Folder of a checkpoint of CLIP or SigLIP 2, or a repository of the Hub; null leaves captions without scores.</value>
     public string? Clip { get; init; }
+
+    /// <value>Further checkpoints of CLIP or SigLIP 2, whose scores stand beside those of <see cref="Clip"/>; null for none.</value>
+    public IReadOnlyList<string>? OtherScorers { get; init; }
 
     /// <value>What every image is compared with, such as nudity or watermarks. Default nothing.</value>
     public IReadOnlyList<Concept> Concepts { get; init; } = [];
@@ -69,6 +73,10 @@ public sealed record CurationSettings
     /// <exception cref="Sana.Curation.CurationException">The text is no such file.</exception>
     public IReadOnlyList<CaptionerConfig> ReadCaptioners() => Captioners is null ? [] : CaptionerFile.Parse(Captioners).Captioners;
 
+    /// <summary>The judges of images, in the order of their file.</summary>
+    /// <exception cref="Sana.Curation.CurationException">The text is no such file.</exception>
+    public IReadOnlyList<JudgeConfig> ReadJudges() => Captioners is null ? [] : CaptionerFile.Parse(Captioners).Judges;
+
     /// <summary>Refuses what cannot be run.</summary>
     /// <exception cref="SanaException">A value is out of its range.</exception>
     /// <exception cref="Sana.Curation.CurationException">So is one of a part.</exception>
@@ -89,8 +97,12 @@ public sealed record CurationSettings
             throw new SanaException($"A share of {MaxFailures} failures is outside 0…1; use 0.5.");
         if (Concepts.Count > 0 && Clip is null)
             throw new SanaException("Concepts are scored like captions; give a checkpoint of CLIP or SigLIP 2 (--scorer).");
+        if (OtherScorers is { Count: > 0 } && Clip is null)
+            throw new SanaException("Further scorers stand beside a first one; give that (clip, or --scorer).");
         foreach (var concept in Concepts)
             concept.Check();
+        if (Clip is null && ReadJudges().FirstOrDefault(judge => judge is { Kind: JudgeKind.Aesthetic, Clip: null }) is { } blind)
+            throw new SanaException($"The judge '{blind.Label}' reads vectors of CLIP, and the run has none; give its \"clip\", or a checkpoint of CLIP for the run (--scorer).");
     }
 }
 
@@ -112,11 +124,11 @@ public sealed record Concept(string Name, IReadOnlyList<string> Texts, double? T
 /// <summary>One line of a shard's captions: what one captioner said of one image.</summary>
 internal sealed record CaptionLine(int Row, Candidate Candidate);
 
-/// <summary>One line of a shard's scores: what the scorer says of one image and its captions.</summary>
-internal sealed record ScoreLine(int Row, IReadOnlyList<TextScore> Texts, IReadOnlyList<ConceptScore> Concepts);
+/// <summary>One line of a shard's scores: what the scorer says of one image and its captions, and what judges say of the image.</summary>
+internal sealed record ScoreLine(int Row, IReadOnlyList<TextScore> Texts, IReadOnlyList<ConceptScore> Concepts, IReadOnlyList<JudgeScore>? Judges = null);
 
 /// <summary>The score of one text.</summary>
-internal sealed record TextScore(string Text, double Score, double WindowScore, int Tokens, bool Truncated);
+internal sealed record TextScore(string Text, double Score, double WindowScore, int Tokens, bool Truncated, IReadOnlyList<ScorerScore>? Others = null);
 
 /// <summary>Seconds of one stage of one shard, apart from what must be the same each time.</summary>
 internal sealed record StageTiming(DateTimeOffset Started, double Seconds, long Items, long Asked);
@@ -138,13 +150,22 @@ internal sealed record DatasetConfig(
     ScorerCard? Scorer,
     IReadOnlyList<Concept> Concepts,
     SelectionOptions Selection,
-    bool? EditedCaptions = null);
+    bool? EditedCaptions = null,
+    IReadOnlyList<JudgeCard>? Judges = null,
+    IReadOnlyList<ScorerCard>? OtherScorers = null);
 
 /// <summary>The checkpoint behind scores.</summary>
 /// <param name="Name">As in the column's name.</param>
 /// <param name="Fingerprint">Of configs, tokenizer and weights.</param>
 /// <param name="Family">siglip; null for CLIP, as in datasets of earlier versions of the program.</param>
-internal sealed record ScorerCard(string Name, string Fingerprint, string? Family = null);
+internal sealed record ScorerCard(string Name, string Fingerprint, string? Family = null)
+{
+    public static ScorerCard Of(ClipScorer scorer) => new(scorer.Name, scorer.Fingerprint, scorer.Family == ScorerFamily.Siglip ? "siglip" : null);
+
+    /// <summary>The family as a value.</summary>
+    [JsonIgnore]
+    public ScorerFamily Kind => Family == "siglip" ? ScorerFamily.Siglip : ScorerFamily.Clip;
+}
 
 /// <summary><c>manifest.json</c>, written last: its presence says that the dataset is complete.</summary>
 internal sealed record DatasetManifest(

@@ -21,6 +21,7 @@ internal static class DatasetCards
             Shards = manifest.Shards,
             ImageExtension = manifest.Config.Ingest.Output.Extension()[1..],
             Scorer = manifest.Config.Scorer?.Name,
+            OtherScorers = [.. (manifest.Config.OtherScorers ?? []).Select(card => card.Name)],
             Selection = manifest.Config.Selection,
             Selections = await Selections(blobs, names, cancellationToken),
         };

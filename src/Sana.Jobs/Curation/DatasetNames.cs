@@ -63,7 +63,9 @@ internal sealed record DatasetNames(string Dataset, string Version)
 
     public string Scores(int shard) => $"{Work}/scores/{Five(shard)}.jsonl";
 
-    public string Embeddings(int shard) => $"{Work}/embeddings/{Five(shard)}.f32";
+    /// <param name="shard">From 0.</param>
+    /// <param name="scorer">Name of a further scorer; null for the one that is chosen by.</param>
+    public string Embeddings(int shard, string? scorer) => $"{Work}/embeddings/{Five(shard)}{(scorer is null ? "" : $"_{scorer}")}.f32";
 
     public string Timing(string stage, int shard) => $"timings/datasets/{Dataset}/{Version}/{stage}/{Five(shard)}.json";
 

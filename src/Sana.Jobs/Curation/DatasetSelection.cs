@@ -30,8 +30,8 @@ public static class DatasetSelection
         var json = await blobs.Read(names.Manifest, cancellationToken)
             ?? throw new SanaException($"{blobs.Place} has no finished dataset {dataset} {version}; sana curate makes one.");
         var manifest = JsonSerializer.Deserialize(json, CurateJson.Readable.DatasetManifest)!;
-        var options = change(manifest.Config.Selection);
-        var reselection = new Reselection(SettingsOf(manifest, options), label);
+        var options = Resolved(manifest.Config, change(manifest.Config.Selection with { Scorer = manifest.Config.Scorer?.Name }));
+        var reselection = new Reselection(SettingsOf(manifest, options), label, options.Scorer == manifest.Config.Scorer?.Name ? null : options.Scorer);
 
         var shards = new ReselectedShard[manifest.Shards.Count];
         await Parallel.ForEachAsync(Enumerable.Range(0, shards.Length), new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancellationToken }, async (shard, cancellation) =>
@@ -57,11 +57,21 @@ public static class DatasetSelection
         return summary;
     }
 
+    // By whose scores, and from which of them on where nobody said.
+    private static SelectionOptions Resolved(DatasetConfig config, SelectionOptions options)
+    {
+        ScorerCard[] cards = [.. (config.OtherScorers ?? []).Prepend(config.Scorer).OfType<ScorerCard>()];
+        if (options.Scorer is not { } name)
+            return options;
+        return Array.Find(cards, card => card.Name == name) is { } found ? options.For(found.Kind)
+            : throw new Sana.Curation.CurationException($"The dataset has no scores by '{name}'; it has {(cards.Length == 0 ? "none" : $"those by {string.Join(" and ", cards.Select(card => card.Name))}")}.");
+    }
+
     private static ShardSettings SettingsOf(DatasetManifest manifest, SelectionOptions options) => new()
     {
         ImageExtension = manifest.Config.Ingest.Output.Extension()[1..],
         Labels = [.. manifest.Config.Captioners.Select(captioner => captioner.Label)],
-        Scorer = manifest.Config.Scorer?.Name,
+        Scorer = options.Scorer ?? manifest.Config.Scorer?.Name,
         Selection = options,
         RunId = $"{manifest.Dataset}/{manifest.Version}",
         PipelineVersion = manifest.Tool,

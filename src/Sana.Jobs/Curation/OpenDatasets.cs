@@ -1,5 +1,6 @@
-using System.Collections.Concurrent;
 using System.Text.Json;
+using Sana.Curation;
+using Sana.Curation.Captioning.Config;
 using Sana.Curation.Ingest;
 using Sana.Curation.Report;
 using Sana.Curation.Selection;
@@ -7,6 +8,7 @@ using Sana.Curation.Shards;
 using Sana.Curation.Sources;
 using Sana.Inference.Clip;
 using Sana.Inference.Imaging;
+using Sana.Inference.Judging;
 using Sana.Storage;
 using Sana.Storage.Blobs;
 using Sana.Storage.Sources;
@@ -24,7 +26,7 @@ internal sealed class OpenDatasets(IBlobs blobs, CurationTools tools) : IDisposa
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Entry> _entries = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, Lazy<Task<ClipScorer>>> _scorers = new(StringComparer.Ordinal);
+    private readonly OpenNetworks _networks = new(tools);
     private long _uses;
     private bool _isClosed;
 
@@ -91,11 +93,7 @@ internal sealed class OpenDatasets(IBlobs blobs, CurationTools tools) : IDisposa
         if (!isEnd)
             return;
         // The last step has ended: nothing is scored any more.
-        foreach (var checkpoint in _scorers.Keys)
-        {
-            if (_scorers.TryRemove(checkpoint, out var loading) && loading is { IsValueCreated: true, Value.IsCompletedSuccessfully: true })
-                loading.Value.Result.Dispose();
-        }
+        _networks.Dispose();
     }
 
     private async Task<OpenDataset> Read(string name)
@@ -105,9 +103,18 @@ internal sealed class OpenDatasets(IBlobs blobs, CurationTools tools) : IDisposa
         CurationSubmission.Check(job);
         var place = await SourcePlace.Open(job.Source, job.Settings.Reading.Links, default);
         var before = job.Since is { } since ? new DatasetNames(job.Dataset, since) : null;
-        var scorer = job.Settings.Clip is { } folder ? await Scorer(folder) : null;
+        var scorers = new List<ClipScorer>();
+        foreach (var checkpoint in (job.Settings.OtherScorers ?? []).Prepend(job.Settings.Clip).OfType<string>())
+            scorers.Add(await _networks.Scorer(checkpoint));
+        ScorerOrder.Sort(scorers, job.Settings.Selection.Scorer);
+        var scorer = scorers.FirstOrDefault();
+        var judges = new List<(JudgeConfig Config, IJudge Judge)>();
+        foreach (var config in job.Settings.ReadJudges())
+            judges.Add((config, await _networks.Judge(config, job.Settings.Clip)));
+
         // From here on the threshold is a number.
-        job = job with { Settings = job.Settings with { Selection = job.Settings.Selection.For(scorer?.Family ?? ScorerFamily.Clip) } };
+        var selection = job.Settings.Selection.For(scorer?.Family ?? ScorerFamily.Clip) with { Scorer = scorers.Count > 1 ? scorer!.Name : null };
+        job = job with { Settings = job.Settings with { Selection = selection } };
         var captioners = new List<OpenCaptioner>();
         try
         {
@@ -122,6 +129,8 @@ internal sealed class OpenDatasets(IBlobs blobs, CurationTools tools) : IDisposa
                 Selector = new CaptionSelector(job.Settings.Selection),
                 Captioners = captioners,
                 Scorer = scorer,
+                OtherScorers = [.. scorers.Skip(1)],
+                Judges = judges,
                 Known = await KnownHashes.Of(blobs, before, default),
                 KnownCaptions = await KnownHashes.Captions(blobs, before, default),
             };
@@ -130,20 +139,6 @@ internal sealed class OpenDatasets(IBlobs blobs, CurationTools tools) : IDisposa
         {
             foreach (var captioner in captioners)
                 captioner.Dispose();
-            throw;
-        }
-    }
-
-    private async Task<ClipScorer> Scorer(string checkpoint)
-    {
-        var loading = _scorers.GetOrAdd(checkpoint, _ => new Lazy<Task<ClipScorer>>(() => tools.Scorer(checkpoint, default)));
-        try
-        {
-            return await loading.Value;
-        }
-        catch
-        {
-            _scorers.TryRemove(new(checkpoint, loading));
             throw;
         }
     }
@@ -183,7 +178,29 @@ internal sealed class OpenDataset : IDisposable
 
     public required IReadOnlyList<OpenCaptioner> Captioners { get; init; }
 
+    /// <summary>By whose scores captions are chosen.</summary>
     public required ClipScorer? Scorer { get; init; }
+
+    /// <summary>Those whose scores are recorded beside.</summary>
+    public required IReadOnlyList<ClipScorer> OtherScorers { get; init; }
+
+    /// <summary>Who judges images. They are shared by all datasets.</summary>
+    public required IReadOnlyList<(JudgeConfig Config, IJudge Judge)> Judges { get; init; }
+
+    /// <summary>All of them, the one that captions are chosen by first.</summary>
+    public IEnumerable<ClipScorer> Scorers => Scorer is null ? [] : OtherScorers.Prepend(Scorer);
+
+    /// <summary>Whether there is anything to score.</summary>
+    public bool IsScored => Scorer is not null || Judges.Count > 0;
+
+    public IReadOnlyList<JudgeCard> JudgeCards => field ??= [.. Judges.Select(one => new JudgeCard(
+        one.Config.Label, one.Config.KindName, one.Config.Column, one.Judge.Name, one.Judge.Fingerprint, one.Judge.Scale.Unit)
+    {
+        IsFraction = one.Judge.Scale.Most <= 1,
+        Class = one.Config.Class,
+        Min = one.Config.Min,
+        Max = one.Config.Max,
+    })];
 
     public required KnownHashes Known { get; init; }
 
@@ -199,6 +216,8 @@ internal sealed class OpenDataset : IDisposable
         ImageExtension = Settings.Ingest.Output.Extension()[1..],
         Labels = Labels,
         Scorer = Scorer?.Name,
+        OtherScorers = [.. OtherScorers.Select(one => one.Name)],
+        Judges = JudgeCards,
         Selection = Settings.Selection,
         RunId = $"{Job.Dataset}/{Job.Version}",
         PipelineVersion = Tool,
@@ -221,10 +240,12 @@ internal sealed class OpenDataset : IDisposable
         Settings.Filters,
         Settings.Duplicates,
         [.. Captioners.Select(captioner => captioner.Card)],
-        Scorer is null ? null : new ScorerCard(Scorer.Name, Scorer.Fingerprint, Scorer.Family == ScorerFamily.Siglip ? "siglip" : null),
+        Scorer is null ? null : ScorerCard.Of(Scorer),
         Settings.Concepts,
         Settings.Selection,
-        Settings.EditedCaptions);
+        Settings.EditedCaptions,
+        Judges.Count == 0 ? null : JudgeCards,
+        OtherScorers.Count == 0 ? null : [.. OtherScorers.Select(ScorerCard.Of)]);
 
     /// <summary>What a report says of it beside its rows.</summary>
     public ReportRun ReportRun(string configSha256) => new()
@@ -237,8 +258,10 @@ internal sealed class OpenDataset : IDisposable
         ConfigSha256 = configSha256,
         Captioners = [.. Captioners.Select(captioner => captioner.Card)],
         Scorer = Scorer?.Name,
+        OtherScorers = [.. OtherScorers.Select(one => one.Name)],
         ScorerFamily = Scorer?.Family ?? ScorerFamily.Clip,
         EvenScore = Scorer?.EvenScore,
+        Judges = JudgeCards,
         Selection = Settings.Selection,
         Filters = FilterFacts.Of(Settings),
         Currency = Captioners.Count > 0 ? Captioners[0].Currency : "USD",

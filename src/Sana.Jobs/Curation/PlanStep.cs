@@ -34,7 +34,7 @@ internal sealed class PlanStep(IBlobs blobs, OpenDatasets datasets)
         await blobs.Put(dataset.Names.Source, JsonSerializer.SerializeToUtf8Bytes(facts, CurateJson.Readable.SourceFacts), cancellationToken);
         await blobs.Put(dataset.Names.Stamp, Encoding.ASCII.GetBytes(tally.Stamp), cancellationToken);
         await Claim(dataset, items, Convert.ToHexStringLower(hash.GetHashAndReset()), cancellationToken);
-        return new DatasetPlan(shards, items, dataset.Labels, dataset.Scorer is not null);
+        return new DatasetPlan(shards, items, dataset.Labels, dataset.IsScored);
     }
 
     private async Task Claim(OpenDataset dataset, long items, string itemsSha256, CancellationToken cancellationToken)

@@ -17,6 +17,9 @@ internal static class ResultSettings
         settings.Remove("budget");
         settings.Remove("max_failures");
         settings["captioners"] = new JsonArray([.. job.Settings.ReadCaptioners().Select(captioner => captioner.Identity())]);
+        // Runs of earlier versions of the program have no such setting.
+        if (job.Settings.ReadJudges() is { Count: > 0 } judges)
+            settings["judges"] = new JsonArray([.. judges.Select(judge => judge.Identity())]);
         settings["reading"]!.AsObject().Remove("links");
         // A threshold that is not given is that of the scorer, which earlier versions of the program wrote down.
         settings["selection"]!["threshold"] ??= job.Settings.Selection.For(FamilyOf(job.Settings.Clip)).Threshold;
@@ -71,7 +74,7 @@ internal static class ResultSettings
 internal sealed record SettingChange(string Setting, string Before, string Now)
 {
     /// <summary>Whether the values are places of this machine, which are not shown to clients of the HTTP API.</summary>
-    public bool IsPlace => Setting is "source" or "clip" || Setting.EndsWith(".checkpoint", StringComparison.Ordinal);
+    public bool IsPlace => Setting is "source" or "clip" || Setting.StartsWith("other_scorers", StringComparison.Ordinal) || Setting.EndsWith(".checkpoint", StringComparison.Ordinal) || Setting.EndsWith(".clip", StringComparison.Ordinal);
 
     public override string ToString() => $"{Setting} {Before}, not {Now}";
 }

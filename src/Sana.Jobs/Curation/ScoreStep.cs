@@ -3,12 +3,13 @@ using Sana.Curation;
 using Sana.Curation.Ingest;
 using Sana.Curation.Selection;
 using Sana.Inference.Clip;
+using Sana.Inference.Judging;
 using Sana.Jobs.Durable;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Curation;
 
-/// <summary>Scores every usable caption of a shard against its image. An image is embedded once, for all its captions and for every retry.</summary>
+/// <summary>Scores every usable caption of a shard against its image, and has the judges say what they think of it. An image is read once, for all of them and for every retry.</summary>
 internal sealed class ScoreStep(IBlobs blobs, OpenDatasets datasets, StageClock clock) : IDisposable
 {
     private const int Batch = 32;
@@ -31,27 +32,33 @@ internal sealed class ScoreStep(IBlobs blobs, OpenDatasets datasets, StageClock 
             return new ItemCounts(before.Count, 0, 0);
 
         var timing = clock.Start();
-        var scorer = dataset.Scorer ?? throw new SanaException("The run has no checkpoint of CLIP or SigLIP, and nothing can be scored.");
+        if (!dataset.IsScored)
+            throw new SanaException("The run has no checkpoint of CLIP or SigLIP and no judge, and nothing can be scored.");
         var rows = (await blobs.ReadCaptioned(dataset, ticket.Shard, cancellationToken)).Where(row => row.Status == RowStatus.Success).ToArray();
         var known = before?.ToDictionary(line => line.Row) ?? [];
-        var embedded = await ReadEmbeddings(names.Embeddings(ticket.Shard), before is not null, cancellationToken);
+        var embedded = new Dictionary<ClipScorer, Dictionary<int, float[]>>();
+        foreach (var one in dataset.Scorers)
+            embedded[one] = await ReadEmbeddings(EmbeddingsOf(one), before is not null, cancellationToken);
         var lines = new List<ScoreLine>(rows.Length);
         await _network.WaitAsync(cancellationToken); // one batch takes every core
         try
         {
-            var concepts = Concepts(scorer, dataset.Settings.Concepts, cancellationToken);
+            var concepts = dataset.Scorer is { } scorer ? Concepts(scorer, dataset.Settings.Concepts, cancellationToken) : [];
             foreach (var batch in Batches(rows))
-                lines.AddRange(await Score(dataset, scorer, batch, known, embedded, concepts, cancellationToken));
+                lines.AddRange(await Score(dataset, batch, known, embedded, concepts, cancellationToken));
         }
         finally
         {
             _network.Release();
         }
 
-        await blobs.PutOrRepair(names.Embeddings(ticket.Shard), Bytes(rows, embedded), cancellationToken);
+        foreach (var one in dataset.Scorers)
+            await blobs.PutOrRepair(EmbeddingsOf(one), Bytes(rows, embedded[one]), cancellationToken);
         await blobs.WriteLines(names.Scores(ticket.Shard), lines, CurateJson.Readable.ScoreLine, cancellationToken);
         await clock.Record(timing, names.Timing("score", ticket.Shard), rows.Length, 0, cancellationToken);
         return new ItemCounts(lines.Count, 0, 0);
+
+        string EmbeddingsOf(ClipScorer one) => names.Embeddings(ticket.Shard, one == dataset.Scorer ? null : one.Name);
     }
 
     public void Dispose()
@@ -83,25 +90,53 @@ internal sealed class ScoreStep(IBlobs blobs, OpenDatasets datasets, StageClock 
 
     private async Task<IEnumerable<ScoreLine>> Score(
         OpenDataset dataset,
-        ClipScorer scorer,
         IndexRow[] batch,
         Dictionary<int, ScoreLine> known,
-        Dictionary<int, float[]> embedded,
+        Dictionary<ClipScorer, Dictionary<int, float[]>> embedded,
         IReadOnlyList<(string Name, float[][] Texts)> concepts,
         CancellationToken cancellationToken)
     {
-        var missing = batch.Where(row => !embedded.ContainsKey(row.Row)).ToArray();
-        var images = await Task.WhenAll(missing.Select(row => Task.Run(async () => ImageIngest.Decode(await blobs.ReadImage(dataset, row, cancellationToken)), cancellationToken)));
-        foreach (var (row, embedding) in missing.Zip(scorer.EmbedImages(images, cancellationToken)))
-            embedded[row.Row] = embedding;
+        // 1. What was not read before: its vectors, and what each judge says of it.
+        var missing = batch.Where(row => !known.ContainsKey(row.Row) || embedded.Values.Any(of => !of.ContainsKey(row.Row))).ToArray();
+        var images = new JudgedImages(await Task.WhenAll(missing.Select(row => Task.Run(async () => ImageIngest.Decode(await blobs.ReadImage(dataset, row, cancellationToken)), cancellationToken))));
+        var judged = Judged(dataset, images, cancellationToken);
+        foreach (var (scorer, of) in embedded)
+        {
+            foreach (var (row, embedding) in missing.Zip(images.Embeddings(scorer, cancellationToken)))
+                of[row.Row] = embedding;
+        }
 
+        var judges = missing.Select((row, i) => (row.Row, Scores: (IReadOnlyList<JudgeScore>?)judged?[i])).ToDictionary(one => one.Row, one => one.Scores);
+
+        // 2. The texts that have no score yet.
         var texts = batch.Select(row => NewTexts(row, known)).ToArray();
-        var scores = scorer.ScoreTexts([.. batch.Select(row => embedded[row.Row])], texts, cancellationToken);
+        var scores = dataset.Scorers.Select(scorer => scorer.ScoreTexts([.. batch.Select(row => embedded[scorer][row.Row])], texts, cancellationToken)).ToArray();
         return batch.Select((row, i) => new ScoreLine(
             row.Row,
-            [.. known.GetValueOrDefault(row.Row)?.Texts ?? [], .. texts[i].Zip(scores[i], (text, score) => new TextScore(text, Rounded(score.Score), Rounded(score.WindowScore), score.Tokens, score.Truncated))],
-            [.. concepts.Select(concept => new ConceptScore(concept.Name, Rounded(concept.Texts.Max(text => 100.0 * System.Numerics.Tensors.TensorPrimitives.Dot<float>(text, embedded[row.Row])))))]));
+            scores.Length == 0 ? [] : [.. known.GetValueOrDefault(row.Row)?.Texts ?? [], .. texts[i].Select((text, t) => Of(text, [.. scores.Select(of => of[i][t])], dataset.OtherScorers))],
+            [.. concepts.Select(concept => new ConceptScore(concept.Name, Rounded(concept.Texts.Max(text => 100.0 * System.Numerics.Tensors.TensorPrimitives.Dot<float>(text, embedded[dataset.Scorer!][row.Row])))))],
+            judges.TryGetValue(row.Row, out var now) ? now : known[row.Row].Judges));
     }
+
+    // Of each image, one score a judge; null without judges.
+    private static JudgeScore[][]? Judged(OpenDataset dataset, JudgedImages images, CancellationToken cancellationToken)
+    {
+        if (dataset.Judges.Count == 0)
+            return null;
+        var all = dataset.Judges.Select(one => (one.Config.Label, Scores: one.Judge.Score(images, cancellationToken))).ToArray();
+        return [.. Enumerable.Range(0, images.Images.Count).Select(i =>
+            (JudgeScore[])[.. all.Select(judge => new JudgeScore(judge.Label, Finite(judge.Scores[i])))])];
+    }
+
+    // Of the scorer that is chosen by, and of those beside it.
+    private static TextScore Of(string text, ClipTextScore[] scores, IReadOnlyList<ClipScorer> others)
+    {
+        var first = scores[0];
+        return new TextScore(text, Rounded(first.Score), Rounded(first.WindowScore), first.Tokens, first.Truncated,
+            others.Count == 0 ? null : [.. others.Zip(scores.Skip(1), (scorer, score) => new ScorerScore(scorer.Name, Finite(score.Score), Finite(score.WindowScore)))]);
+    }
+
+    private static double? Finite(double score) => double.IsFinite(score) ? Rounded(score) : null;
 
     private static double Rounded(double score) => Math.Round(score, Digits);
 

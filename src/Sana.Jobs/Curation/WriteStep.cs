@@ -19,7 +19,7 @@ internal sealed class WriteStep(IBlobs blobs, OpenDatasets datasets, StageClock 
         var dataset = lease.Dataset;
         var (names, shard) = (dataset.Names, ticket.Shard);
         var rows = await blobs.ReadCaptioned(dataset, shard, cancellationToken);
-        var scores = dataset.Scorer is null ? [] : (await blobs.ReadLines(names.Scores(shard), CurateJson.Readable.ScoreLine, cancellationToken)).ToDictionary(line => line.Row);
+        var scores = !dataset.IsScored ? [] : (await blobs.ReadLines(names.Scores(shard), CurateJson.Readable.ScoreLine, cancellationToken)).ToDictionary(line => line.Row);
         rows = [.. rows.Select(row => row.Status == RowStatus.Success ? Choose(dataset, row, scores.GetValueOrDefault(row.Row)) : row)];
 
         await WriteRemoved(names, shard, rows, cancellationToken);
@@ -41,13 +41,16 @@ internal sealed class WriteStep(IBlobs blobs, OpenDatasets datasets, StageClock 
         row = dataset.Selector.Choose(row with
         {
             Concepts = scores?.Concepts ?? [],
+            Judges = scores?.Judges,
             Candidates = [.. row.Candidates.Select(candidate => candidate.Text is { } text && texts.TryGetValue(text, out var score)
-                ? candidate with { Score = score.Score, WindowScore = score.WindowScore, ClipTokens = score.Tokens, ClipTruncated = score.Truncated }
+                ? candidate with { Score = score.Score, WindowScore = score.WindowScore, ClipTokens = score.Tokens, ClipTruncated = score.Truncated, OtherScores = score.Others }
                 : candidate)],
         });
         var unsafeConcept = dataset.Settings.Concepts.FirstOrDefault(concept => row.Concepts.Any(score => score.Name == concept.Name && score.Score >= concept.Threshold));
         if (unsafeConcept is not null)
             row = row with { Status = RowStatus.Filtered, Reason = Reasons.Unsafe, ErrorMessage = FormattableString.Invariant($"The image looks like {unsafeConcept.Name}: its score is at or above {unsafeConcept.Threshold}.") };
+        else if (dataset.JudgeCards.Select(judge => judge.Fault(row.Judges?.FirstOrDefault(score => score.Label == judge.Label)?.Score)).FirstOrDefault(fault => fault is not null) is { } fault)
+            row = row with { Status = RowStatus.Filtered, Reason = Reasons.JudgeScore, ErrorMessage = fault };
         if (row.Reason == Reasons.NoCaption && row.Candidates.FirstOrDefault(candidate => _curable.Contains(candidate.Reason)) is { } lost)
             row = row with { Status = RowStatus.Failed, Reason = lost.Reason, ErrorMessage = lost.Message };
         return row.Status == RowStatus.Success ? row : row with { Key = Rows.Key(row.Shard, row.Row) };

@@ -5,6 +5,7 @@ using Sana.GraphBuilder;
 using Sana.Inference.Captioning;
 using Sana.Inference.Clip;
 using Sana.Inference.Diffusion;
+using Sana.Inference.Judging;
 using Sana.Inference.Runtime;
 using Sana.Storage;
 using Sana.Storage.Blobs;
@@ -140,6 +141,23 @@ public sealed class NetworkLoader : IDisposable
             cancellationToken);
     }
 
+    /// <summary>A judge of images.</summary>
+    /// <param name="config">What it is and where.</param>
+    /// <param name="clip">The CLIP that an aesthetic judge reads; stays the caller's. Null for other kinds.</param>
+    /// <param name="cancellationToken">Stops a download.</param>
+    /// <exception cref="CheckpointException">The checkpoint is incomplete, damaged or of another kind.</exception>
+    /// <exception cref="Inference.InferenceException">It does not fit, or its graph cannot be loaded.</exception>
+    public async Task<IJudge> LoadJudge(JudgeConfig config, ClipScorer? clip, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        if (config.Kind == JudgeKind.Aesthetic)
+            return await JudgePlace.OpenHead(config, clip, await FetchBlobs(config.Checkpoint, cancellationToken), Progress, cancellationToken);
+        if (config.Kind == JudgeKind.Onnx)
+            return await Task.Run(() => OnnxJudge.Load(config.Checkpoint, config.Graph! with { Network = new JudgeOptions { Device = Device } }), cancellationToken);
+        var folder = await Fetch(config.Checkpoint, cancellationToken);
+        return await Task.Run(() => JudgePlace.Load(config, JudgeCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs }), new JudgeOptions { Device = Device }), cancellationToken);
+    }
+
     /// <summary>The graphs that a precision needs.</summary>
     public static GraphPrecision GraphsOf(Precision precision) => precision switch
     {
@@ -223,16 +241,19 @@ public sealed class NetworkLoader : IDisposable
     }
 
     // From the blobs, where they hold it; from the Hub, where it is a repository's id and no folder has come.
-    private async Task<string> Fetch(string folder, CancellationToken cancellationToken)
+    private async Task<string> Fetch(string folder, CancellationToken cancellationToken) =>
+        await CheckpointPlace.Folder(await FetchBlobs(folder, cancellationToken), variant: null, Progress, cancellationToken);
+
+    private async Task<string> FetchBlobs(string folder, CancellationToken cancellationToken)
     {
         if (CurationWeights is not { } weights)
-            return await CheckpointPlace.Folder(folder, variant: null, Progress, cancellationToken);
+            return folder;
         var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(folder));
         await _oneFetch.WaitAsync(cancellationToken);
         try
         {
             await Networks.Weights.Fetch(await BlobPlace.Parse(weights).Below(name).Open(cancellationToken), folder, cancellationToken);
-            return await CheckpointPlace.Folder(folder, variant: null, Progress, cancellationToken);
+            return folder;
         }
         finally
         {

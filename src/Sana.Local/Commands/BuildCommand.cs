@@ -55,6 +55,7 @@ internal sealed class BuildCommand : Command
             Clamp = Enum.Parse<Clamp>(parsed.GetValue(_clamp) ?? "auto", ignoreCase: true),
         };
         var report = CaptionerCheckpoint.IsIn(checkpoint) ? CaptionerCheckpoint.Build(checkpoint, options)
+            : JudgeCheckpoint.IsIn(checkpoint) ? JudgeCheckpoint.Build(checkpoint, options)
             : ClipCheckpoint.IsIn(checkpoint) ? ClipCheckpoint.Build(checkpoint, options)
             : SanaCheckpoint.Build(checkpoint, options);
         if (parsed.GetValue(_json))

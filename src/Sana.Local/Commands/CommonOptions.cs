@@ -28,9 +28,12 @@ internal static class CommonOptions
         HelpName = "place",
     };
 
+    /// <summary>The same, of several.</summary>
+    public static Option<string[]> Scorers(string what) => new("--scorer", "--clip") { Description = Scorer(what).Description, HelpName = "place" };
+
     public static Argument<string> Checkpoint()
     {
-        var checkpoint = new Argument<string>("checkpoint") { Description = $"Folder of a checkpoint: of Sana in diffusers layout (it holds model_index.json), of CLIP, SigLIP 2 or a captioner (config.json); {OrRepository}." };
+        var checkpoint = new Argument<string>("checkpoint") { Description = $"Folder of a checkpoint: of Sana in diffusers layout (it holds model_index.json), of CLIP, SigLIP 2, a captioner or a judge of images (config.json); {OrRepository}." };
         checkpoint.Validators.Add(result => Exists(result.GetValueOrDefault<string>(), result.AddError));
         return checkpoint;
     }
@@ -40,7 +43,7 @@ internal static class CommonOptions
     {
         var checkpoint = new Argument<string>("checkpoint")
         {
-            Description = $"Folder of a checkpoint: of Sana in diffusers layout (it holds model_index.json), of CLIP, SigLIP 2 or a captioner (config.json); {OrRepository}. Or an adapter (LoRA): its .safetensors file, a folder that holds one, or its repository.",
+            Description = $"Folder of a checkpoint: of Sana in diffusers layout (it holds model_index.json), of CLIP, SigLIP 2, a captioner or a judge of images (config.json); {OrRepository}. Or an adapter (LoRA): its .safetensors file, a folder that holds one, or its repository.",
         };
         checkpoint.Validators.Add(result =>
         {

@@ -106,8 +106,8 @@ internal sealed class CurateCommand : Command
 /// <summary>How a dataset is made: the options of <c>sana curate</c> beside its source.</summary>
 internal sealed class CurateArguments
 {
-    private readonly Option<string?> _captioners = new("--captioners") { Description = "File of captioners (captioners.json): endpoints, models, prompts, limits, prices. Default: only captions that come with the images.", HelpName = "file" };
-    private readonly Option<string?> _clip = CommonOptions.Scorer("Default: captions are not scored.");
+    private readonly Option<string?> _captioners = new("--captioners") { Description = "File of captioners and judges of images (captioners.json): endpoints, models, prompts, limits, prices; aesthetic heads, classifiers, safety checkers with their limits. Default: only captions that come with the images, and no judge.", HelpName = "file" };
+    private readonly Option<string[]> _scorers = CommonOptions.Scorers("Given again, further scores stand beside in columns of their own; captions are chosen by the first, or by --score-by. Default: captions are not scored.");
     private readonly SelectionArguments _selection = new();
     private readonly Option<string?> _filters = new("--filters") { Description = "none, or datacomp-basic: sides of 200 px, at most 3 to 1, captions of 3 words. Default: none." };
     private readonly Option<int?> _distance = CommonOptions.Number("--similar", "Bits in which perceptual hashes of images that count as one may differ, 0…11; -1 takes equal bytes only. Default: 3.", -1, 11);
@@ -146,17 +146,19 @@ internal sealed class CurateArguments
 
     public IEnumerable<Option> All =>
     [
-        _captioners, _clip, .. _selection.All, _filters, _distance, _format, _items, _sample, _concepts, _budget, _budgetTokens, _maxFailures,
+        _captioners, _scorers, .. _selection.All, _filters, _distance, _format, _items, _sample, _concepts, _budget, _budgetTokens, _maxFailures,
             _captionFields, _editedCaptions, _keepImages, _encoding, _networks,
     ];
 
     /// <exception cref="WrongUseException">A file cannot be read or a value cannot be used.</exception>
     public CurationSettings Settings(ParseResult parsed) => WrongUseException.Unless(() =>
     {
+        string[] scorers = [.. (parsed.GetValue(_scorers) ?? []).Select(Clip)];
         var settings = new CurationSettings
         {
             Captioners = parsed.GetValue(_captioners) is { } file ? CaptionerFile.Read(file) : null,
-            Clip = parsed.GetValue(_clip) is { } clip ? Clip(clip) : null,
+            Clip = scorers.Length > 0 ? scorers[0] : null,
+            OtherScorers = scorers.Length > 1 ? scorers[1..] : null,
             Selection = _selection.Read(parsed, new SelectionOptions()),
             Filters = FilterRules.Preset(parsed.GetValue(_filters) ?? "none"),
             Duplicates = new DuplicateOptions { MaxDistance = parsed.GetValue(_distance) switch { null => new DuplicateOptions().MaxDistance, < 0 => null, var bits => bits } },

@@ -12,6 +12,7 @@ namespace Sana.Local.Commands;
 internal sealed class InfoCommand : Command
 {
     private const int MaxSide = 8192;
+    private const int MostLabels = 20;
     private const double Mebi = 1024 * 1024;
 
     private readonly Argument<string> _checkpoint = CommonOptions.CheckpointOrLora();
@@ -50,6 +51,11 @@ internal sealed class InfoCommand : Command
         if (CaptionerCheckpoint.IsIn(folder))
         {
             return Describe(CaptionerCheckpoint.Describe(folder), parsed.GetValue(_json));
+        }
+
+        if (JudgeCheckpoint.IsIn(folder))
+        {
+            return Describe(JudgeCheckpoint.Describe(folder), parsed.GetValue(_json));
         }
 
         if (ClipCheckpoint.IsIn(folder))
@@ -107,6 +113,20 @@ internal sealed class InfoCommand : Command
         }
 
         Write(checkpoint.Towers, checkpoint.Bytes, checkpoint.StoredAs, checkpoint.Files);
+        return ExitCode.Done;
+    }
+
+    private static int Describe(JudgeSummary checkpoint, bool json)
+    {
+        if (json)
+        {
+            Reports.WriteJson(new JudgeInfoReport(checkpoint), Reports.Json.JudgeInfoReport);
+            return ExitCode.Done;
+        }
+
+        Console.WriteLine($"{checkpoint.Name}: judge of images, {checkpoint.Kind}, {checkpoint.ImageSize} pixels{(checkpoint.Labels.Count == 0 ? "" : $", labels {string.Join(", ", checkpoint.Labels.Take(MostLabels))}{(checkpoint.Labels.Count > MostLabels ? $" and {checkpoint.Labels.Count - MostLabels} more" : "")}")}");
+        Console.WriteLine($"fingerprint {checkpoint.Fingerprint}");
+        Write([checkpoint.Network], checkpoint.Bytes, checkpoint.StoredAs, checkpoint.Files);
         return ExitCode.Done;
     }
 

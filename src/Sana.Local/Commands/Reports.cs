@@ -38,6 +38,9 @@ internal sealed record ClipInfoReport(ClipSummary Checkpoint);
 /// <summary>Of <c>sana info</c> on a captioner's checkpoint.</summary>
 internal sealed record CaptionerInfoReport(CaptionerSummary Checkpoint);
 
+/// <summary>Of <c>sana info</c> on the checkpoint of a judge of images.</summary>
+internal sealed record JudgeInfoReport(JudgeSummary Checkpoint);
+
 /// <summary>Estimated memory for one image of this size.</summary>
 internal sealed record MemoryReport(int Width, int Height, string Precision, long PeakBytes, IReadOnlyList<StageMemory> Stages);
 
@@ -97,6 +100,7 @@ internal sealed record DeadReport(string Id, string JobId, string? Reason, strin
 [JsonSerializable(typeof(LoraInfoReport))]
 [JsonSerializable(typeof(ClipInfoReport))]
 [JsonSerializable(typeof(CaptionerInfoReport))]
+[JsonSerializable(typeof(JudgeInfoReport))]
 [JsonSerializable(typeof(ServeReport))]
 [JsonSerializable(typeof(BuildReport))]
 [JsonSerializable(typeof(BenchReport))]

@@ -57,6 +57,12 @@ internal sealed class SelectionArguments
     };
 
     private readonly Option<double?> _tau = CommonOptions.Number("--tau", "Temperature of power and softmax, 0…1000. Default: 0.1.", 0.0, 1000.0);
+    private readonly Option<string?> _scoreBy = new("--score-by")
+    {
+        Description = "Name of the scorer whose scores count, as after clip_score__ in the index, where there are several. Other thresholds belong to another: --threshold is that of its family unless it is given. Default: the first --scorer.",
+        HelpName = "name",
+    };
+
     private readonly Option<double?> _threshold = CommonOptions.Number("--threshold", "Captions that score less are not drawn, 0…100 (100 × cosine). Default: 25 by CLIP, 10 by SigLIP.", 0.0, 100.0);
     private readonly Option<double?> _imageThreshold = CommonOptions.Number("--image-threshold", "Images that score less are dropped, 0…100; Sana-1.5 and Sprint use 22, by CLIP. Default: 0.", 0.0, 100.0);
     private readonly Option<int?> _k = CommonOptions.Number("--k", "How many of the best top-k draws from, 1…100. Default: 3.", 1, 100);
@@ -65,20 +71,33 @@ internal sealed class SelectionArguments
 
     public SelectionArguments() => _rule.AcceptOnlyFromAmong("power", "softmax", "max", "top-k", "proportion");
 
-    public IEnumerable<Option> All => [_rule, _tau, _threshold, _imageThreshold, _k, _proportions, _seed];
+    public IEnumerable<Option> All => [_rule, _tau, _scoreBy, _threshold, _imageThreshold, _k, _proportions, _seed];
 
     /// <summary>The given options with what was asked for.</summary>
     /// <exception cref="WrongUseException">A value cannot be used.</exception>
-    public SelectionOptions Read(ParseResult parsed, SelectionOptions before) => WrongUseException.Unless(() => (before with
+    public SelectionOptions Read(ParseResult parsed, SelectionOptions before) => WrongUseException.Unless(() => (OnItsScale(parsed, before) with
     {
         Rule = parsed.GetValue(_rule) is { } rule ? SelectionRules.Parse(rule) : before.Rule,
         Tau = parsed.GetValue(_tau) ?? before.Tau,
-        Threshold = parsed.GetValue(_threshold) ?? before.Threshold,
-        ImageThreshold = parsed.GetValue(_imageThreshold) ?? before.ImageThreshold,
         K = parsed.GetValue(_k) ?? before.K,
         Proportions = parsed.GetValue(_proportions) is { } weights ? Weights(weights) : before.Proportions,
         Seed = parsed.GetValue(_seed) ?? before.Seed,
     }).Check());
+
+    // Thresholds of another scorer's scores are on another scale.
+    private SelectionOptions OnItsScale(ParseResult parsed, SelectionOptions before)
+    {
+        var (scorer, image) = (parsed.GetValue(_scoreBy) ?? before.Scorer, parsed.GetValue(_imageThreshold));
+        var isOther = before.Scorer is not null && scorer != before.Scorer;
+        if (isOther && image is null && before.ImageThreshold > 0)
+            throw new WrongUseException(FormattableString.Invariant($"--image-threshold {before.ImageThreshold} of the dataset is on the scale of {before.Scorer}; give one for {scorer}, or 0."));
+        return before with
+        {
+            Scorer = scorer,
+            Threshold = parsed.GetValue(_threshold) ?? (isOther ? null : before.Threshold),
+            ImageThreshold = image ?? before.ImageThreshold,
+        };
+    }
 
     private static Dictionary<string, double> Weights(string text)
     {

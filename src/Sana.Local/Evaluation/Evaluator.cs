@@ -1,6 +1,7 @@
 using Sana.Inference.Clip;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
+using Sana.Inference.Judging;
 using Sana.Local.Evaluation.Report;
 using Sana.StillLife.Analysis;
 using Sana.StillLife.Evaluation;
@@ -76,12 +77,12 @@ internal sealed class ClipMeasure(ClipScorer scorer, CancellationToken cancellat
     /// <summary>100 × cosine of each image and its prompt; not a number where there is no image.</summary>
     public (double[] Scores, double? Frechet) Of(IReadOnlyList<Drawn> drawn)
     {
-        RgbImage[] images = [.. drawn.Select(one => one.Image).OfType<RgbImage>()];
-        var embeddings = scorer.EmbedImages(images, cancellationToken);
-        var moments = Moments(embeddings);
-        var scores = new Queue<ClipTextScore[]>(scorer.ScoreTexts(embeddings, [.. drawn.Where(one => one.Image is not null).Select(one => (string[])[one.Prompt.Text])], cancellationToken));
+        Drawn[] seen = [.. drawn.Where(one => one.Image is not null)];
+        var images = new JudgedImages([.. seen.Select(one => one.Image!)], [.. seen.Select(one => one.Prompt.Text)]);
+        var moments = Moments(images.Embeddings(scorer, cancellationToken));
+        var scores = new Queue<double>(new ClipJudge(scorer).Score(images, cancellationToken));
         double? frechet = _rendered is { Count: > 1 } && moments is { Count: > 1 } ? FrechetDistance.Between(moments, _rendered) : null;
-        return ([.. drawn.Select(one => one.Image is null ? double.NaN : scores.Dequeue()[0].Score)], frechet);
+        return ([.. drawn.Select(one => one.Image is null ? double.NaN : scores.Dequeue())], frechet);
     }
 
     private static EmbeddingMoments? Moments(float[][] embeddings)

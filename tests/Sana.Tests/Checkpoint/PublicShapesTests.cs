@@ -57,6 +57,15 @@ public sealed class PublicShapesTests : IDisposable
         CaptionerTensors.All(VisionEncoderDecoderConfig.Load(Write(PublicConfigs.VitGpt2), _folder.File("generation_config.json")), new TokenTables("decoder.transformer.wte", "decoder.transformer.wte")),
         239_195_904 - ((768 * 768) + 768));
 
+    /// <summary>The published size of a ViT-B/16 with two labels.</summary>
+    [Fact]
+    public void Nsfw_classifier() => Holds("Nsfw-classifier", VitClassifierConfig.Load(Write(PublicConfigs.NsfwClassifier)).Tensors(), 85_800_194);
+
+    /// <summary>The image tower of ViT-L/14 (303,179,776), its projection, 17 concepts and 3 special ones with their thresholds.</summary>
+    [Fact]
+    public void Safety_checker() => Holds(
+        "Safety-checker", SafetyCheckerTensors.All(ClipConfig.Load(Write(PublicConfigs.SafetyChecker)), 17, 3), 303_179_776 + (1024 * 768) + (20 * 769));
+
     /// <summary>Their authors say 0.23 B and 0.77 B.</summary>
     [Theory]
     [InlineData("base", 231_546_368)]

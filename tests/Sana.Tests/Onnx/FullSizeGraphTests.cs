@@ -110,6 +110,20 @@ public sealed class FullSizeGraphTests : IDisposable
     }
 
     [Fact]
+    public void Judges()
+    {
+        var classifier = VitClassifierConfig.Load(FullSizeCheckpoint.Config(_folder, PublicConfigs.NsfwClassifier));
+        var checker = ClipConfig.Load(FullSizeCheckpoint.Config(_folder, PublicConfigs.SafetyChecker));
+        var nsfw = JudgeGraphs.Classifier(classifier, FullSizeCheckpoint.Weights(_folder, "classifier", classifier.Tensors()));
+        var safety = JudgeGraphs.SafetyChecker(checker, FullSizeCheckpoint.Weights(_folder, "checker", SafetyCheckerTensors.All(checker, 17, 3)));
+
+        Infers(nsfw);
+        Infers(safety);
+        Approve.Text("Contract-image_classifier", Contract(nsfw));
+        Approve.Text("Contract-safety_checker", Contract(safety));
+    }
+
+    [Fact]
     public void Captioner()
     {
         var config = VisionEncoderDecoderConfig.Load(FullSizeCheckpoint.Config(_folder, PublicConfigs.VitGpt2), _folder.File("generation_config.json"));

@@ -24,7 +24,7 @@ public sealed class ReselectionTests : IDisposable
         var rows = SomeRows.Of(Rows);
 
         await using var parquet = File.OpenRead(_folder.File("00000.parquet"));
-        var read = await IndexReader.Read(parquet, default).ToListAsync();
+        var read = await IndexReader.Read(parquet, scorer: null, default).ToListAsync();
 
         Assert.Equal(rows.Select(row => (row.Key, row.Row, row.SourceUri, row.Status, row.Reason, row.CaptionLabel)), read.Select(row => (row.Key, row.Row, row.SourceUri, row.Status, row.Reason, row.CaptionLabel)));
         Assert.Equal(rows.Select(Candidates), read.Select(Candidates));

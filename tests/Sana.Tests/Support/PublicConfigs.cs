@@ -51,6 +51,35 @@ internal static class PublicConfigs
         }
         """;
 
+    /// <summary>Falconsai/nsfw_image_detection.</summary>
+    public const string NsfwClassifier = """
+        {
+          "_name_or_path": "google/vit-base-patch16-224-in21k", "architectures": ["ViTForImageClassification"], "attention_probs_dropout_prob": 0.0, "encoder_stride": 16, "hidden_act": "gelu",
+          "hidden_dropout_prob": 0.0, "hidden_size": 768, "id2label": {"0": "normal", "1": "nsfw"}, "image_size": 224, "initializer_range": 0.02, "intermediate_size": 3072,
+          "label2id": {"normal": "0", "nsfw": "1"}, "layer_norm_eps": 1e-12, "model_type": "vit", "num_attention_heads": 12, "num_channels": 3, "num_hidden_layers": 12, "patch_size": 16,
+          "problem_type": "single_label_classification", "qkv_bias": true, "torch_dtype": "float32", "transformers_version": "4.31.0"
+        }
+        """;
+
+    /// <summary>CompVis/stable-diffusion-safety-checker; its sections are there twice, and those of the first kind are full of settings of text generation.</summary>
+    public const string SafetyChecker = """
+        {
+          "_name_or_path": "./safety_module", "architectures": ["StableDiffusionSafetyChecker"], "initializer_factor": 1.0, "logit_scale_init_value": 2.6592, "model_type": "clip", "projection_dim": 768,
+          "text_config": {
+            "attention_dropout": 0.0, "bos_token_id": 0, "diversity_penalty": 0.0, "do_sample": false, "dropout": 0.0, "eos_token_id": 2, "hidden_act": "quick_gelu", "hidden_size": 768,
+            "intermediate_size": 3072, "layer_norm_eps": 1e-05, "max_length": 20, "max_position_embeddings": 77, "model_type": "clip_text_model", "num_attention_heads": 12, "num_beams": 1,
+            "num_hidden_layers": 12, "vocab_size": 49408
+          },
+          "text_config_dict": {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12, "num_hidden_layers": 12},
+          "torch_dtype": "float32", "transformers_version": null,
+          "vision_config": {
+            "attention_dropout": 0.0, "dropout": 0.0, "hidden_act": "quick_gelu", "hidden_size": 1024, "image_size": 224, "intermediate_size": 4096, "layer_norm_eps": 1e-05, "max_length": 20,
+            "model_type": "clip_vision_model", "num_attention_heads": 16, "num_beams": 1, "num_hidden_layers": 24, "patch_size": 14
+          },
+          "vision_config_dict": {"hidden_size": 1024, "intermediate_size": 4096, "num_attention_heads": 16, "num_hidden_layers": 24, "patch_size": 14}
+        }
+        """;
+
     /// <summary>google/siglip2-base-patch16-224.</summary>
     public const string Siglip2Base = """
         {

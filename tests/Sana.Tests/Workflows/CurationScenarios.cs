@@ -15,7 +15,7 @@ using Xunit;
 namespace Sana.Tests.Workflows;
 
 /// <summary>The scenarios of curation, part of the table of <see cref="JobScenarios"/>.</summary>
-internal static class CurationScenarios
+internal static partial class CurationScenarios
 {
     private const string TwoCaptioners = """
         {"captioners": [

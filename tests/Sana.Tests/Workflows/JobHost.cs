@@ -29,6 +29,8 @@ internal abstract class JobHost : IAsyncDisposable
     private CurateSteps? _curation;
     private BuiltClip? _clip;
     private BuiltSiglip? _siglip;
+    private readonly Dictionary<string, BuiltJudge> _judges = [];
+    private readonly NetworkLoader _networks = new();
 
     protected JobHost(DateTimeOffset? now = null)
     {
@@ -76,6 +78,9 @@ internal abstract class JobHost : IAsyncDisposable
         return _siglip.Folder;
     }
 
+    /// <summary>Folder of a small judge's checkpoint: classifier or safety-checker.</summary>
+    public string Judge(string kind) => (_judges.TryGetValue(kind, out var judge) ? judge : _judges[kind] = new BuiltJudge(kind)).Folder;
+
     public JobHandler Handler => _handler ??= new JobHandler(Blobs, Client, Source, Queue.Name, Options, Clock);
 
     /// <summary>Takes one message and does with it what the handler says; null when there is none.</summary>
@@ -117,6 +122,7 @@ internal abstract class JobHost : IAsyncDisposable
         {
             Captioner = (config, _) => Task.FromResult<ICaptioner>(Captioners[config.Label] = new FakeCaptioner(config, (ask, times) => Answers[config.Label](ask, times))),
             Scorer = (checkpoint, _) => Task.Run(() => ClipScorer.Load(checkpoint, new ClipScorerOptions())),
+            Judge = _networks.LoadJudge,
             Clock = Clock,
         });
         _curation.AddTo(registry);
@@ -130,6 +136,9 @@ internal abstract class JobHost : IAsyncDisposable
         _curation?.Dispose();
         _clip?.Dispose();
         _siglip?.Dispose();
+        _networks.Dispose();
+        foreach (var judge in _judges.Values)
+            judge.Dispose();
         _folder.Dispose();
         return ValueTask.CompletedTask;
     }

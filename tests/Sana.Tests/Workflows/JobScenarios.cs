@@ -37,6 +37,8 @@ internal static class JobScenarios
         new("A canceled run's messages are dropped", Canceled, "Canceled, dropped canceled"),
         new("A run without prompts fails", Empty, "Failed There are no prompts: every line is blank.", PassesTime: true),
         .. CurationScenarios.All,
+        .. CurationScenarios.Judging,
+        .. CurationScenarios.Scoring,
     ];
 
     public static GenerateJob Job(string prompts = Prompts, int batch = 2) => new()

@@ -80,6 +80,7 @@ public sealed class OpenDatasetsTests : IDisposable
             return Task.FromResult<ICaptioner>(_captioners[^1]);
         },
         Scorer = (_, _) => throw new NotSupportedException(),
+        Judge = (_, _, _) => throw new NotSupportedException(),
     });
 
     private async Task<string> Job(string name)

@@ -1,17 +1,23 @@
 namespace Sana.Curation.Captioning.Config;
 
 /// <summary>
-/// The captioners of a run, read from <c>captioners.json</c>: an object with the list <c>captioners</c>. Comments and trailing commas are allowed.
+/// The captioners and the judges of a run, read from <c>captioners.json</c>: an object with the lists <c>captioners</c> and <c>judges</c>, of which one may be missing. Comments and trailing commas are
+/// allowed.
 /// </summary>
 public sealed class CaptionerFile
 {
     private const int MostBytes = 1_000_000;
     private const int MostCaptioners = 32;
 
-    private CaptionerFile(IReadOnlyList<CaptionerConfig> captioners) => Captioners = captioners;
+    private const int MostJudges = 16;
+
+    private CaptionerFile(IReadOnlyList<CaptionerConfig> captioners, IReadOnlyList<JudgeConfig> judges) => (Captioners, Judges) = (captioners, judges);
 
     /// <value>In the order of the file.</value>
     public IReadOnlyList<CaptionerConfig> Captioners { get; }
+
+    /// <value>Who judges images, in the order of the file.</value>
+    public IReadOnlyList<JudgeConfig> Judges { get; }
 
     /// <summary>Reads a file.</summary>
     /// <exception cref="CurationException">It cannot be read, or something in it is out of range: the sentence names the place in the file, the value, the limit.</exception>
@@ -52,15 +58,18 @@ public sealed class CaptionerFile
             throw new CurationException($"The file has {json.Length} characters; a file of captioners has at most {MostBytes}.");
         var file = ConfigPart.Root(json);
         var parts = file.Objects("captioners", MostCaptioners);
+        var judges = file.Objects("judges", MostJudges).ConvertAll(JudgeConfig.Read);
         file.Close();
-        if (parts.Count == 0)
-            throw new CurationException("captioners is missing or empty; name at least one captioner.");
+        if (parts.Count == 0 && judges.Count == 0)
+            throw new CurationException("captioners is missing or empty; name at least one captioner, or one of judges.");
+        if (judges.CountBy(one => one.Label, StringComparer.Ordinal).FirstOrDefault(label => label.Value > 1) is { Key: { } both })
+            throw new CurationException($"judges has the label \"{both}\" twice; labels become names of columns, so give one of them another.");
         var captioners = parts.ConvertAll(CaptionerReader.Read);
         if (captioners.CountBy(one => one.Label, StringComparer.OrdinalIgnoreCase).FirstOrDefault(label => label.Value > 1) is { Key: { } twice })
             throw new CurationException($"captioners has the label \"{twice}\" twice; labels become names of files and differ by more than capitals.");
         var currencies = captioners.Select(one => one.Price.Currency).Distinct().ToArray();
         if (currencies.Length > 1)
             throw new CurationException($"captioners has prices in {string.Join(" and ", currencies)}; a run adds them up, so give all in one currency.");
-        return new CaptionerFile(captioners);
+        return new CaptionerFile(captioners, judges);
     }
 }

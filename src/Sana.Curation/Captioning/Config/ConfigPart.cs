@@ -77,6 +77,16 @@ internal sealed class ConfigPart(string path, JsonElement element)
             : throw Refuse(name, string.Create(CultureInfo.InvariantCulture, $"is {Shorten(found.GetRawText())}; it is a whole number from {least} to {most}"));
     }
 
+    /// <summary>So many numbers; null where the field is missing.</summary>
+    public double[]? Numbers(string name, int count, double least, double most)
+    {
+        if (Find(name, JsonValueKind.Array, "a list of numbers") is not { } list)
+            return null;
+        return list.GetArrayLength() == count && list.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Number && item.TryGetDouble(out var value) && value >= least && value <= most)
+            ? [.. list.EnumerateArray().Select(item => item.GetDouble())]
+            : throw Refuse(name, string.Create(CultureInfo.InvariantCulture, $"is {Shorten(list.GetRawText())}; it is a list of {count} numbers from {least} to {most}"));
+    }
+
     public bool Flag(string name) => Raw(name) switch
     {
         null or { ValueKind: JsonValueKind.False } => false,

@@ -1,0 +1,37 @@
+using Sana.Curation.Captioning.Config;
+using Sana.GraphBuilder;
+using Sana.Inference;
+using Sana.Inference.Clip;
+using Sana.Inference.Judging;
+using Sana.Storage.Hub;
+
+namespace Sana.Jobs.Networks;
+
+/// <summary>Where judges of images are, and how their networks are put together.</summary>
+internal static class JudgePlace
+{
+    /// <summary>The aesthetic head of a file, a folder or a repository, over a CLIP.</summary>
+    /// <exception cref="CheckpointException">It is no such head.</exception>
+    /// <exception cref="InferenceException">There is no CLIP, or another one than it needs.</exception>
+    public static async Task<IJudge> OpenHead(JudgeConfig config, ClipScorer? clip, string place, IProgress<HubProgress>? progress, CancellationToken cancellationToken)
+    {
+        if (CheckpointPlace.Repository(place) is { } id)
+            place = await HubRepository.Fetch(id, (names, _) => AestheticFile.Choose(id.ToString(), names), HubSettings.FromEnvironment(), progress, cancellationToken);
+        var file = await Task.Run(() => AestheticFile.Open(place), cancellationToken);
+        return new AestheticJudge(
+            CheckpointPlace.IsRepository(config.Checkpoint) ? config.Checkpoint : LoraPlace.NameOf(config.Checkpoint),
+            file.Sha256,
+            [.. file.Layers.Select(layer => new HeadLayer(layer.From, layer.To, layer.Weight, layer.Bias, layer.HasRelu))],
+            clip ?? throw new InferenceException($"The judge '{config.Label}' reads vectors of CLIP; give its \"clip\", or a checkpoint of CLIP for the run (--scorer)."));
+    }
+
+    /// <summary>A classifier or a safety checker whose graph is built.</summary>
+    /// <exception cref="InferenceException">It is of the other kind, or lacks the label.</exception>
+    public static IJudge Load(JudgeConfig config, BuildReport built, JudgeOptions options)
+    {
+        var isClassifier = built.Metadata["model_type"] == "vit";
+        if (isClassifier != (config.Kind == JudgeKind.Classifier))
+            throw new InferenceException($"The judge '{config.Label}' is of the kind {config.KindName}, but {config.Checkpoint} is {(isClassifier ? "an image classifier; say \"kind\": \"classifier\"" : "a safety checker; say \"kind\": \"safety-checker\"")}.");
+        return isClassifier ? ImageClassifier.Load(built.Folder, config.Class!, options) : SafetyChecker.Load(built.Folder, options);
+    }
+}
