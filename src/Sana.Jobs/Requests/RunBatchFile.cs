@@ -1,5 +1,6 @@
 using Microsoft.DurableTask;
 using Sana.Jobs.Durable;
+using Sana.Jobs.Queue;
 
 namespace Sana.Jobs.Requests;
 
@@ -38,19 +39,28 @@ public sealed class RunBatchFile : TaskOrchestrator<BatchFileRequest, BatchFileS
     }
 
     /// <summary>One chunk: its lines end, or are not begun once the batch is to stop.</summary>
-    private static async Task<BatchFileState> Draw(TaskOrchestrationContext context, BatchFileRequest batch, BatchFileState state)
+    private static async Task<BatchFileState> Draw(TaskOrchestrationContext context, BatchFileRequest batch, BatchFileState before)
     {
+        var now = before;
         using var over = new CancellationTokenSource();
-        if (state.Ending == BatchFileStatus.Completed)
+        if (before.Ending == BatchFileStatus.Completed)
         {
             var stop = Stop();
-            var tickets = await context.Call(BatchFiles.OpenLines, Step(batch, state), Retry);
-            await Tasks.ForEach(tickets, InFlight, ticket => Follow(context, ticket, stop));
+            var tickets = await context.Call(BatchFiles.OpenLines, Step(batch, now), Retry);
+            await Tasks.ForEach(tickets, InFlight, async ticket =>
+            {
+                if (stop.IsCompleted)
+                    return false;
+                var isMade = await Follow(context, ticket, stop);
+                Tell(isMade ? now with { Completed = now.Completed + 1 } : now with { Failed = now.Failed + 1 });
+                return isMade;
+            });
         }
 
-        var counts = await context.Call(BatchFiles.ReportLines, Step(batch, state), Retry);
+        // What each line came to is read from its result; until then the counts are what was heard.
+        var counts = await context.Call(BatchFiles.ReportLines, Step(batch, now), Retry);
         over.Cancel();
-        return state with { Completed = state.Completed + (int)counts.Succeeded, Failed = state.Failed + (int)counts.Failed };
+        return now with { Completed = before.Completed + (int)counts.Succeeded, Failed = before.Failed + (int)counts.Failed };
 
         async Task Stop()
         {
@@ -58,32 +68,34 @@ public sealed class RunBatchFile : TaskOrchestrator<BatchFileRequest, BatchFileS
             var first = await Task.WhenAny(cancel, context.CreateTimer(batch.ExpiresAt, over.Token));
             if (!first.IsCompletedSuccessfully)
                 return;
-            state = first == cancel
-                ? state with { Status = BatchFileStatus.Cancelling, CancellingAt = context.CurrentUtcDateTime, Ending = BatchFileStatus.Cancelled }
-                : state with { Ending = BatchFileStatus.Expired };
+            Tell(first == cancel
+                ? now with { Status = BatchFileStatus.Cancelling, CancellingAt = context.CurrentUtcDateTime, Ending = BatchFileStatus.Cancelled }
+                : now with { Ending = BatchFileStatus.Expired });
+        }
+
+        void Tell(BatchFileState state)
+        {
+            now = state;
             context.SetCustomStatus(state);
         }
     }
 
-    /// <summary>One line to its end. What is drawn when the batch is to stop is canceled.</summary>
+    /// <summary>One line to its end, and whether its images were made. What is drawn when the batch is to stop is canceled.</summary>
     private static async Task<bool> Follow(TaskOrchestrationContext context, JobTicket ticket, Task stop)
     {
-        if (stop.IsCompleted)
-            return false;
         var job = RequestedJobs.Instance(ticket.JobId);
         var end = context.CallSubOrchestratorAsync<JobEnd>(RunJob.Workflow.Name, ticket, new SubOrchestrationOptions(instanceId: job));
         if (await Task.WhenAny(end, stop) == stop)
             context.SendEvent(job, WorkflowClient.CancelEvent, "its batch has ended");
         try
         {
-            await end;
+            return (await end).Status == JobStatus.Succeeded;
         }
         catch (TaskFailedException)
         {
             // Without a result: its line in the error file says so.
+            return false;
         }
-
-        return true;
     }
 
     private static async Task<BatchFileState> Close(TaskOrchestrationContext context, BatchFileRequest batch, BatchFileState state)
