@@ -1,6 +1,6 @@
+using System.Text;
 using System.Text.Json;
 using Sana.Jobs.Durable;
-using Sana.Jobs.Generation;
 using Sana.Jobs.Networks;
 using Sana.Jobs.Queue;
 using Sana.Jobs.Requests;
@@ -19,7 +19,7 @@ internal sealed class BatchFileSteps(IBlobs blobs, Func<CancellationToken, Task<
     private const int ChunkBytes = 4 << 20;
 
     /// <summary>As the batches of the native API: behind whoever waits for an image.</summary>
-    private static readonly int Priority = new JobMessage { JobId = "" }.Priority;
+    private const int Priority = 5;
 
     private readonly StoredFiles _files = new(blobs, clock);
 
@@ -163,7 +163,7 @@ internal sealed class BatchFileSteps(IBlobs blobs, Func<CancellationToken, Task<
         {
             var (asked, job) = Job(batch, line);
             var name = RequestedJobs.Message(id, JobRequestValidator.Fingerprint(job));
-            var message = JobMessage.Parse(System.Text.Encoding.UTF8.GetString(await blobs.Read(name, cancellationToken) ?? throw new SanaException($"{blobs.Place} has no {name} any more; send the batch again.")));
+            var message = JobMessage.Parse(Encoding.UTF8.GetString(await blobs.Read(name, cancellationToken) ?? throw new SanaException($"{blobs.Place} has no {name} any more; send the batch again.")));
             return Row(batch, line, new UploadedBatchAnswer(200, id, ImageAnswers.WithPlaces(result, message, asked, image => BatchOutput.Place(image.Blob!))));
         }
 

@@ -117,8 +117,9 @@ public sealed class StoredFiles(IBlobs blobs, TimeProvider clock)
             }
 
             described = id;
-            if (await blobs.Read(blob.Name, cancellationToken) is not { } json || Read(json) is not var file)
+            if (await blobs.Read(blob.Name, cancellationToken) is not { } json)
                 continue;
+            var file = Read(json);
             if (HasExpired(file))
             {
                 await Delete(id, cancellationToken);

@@ -2,8 +2,8 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Sana.Jobs.Http;
 using Sana.Storage.Blobs;
@@ -31,7 +31,7 @@ public sealed class FilesApiTests : IDisposable
     [Fact]
     public async Task An_upload_is_described_listed_read_and_deleted()
     {
-        var (status, file) = await Post(("purpose", null, "batch"), ("file", "my \"lines\".jsonl", "one\ntwo\n"), ("expires_after[anchor]", null, "created_at"), ("expires_after[seconds]", null, "3600"));
+        var (status, file) = await Post(("purpose", null, "batch"), ("file", "my lines ü.jsonl", "one\ntwo\n"), ("expires_after[anchor]", null, "created_at"), ("expires_after[seconds]", null, "3600"));
         var id = file.GetProperty("id").GetString()!;
 
         Assert.Equal((200, "file", "batch", "processed", 8), (status, Text(file, "object"), Text(file, "purpose"), Text(file, "status"), file.GetProperty("bytes").GetInt32()));

@@ -48,8 +48,8 @@ public sealed class UploadedBatchTests : IAsyncLifetime
         var (answers, errors) = (await Rows(state.OutputFile), await Rows(state.ErrorFile));
         Assert.Equal(Enumerable.Range(1, 230).Select(i => $"line {i}").Order(), answers.Concat(errors).Select(CustomId).Order());
         Assert.Equal([(400, "size"), (400, "stream"), (500, null)], errors.Select(row => (row.GetProperty("response").GetProperty("status_code").GetInt32(), Error(row).GetProperty("param").GetString())));
-        Assert.Equal(228, Drawn.Count);
-        Assert.Equal(228, Drawn.SelectMany(batch => batch).Select(image => image.Prompt).Distinct().Count());
+        var drawn = Drawn.SelectMany(batch => batch).Where(image => image.Prompt != "a broken dog").Select(image => (image.Prompt, image.Seed)).ToList();
+        Assert.Equal((228, 228), (drawn.Count, drawn.Distinct().Count()));
 
         var two = answers.Single(row => CustomId(row) == "line 120").GetProperty("response");
         Assert.Equal((200, $"{Id}-00120"), (two.GetProperty("status_code").GetInt32(), two.GetProperty("request_id").GetString()));
@@ -96,8 +96,9 @@ public sealed class UploadedBatchTests : IAsyncLifetime
         Assert.Equal((BatchFileStatus.Cancelled, 150, 150), (state.Status, state.Total, state.Completed + state.Failed));
         Assert.NotNull(state.CancellingAt);
         var (answers, errors) = (await Rows(state.OutputFile), await Rows(state.ErrorFile));
-        Assert.Equal((state.Completed, state.Failed, Drawn.Count), (answers.Count, errors.Count, answers.Count));
+        Assert.Equal((state.Completed, state.Failed), (answers.Count, errors.Count));
         Assert.InRange(answers.Count, 3, 20);
+        Assert.InRange(Drawn.Count, answers.Count, 20);
         Assert.All(errors, row => Assert.Equal((JsonValueKind.Null, "batch_cancelled"), (row.GetProperty("response").ValueKind, Error(row).GetProperty("code").GetString())));
         Assert.Equal(0, (await _host.Queue.Count(default)).Dead);
     }
