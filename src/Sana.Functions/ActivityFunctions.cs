@@ -71,6 +71,18 @@ public sealed class ActivityFunctions(IServiceProvider services)
     [Function(nameof(PostWebhook))]
     public Task<bool> PostWebhook([ActivityTrigger] WebhookMessage input, FunctionContext context) => Run(RequestedJobs.PostWebhook, input, context);
 
+    [Function(nameof(CheckLines))]
+    public Task<BatchFileCheck> CheckLines([ActivityTrigger] BatchFileRequest input, FunctionContext context) => Run(BatchFiles.CheckLines, input, context);
+
+    [Function(nameof(OpenLines))]
+    public Task<IReadOnlyList<JobTicket>> OpenLines([ActivityTrigger] BatchFileRequest input, FunctionContext context) => Run(BatchFiles.OpenLines, input, context);
+
+    [Function(nameof(ReportLines))]
+    public Task<ItemCounts> ReportLines([ActivityTrigger] BatchFileRequest input, FunctionContext context) => Run(BatchFiles.ReportLines, input, context);
+
+    [Function(nameof(WriteBatchFiles))]
+    public Task<BatchFileOutputs> WriteBatchFiles([ActivityTrigger] BatchFileRequest input, FunctionContext context) => Run(BatchFiles.WriteBatchFiles, input, context);
+
     [Function(nameof(NextTick))]
     public Task<DateTime?> NextTick([ActivityTrigger] NextTick input, FunctionContext context) => Run(ScheduleActivities.NextTick, input, context);
 

@@ -92,6 +92,10 @@ internal sealed class BatchFunctions(ApiRequests requests)
     public Task<IResult> DeleteBatch([HttpTrigger(AuthorizationLevel.Function, "delete", Route = "v1/batches/{id}")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
         requests.Handle(request, durable, api => api.Batches.Delete(request, id));
 
+    [Function("CancelBatch")]
+    public Task<IResult> CancelBatch([HttpTrigger(AuthorizationLevel.Function, "post", Route = "v1/batches/{id}/cancel")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.UploadedBatches.Cancel(request, id));
+
     [Function("SuspendBatch")]
     public Task<IResult> SuspendBatch([HttpTrigger(AuthorizationLevel.Function, "post", Route = "v1/batches/{id}/suspend")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
         requests.Handle(request, durable, api => api.Batches.Suspend(request, id));
@@ -107,6 +111,30 @@ internal sealed class BatchFunctions(ApiRequests requests)
     [Function("ReportBatch")]
     public Task<IResult> ReportBatch([HttpTrigger(AuthorizationLevel.Function, "get", "head", Route = "v1/batches/{id}/report")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
         requests.Handle(request, durable, api => api.Batches.Report(request, id));
+}
+
+/// <summary>Files of OpenAI's batches.</summary>
+internal sealed class FileFunctions(ApiRequests requests)
+{
+    [Function("PostFile")]
+    public Task<IResult> PostFile([HttpTrigger(AuthorizationLevel.Function, "post", Route = "v1/files")] HttpRequest request, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Files.Post(request));
+
+    [Function("ListFiles")]
+    public Task<IResult> ListFiles([HttpTrigger(AuthorizationLevel.Function, "get", "head", Route = "v1/files")] HttpRequest request, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Files.List(request));
+
+    [Function("GetFile")]
+    public Task<IResult> GetFile([HttpTrigger(AuthorizationLevel.Function, "get", "head", Route = "v1/files/{id}")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Files.Get(request, id));
+
+    [Function("GetFileContent")]
+    public Task<IResult> GetFileContent([HttpTrigger(AuthorizationLevel.Function, "get", "head", Route = "v1/files/{id}/content")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Files.Content(request, id));
+
+    [Function("DeleteFile")]
+    public Task<IResult> DeleteFile([HttpTrigger(AuthorizationLevel.Function, "delete", Route = "v1/files/{id}")] HttpRequest request, string id, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Files.Delete(request, id));
 }
 
 /// <summary>Curation runs.</summary>

@@ -19,6 +19,9 @@ public static class OrchestrationFunctions
     [Function(nameof(GenerateImages))]
     public static Task<GenerateSummary> GenerateImages([OrchestrationTrigger] TaskOrchestrationContext context, GenerateRequest input) => new GenerateImages().RunAsync(context, input);
 
+    [Function(nameof(RunBatchFile))]
+    public static Task<BatchFileState> RunBatchFile([OrchestrationTrigger] TaskOrchestrationContext context, BatchFileRequest input) => new RunBatchFile().RunAsync(context, input);
+
     [Function(nameof(RunJob))]
     public static Task<JobEnd> RunJob([OrchestrationTrigger] TaskOrchestrationContext context, JobTicket input) => new RunJob().RunAsync(context, input);
 

@@ -11,7 +11,8 @@ namespace Sana.Jobs;
 
 /// <summary>
 /// Forgets what is old: instances, results with the images of their jobs, timings, dead letters, work in progress that nobody goes on with, and the images of canceled batches that were asked for by HTTP.
-/// What a user asked for by name stays: <c>runs/</c> and <c>datasets/</c> are never touched but for those batches, nor are <c>cache/</c>, <c>quarantine/</c>, <c>inputs/</c> and <c>config/</c>.
+/// What a user asked for by name stays: <c>runs/</c> and <c>datasets/</c> are never touched but for those batches, nor are <c>cache/</c>, <c>quarantine/</c>, <c>inputs/</c> and <c>config/</c>;
+/// <c>files/</c> goes when it was told to expire, and the images of an uploaded batch stay as long as a file of its answers.
 /// </summary>
 /// <param name="blobs">Results, work and images.</param>
 /// <param name="queue">Dead letters.</param>
@@ -40,17 +41,22 @@ public sealed class Retention(IBlobs blobs, IJobQueue queue, WorkflowClient clie
     /// <exception cref="SanaException">Blobs or queue do not answer.</exception>
     public async Task<RetentionCounts> Purge(CancellationToken cancellationToken)
     {
+        var now = clock.GetUtcNow();
+        var files = await new StoredFiles(blobs, clock).Purge(keep is { } age ? now - age : DateTimeOffset.MinValue, cancellationToken);
         if (keep is not { } time)
-            return default;
-        var before = clock.GetUtcNow() - time;
-        var (instances, deleted) = (0, 0);
+            return new RetentionCounts(0, files.Removed, 0);
+        var before = now - time;
+        var (instances, deleted) = (0, files.Removed);
         await foreach (var old in client.FinishedBefore(before).WithCancellation(cancellationToken))
         {
             deleted += await DeleteCanceledBatch(old, cancellationToken);
             instances += await client.Purge(old.Id) ? 1 : 0;
         }
 
-        foreach (var prefix in new[] { "results/", "jobs/", "timings/", "deadletter/" })
+        var kept = files.Batches.ToDictionary(batch => batch, _ => true, StringComparer.Ordinal);
+        foreach (var prefix in new[] { "results/", "jobs/" })
+            deleted += await Delete(prefix, before, group => IsOfBatch(group[prefix.Length..], kept), cancellationToken);
+        foreach (var prefix in new[] { "timings/", "deadletter/" })
             deleted += await Delete(prefix, before, _ => Task.FromResult(false), cancellationToken);
         deleted += await DeleteWork(before, cancellationToken);
         return new RetentionCounts(instances, deleted, await queue.PurgeDead(before, cancellationToken));
@@ -63,6 +69,16 @@ public sealed class Retention(IBlobs blobs, IJobQueue queue, WorkflowClient clie
             return 0;
         var names = new RunNames(WorkflowJson.Read<RunStatus>(status).RunId);
         return names.RunId.Length == 0 || await blobs.Exists(names.Manifest, cancellationToken) ? 0 : await Delete(names.Root + '/', DateTimeOffset.MaxValue, _ => Task.FromResult(false), cancellationToken);
+    }
+
+    /// <summary>Whether a job is a line of an uploaded batch that still runs or whose answers are still there.</summary>
+    private async Task<bool> IsOfBatch(string job, Dictionary<string, bool> kept)
+    {
+        if (BatchFiles.OfJob(job) is not { } batch)
+            return false;
+        if (!kept.TryGetValue(batch, out var isKept))
+            kept[batch] = isKept = !await client.IsOver(batch);
+        return isKept;
     }
 
     private async Task<int> DeleteWork(DateTimeOffset before, CancellationToken cancellationToken)
@@ -129,7 +145,7 @@ public sealed class Retention(IBlobs blobs, IJobQueue queue, WorkflowClient clie
         var depth = parts switch
         {
             ["work" or "timings", "datasets", _, _, ..] => 4,
-            ["work", "prompts" or "previews", _, ..] => 3,
+            ["work", "prompts" or "previews" or "batches", _, ..] => 3,
             ["work", "jobs" or "keys" or "claims" or "attempts" or "repeats", ..] or ["results" or "deadletter", ..] => parts.Length,
             _ => 2,
         };

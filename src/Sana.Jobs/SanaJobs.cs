@@ -95,7 +95,9 @@ public sealed class SanaJobs : IDisposable
             Download = new GuardedDownload(_downloads, new DownloadOptions(), options.Clock),
             Clock = options.Clock,
         });
-        new GenerateSteps(_blobs, options.Queue, options.Model ?? (async cancellation => await options.Renderer.Get(cancellation)), options.Clock).AddTo(Tasks);
+        Func<CancellationToken, Task<IModel>> model = options.Model ?? (async cancellation => await options.Renderer.Get(cancellation));
+        new GenerateSteps(_blobs, options.Queue, model, options.Clock).AddTo(Tasks);
+        new BatchFileSteps(_blobs, model, options.Clock).AddTo(Tasks);
         _curate.AddTo(Tasks);
         new JobSteps(_blobs, options.Queue, _webhooks, options.WebhookSecrets, options.Clock).AddTo(Tasks, options.Client);
         new ScheduleSteps(_blobs, options.Sources, () => _curation.Value, options.Worker.Device).AddTo(Tasks, options.Client);
@@ -123,7 +125,7 @@ public sealed class SanaJobs : IDisposable
     public static TaskRegistry AddOrchestrations(TaskRegistry tasks)
     {
         ArgumentNullException.ThrowIfNull(tasks);
-        return tasks.AddOrchestrator<GenerateImages>().AddOrchestrator<CurateDataset>().AddOrchestrator<RunJob>().AddOrchestrator<DeliverWebhook>().AddOrchestrator<RunSchedule>();
+        return tasks.AddOrchestrator<GenerateImages>().AddOrchestrator<CurateDataset>().AddOrchestrator<RunJob>().AddOrchestrator<RunBatchFile>().AddOrchestrator<DeliverWebhook>().AddOrchestrator<RunSchedule>();
     }
 
     /// <summary>The handlers of the HTTP API.</summary>

@@ -13,8 +13,8 @@ public sealed class WorkflowClient(Func<DurableTaskClient> client, bool isNewest
     /// <summary>The event that cancels an instance of <see cref="CancelsByEvent"/>; its payload is the reason.</summary>
     public const string CancelEvent = "cancel";
 
-    /// <summary>The orchestration that writes a result when it is canceled: it is told by an event, the others are terminated.</summary>
-    public const string CancelsByEvent = "RunJob";
+    /// <summary>The orchestrations that write a result when they are canceled: they are told by an event, the others are terminated.</summary>
+    public static readonly IReadOnlyList<string> CancelsByEvent = ["RunJob", "RunBatchFile"];
 
     private static readonly OrchestrationRuntimeStatus[] Unfinished = [OrchestrationRuntimeStatus.Running, OrchestrationRuntimeStatus.Pending, OrchestrationRuntimeStatus.Suspended];
 
@@ -77,7 +77,8 @@ public sealed class WorkflowClient(Func<DurableTaskClient> client, bool isNewest
     /// <param name="limit">At most so many, 1 or more.</param>
     /// <param name="skip">Leave out so many of the newest.</param>
     /// <param name="isFinished">Only finished ones, or only the others. Default all.</param>
-    public async Task<IReadOnlyList<WorkflowInstance>> List(string idPrefix, int limit = 100, int skip = 0, bool? isFinished = null)
+    /// <param name="after">Only those that come after this one in the list. Default all.</param>
+    public async Task<IReadOnlyList<WorkflowInstance>> List(string idPrefix, int limit = 100, int skip = 0, bool? isFinished = null, string? after = null)
     {
         var found = client().GetAllInstancesAsync(new OrchestrationQuery
         {
@@ -90,7 +91,8 @@ public sealed class WorkflowClient(Func<DurableTaskClient> client, bool isNewest
 
         // Payloads are asked for those that are shown.
         var page = new List<WorkflowInstance>();
-        await foreach (var (id, _) in newest.Skip(skip).Take(limit))
+        var rest = after is null ? newest : newest.SkipWhile(instance => instance.Id != after).Skip(1);
+        await foreach (var (id, _) in rest.Skip(skip).Take(limit))
         {
             if (await Get(id) is { } instance)
                 page.Add(instance);
@@ -104,7 +106,7 @@ public sealed class WorkflowClient(Func<DurableTaskClient> client, bool isNewest
     {
         if (await Look(id) is not { IsFinished: false } instance)
             return false;
-        if (instance.Workflow != CancelsByEvent || instance.Status == WorkflowStatus.Refused)
+        if (!CancelsByEvent.Contains(instance.Workflow) || instance.Status == WorkflowStatus.Refused)
         {
             await client().TerminateInstanceAsync(id, new TerminateInstanceOptions(reason, Recursive: true));
             Canceled?.Invoke(id);

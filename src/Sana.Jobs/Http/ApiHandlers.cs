@@ -2,6 +2,7 @@ using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Networks;
 using Sana.Jobs.Queue;
+using Sana.Jobs.Requests;
 using Sana.Jobs.Worker;
 using Sana.Storage.Blobs;
 using Sana.Storage.Net;
@@ -19,7 +20,9 @@ public sealed class ApiHandlers
         Jobs = new JobsApi(parts, admission);
         Images = new ImagesApi(parts, Jobs);
         Models = new ModelsApi(parts);
-        Batches = new BatchesApi(parts, admission);
+        UploadedBatches = new UploadedBatchesApi(parts, admission);
+        Batches = new BatchesApi(parts, admission, UploadedBatches);
+        Files = new FilesApi(parts);
         Datasets = new DatasetsApi(parts);
         Blobs = new BlobsApi(parts);
     }
@@ -38,6 +41,12 @@ public sealed class ApiHandlers
 
     /// <summary><c>/v1/batches</c>.</summary>
     public BatchesApi Batches { get; }
+
+    /// <summary><c>/v1/batches</c> of uploaded files.</summary>
+    public UploadedBatchesApi UploadedBatches { get; }
+
+    /// <summary><c>/v1/files</c>.</summary>
+    public FilesApi Files { get; }
 
     /// <summary><c>/v1/datasets</c>.</summary>
     public DatasetsApi Datasets { get; }
@@ -104,6 +113,9 @@ public sealed record ApiParts
     /// <value>Images of one batch, over its prompts, seeds and images, 1 or more. Default 1,000,000.</value>
     public long MaxBatchImages { get; init; } = 1_000_000;
 
+    /// <value>Bytes of one uploaded file, 1 or more. Default 200 MiB.</value>
+    public long MaxUploadBytes { get; init; } = 200L << 20;
+
     /// <value>Width × height × images of one job. Default 64 images of 1024 × 1024.</value>
     public long MaxPixels { get; init; } = 64L * 1024 * 1024;
 
@@ -132,4 +144,19 @@ public sealed record ApiParts
 
     /// <value>What requests are told the time by. Default the system's clock.</value>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
+
+    /// <summary>What one request for images is checked against.</summary>
+    internal RequestRules Rules => new(
+        // An attempt may take as long as somebody waits for it.
+        new RequestLimits(MaxPixels, MaxImagePixels, MaxImages, RefusesLongPrompts, (int)Math.Clamp(ImagesTimeout.TotalSeconds, new JobLimits().TimeoutS, JobRequestValidator.LongestAttempt)),
+        Model,
+        new CallbackRules(Urls, WebhookSecrets),
+        Clock);
 }
+
+/// <summary>What one request for images is checked against, at the door and as a line of an uploaded batch.</summary>
+/// <param name="Limits">What it may ask for.</param>
+/// <param name="Model">The checkpoint where it is loaded; else null.</param>
+/// <param name="Callbacks">Which webhooks it may ask for.</param>
+/// <param name="Clock">Dates its message.</param>
+internal sealed record RequestRules(RequestLimits Limits, Func<IModel?> Model, CallbackRules Callbacks, TimeProvider Clock);

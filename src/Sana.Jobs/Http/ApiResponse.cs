@@ -72,7 +72,7 @@ public static class ApiResponse
             headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
         if (fault.ShouldRetry is { } should)
             headers["x-should-retry"] = should ? "true" : "false";
-        var isOpenAI = OpenAIPaths.Contains(request.Path);
+        var isOpenAI = OpenAIPaths.Contains(request);
         if (fault.Status == 401)
             headers.WWWAuthenticate = HttpMethods.IsGet(request.Method) && !isOpenAI ? "Basic realm=\"sana\", charset=\"UTF-8\"" : "Bearer";
         headers.CacheControl = "no-store";

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Sana.Inference.Diffusion;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
@@ -101,7 +102,21 @@ public sealed record RunView
 }
 
 /// <summary>A page of batches, newest first.</summary>
-public sealed record BatchPage(IReadOnlyList<RunView> Batches);
+/// <param name="Batches">Those of prompts.</param>
+/// <param name="Data">Those of uploaded files, as OpenAI's clients list them.</param>
+/// <param name="HasMore">There are further ones of uploaded files: ask with <c>after</c>.</param>
+public sealed record BatchPage(IReadOnlyList<RunView> Batches, IReadOnlyList<UploadedBatch> Data, bool HasMore)
+{
+    /// <value>Always list.</value>
+    [JsonPropertyName("object")]
+    public string Type { get; init; } = "list";
+
+    /// <value>Of the first in <see cref="Data"/>; null when there is none.</value>
+    public string? FirstId => Data is [var first, ..] ? first.Id : null;
+
+    /// <value>Of the last in <see cref="Data"/>.</value>
+    public string? LastId => Data is [.., var last] ? last.Id : null;
+}
 
 /// <summary>What a batch came to: the manifest as it was written, and its items.</summary>
 /// <param name="Manifest">The run's <c>manifest.json</c>.</param>

@@ -14,29 +14,40 @@ public sealed class BatchesApi
 
     private readonly ApiParts _parts;
     private readonly Admission _admission;
+    private readonly UploadedBatchesApi _uploaded;
 
-    internal BatchesApi(ApiParts parts, Admission admission) => (_parts, _admission) = (parts, admission);
+    internal BatchesApi(ApiParts parts, Admission admission, UploadedBatchesApi uploaded) => (_parts, _admission, _uploaded) = (parts, admission, uploaded);
 
-    /// <summary><c>POST /v1/batches</c>: 202. An <c>Idempotency-Key</c> makes a repeat find the first.</summary>
+    /// <summary><c>POST /v1/batches</c>: 202; a body with <c>input_file_id</c> asks for OpenAI's batch, 200. An <c>Idempotency-Key</c> makes a repeat find the first.</summary>
     public Task<IResult> Post(HttpRequest request) => ApiResponse.Handle(request, async () =>
     {
         var key = RequestHeaders.IdempotencyKey(request.Headers["Idempotency-Key"]);
-        return await Ask(request, key is null ? JobRequestValidator.NewId() : JobRequestValidator.IdOf(key), await Read(request));
+        var body = await ApiJson.Body(request, BodyLimit);
+        return UploadedBatchesApi.IsAskedFor(body.Span)
+            ? await _uploaded.Ask(request, key, body)
+            : await Ask(request, key is null ? JobRequestValidator.NewId() : JobRequestValidator.IdOf(key), ApiJson.Parse<BatchRequest>(body.Span));
     });
 
     /// <summary><c>PUT /v1/batches/{id}</c>: the same, under the client's own id.</summary>
     public Task<IResult> Put(HttpRequest request, string id) => ApiResponse.Handle(request, async () =>
-        await Ask(request, BatchRequestValidator.CheckId(id), await Read(request)));
+        await Ask(request, BatchRequestValidator.CheckId(id), await ApiJson.Read<BatchRequest>(request, BodyLimit)));
 
-    /// <summary><c>GET /v1/batches</c>: newest first.</summary>
+    /// <summary>
+    /// <c>GET /v1/batches</c>: newest first, those of prompts as <c>batches</c> (<c>limit</c> 100 by default, <c>skip</c>) and those of uploaded files as <c>data</c> (<c>limit</c> 20 by default and 100 at
+    /// most, <c>after</c>). With <c>after</c> the latter alone: who asks for it turns their pages.
+    /// </summary>
     public Task<IResult> List(HttpRequest request) => ApiResponse.Handle(request, async () =>
     {
-        var found = await _parts.Workflows.List("generate-", JobsApi.Number(request, "limit", 100, 1, 1000), JobsApi.Number(request, "skip", 0, 0, 1_000_000));
-        return ApiJson.Result(new BatchPage([.. found.Select(batch => View(request, batch))]));
+        var (limit, skip) = (JobsApi.Number(request, "limit", 0, 1, 1000), JobsApi.Number(request, "skip", 0, 0, 1_000_000));
+        var after = (string?)request.Query["after"] is { Length: > 0 } given ? given : null;
+        var found = after is null ? await _parts.Workflows.List("generate-", limit == 0 ? 100 : limit, skip) : [];
+        var (data, hasMore) = await _uploaded.List(limit == 0 ? 20 : Math.Min(limit, 100), after, request.HttpContext.RequestAborted);
+        return ApiJson.Result(new BatchPage([.. found.Select(batch => View(request, batch))], data, hasMore));
     });
 
     /// <summary><c>GET /v1/batches/{id}</c>.</summary>
-    public Task<IResult> Get(HttpRequest request, string id) => ApiResponse.Handle(request, async () => Show(request, await Find(id)));
+    public Task<IResult> Get(HttpRequest request, string id) => ApiResponse.Handle(request, async () =>
+        UploadedBatchesApi.IsId(id) ? await _uploaded.Show(request, id) : Show(request, await Find(id)));
 
     /// <summary><c>DELETE /v1/batches/{id}</c>: asks a batch to stop; what it made stays. 202, or 409 when it has ended.</summary>
     public Task<IResult> Delete(HttpRequest request, string id) => Steer(request, id, instance => _parts.Workflows.Cancel(instance, "canceled by request"), "canceled");
@@ -86,18 +97,6 @@ public sealed class BatchesApi
         return ApiJson.Result(new BatchReport(manifest.RootElement.Clone(), items.Count > limit ? items[..limit] : items, items.Count > limit));
     });
 
-    private static async Task<BatchRequest> Read(HttpRequest request)
-    {
-        try
-        {
-            return await ApiJson.Read<BatchRequest>(request, BodyLimit);
-        }
-        catch (ApiException fault) when (fault.Field is "input_file_id" or "endpoint" or "completion_window")
-        {
-            throw ApiException.Invalid(fault.Field, "OpenAI's batches of uploaded files (input_file_id) are not there yet; a batch here has its prompts in the body: {\"prompts\": [\"a red bicycle\"], \"seeds\": [1, 2]}.");
-        }
-    }
-
     private Task<IResult> Steer(HttpRequest request, string id, Func<string, Task<bool>> steer, string done) => ApiResponse.Handle(request, async () =>
     {
         var instance = await Find(id);
@@ -139,7 +138,9 @@ public sealed class BatchesApi
         }
     }
 
-    private async Task<WorkflowInstance> Find(string id) => await _parts.Workflows.Get(Instance(BatchRequestValidator.CheckId(id))) ?? throw ApiException.NotFound($"There is no batch {id}.");
+    private async Task<WorkflowInstance> Find(string id) => UploadedBatchesApi.IsId(id)
+        ? throw ApiException.BadRequest("id", "A batch of an uploaded file is read with GET /v1/batches/{id} and stopped with POST /v1/batches/{id}/cancel.")
+        : await _parts.Workflows.Get(Instance(BatchRequestValidator.CheckId(id))) ?? throw ApiException.NotFound($"There is no batch {id}.");
 
     private static IResult Show(HttpRequest request, WorkflowInstance instance)
     {

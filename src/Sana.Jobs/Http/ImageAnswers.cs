@@ -15,21 +15,15 @@ internal sealed class ImageAnswers(HttpRequest request, ApiParts parts, ImagesRe
     /// <summary>The answer in one piece.</summary>
     public async Task<ImagesResponse> Whole(JobResult result, CancellationToken cancellationToken)
     {
-        var (data, made) = (new List<ImageData>(), Made(result));
-        foreach (var image in made)
-        {
-            data.Add(new ImageData(asked.AsLinks ? null : await Base64(image, cancellationToken), asked.AsLinks ? Link(image) : null, message.Input.Prompt!, image.Seed)
-            {
-                Flags = FlagsOf(image),
-            });
-        }
-
-        return new ImagesResponse(result.CompletedAt.ToUnixTimeSeconds(), data, Usage(result, made), Parameters(made[0]))
-        {
-            Size = Size(made[0]),
-            OutputFormat = message.Output.Format ?? "png",
-        };
+        var data = new List<ImageData>();
+        foreach (var image in Made(result))
+            data.Add(Data(message, image, asked.AsLinks ? null : await Base64(image, cancellationToken), asked.AsLinks ? Link(image) : null));
+        return Response(result, message, asked, parts.Model()?.ModelName, data);
     }
+
+    /// <summary>The answer with <paramref name="place"/> of each image where its link or its bytes belong.</summary>
+    public static ImagesResponse WithPlaces(JobResult result, JobMessage message, ImagesRequestReader asked, Func<JobImage, string> place) => Response(
+        result, message, asked, message.Model?.Id, [.. Made(result).Select(image => Data(message, image, asked.AsLinks ? null : place(image), asked.AsLinks ? place(image) : null))]);
 
     /// <summary>The previews of a stream, as they come, until <paramref name="end"/>. Each image's are in order; one that comes after its image is left out.</summary>
     public async IAsyncEnumerable<ImageEvent> Partial(Task end, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -75,7 +69,7 @@ internal sealed class ImageAnswers(HttpRequest request, ApiParts parts, ImagesRe
                 Seed = image.Seed,
                 Flags = FlagsOf(image),
                 Usage = Usage(result, [image]),
-                Parameters = Parameters(image),
+                Parameters = Parameters(image, message, asked, parts.Model()?.ModelName),
             };
         }
     }
@@ -93,10 +87,21 @@ internal sealed class ImageAnswers(HttpRequest request, ApiParts parts, ImagesRe
 
     private string Link(JobImage image) => BlobsApi.Url(request, image.Blob!, parts.Links);
 
-    private EffectiveParameters Parameters(JobImage first)
+    private static ImageData Data(JobMessage message, JobImage image, string? base64, string? link) => new(base64, link, message.Input.Prompt!, image.Seed) { Flags = FlagsOf(image) };
+
+    private static ImagesResponse Response(JobResult result, JobMessage message, ImagesRequestReader asked, string? model, IReadOnlyList<ImageData> data)
+    {
+        var made = Made(result);
+        return new ImagesResponse(result.CompletedAt.ToUnixTimeSeconds(), data, Usage(result, made), Parameters(made[0], message, asked, model))
+        {
+            Size = Size(made[0]),
+            OutputFormat = message.Output.Format ?? "png",
+        };
+    }
+
+    private static EffectiveParameters Parameters(JobImage first, JobMessage message, ImagesRequestReader asked, string? model)
     {
         var input = message.Input;
-        return new EffectiveParameters(
-            parts.Model()?.ModelName, first.Width, first.Height, input.Steps, input.GuidanceScale, input.NegativePrompt, input.Seeds!, message.JobId, asked.Ignored);
+        return new EffectiveParameters(model, first.Width, first.Height, input.Steps, input.GuidanceScale, input.NegativePrompt, input.Seeds!, message.JobId, asked.Ignored);
     }
 }

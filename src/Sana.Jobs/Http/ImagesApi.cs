@@ -99,7 +99,8 @@ public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
         return new ApiException(503, stops ? "stopping" : "timeout", sentence) { RetryAfter = TimeSpan.FromSeconds(10), JobId = wait.Id, ShouldRetry = retry };
     }
 
-    private static ApiException Failed(JobResult result) => result.Error switch
+    /// <summary>What a job that did not succeed is answered with.</summary>
+    internal static ApiException Failed(JobResult result) => result.Error switch
     {
         { Code: SanaPipeline.TooLong } => new ApiException(400, SanaPipeline.TooLong, "The prompt has more tokens than the network reads; shorten it, or send long_prompts: cut to have its end left out.") { Field = "prompt" },
         { Code: "canceled" } error => new ApiException(409, "canceled", $"Job {result.JobId} was canceled: {error.Message}.") { JobId = result.JobId, ShouldRetry = false },

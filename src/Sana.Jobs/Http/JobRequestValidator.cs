@@ -10,11 +10,13 @@ using Sana.Storage;
 namespace Sana.Jobs.Http;
 
 /// <summary>From what a request asks for to a queue message that a worker can take: everything is checked here, before anything is queued.</summary>
-/// <param name="parts">The limits, and the checkpoint where it is loaded.</param>
+/// <param name="rules">The limits, and the checkpoint where it is loaded.</param>
 /// <param name="name">From a field of <see cref="JobRequest"/> to what the caller calls it. Default the same.</param>
-internal sealed class JobRequestValidator(ApiParts parts, Func<string, string>? name = null)
+internal sealed class JobRequestValidator(RequestRules rules, Func<string, string>? name = null)
 {
-    private const int LongestAttempt = 86_400;
+    /// <summary>Of one attempt, in seconds.</summary>
+    public const int LongestAttempt = 86_400;
+
     private const int DefaultDeadline = 24 * 3600;
 
     private static readonly SearchValues<char> IdLetters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-_");
@@ -31,6 +33,12 @@ internal sealed class JobRequestValidator(ApiParts parts, Func<string, string>? 
         ? id
         : throw ApiException.BadRequest("id", "An id takes a-z, 0-9, hyphens and underscores, 1…64 characters, begins with a letter or digit and is not b or j and nine digits.");
 
+    /// <summary>The same for a job that is asked for: the lines of uploaded batches have ids of their own.</summary>
+    /// <exception cref="ApiException">Not an id, or one of theirs.</exception>
+    public static string CheckNewId(string id) => CheckId(id).StartsWith(BatchFiles.IdPrefix, StringComparison.Ordinal)
+        ? throw ApiException.BadRequest("id", $"Ids that begin with {BatchFiles.IdPrefix} are those of the lines of uploaded batches; take another.")
+        : id;
+
     /// <summary>The checked message of a request.</summary>
     /// <exception cref="ApiException">Something in it cannot be used; the field is named.</exception>
     public JobMessage Message(string id, JobRequest request, string? traceparent)
@@ -44,11 +52,10 @@ internal sealed class JobRequestValidator(ApiParts parts, Func<string, string>? 
             throw Invalid("output.format", field => $"{field} is png, jpeg or webp.");
         Range("output.quality", output.Quality, 1, 100);
         Range("priority", request.Priority, 0, 9);
-        // An attempt may take as long as somebody waits for it.
-        var limits = request.Limits ?? new JobLimits(TimeoutS: (int)Math.Clamp(parts.ImagesTimeout.TotalSeconds, new JobLimits().TimeoutS, LongestAttempt));
+        var limits = request.Limits ?? new JobLimits(TimeoutS: rules.Limits.AttemptSeconds);
         Range("limits.max_attempts", limits.MaxAttempts, 1, 20);
         Range("limits.timeout_s", limits.TimeoutS, 1, LongestAttempt);
-        var now = parts.Clock.GetUtcNow();
+        var now = rules.Clock.GetUtcNow();
         if (request.NotAfter <= now)
             throw Invalid("not_after", field => $"{field} has passed.");
         return new JobMessage
@@ -60,7 +67,7 @@ internal sealed class JobRequestValidator(ApiParts parts, Func<string, string>? 
             NotAfter = request.NotAfter,
             Traceparent = traceparent,
             // Its defaults are this checkpoint's: another one must not paint it.
-            Model = parts.Model() is { } model ? JobModel.Of(model.ModelName, model.Fingerprint) : null,
+            Model = rules.Model() is { } model ? JobModel.Of(model.ModelName, model.Fingerprint) : null,
             Input = input,
             Output = output,
             Callback = Checked(request.Callback),
@@ -94,11 +101,11 @@ internal sealed class JobRequestValidator(ApiParts parts, Func<string, string>? 
         if (input.Scheduler is { } scheduler && !Schedulers.Contains(scheduler))
             throw Invalid("input.scheduler", field => $"{field} is flow-dpm, flow-euler or scm.");
         var seeds = input.Seeds is { Count: > 0 } ? input.Seeds : [0UL];
-        if (seeds.Count > parts.MaxImages || seeds.Distinct().Count() != seeds.Count)
-            throw Invalid("input.seeds", field => $"{field} takes 1…{parts.MaxImages} distinct numbers, one an image.");
+        if (seeds.Count > rules.Limits.MaxImages || seeds.Distinct().Count() != seeds.Count)
+            throw Invalid("input.seeds", field => $"{field} takes 1…{rules.Limits.MaxImages} distinct numbers, one an image.");
         if (input.Lora is { } lora && lora.Any(use => use?.Name is null))
             throw Invalid("input.lora", field => $"{field} is a list of objects with a name and, if it is not 1, a weight.");
-        var longPrompts = (input.LongPrompts ?? (parts.RefusesLongPrompts ? "refuse" : null)) switch
+        var longPrompts = (input.LongPrompts ?? (rules.Limits.RefusesLongPrompts ? "refuse" : null)) switch
         {
             null or "cut" => null,
             "refuse" => "refuse",
@@ -115,7 +122,7 @@ internal sealed class JobRequestValidator(ApiParts parts, Func<string, string>? 
         Side("input.height", input.Height);
         if (input.GuidanceScale is not (null or (>= 0 and <= 100)))
             throw Invalid("input.guidance_scale", field => $"{field} is a number in 0…100; use 4.5.");
-        if (parts.Model() is not { } renderer)
+        if (rules.Model() is not { } renderer)
             return Bounded(input);
         try
         {
@@ -168,11 +175,11 @@ internal sealed class JobRequestValidator(ApiParts parts, Func<string, string>? 
     private JobInput Bounded(JobInput input)
     {
         var pixels = (long)(input.Width ?? 1024) * (input.Height ?? 1024);
-        if (pixels > parts.MaxImagePixels)
-            throw Invalid("input.width", field => $"{field}: {input.Width}x{input.Height} has {pixels} pixels; an image has at most {parts.MaxImagePixels}, such as 4096x4096. Ask for a smaller one.");
-        return pixels * input.Seeds!.Count <= parts.MaxPixels
+        if (pixels > rules.Limits.MaxImagePixels)
+            throw Invalid("input.width", field => $"{field}: {input.Width}x{input.Height} has {pixels} pixels; an image has at most {rules.Limits.MaxImagePixels}, such as 4096x4096. Ask for a smaller one.");
+        return pixels * input.Seeds!.Count <= rules.Limits.MaxPixels
             ? input
-            : throw Invalid("input.width", field => $"{field}: {Counted.Of(input.Seeds.Count, "image")} of {pixels} pixels come to {pixels * input.Seeds.Count}; a job has at most {parts.MaxPixels}. Ask for fewer or smaller ones.");
+            : throw Invalid("input.width", field => $"{field}: {Counted.Of(input.Seeds.Count, "image")} of {pixels} pixels come to {pixels * input.Seeds.Count}; a job has at most {rules.Limits.MaxPixels}. Ask for fewer or smaller ones.");
     }
 
     private void Check(string field, Rejection? rejection)
@@ -196,7 +203,7 @@ internal sealed class JobRequestValidator(ApiParts parts, Func<string, string>? 
             return null;
         try
         {
-            var target = new CallbackRules(parts.Urls, parts.WebhookSecrets).Check(callback);
+            var target = rules.Callbacks.Check(callback);
             return callback with { Url = target.Url, SecretRef = target.Secret };
         }
         catch (BlockedCallbackException error) when (error.InnerException is null)

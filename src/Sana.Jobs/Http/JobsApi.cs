@@ -30,7 +30,7 @@ public sealed class JobsApi
 
     /// <summary><c>PUT /v1/jobs/{id}</c>: the same, under the client's own id.</summary>
     public Task<IResult> Put(HttpRequest request, string id) => ApiResponse.Handle(request, async () =>
-        await Ask(request, JobRequestValidator.CheckId(id), await ApiJson.Read<JobRequest>(request, BodyLimit)));
+        await Ask(request, JobRequestValidator.CheckNewId(id), await ApiJson.Read<JobRequest>(request, BodyLimit)));
 
     /// <summary><c>GET /v1/jobs/{id}</c>.</summary>
     public Task<IResult> Get(HttpRequest request, string id) => ApiResponse.Handle(request, async () =>
@@ -78,7 +78,7 @@ public sealed class JobsApi
         // The journal forgets sooner than the results, and may have been moved away: a result says what it is of.
         if (await Result(id, cancellationToken) is { } old && old.RequestSha256 != sha256)
             throw ApiException.Conflict($"Another job was asked for under this id or key, and its result, {RequestedJobs.Result(id)}, is still there; take a new one.", id);
-        var message = new JobRequestValidator(_parts, name).Message(id, asked, Activity.Current?.Id);
+        var message = new JobRequestValidator(_parts.Rules, name).Message(id, asked, Activity.Current?.Id);
         var ticket = JobRequestValidator.Ticket(message);
         await _admission.Enter(needsWorker, cancellationToken);
         await _parts.Blobs.PutIfAbsent(ticket.Message, JsonSerializer.SerializeToUtf8Bytes(message, ApiJson.Options), cancellationToken);

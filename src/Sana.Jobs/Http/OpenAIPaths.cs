@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Sana.Jobs.Requests;
 
 namespace Sana.Jobs.Http;
 
@@ -7,15 +8,14 @@ internal static class OpenAIPaths
 {
     private const string Here = "This server makes images from text: POST /v1/images/generations. Models are listed under GET /v1/models.";
 
-    private static readonly string[] Own = ["/v1/images", "/v1/models", "/openai"];
+    private static readonly string[] Own = ["/v1/images", "/v1/models", "/v1/files", "/openai"];
 
-    // What their clients ask for under /v1 and is not here. Batches are here, with another body: BatchesApi says so.
+    // What their clients ask for under /v1 and is not here.
     private static readonly (string Path, string What)[] Missing =
     [
         ("/images/edits", "Editing images"),
         ("/images/variations", "Making variations of images"),
-        ("/files", "Uploading files"),
-        ("/uploads", "Uploading files"),
+        ("/uploads", "Uploading a file in parts"),
         ("/chat/completions", "Chat"),
         ("/completions", "Text completion"),
         ("/responses", "The responses API"),
@@ -31,9 +31,18 @@ internal static class OpenAIPaths
         ("/realtime", "The realtime API"),
     ];
 
-    /// <summary>Whether errors on this path have OpenAI's form.</summary>
-    public static bool Contains(PathString path) =>
-        Array.Exists(Own, own => path.StartsWithSegments(own)) || (path.StartsWithSegments("/v1", out var rest) && Array.Exists(Missing, missing => rest.StartsWithSegments(missing.Path)));
+    /// <summary>Whether errors of this request have OpenAI's form. Batches share a path with those of prompts: the id tells them apart, and in a body what is in it.</summary>
+    public static bool Contains(HttpRequest request)
+    {
+        var path = request.Path;
+        return Array.Exists(Own, own => path.StartsWithSegments(own))
+            || (path.StartsWithSegments("/v1", out var rest) && Array.Exists(Missing, missing => rest.StartsWithSegments(missing.Path)))
+            || path.Value?.StartsWith($"/v1/batches/{BatchFiles.IdPrefix}", StringComparison.Ordinal) == true
+            || request.HttpContext.Items.ContainsKey(typeof(OpenAIPaths));
+    }
+
+    /// <summary>Notes that a request on a path of both kinds is one of OpenAI's.</summary>
+    public static void Mark(HttpContext context) => context.Items[typeof(OpenAIPaths)] = true;
 
     /// <summary>What to say of a path that leads nowhere.</summary>
     public static ApiException Unknown(HttpRequest request)

@@ -50,20 +50,23 @@ internal static class ApiRoutes
             .WithSummary("Let a suspended job go on.").Steers<JobView>().WithTags("Jobs");
 
         app.MapPost("/v1/batches", (HttpRequest request) => api.Batches.Post(request))
-            .WithSummary("Ask for a batch: prompts times seeds, or paired with them.")
-            .Asks<BatchRequest, RunView>().RequireRateLimiting(Heavy).WithTags("Batches");
+            .WithSummary("Ask for a batch: prompts times seeds, or paired with them. With input_file_id: OpenAI's batch of an uploaded file, UploadedBatchRequest, answered 200.")
+            .Asks<BatchRequest, RunView>().Produces<UploadedBatch>().RequireRateLimiting(Heavy).WithTags("Batches");
         app.MapPut("/v1/batches/{id}", (HttpRequest request, string id) => api.Batches.Put(request, id))
             .WithSummary("Ask for a batch under an id of one's own; a repeat finds the first.")
             .Asks<BatchRequest, RunView>().RequireRateLimiting(Heavy).WithTags("Batches");
         app.MapGet("/v1/batches", (HttpRequest request) => api.Batches.List(request))
-            .WithSummary("Batches, newest first.")
+            .WithSummary("Batches, newest first: those of prompts as batches, those of uploaded files as data.")
             .Produces<BatchPage>().WithTags("Batches");
         app.MapGet("/v1/batches/{id}", (HttpRequest request, string id) => api.Batches.Get(request, id))
-            .WithSummary("A batch as it stands.")
+            .WithSummary("A batch as it stands; an UploadedBatch where the id begins with batch_.")
             .Gives<RunView>().WithTags("Batches");
         app.MapDelete("/v1/batches/{id}", (HttpRequest request, string id) => api.Batches.Delete(request, id))
             .WithSummary("Ask a batch to stop; what it made stays.")
             .Gives<RunView>().Produces<RunView>(202).ProducesProblem(409).WithTags("Batches");
+        app.MapPost("/v1/batches/{id}/cancel", (HttpRequest request, string id) => api.UploadedBatches.Cancel(request, id))
+            .WithSummary("Stop a batch of an uploaded file: nothing new begins, finished lines stay in its output.")
+            .Produces<UploadedBatch>().Produces(404).Produces(409).WithTags("Batches");
         app.MapPost("/v1/batches/{id}/suspend", (HttpRequest request, string id) => api.Batches.Suspend(request, id))
             .WithSummary("Hold a batch: what is rendered ends, nothing new begins until it is resumed.").Steers<RunView>().WithTags("Batches");
         app.MapPost("/v1/batches/{id}/resume", (HttpRequest request, string id) => api.Batches.Resume(request, id))
@@ -74,6 +77,18 @@ internal static class ApiRoutes
         app.MapGet("/v1/batches/{id}/report", (HttpRequest request, string id) => api.Batches.Report(request, id))
             .WithSummary("The manifest, and the items that did not come out.")
             .Gives<BatchReport>().ProducesProblem(409).WithTags("Batches");
+
+        app.MapPost("/v1/files", (HttpRequest request) => api.Files.Post(request))
+            .WithSummary("Upload a file for a batch, as OpenAI's clients do: purpose batch.")
+            .Accepts<FileUploadForm>("multipart/form-data").Produces<FileView>().Produces(400).Produces(413).Produces(415).RequireRateLimiting(Heavy).WithTags("Files");
+        app.MapGet("/v1/files", (HttpRequest request) => api.Files.List(request))
+            .WithSummary("Files, newest first.").Produces<FilePage>().WithTags("Files");
+        app.MapGet("/v1/files/{id}", (HttpRequest request, string id) => api.Files.Get(request, id))
+            .WithSummary("A file's description.").Produces<FileView>().Produces(404).WithTags("Files");
+        app.MapGet("/v1/files/{id}/content", (HttpRequest request, string id) => api.Files.Content(request, id))
+            .WithSummary("A file's lines; those of an output with links that are good for an hour.").Produces(200).Produces(404).WithTags("Files");
+        app.MapDelete("/v1/files/{id}", (HttpRequest request, string id) => api.Files.Delete(request, id))
+            .WithSummary("Delete a file.").Produces<FileDeleted>().Produces(404).WithTags("Files");
 
         app.MapPost("/v1/datasets/{name}/runs", (HttpRequest request, string name) => api.Datasets.Post(request, name))
             .WithSummary("Curate a source into a version of a dataset.")

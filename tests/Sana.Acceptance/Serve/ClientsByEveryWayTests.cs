@@ -53,6 +53,27 @@ public sealed class ClientsByEveryWayTests(WaysIn waysIn)
 
     [Theory]
     [MemberData(nameof(Ways))]
+    public async Task OpenAI_sends_a_batch_of_a_file(string way)
+    {
+        var told = await waysIn.Told(OpenAI, way, "batch");
+
+        Assert.True(told.TryGetProperty("batch", out var batch), told.ToString());
+        Assert.Equal(("completed", 3, 2, 1), (batch.GetProperty("status").GetString(), Count("total"), Count("completed"), Count("failed")));
+        Assert.Equal("node", batch.GetProperty("metadata").GetProperty("of").GetString());
+        Assert.Equal([told.GetProperty("other").GetString(), batch.GetProperty("id").GetString()], Texts(told.GetProperty("listed")));
+        Assert.True(told.GetProperty("same").GetBoolean());
+        Assert.Equal((200, Png), (told.GetProperty("link").GetProperty("status").GetInt32(), told.GetProperty("link").GetProperty("head").GetString()));
+        Assert.StartsWith((await waysIn.To(way)).Page.AbsoluteUri, told.GetProperty("link").GetProperty("link").GetString(), StringComparison.Ordinal);
+        Assert.Equal(Png, told.GetProperty("b64").GetString());
+        var error = Assert.Single(told.GetProperty("errors").EnumerateArray());
+        Assert.Equal(("b", 400), (error.GetProperty("custom_id").GetString(), error.GetProperty("response").GetProperty("status_code").GetInt32()));
+        Assert.True(told.GetProperty("deleted").GetProperty("deleted").GetBoolean());
+
+        int Count(string name) => batch.GetProperty("request_counts").GetProperty(name).GetInt32();
+    }
+
+    [Theory]
+    [MemberData(nameof(Ways))]
     public async Task OpenAI_shows_a_bad_value_as_a_sentence(string way)
     {
         var error = await waysIn.Told(OpenAI, way, "bad");

@@ -125,7 +125,7 @@ public sealed class OpenAIPathsTests(SharedServer shared)
     [Theory]
     [InlineData("POST", "/v1/images/edits", "Editing images")]
     [InlineData("POST", "/v1/images/variations", "variations")]
-    [InlineData("POST", "/v1/files", "Uploading files")]
+    [InlineData("POST", "/v1/uploads", "Uploading a file in parts")]
     [InlineData("POST", "/v1/chat/completions", "Chat")]
     [InlineData("POST", "/openai/deployments/x/images/edits", "Editing images")]
     [InlineData("POST", "/images/generations", "base URL to http")]
@@ -137,15 +137,6 @@ public sealed class OpenAIPathsTests(SharedServer shared)
 
         Assert.Equal((HttpStatusCode.NotFound, "unknown_url"), (status, answer.GetProperty("error").GetProperty("code").GetString()));
         Assert.Contains(part, answer.GetProperty("error").GetProperty("message").GetString(), StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task OpenAIs_batches_of_files_are_refused_by_name()
-    {
-        var (status, answer, _) = await Server.Send(HttpMethod.Post, "/v1/batches", new { input_file_id = "file-1", endpoint = "/v1/images/generations", completion_window = "24h" });
-
-        Assert.Equal((HttpStatusCode.UnprocessableEntity, "input_file_id"), (status, answer.GetProperty("field").GetString()));
-        Assert.Contains("not there yet", answer.GetProperty("detail").GetString(), StringComparison.Ordinal);
     }
 
     [Fact]

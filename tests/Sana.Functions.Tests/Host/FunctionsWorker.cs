@@ -106,11 +106,14 @@ internal sealed class FunctionsWorker(string id, FunctionsHost host, IReadOnlyDi
     }
 
     /// <summary>A request from outside: routed by the functions' routes, forwarded to the worker's own HTTP server under the invocation's id.</summary>
-    public async Task<(int Status, HttpResponseHeaders Headers, byte[] Body)> Send(HttpMethod method, string path, string? json = null)
+    public Task<(int Status, HttpResponseHeaders Headers, byte[] Body)> Send(HttpMethod method, string path, string? json = null) =>
+        Send(method, path, json is null ? null : new StringContent(json, Encoding.UTF8, "application/json"));
+
+    public async Task<(int Status, HttpResponseHeaders Headers, byte[] Body)> Send(HttpMethod method, string path, HttpContent? content)
     {
         var (function, values) = Route(method, path.Split('?')[0]);
         var invocation = Guid.NewGuid().ToString();
-        using var request = new HttpRequestMessage(method, new Uri(HttpUri, path)) { Content = json is null ? null : new StringContent(json, Encoding.UTF8, "application/json") };
+        using var request = new HttpRequestMessage(method, new Uri(HttpUri, path)) { Content = content };
         request.Headers.Add("x-ms-invocation-id", invocation);
         var invoked = Invoke(function, new TypedData { Http = new RpcHttp() }, values, invocation);
         using var response = await _http.SendAsync(request);

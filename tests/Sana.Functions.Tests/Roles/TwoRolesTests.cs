@@ -50,6 +50,34 @@ public sealed class TwoRolesTests(BothApps apps)
     }
 
     [Fact]
+    public async Task A_batch_of_an_uploaded_file_becomes_a_file_of_answers()
+    {
+        string[] lines = [.. new[] { """{"prompt":"a cat","size":"64x32"}""", """{"prompt":"a cat","size":"65x32"}""" }
+            .Select((body, i) => $$"""{"custom_id":"line {{i}}","method":"POST","url":"/v1/images/generations","body":{{body}}}""")];
+        using var form = new MultipartFormDataContent { { new StringContent("batch"), "purpose" }, { new StringContent(string.Join('\n', lines)), "file", "lines.jsonl" } };
+        var file = Parse(await apps.Orchestrator.Send(HttpMethod.Post, "/v1/files", form));
+        var asked = Parse(await apps.Orchestrator.Send(
+            HttpMethod.Post, "/v1/batches", $$"""{"input_file_id":"{{file.GetProperty("id").GetString()}}","endpoint":"/v1/images/generations","completion_window":"24h"}"""));
+        var path = $"/v1/batches/{asked.GetProperty("id").GetString()}";
+
+        await apps.Until(async () => await Status(path) is "completed" or "failed");
+
+        var batch = Parse(await apps.Orchestrator.Send(HttpMethod.Get, path));
+        Assert.Equal((2, 1, 1), (Count("total"), Count("completed"), Count("failed")));
+        var row = Parse(await apps.Orchestrator.Send(HttpMethod.Get, $"/v1/files/{batch.GetProperty("output_file_id").GetString()}/content"));
+        var url = new Uri(row.GetProperty("response").GetProperty("body").GetProperty("data")[0].GetProperty("url").GetString()!);
+        Assert.Equal((200, (byte)'P'), ((await apps.Orchestrator.Send(HttpMethod.Get, url.PathAndQuery)).Status, (await apps.Orchestrator.Send(HttpMethod.Get, url.PathAndQuery)).Body[1]));
+
+        int Count(string name) => batch.GetProperty("request_counts").GetProperty(name).GetInt32();
+
+        static JsonElement Parse((int Status, System.Net.Http.Headers.HttpResponseHeaders Headers, byte[] Body) answer)
+        {
+            Assert.True(answer.Status == 200, Encoding.UTF8.GetString(answer.Body));
+            return JsonDocument.Parse(answer.Body).RootElement;
+        }
+    }
+
+    [Fact]
     public async Task Images_that_take_longer_than_a_request_may_are_answered_with_their_job_which_goes_on_for_who_can_ask_again()
     {
         using var app = new App(apps.Connection, apps.Connection, "orchestrator");

@@ -11,11 +11,14 @@ using Sana.Inference.Clip;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
+using Sana.Jobs.Http;
 using Sana.Jobs.Networks;
+using Sana.Jobs.Requests;
 using Sana.Jobs.Worker;
 using Sana.Local.Hosting;
 using Sana.Local.Queue;
 using Sana.Storage.Blobs;
+using Sana.Storage.Net;
 using Sana.Tests.Support;
 using Xunit;
 
@@ -25,6 +28,7 @@ namespace Sana.Tests.Workflows;
 internal abstract class JobHost : IAsyncDisposable
 {
     private readonly TempFolder _folder = new();
+    private readonly GuardedHttp _webhooks = new(new UrlRules());
     private JobHandler? _handler;
     private CurateSteps? _curation;
     private BuiltClip? _clip;
@@ -126,6 +130,8 @@ internal abstract class JobHost : IAsyncDisposable
             Clock = Clock,
         });
         _curation.AddTo(registry);
+        new JobSteps(Blobs, Queue, _webhooks, new Dictionary<string, byte[]>(), Clock).AddTo(registry, Client);
+        new BatchFileSteps(Blobs, async cancellation => await Source.Get(cancellation), Clock).AddTo(registry);
         return new GenerateSteps(Blobs, Queue, async cancellation => await Source.Get(cancellation), Clock).AddTo(registry);
     }
 
@@ -133,6 +139,7 @@ internal abstract class JobHost : IAsyncDisposable
     {
         Queue.Dispose();
         Source.Dispose();
+        _webhooks.Dispose();
         _curation?.Dispose();
         _clip?.Dispose();
         _siglip?.Dispose();
