@@ -21,6 +21,7 @@ var root = new RootCommand("Sana on one machine: images of a folder or container
     new ValidateCommand(),
     new CleanCommand(),
     new ExportCommand(),
+    new PushCommand(),
     new EvalCommand(),
     new BenchCommand(),
     new StatusCommand(),

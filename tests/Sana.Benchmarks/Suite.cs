@@ -23,6 +23,7 @@ internal static class Suite
         new("ingest", 9, IngestBenchmark.Run, "What does ingest add to decoding and encoding?"),
         new("curate", 2, CurateBenchmark.Run, "Does the memory of a curation grow with its images? Rounds are powers of ten from 1,000."),
         new("select", 3, SelectBenchmark.Run, "How long does it take to choose a million captions again?"),
+        new("transfers", 7, TransferBenchmark.Run, "How fast do files of the Hub and blobs come and go, against the plain clients?"),
         new("build", 3, BuildBenchmark.Run, "What does building the graphs of a full-size checkpoint cost?"),
     ];
 

@@ -23,6 +23,10 @@ internal sealed record GenerateReport(
 /// <summary>Of <c>sana fetch</c>.</summary>
 internal sealed record FetchReport(string Folder);
 
+/// <summary>Of <c>sana push</c>.</summary>
+internal sealed record PushReport(
+    string Dataset, string Version, string Repository, string Commit, string Page, int Files, long Sent, long SentBytes, long There, int Removed, bool Created);
+
 /// <summary>Of <c>sana demo</c>.</summary>
 internal sealed record DemoReport(string Page, int Images, int Captioned, double Seconds);
 
@@ -95,6 +99,7 @@ internal sealed record DeadReport(string Id, string JobId, string? Reason, strin
 [JsonSerializable(typeof(ErrorReport))]
 [JsonSerializable(typeof(DemoReport))]
 [JsonSerializable(typeof(FetchReport))]
+[JsonSerializable(typeof(PushReport))]
 [JsonSerializable(typeof(GenerateReport))]
 [JsonSerializable(typeof(InfoReport))]
 [JsonSerializable(typeof(LoraInfoReport))]

@@ -40,7 +40,7 @@ public sealed partial class BlobPlace
             return FromBucket(text);
 
         if (text.StartsWith(Hub, StringComparison.Ordinal))
-            throw new SanaException($"'{text}' is a repository of the Hugging Face Hub, where nothing can be written step by step; give one of: {Forms}.");
+            throw new SanaException($"'{text}' is a repository of the Hugging Face Hub, where nothing can be written step by step; sana push sends a finished dataset there. Give one of: {Forms}.");
 
         if (ConnectionStringWord().IsMatch(text))
             return FromConnectionString(text);

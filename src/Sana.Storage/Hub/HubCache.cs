@@ -13,9 +13,14 @@ internal sealed class HubCache
 
     private readonly string _folder;
     private readonly string _locks;
+    private readonly Action<string, string> _link;
 
-    public HubCache(string root, HubId id)
+    /// <param name="root">The folder of all repositories.</param>
+    /// <param name="id">Which.</param>
+    /// <param name="link">Makes a link of the first path to the second. Null for the system's.</param>
+    public HubCache(string root, HubId id, Action<string, string>? link = null)
     {
+        _link = link ?? ((path, target) => File.CreateSymbolicLink(path, target));
         var name = $"models--{id.Repository.Replace("/", "--", StringComparison.Ordinal)}";
         _folder = Path.Combine(root, name);
         _locks = Path.Combine(root, ".locks", name);
@@ -62,8 +67,7 @@ internal sealed class HubCache
         Directory.CreateDirectory(_locks);
     }
 
-    /// <summary>Gives a whole file its name in the folder of a commit.</summary>
-    /// <exception cref="SanaException">The file system has no links.</exception>
+    /// <summary>Gives a whole file its name in the folder of a commit: by a link, or by a copy where the file system has no links.</summary>
     public void Link(string commit, string path, string hash)
     {
         var link = Path.Combine(Snapshot(commit), path);
@@ -76,13 +80,21 @@ internal sealed class HubCache
         var temporary = Path.Combine(folder, $".{Guid.NewGuid():N}.tmp");
         try
         {
-            File.CreateSymbolicLink(temporary, target);
+            try
+            {
+                _link(temporary, target);
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                File.Copy(Blob(hash), temporary);
+            }
+
             File.Move(temporary, link, overwrite: true);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch
         {
             File.Delete(temporary);
-            throw new SanaException($"{link} cannot be made a link to {target}: {error.Message} Set HF_HUB_CACHE to a folder on a file system that has symbolic links.", error);
+            throw;
         }
     }
 

@@ -42,13 +42,16 @@ internal sealed partial class HubClient : IDisposable
         using var limit = Limit(cancellationToken);
         using var response = await Send(HttpMethod.Get, Address($"{id.Api}/revision/{Uri.EscapeDataString(id.Revision)}"), 0, stopsForFacts: false, limit, cancellationToken);
         Refuse(response, id, path: null);
-        return await Json(response, id, root =>
-        {
-            var commit = root.GetProperty("sha").GetString()!;
-            var names = root.GetProperty("siblings").EnumerateArray().Select(file => file.GetProperty("rfilename").GetString()!).ToArray();
-            return HubId.IsHash(commit) ? new HubListing(commit, names) : throw new FormatException();
-        }, limit, cancellationToken);
+        return await Listing(response, id, limit, cancellationToken);
     }
+
+    private Task<HubListing> Listing(HttpResponseMessage response, HubId id, CancellationTokenSource limit, CancellationToken cancellationToken) => Json(response, id, root =>
+    {
+        var commit = root.GetProperty("sha").GetString()!;
+        var names = root.GetProperty("siblings").EnumerateArray().Select(file => file.GetProperty("rfilename").GetString()!).ToArray();
+        var isPrivate = root.TryGetProperty("private", out var said) && said.ValueKind is JsonValueKind.True or JsonValueKind.False ? said.GetBoolean() : (bool?)null;
+        return HubId.IsHash(commit) ? new HubListing(commit, names) { IsPrivate = isPrivate } : throw new FormatException();
+    }, limit, cancellationToken);
 
     /// <summary>Files of a commit with their lengths, a page of them, and the address of the next page.</summary>
     /// <inheritdoc cref="List" path="/exception" />
@@ -147,8 +150,11 @@ internal sealed partial class HubClient : IDisposable
     }
 
     // A HEAD ends at the answer that carries the hash: where that redirects, the next host knows nothing of it.
-    private async Task<HttpResponseMessage> Send(HttpMethod method, Uri url, long from, bool stopsForFacts, CancellationTokenSource limit, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> Send(
+        HttpMethod method, Uri url, long from, bool stopsForFacts, CancellationTokenSource limit, CancellationToken cancellationToken,
+        Func<HttpContent>? body = null, Action<HttpRequestMessage>? prepare = null)
     {
+        var first = url;
         for (var hop = 0; hop <= MaxRedirects; hop++)
         {
             using var request = new HttpRequestMessage(method, url);
@@ -156,6 +162,10 @@ internal sealed partial class HubClient : IDisposable
                 request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
             if (from > 0)
                 request.Headers.Range = new RangeHeaderValue(from, null);
+            request.Content = body?.Invoke();
+            // What is meant for one host is not told to the next.
+            if (url.Authority == first.Authority)
+                prepare?.Invoke(request);
             HttpResponseMessage response;
             try
             {
@@ -215,7 +225,11 @@ internal sealed partial class HubClient : IDisposable
 /// <summary>A revision as the Hub lists it.</summary>
 /// <param name="Commit">Hash of the commit, 40 digits.</param>
 /// <param name="Names">Of all files, with slashes.</param>
-internal sealed record HubListing(string Commit, IReadOnlyList<string> Names);
+internal sealed record HubListing(string Commit, IReadOnlyList<string> Names)
+{
+    /// <value>Whether only some see it; null where that is not said.</value>
+    public bool? IsPrivate { get; init; }
+}
 
 /// <summary>A file of a commit.</summary>
 /// <param name="Path">In the repository, with slashes.</param>

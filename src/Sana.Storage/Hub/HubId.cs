@@ -56,6 +56,18 @@ public sealed partial record HubId(string Repository, string Revision = HubId.Ma
         return true;
     }
 
+    /// <summary>Reads where a dataset is pushed to, <c>hf:[datasets/]owner/name[@branch]</c>; false when the text has another form. Nothing is asked.</summary>
+    public static bool TryParseTarget(string? text, [NotNullWhen(true)] out HubId? id)
+    {
+        if (TryParseDataset(text, out id))
+            return !id.IsCommit;
+        // The first word of an address of the Hub that is a kind is no owner.
+        if (!IsPrefixed(text) || !TryParse(text, out var named) || named.IsCommit || named.Repository.Split('/')[0] is "datasets" or "models" or "spaces")
+            return false;
+        id = named with { IsDataset = true };
+        return true;
+    }
+
     /// <inheritdoc/>
     public override string ToString() => Revision == Main ? Path : $"{Path}@{Revision}";
 

@@ -2,13 +2,13 @@ using System.Globalization;
 
 namespace Sana.Storage.Hub;
 
-/// <summary>How far the download of a repository is.</summary>
+/// <summary>How far the download of a repository is, or what is sent to one.</summary>
 /// <param name="Id">As <c>owner/name</c> or <c>owner/name@revision</c>.</param>
 /// <param name="Files">Files that were not there when it began.</param>
 /// <param name="FilesDone">Those that are there now.</param>
 /// <param name="Bytes">Of these files.</param>
 /// <param name="BytesDone">Bytes that are there, those of earlier processes too.</param>
-/// <param name="BytesPerSecond">That arrived in the last ten seconds; 0 at first.</param>
+/// <param name="BytesPerSecond">That went over the network in the last ten seconds; 0 at first.</param>
 public sealed record HubProgress(string Id, int Files, int FilesDone, long Bytes, long BytesDone, double BytesPerSecond)
 {
     private const double MostSeconds = 99 * 3600;
@@ -19,7 +19,7 @@ public sealed record HubProgress(string Id, int Files, int FilesDone, long Bytes
     /// <value>A sentence that a person may have pressed for: why something is waited for, or that the cache is used. Null for plain progress.</value>
     public string? Note { get; init; }
 
-    /// <value>Whether this is the last report of a download, which may have failed.</value>
+    /// <value>Whether this is the last report, of what may have failed.</value>
     public bool IsLast { get; init; }
 
     /// <summary>One line: <c>owner/name: 1.2 GB of 9.6 GB, 3 of 14 files, 85 MB/s, 0:01:39 left</c>.</summary>
@@ -45,14 +45,14 @@ internal sealed class HubMeter
     public required long Bytes { get; init; }
     public required IProgress<HubProgress>? Progress { get; init; }
 
-    /// <summary>Bytes that came from the network.</summary>
+    /// <summary>Bytes that came from the network, or went to it.</summary>
     public void Arrived(int bytes)
     {
         Interlocked.Add(ref _arrived, bytes);
         Interlocked.Add(ref _done, bytes);
     }
 
-    /// <summary>Bytes that were found on the disk; less than 0 for those that turned out to be of no use.</summary>
+    /// <summary>Bytes that were there already; less than 0 for those that turned out to be of no use.</summary>
     public void Found(long bytes) => Interlocked.Add(ref _done, bytes);
 
     public void FileDone() => Interlocked.Increment(ref _filesDone);

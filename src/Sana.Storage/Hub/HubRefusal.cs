@@ -33,6 +33,23 @@ internal static class HubRefusal
         };
     }
 
+    /// <summary>Why something is not taken.</summary>
+    /// <param name="settings">Which Hub, and whose token.</param>
+    /// <param name="id">Where it was to go.</param>
+    /// <param name="what">The file, or what else was to be made.</param>
+    /// <param name="status">Of the answer, 400 or more.</param>
+    /// <param name="code">Header <c>X-Error-Code</c>.</param>
+    /// <param name="message">What the server said.</param>
+    public static string OfWrite(HubSettings settings, HubId id, string what, int status, string? code, string? message) => status switch
+    {
+        _ when status == 404 || code == "RepoNotFound" =>
+            $"{settings.Endpoint} has no dataset '{id}' that {what} could be written to ({status}{Quoted(message)}): check the name, and that the token of {settings.TokenPlace} may write there.",
+        401 => $"The token of {settings.TokenPlace} is not valid, or was revoked: make a new one that may write at {new Uri(settings.Endpoint, "settings/tokens")}.",
+        403 => $"{settings.Endpoint} does not let the token of {settings.TokenPlace} write {what} of {id.Repository} (403{Quoted(message)}): set HF_TOKEN to one that may write there.",
+        413 or 507 => $"{settings.Endpoint} has no room for {what} of {id.Repository} ({status}{Quoted(message)}): make room there, or raise the quota, and run the same command again.",
+        _ => $"{settings.Endpoint} refused {what} of {id} with {status}{Quoted(message)}; look at {new Uri(settings.Endpoint, id.Path)}.",
+    };
+
     private static string Quoted(string? message) =>
         string.IsNullOrWhiteSpace(message) ? "" : $": {(message.Length > MostQuoted ? message[..MostQuoted] + "…" : message).TrimEnd('.')}";
 }

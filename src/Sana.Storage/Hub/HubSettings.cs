@@ -20,7 +20,7 @@ public sealed record HubSettings
     /// <value>Whether nothing is asked of the network: <c>HF_HUB_OFFLINE</c>. Default false.</value>
     public bool IsOffline { get; init; }
 
-    /// <value>Files that are downloaded at once, 1…64. Default 8.</value>
+    /// <value>Files that are downloaded or sent at once, 1…64. Default 8.</value>
     public int Parallel { get; init; } = 8;
 
     /// <value>For how long an answer or its next bytes are waited for, 1 second or more: <c>HF_HUB_DOWNLOAD_TIMEOUT</c>, in seconds. Default 60 seconds.</value>

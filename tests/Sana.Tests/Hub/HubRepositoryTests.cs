@@ -194,6 +194,25 @@ public sealed class HubRepositoryTests : HubDownloadTests
         Assert.True(Directory.Exists(folder));
     }
 
+    // No file system without links can be mounted here, so the test says that there are none.
+    [Fact]
+    public void Where_no_links_can_be_made_files_are_copied()
+    {
+        var cache = new HubCache(Folder.Path, Id, (_, _) => throw new UnauthorizedAccessException("Operation not permitted"));
+        var (commit, hash) = (new string('a', 40), HubServer.HashOf(Large, Files[Large]));
+        cache.Prepare();
+        File.WriteAllBytes(cache.Blob(hash), Files[Large]);
+
+        cache.Link(commit, Large, hash);
+        cache.Link(commit, Large, hash);
+
+        var copy = new FileInfo(Path.Combine(cache.Snapshot(commit), Large));
+        Assert.Null(copy.LinkTarget);
+        Assert.Equal(Files[Large], File.ReadAllBytes(copy.FullName));
+        Assert.True(cache.Has(commit, Large));
+        Assert.Equal([copy.Name], copy.Directory!.EnumerateFiles().Select(file => file.Name));
+    }
+
     [Fact]
     public async Task Stopped_it_goes_on_later()
     {

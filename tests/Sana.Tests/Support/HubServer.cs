@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
@@ -10,16 +11,13 @@ using Microsoft.Extensions.Logging;
 
 namespace Sana.Tests.Support;
 
-/// <summary>What the server does instead of answering well.</summary>
-public enum HubFault
-{
-    None, Cut, Unavailable, TooManyRequests, IgnoresRange, WrongBytes, Expired, NotSatisfiable, Silent, GatedRepo, RepoNotFound, RevisionNotFound, BadToken, Forbidden, NoHub,
-}
-
 /// <summary>One request.</summary>
 /// <param name="Number">Of this kind and path, from 1.</param>
-/// <param name="Kind"><c>list</c>, <c>head</c>, <c>resolve</c>, or <c>cdn</c> for the other host that sends large files.</param>
-/// <param name="Path">The file; the revision for a list.</param>
+/// <param name="Kind">
+/// <c>list</c>, <c>tree</c>, <c>head</c>, <c>resolve</c>, or <c>cdn</c> for the other host that sends large files; <c>create</c>, <c>branch</c>, <c>preupload</c>, <c>batch</c>, <c>verify</c>,
+/// <c>complete</c> and <c>commit</c>, and <c>put</c> and <c>part</c> of the other host.
+/// </param>
+/// <param name="Path">The file; the revision for a list; SHA-256 of what is put, number of a part.</param>
 /// <param name="From">First byte that is asked for.</param>
 /// <param name="Token">What stood in Authorization; null for none.</param>
 /// <param name="Caller">The token of whoever was sent to the other host, else <paramref name="Token"/>.</param>
@@ -29,9 +27,11 @@ public sealed record HubCall(int Number, string Kind, string Path, long From, st
 /// A model repository, or more, on loopback that behaves as the Hugging Face Hub does: large files are redirected to another host (another port), which takes ranges and
 /// must not see the token. It counts every request and misbehaves as it is told.
 /// </summary>
-public sealed class HubServer : IAsyncDisposable
+public sealed partial class HubServer : IAsyncDisposable
 {
     private const int Chunk = 16 * 1024;
+
+    private static readonly ConditionalWeakTable<byte[], string> _large = new();
 
     private readonly WebApplication _endpoint;
     private readonly WebApplication _cdn;
@@ -60,6 +60,7 @@ public sealed class HubServer : IAsyncDisposable
         _endpoint.MapMethods("/former/{**rest}", ["GET", "HEAD"], (HttpContext context, string rest) => Moved(context, $"/owner/{rest}"));
         _endpoint.MapFallback(context => Refuse(context, 401, "RepoNotFound", "Repository not found"));
         _cdn.MapGet("/{owner}/{name}/{**path}", Cdn);
+        MapWrites();
     }
 
     public string Repository { get; }
@@ -93,9 +94,10 @@ public sealed class HubServer : IAsyncDisposable
     /// <summary>The name of a file in the cache: SHA-256 of a large one, git's SHA-1 of another.</summary>
     public static string HashOf(string path, byte[] bytes)
     {
-        using var hash = IncrementalHash.CreateHash(IsLarge(path) ? HashAlgorithmName.SHA256 : HashAlgorithmName.SHA1);
-        if (!IsLarge(path))
-            hash.AppendData(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"blob {bytes.Length}\0")));
+        if (IsLarge(path))
+            return _large.GetValue(bytes, Digest);
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA1);
+        hash.AppendData(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"blob {bytes.Length}\0")));
         hash.AppendData(bytes);
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
@@ -124,13 +126,17 @@ public sealed class HubServer : IAsyncDisposable
         context.Response.Headers.Location = place;
     }
 
-    private static bool IsLarge(string path) => path.EndsWith(".safetensors", StringComparison.Ordinal) || path.EndsWith(".tar", StringComparison.Ordinal);
+    private static bool IsLarge(string path) => path.EndsWith(".safetensors", StringComparison.Ordinal) || path.EndsWith(".tar", StringComparison.Ordinal) || path.EndsWith(".parquet", StringComparison.Ordinal);
 
     private static WebApplication App()
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Listen(IPAddress.Loopback, 0);
+            (kestrel.Limits.MaxRequestBodySize, kestrel.Limits.MinRequestBodyDataRate) = (null, null);
+        });
         builder.WebHost.UseShutdownTimeout(TimeSpan.Zero);
         return builder.Build();
     }
@@ -145,7 +151,10 @@ public sealed class HubServer : IAsyncDisposable
 
         if (await Misbehaves(context, Note(context, "list", revision)))
             return;
-        await context.Response.WriteAsJsonAsync(new { id = $"{owner}/{name}", sha = Commit, siblings = files.Keys.Select(file => new { rfilename = file }) });
+        if (Branches?.ContainsKey(revision) == false)
+            await Refuse(context, 404, "RevisionNotFound", "Invalid rev id");
+        else
+            await context.Response.WriteAsJsonAsync(new { id = $"{owner}/{name}", sha = Commit, @private = _private.GetValueOrDefault($"{owner}/{name}"), siblings = files.Keys.Select(file => new { rfilename = file }) });
     }
 
     private async Task Tree(HttpContext context, string owner, string name, string revision, int cursor = 0)
@@ -202,58 +211,6 @@ public sealed class HubServer : IAsyncDisposable
         return call;
     }
 
-    private async Task<bool> Misbehaves(HttpContext context, HubCall call)
-    {
-        switch (_plan(call))
-        {
-            case HubFault.Unavailable:
-                context.Response.StatusCode = 503;
-                return true;
-            case HubFault.TooManyRequests:
-                context.Response.Headers.RetryAfter = "0";
-                context.Response.StatusCode = 429;
-                return true;
-            case HubFault.Expired:
-                context.Response.StatusCode = 403;
-                return true;
-            case HubFault.NotSatisfiable:
-                context.Response.StatusCode = 416;
-                return true;
-            case HubFault.GatedRepo:
-                await Refuse(context, 403, "GatedRepo", "Access to this model is restricted");
-                return true;
-            case HubFault.RepoNotFound:
-                await Refuse(context, 401, "RepoNotFound", "Repository not found");
-                return true;
-            case HubFault.RevisionNotFound:
-                await Refuse(context, 404, "RevisionNotFound", "Invalid rev id");
-                return true;
-            case HubFault.BadToken:
-                await Refuse(context, 401, code: null, "Invalid credentials in Authorization header");
-                return true;
-            case HubFault.Forbidden:
-                await Refuse(context, 403, code: null, "This token has no such right.");
-                return true;
-            case HubFault.NoHub:
-                await context.Response.WriteAsync("<html>a hotel's page</html>");
-                return true;
-            case HubFault.Silent:
-                await Forever(context);
-                return true;
-            default:
-                return false;
-        }
-    }
-
-    private static Task Refuse(HttpContext context, int status, string? code, string message)
-    {
-        context.Response.StatusCode = status;
-        if (code is not null)
-            context.Response.Headers["X-Error-Code"] = code;
-        context.Response.Headers["X-Error-Message"] = message;
-        return context.Response.CompleteAsync();
-    }
-
     private async Task Send(HttpContext context, byte[] bytes, long from, bool isHead, HubFault fault)
     {
         if (fault == HubFault.IgnoresRange)
@@ -289,12 +246,5 @@ public sealed class HubServer : IAsyncDisposable
             await context.Response.Body.FlushAsync();
             context.Abort();
         }
-    }
-
-    private static async Task Forever(HttpContext context)
-    {
-        var aborted = new TaskCompletionSource();
-        await using var registration = context.RequestAborted.Register(aborted.SetResult);
-        await aborted.Task;
     }
 }

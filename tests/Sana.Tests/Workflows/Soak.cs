@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Formats.Tar;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Microsoft.Data.Sqlite;
@@ -24,6 +25,8 @@ public sealed class Soak(AzuriteFixture azurite, BucketsFixture buckets) : IDisp
 
     private readonly TempFolder _folder = new();
     private readonly string _name = $"soak-{Guid.NewGuid():N}";
+    private string _source = "";
+    private Uri? _hub;
     private int _runs;
     private int _datasets;
 
@@ -31,13 +34,14 @@ public sealed class Soak(AzuriteFixture azurite, BucketsFixture buckets) : IDisp
 
     [Theory]
     [Trait("Category", "Soak")]
-    [InlineData("folder", "sqlite")]
-    [InlineData("folder", "azurite")]
-    [InlineData("azurite", "sqlite")]
-    [InlineData("azurite", "azurite")]
-    [InlineData("s3", "sqlite")]
-    [InlineData("gs", "sqlite")]
-    public async Task Killed_at_any_instant_it_ends_with_the_same_bytes(string store, string queue)
+    [InlineData("folder", "sqlite", "folder")]
+    [InlineData("folder", "azurite", "folder")]
+    [InlineData("azurite", "sqlite", "folder")]
+    [InlineData("azurite", "azurite", "folder")]
+    [InlineData("s3", "sqlite", "s3")]
+    [InlineData("gs", "sqlite", "gs")]
+    [InlineData("folder", "sqlite", "hf")]
+    public async Task Killed_at_any_instant_it_ends_with_the_same_bytes(string store, string queue, string source)
     {
         var place = store switch
         {
@@ -48,6 +52,8 @@ public sealed class Soak(AzuriteFixture azurite, BucketsFixture buckets) : IDisp
         };
         var road = queue == "sqlite" ? "sqlite" : $"{azurite.Connection};Queue={_name}";
         Prepare();
+        await using var hub = source == "hf" ? await HubServer.Start("datasets/owner/noise", Tars()) : null;
+        (_hub, _source) = (hub?.Endpoint, await Source(source));
         // Kills are spread over a whole life of the process, however long that is on this machine.
         var begin = TimeProvider.System.GetTimestamp();
         Assert.Equal(0, await Finish(Expected(0)));
@@ -69,7 +75,7 @@ public sealed class Soak(AzuriteFixture azurite, BucketsFixture buckets) : IDisp
         JournalIsWhole();
         var deaths = await Deaths(blobs);
         TestContext.Current.TestOutputHelper?.WriteLine(
-            $"{store}, {queue}: {kills} kills, {_runs + 1} runs of 40 images, {_datasets + 1} datasets; 0 lost, 0 doubled, 0 buried; processes died under {deaths.Count} batches, at most {deaths.DefaultIfEmpty().Max()} under one.");
+            $"{source} to {store}, {queue}: {kills} kills, {_runs + 1} runs of 40 images, {_datasets + 1} datasets; 0 lost, 0 doubled, 0 buried; processes died under {deaths.Count} batches, at most {deaths.DefaultIfEmpty().Max()} under one.");
     }
 
     /// <summary>How many processes died under each batch under which one died.</summary>
@@ -111,6 +117,38 @@ public sealed class Soak(AzuriteFixture azurite, BucketsFixture buckets) : IDisp
         }
     }
 
+    /// <summary>The files of the source in the place that is named.</summary>
+    private async Task<string> Source(string kind)
+    {
+        var place = kind switch
+        {
+            "folder" => _folder.File("source"),
+            "s3" => await buckets.NewS3("/photos"),
+            "gs" => await buckets.NewGoogle("/photos"),
+            _ => "hf:datasets/owner/noise",
+        };
+        if (kind is "folder" or "hf")
+            return place;
+        var blobs = await BlobPlace.Parse(place).Open(TestContext.Current.CancellationToken);
+        foreach (var file in Directory.EnumerateFiles(_folder.File("source")))
+            await blobs.PutIfAbsent(Path.GetFileName(file), await File.ReadAllBytesAsync(file), TestContext.Current.CancellationToken);
+        return place;
+    }
+
+    /// <summary>The same in four tars.</summary>
+    private Dictionary<string, byte[]> Tars() => Directory.EnumerateFiles(_folder.File("source")).Order(StringComparer.Ordinal)
+        .Chunk(30).Select((files, i) =>
+        {
+            using var tar = new MemoryStream();
+            using (var writer = new TarWriter(tar, leaveOpen: true))
+            {
+                foreach (var file in files)
+                    writer.WriteEntry(file, Path.GetFileName(file));
+            }
+
+            return ($"data/{i}.tar", tar.ToArray());
+        }).ToDictionary(file => file.Item1, file => file.Item2);
+
     /// <summary>True when it was alive; one that had come to its end begins a new run.</summary>
     private async Task<bool> RunAndKill(bool generate, TimeSpan after, string place, string road)
     {
@@ -131,7 +169,7 @@ public sealed class Soak(AzuriteFixture azurite, BucketsFixture buckets) : IDisp
         return false;
     }
 
-    private static async Task<int> Finish(string[] arguments)
+    private async Task<int> Finish(string[] arguments)
     {
         using var process = Start(arguments);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromMinutes(3), TestContext.Current.CancellationToken);
@@ -146,7 +184,7 @@ public sealed class Soak(AzuriteFixture azurite, BucketsFixture buckets) : IDisp
 
     private string[] Curate(string place, string road) =>
     [
-        "curate", _folder.File("source"), "--dataset", "soak", "--dataset-version", $"v{_datasets}", "--items", "4", .. Host(place, road), "--in-flight", "3",
+        "curate", _source, "--dataset", "soak", "--dataset-version", $"v{_datasets}", "--items", "4", .. Host(place, road), "--in-flight", "3",
     ];
 
     private string[] Host(string place, string road) => ["--data", _folder.File("data"), "--out", place, "--queue", road, "--json"];
@@ -198,13 +236,16 @@ public sealed class Soak(AzuriteFixture azurite, BucketsFixture buckets) : IDisp
         }
     }
 
-    private static Process Start(string[] arguments)
+    private Process Start(string[] arguments)
     {
-        var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "sana.dll"), .. arguments])
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "sana.dll"), .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-        })!;
+        };
+        if (_hub is not null)
+            start.Environment["HF_ENDPOINT"] = _hub.ToString();
+        var process = Process.Start(start)!;
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         process.ErrorDataReceived += (_, line) => TestContext.Current.TestOutputHelper?.WriteLine(line.Data ?? "");
