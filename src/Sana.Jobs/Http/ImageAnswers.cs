@@ -49,7 +49,7 @@ internal sealed class ImageAnswers(HttpRequest request, ApiParts parts, ImagesRe
                 while (shown[i] < input.Previews && await parts.Blobs.Read(Previews.Name(message.JobId, i, shown[i], format), cancellationToken) is { } bytes)
                 {
                     yield return new ImageEvent(
-                        "image_generation.partial_image", Convert.ToBase64String(bytes), parts.Clock.GetUtcNow().ToUnixTimeSeconds(), input.Width is null ? "auto" : $"{input.Width}x{input.Height}", message.Output.Format ?? "png")
+                        $"{asked.EventName}.partial_image", Convert.ToBase64String(bytes), parts.Clock.GetUtcNow().ToUnixTimeSeconds(), input.Width is null ? "auto" : $"{input.Width}x{input.Height}", message.Output.Format ?? "png")
                     {
                         Index = i,
                         PartialImageIndex = shown[i]++,
@@ -68,7 +68,7 @@ internal sealed class ImageAnswers(HttpRequest request, ApiParts parts, ImagesRe
         {
             var image = made[i];
             yield return new ImageEvent(
-                "image_generation.completed", await Base64(image, cancellationToken), result.CompletedAt.ToUnixTimeSeconds(), Size(image), message.Output.Format ?? "png")
+                $"{asked.EventName}.completed", await Base64(image, cancellationToken), result.CompletedAt.ToUnixTimeSeconds(), Size(image), message.Output.Format ?? "png")
             {
                 Index = i,
                 Url = asked.AsLinks ? Link(image) : null,

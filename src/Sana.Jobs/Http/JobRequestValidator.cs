@@ -87,9 +87,12 @@ internal sealed class JobRequestValidator(ApiParts parts, Func<string, string>? 
     {
         if (input is { PromptRef: not null } or { Batch: not null } or { Redo: not null })
             throw Invalid("input", _ => "prompt_ref, batch and redo are the workers' own; give the prompt itself.");
-        if (input.Prompt is null)
+        if (input.Prompt is null && input.StartImage is null)
             throw ApiException.Missing(Name("input.prompt"));
-        Check("input.prompt", PromptText.Check(input.Prompt));
+        input = input with { Prompt = input.Prompt ?? "" };
+        Check("input.prompt", PromptText.Check(input.Prompt, mayBeEmpty: input.StartImage is not null));
+        if (input.StartImage is { } start && !(StartImages.IsHash(start.Sha256) && (start.MaskSha256 is null || StartImages.IsHash(start.MaskSha256))))
+            throw Invalid("input.start_image", field => $"{field} names files by SHA-256, 64 lower-case hexadecimal digits.");
         Check("input.negative_prompt", PromptText.Check(input.NegativePrompt ?? "", "Negative prompt", mayBeEmpty: true));
         if (input.Scheduler is { } scheduler && !Schedulers.Contains(scheduler))
             throw Invalid("input.scheduler", field => $"{field} is flow-dpm, flow-euler or scm.");
@@ -135,6 +138,7 @@ internal sealed class JobRequestValidator(ApiParts parts, Func<string, string>? 
                 },
                 UseInstruction = input.Chi ?? true,
                 Adapters = input.Lora is { Count: > 0 } lora ? new AdapterUses(lora) : null,
+                StartImage = input.StartImage,
             });
             if (input.LongPrompts == "refuse")
             {
@@ -143,7 +147,7 @@ internal sealed class JobRequestValidator(ApiParts parts, Func<string, string>? 
                     Fit("input.negative_prompt", renderer.Measure(options.NegativePrompt, useInstruction: false));
             }
 
-            return Bounded(input with { Width = options.Width, Height = options.Height, Steps = options.Steps, GuidanceScale = options.Guidance, Lora = options.Adapters?.Items });
+            return Bounded(input with { Width = options.Width, Height = options.Height, Steps = options.Steps, GuidanceScale = options.Guidance, Lora = options.Adapters?.Items, StartImage = options.StartImage });
         }
         catch (InferenceException error)
         {
@@ -161,6 +165,7 @@ internal sealed class JobRequestValidator(ApiParts parts, Func<string, string>? 
         "Negative" => "input.negative_prompt",
         "Solver" => "input.scheduler",
         "Lora" => "input.lora",
+        "Strength" => "input.start_image.strength",
         _ => "input",
     };
 
