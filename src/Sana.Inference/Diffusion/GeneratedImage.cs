@@ -24,7 +24,7 @@ public readonly record struct PromptLength(int Tokens, int Limit);
 
 /// <summary>Wall-clock seconds of the stages of one batch.</summary>
 /// <param name="Text">Prompt to embeddings and conditioning.</param>
-/// <param name="Denoise">All solver steps.</param>
+/// <param name="Denoise">All solver steps, and the start image to latents.</param>
 /// <param name="Decode">Latents to pixels.</param>
 public sealed record StageSeconds(double Text, double Denoise, double Decode);
 

@@ -143,7 +143,7 @@ public sealed class StartPixels
         var pixels = new byte[3 * height * width];
         for (var i = 0; i < pixels.Length; i++)
         {
-            var keep = Math.Min(away[i / 3], Edge + 1) / (float)(Edge + 1);
+            var keep = away[i / 3] / (float)(Edge + 1);
             pixels[i] = (byte)MathF.Round((made.Pixels[i] * (1 - keep)) + (kept[i] * keep));
         }
 

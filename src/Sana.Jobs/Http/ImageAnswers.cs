@@ -97,6 +97,7 @@ internal sealed class ImageAnswers(HttpRequest request, ApiParts parts, ImagesRe
     {
         var input = message.Input;
         return new EffectiveParameters(
-            parts.Model()?.ModelName, first.Width, first.Height, input.Steps, input.GuidanceScale, input.NegativePrompt, input.Seeds!, message.JobId, asked.Ignored);
+            parts.Model()?.ModelName, first.Width, first.Height, input.Steps, input.GuidanceScale, input.NegativePrompt, input.Seeds!, message.JobId, asked.Ignored)
+        { Strength = input.StartImage?.Strength };
     }
 }

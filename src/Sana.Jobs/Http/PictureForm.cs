@@ -1,7 +1,9 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Primitives;
 using Sana.Inference;
 using Sana.Jobs.Generation;
 
@@ -36,8 +38,10 @@ internal sealed record PictureForm(ImagesRequest Asked, StartFiles Start, byte[]
 
         var strength = Strength(form["strength"]);
         var fields = Fields(form, isVariation);
-        var asked = ApiJson.Parse<ImagesRequest>((byte[])[.. fields]);
-        return new PictureForm(asked, await Open(image, mask, strength, hasOwnMask: !isVariation), Encoding.UTF8.GetBytes($"{Encoding.UTF8.GetString(fields)}\n{strength}\n{Storage.Digest.Sha256(image)}\n{(mask is null ? "" : Storage.Digest.Sha256(mask))}"));
+        var asked = ApiJson.Parse<ImagesRequest>((byte[])[.. fields]); // which blanks what is null
+        var start = await Open(image, mask, strength, hasOwnMask: !isVariation);
+        var said = string.Create(CultureInfo.InvariantCulture, $"{strength} {start.Image.Sha256} {start.Image.MaskSha256} ");
+        return new PictureForm(asked, start, [.. Encoding.ASCII.GetBytes(said), .. fields]);
     }
 
     private static async Task<IFormCollection> Form(HttpRequest request, long limit)
@@ -111,7 +115,7 @@ internal sealed record PictureForm(ImagesRequest Asked, StartFiles Start, byte[]
                 if (name == "strength")
                     continue;
                 if (values.Count != 1)
-                    throw ApiException.BadRequest(Shown(name), $"The form has the field {Shown(name)} {values.Count} times; once is meant.");
+                    throw Twice(name, values.Count);
                 json.WritePropertyName(name);
                 Value(json, name, values[0] ?? "");
             }
@@ -146,11 +150,18 @@ internal sealed record PictureForm(ImagesRequest Asked, StartFiles Start, byte[]
         }
     }
 
-    private static double? Strength(Microsoft.Extensions.Primitives.StringValues given) => given is not [{ Length: > 0 } text]
-        ? given.Count > 1 ? throw ApiException.BadRequest("strength", "The form has the field strength several times; once is meant.") : null
-        : double.TryParse(text, System.Globalization.NumberStyles.Float, System.Globalization.CultureInfo.InvariantCulture, out var strength) && strength is > 0 and <= 1
+    private static double? Strength(StringValues given)
+    {
+        if (given.Count > 1)
+            throw Twice("strength", given.Count);
+        if (given is not [{ Length: > 0 } text])
+            return null;
+        return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var strength) && strength is > 0 and <= 1
             ? strength
             : throw ApiException.BadRequest("strength", $"strength {Shown(text)} is not a number above 0 and up to 1; use 0.6.");
+    }
+
+    private static ApiException Twice(string name, int times) => ApiException.BadRequest(Shown(name), $"The form has the field {Shown(name)} {times} times; once is meant.");
 
     private static ApiException TooLarge(long limit) => new(413, "body_too_large", $"The form is longer than {limit} bytes, which is what this server takes; send a smaller picture.");
 

@@ -24,11 +24,7 @@ public sealed class StartImagesTests
     [Fact]
     public void A_picture_is_what_ingest_makes_of_it()
     {
-        var turned = Pictures.Save(Pictures.Quarters(), image =>
-        {
-            using var labelled = image.Mutate(file => file.Set(GValue.GIntType, "orientation", 6));
-            return labelled.JpegsaveBuffer(q: 100, subsampleMode: Enums.ForeignSubsample.Off);
-        });
+        var turned = JpegBytes.Insert(Pictures.CornerJpeg, JpegBytes.Orientation(6));
 
         var start = StartImages.Open(turned, null, 0.5).Image;
 
@@ -95,8 +91,7 @@ public sealed class StartImagesTests
         var job = new GenerateJob { Prompts = PromptFile.Of(["a red house", "a lighthouse"]), Options = _small with { StartImage = start.Image } };
         Assert.False(File.Exists(checkpoint.PathOf("vae/encoder.onnx")));
 
-        await start.Write(blobs, default);
-        var run = await MemoryHost.Run(blobs, renderer, job);
+        var run = await MemoryHost.Run(blobs, renderer, job, start);
 
         Assert.Equal((2, 0), (run.Made, run.Failed));
         Assert.True(File.Exists(checkpoint.PathOf("vae/encoder.onnx")));
@@ -112,7 +107,7 @@ public sealed class StartImagesTests
 
         await blobs.Delete(image, default);
         await blobs.Delete(Path.ChangeExtension(image, ".json"), default);
-        await MemoryHost.Run(blobs, renderer, job);
+        await MemoryHost.Run(blobs, renderer, job, start);
         Assert.Equal(before, await Tree.Of(blobs, "runs/"));
         Assert.NotEqual(run.RunId, RunIdentity.Of(job with { Options = job.Options with { StartImage = start.Image with { Strength = 0.6 } } }, renderer).RunId);
         Assert.NotEqual(run.RunId, RunIdentity.Of(job with { Options = job.Options with { StartImage = start.Image with { MaskSha256 = null } } }, renderer).RunId);

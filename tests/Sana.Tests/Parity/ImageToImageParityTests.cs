@@ -102,6 +102,32 @@ public sealed class ImageToImageParityTests
     }
 
     [Fact]
+    public void With_Sprint_the_cells_that_stay_end_as_the_pictures_own()
+    {
+        var name = _json.GetProperty("img2img").EnumerateObject().First(run => run.Value.GetProperty("steps_run").GetInt32() > 1).Name;
+        using var reference = new ReferenceCheckpoint("sana-sprint");
+        using var pipeline = Pipeline(reference);
+        var options = OptionsOf("img2img", name);
+        var picture = options.StartImage!.Pixels!.Image;
+        var mask = new PaintMask(picture.Width, picture.Height, [.. Enumerable.Range(0, picture.Width * picture.Height).Select(i => (byte)(i % picture.Width < 32 ? 255 : 0))]);
+        options = options with { StartImage = StartImage.Of(new StartPixels(picture, mask), 1) };
+        using var encoder = new StartLatents(() => Encoder(reference), int.MaxValue);
+        var start = encoder.Of(options.StartImage, options.Height!.Value, options.Width!.Value, default);
+        var last = Array.Empty<float>();
+
+        pipeline.Generate([new ImageRequest("a red bicycle", 1)], options, (stream, _, _) => Tensor($"img2img.{name}.noise.{Math.Min(stream, 1)}"), (_, _, latents) => last = [.. latents.Data]);
+
+        const float SigmaData = 0.5f;
+        for (var i = 0; i < last.Length; i++)
+        {
+            if (start.Painted![i % start.Painted.Length])
+                Assert.NotEqual(start.Clean.Data[i] * SigmaData, last[i]);
+            else
+                Assert.Equal(start.Clean.Data[i] * SigmaData, last[i]);
+        }
+    }
+
+    [Fact]
     public void Two_images_of_a_batch_begin_from_the_same_picture_and_are_those_that_are_made_alone()
     {
         var set = _json.GetProperty("img2img").EnumerateObject().First(run => run.Value.GetProperty("steps_run").GetInt32() > 1).Name;
@@ -116,7 +142,7 @@ public sealed class ImageToImageParityTests
         RunParityTests.CheckPixels(alone[0].Image!.Pixels, together[1].Image!.Pixels);
     }
 
-    private static SanaPipeline Pipeline(ReferenceCheckpoint reference) => RunParityTests.Pipeline(reference, encoder: () => Encoder(reference));
+    private static SanaPipeline Pipeline(ReferenceCheckpoint reference) => RunParityTests.Pipeline(reference, loadEncoder: () => Encoder(reference));
 
     private static OnnxModel Encoder(ReferenceCheckpoint reference) => reference.LoadWithMetadata(SanaGraphs.Encoder(reference.Files.Autoencoder, reference.Files.AutoencoderWeights), "vae");
 
