@@ -99,7 +99,7 @@ public sealed class PictureFormTests
             "n" => Form([("prompt", "x"), ("n", "many")], ("image", Pictures.CornerPng)),
             "twice" => Form([("prompt", "x"), ("n", "1"), ("n", "2")], ("image", Pictures.CornerPng)),
             "json" => new StringContent("{}", Encoding.UTF8, "application/json"),
-            "too long" => Form(prompt, ("image", new byte[Limit])),
+            "too long" => Form(prompt, ("image", new byte[Limit + 1])),
             "cut" => Cut(Form(prompt, ("image", Pictures.CornerPng))),
             _ => Form(prompt, ("image", Pictures.CornerPng), ("mask", _mask)),
         };
