@@ -66,6 +66,7 @@ internal sealed class AppJobs(FunctionsSettings settings, DurableClientHolder du
                 ImagesTimeout = TimeSpan.FromSeconds(200),
                 ImagesTimeoutSetting = "the platform cuts a request at 230 s",
                 CancelsWhenAborted = false,
+                MaxUpload = (long)settings.MaxUpload << 20,
                 Stopping = lifetime?.ApplicationStopping ?? default,
             }, cancellationToken);
             return new OpenedJobs(jobs, api, queue);

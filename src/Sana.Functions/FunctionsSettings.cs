@@ -36,6 +36,9 @@ public sealed record FunctionsSettings
     /// <value>Days for which instances, results and work in progress are kept, 1…36,500; 0 keeps everything. Default 30.</value>
     public int RetentionDays { get; init; } = Retention.DefaultDays;
 
+    /// <value>Of the orchestrator: MiB of a request that sends a picture, 1…128. Default 64.</value>
+    public int MaxUpload { get; init; } = (int)(ApiParts.DefaultUpload >> 20);
+
     /// <value>Of the orchestrator: place of images that the schedule curates. Default none.</value>
     public string? CurationSource { get; init; }
 
@@ -96,7 +99,8 @@ public sealed record FunctionsSettings
             CurationDataset = Given(section["CurationDataset"]) ?? plain.CurationDataset,
             CurationWeights = Given(section["CurationWeights"]),
             QueueResource = Given(section["QueueResource"]),
-            RetentionDays = Whole(section["RetentionDays"]) ?? plain.RetentionDays,
+            RetentionDays = Whole("Sana__RetentionDays", section["RetentionDays"], $"days in 1…{Retention.MostDays}, or 0 to keep everything") ?? plain.RetentionDays,
+            MaxUpload = Whole("Sana__MaxUpload", section["MaxUpload"], "MiB in 1…128") ?? plain.MaxUpload,
             CurationCron = configuration["CurationCron"] ?? plain.CurationCron,
             ServiceBus = Given(configuration["ServiceBus"]),
             ServiceBusNamespace = Given(configuration["ServiceBus:fullyQualifiedNamespace"]),
@@ -122,13 +126,15 @@ public sealed record FunctionsSettings
         if (!PrecisionName.All.Contains(Precision))
             throw new SanaException($"Sana__Precision is '{Precision}'; use {string.Join(", ", PrecisionName.All.SkipLast(1))} or {PrecisionName.All[^1]}.");
         _ = Retention.Days(RetentionDays, "Sana__RetentionDays");
+        if (MaxUpload is < 1 || (long)MaxUpload << 20 > ApiParts.MostUpload)
+            throw new SanaException($"Sana__MaxUpload is {MaxUpload}; give MiB in 1…{ApiParts.MostUpload >> 20}.");
         if (Role == "gpu" && Checkpoint is null)
             throw new SanaException("Sana__Role is gpu: set Sana__Checkpoint to the folder of the weights, or to a repository of the Hugging Face Hub as owner/name.");
     }
 
-    private static int? Whole(string? text) => Given(text) is not { } given ? null : int.TryParse(given, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+    private static int? Whole(string name, string? text, string what) => Given(text) is not { } given ? null : int.TryParse(given, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
         ? number
-        : throw new SanaException($"Sana__RetentionDays is '{given}'; give days in 1…{Retention.MostDays}, or 0 to keep everything.");
+        : throw new SanaException($"{name} is '{given}'; give {what}.");
 
     private static string? Given(string? text) => string.IsNullOrWhiteSpace(text) ? null : text;
 }

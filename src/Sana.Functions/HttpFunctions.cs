@@ -32,6 +32,24 @@ internal sealed class JobFunctions(ApiRequests requests)
         [HttpTrigger(AuthorizationLevel.Function, "post", Route = "openai/deployments/{deployment}/images/generations")] HttpRequest request, string deployment, [DurableClient] DurableTaskClient durable) =>
         requests.Handle(request, durable, api => api.Images.Generate(request, deployment));
 
+    [Function("PostImageEdits")]
+    public Task<IResult> PostImageEdits([HttpTrigger(AuthorizationLevel.Function, "post", Route = "v1/images/edits")] HttpRequest request, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Images.Edit(request));
+
+    [Function("PostAzureImageEdits")]
+    public Task<IResult> PostAzureImageEdits(
+        [HttpTrigger(AuthorizationLevel.Function, "post", Route = "openai/deployments/{deployment}/images/edits")] HttpRequest request, string deployment, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Images.Edit(request, deployment));
+
+    [Function("PostImageVariations")]
+    public Task<IResult> PostImageVariations([HttpTrigger(AuthorizationLevel.Function, "post", Route = "v1/images/variations")] HttpRequest request, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Images.Vary(request));
+
+    [Function("PostAzureImageVariations")]
+    public Task<IResult> PostAzureImageVariations(
+        [HttpTrigger(AuthorizationLevel.Function, "post", Route = "openai/deployments/{deployment}/images/variations")] HttpRequest request, string deployment, [DurableClient] DurableTaskClient durable) =>
+        requests.Handle(request, durable, api => api.Images.Vary(request, deployment));
+
     [Function("ListModels")]
     public Task<IResult> ListModels([HttpTrigger(AuthorizationLevel.Function, "get", "head", Route = "v1/models")] HttpRequest request, [DurableClient] DurableTaskClient durable) =>
         requests.Handle(request, durable, api => api.Models.List(request));

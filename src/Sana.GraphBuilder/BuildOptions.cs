@@ -32,6 +32,9 @@ public sealed record BuildOptions
     /// </value>
     public bool Extended { get; init; }
 
+    /// <value>Whether the autoencoder's encoder has a graph too, <c>vae/encoder.onnx</c>: images that begin from an image need it. Default false.</value>
+    public bool Encoder { get; init; }
+
     // Tests run half precision on the processor, which has no bfloat16.
     internal Arithmetic? Half { get; init; }
 }

@@ -30,6 +30,7 @@ public static class SanaCheckpoint
             Graphs =
             [
                 .. Graphs(files, GraphPrecision.Float32, null, options.Extended),
+                .. options.Encoder ? [Encoder(files)] : Array.Empty<PlannedGraph>(),
                 .. options.Precision == GraphPrecision.Float32 ? [] : Graphs(files, options.Precision, options.Half, options.Extended),
             ],
         }.Write(record, options, Build);
@@ -39,7 +40,7 @@ public static class SanaCheckpoint
     /// <exception cref="CheckpointException">The checkpoint is incomplete, damaged or of another kind.</exception>
     public static CheckpointSummary Describe(string checkpoint) => CheckpointSummary.From(SanaFiles.Open(checkpoint, BuildRecord.OptionsOf(checkpoint)));
 
-    // Graphs of float32 are always there: the autoencoder's has no other, and they are the fall-back. The autoencoder's encoder (SanaGraphs.Encoder) is not among them: nothing runs it.
+    // Graphs of float32 are always there: the autoencoder's have no other, and they are the fall-back.
     private static IEnumerable<PlannedGraph> Graphs(SanaFiles files, GraphPrecision precision, Arithmetic? half, bool extended)
     {
         var (suffix, text, transformer) = precision switch
@@ -64,12 +65,17 @@ public static class SanaCheckpoint
 
         Graph Denoiser(bool extended) => Said(SanaGraphs.Denoiser(files.Transformer, files.TransformerWeights, files.Clamp.On, transformer, extended: extended));
 
-        Graph Said(Graph graph)
-        {
-            foreach (var (key, value) in files.MetadataOf(precision))
-                graph.Metadata(key, value);
-            return graph;
-        }
+        Graph Said(Graph graph) => Saying(graph, files, precision);
+    }
+
+    private static PlannedGraph Encoder(SanaFiles files) =>
+        new("vae/encoder.onnx", () => Saying(SanaGraphs.Encoder(files.Autoencoder, files.AutoencoderWeights), files, GraphPrecision.Float32));
+
+    private static Graph Saying(Graph graph, SanaFiles files, GraphPrecision precision)
+    {
+        foreach (var (key, value) in files.MetadataOf(precision))
+            graph.Metadata(key, value);
+        return graph;
     }
 }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
@@ -87,10 +88,13 @@ public sealed class Retention(IBlobs blobs, IJobQueue queue, WorkflowClient clie
         if (await client.OldestUnfinished() < before)
             return 0;
         var used = await DocumentsInUse(cancellationToken);
+        HashSet<string>? pictures = null;
         return await Delete(
             "work/",
             before,
-            async group => group is SanaJobs.LinkKey or "work/model.json" || used.Contains(group) || (RequestedJobs.OfMessage(group) is { } job && await client.Get(RequestedJobs.Instance(job)) is not null),
+            async group => group is SanaJobs.LinkKey or "work/model.json" || used.Contains(group)
+                || (group.StartsWith("work/images/", StringComparison.Ordinal) && (pictures ??= await PicturesOfJobs(cancellationToken)).Contains(group))
+                || (RequestedJobs.OfMessage(group) is { } job && await client.Get(RequestedJobs.Instance(job)) is not null),
             cancellationToken);
     }
 
@@ -102,12 +106,25 @@ public sealed class Retention(IBlobs blobs, IJobQueue queue, WorkflowClient clie
         {
             var document = WorkflowJson.Read<GenerateRequest>(run.Input).Job;
             used.Add(document);
-            if (await blobs.Read(document, cancellationToken) is { } json && GenerateSubmission.PromptsFolder(json) is { } folder)
-                used.Add(folder);
+            if (await blobs.Read(document, cancellationToken) is { } json)
+                used.UnionWith(GenerateSubmission.BlobsOf(json));
         }
 
         await foreach (var run in client.All("curate-").WithCancellation(cancellationToken))
             used.Add(CurationSubmission.JobOf(run));
+        return used;
+    }
+
+    /// <summary>Pictures that requested jobs begin from, while their instances are known.</summary>
+    private async Task<HashSet<string>> PicturesOfJobs(CancellationToken cancellationToken)
+    {
+        var used = new HashSet<string>(StringComparer.Ordinal);
+        await foreach (var job in client.All(RequestedJobs.Instance("")).WithCancellation(cancellationToken))
+        {
+            if (await blobs.Read(WorkflowJson.Read<JobTicket>(job.Input).Message, cancellationToken) is { } json && JobMessage.Parse(Encoding.UTF8.GetString(json)).Input.StartImage is { } start)
+                used.UnionWith(StartImages.BlobsOf(start));
+        }
+
         return used;
     }
 
@@ -146,7 +163,7 @@ public sealed class Retention(IBlobs blobs, IJobQueue queue, WorkflowClient clie
         {
             ["work" or "timings", "datasets", _, _, ..] => 4,
             ["work", "prompts" or "previews" or "batches", _, ..] => 3,
-            ["work", "jobs" or "keys" or "claims" or "attempts" or "repeats", ..] or ["results" or "deadletter", ..] => parts.Length,
+            ["work", "jobs" or "images" or "keys" or "claims" or "attempts" or "repeats", ..] or ["results" or "deadletter", ..] => parts.Length,
             _ => 2,
         };
         return depth >= parts.Length ? name : string.Join('/', parts.Take(depth)) + '/';

@@ -69,7 +69,7 @@ internal static class SanaGraphs
         return g;
     }
 
-    /// <summary>vae/encoder.onnx. No build writes it yet: it is for image-to-image.</summary>
+    /// <summary>vae/encoder.onnx: what image to image needs.</summary>
     public static Graph Encoder(AutoencoderDCConfig config, SafetensorsWeights weights, Func<string, bool>? expose = null)
     {
         var g = new Graph("vae_encoder", weights, expose: expose);

@@ -9,36 +9,34 @@ internal sealed class Denoising(
     CheckpointFacts facts, GenerateOptions options, NoiseSource noise, StepObserver? observe, Func<FloatTensor, IReadOnlyList<RgbImage?>> decode, IProgress<GenerateProgress>? progress,
     CancellationToken cancellationToken)
 {
-    /// <summary>Latents [b, channels, height / cell, width / cell]. With guidance there are two embeddings for each sample: all negative prompts, then all prompts.</summary>
-    public FloatTensor Run(SanaTransformer transformer, FloatTensor[] embeddings, AdapterInputs? adapters, int height, int width)
+    /// <summary>
+    /// Latents [b, channels, height / cell, width / cell]. With guidance there are two embeddings for each sample: all negative prompts, then all prompts. Where they begin from a picture, the steps
+    /// that its strength leaves out are not made.
+    /// </summary>
+    public FloatTensor Run(SanaTransformer transformer, FloatTensor[] embeddings, AdapterInputs? adapters, Start? start, int height, int width)
     {
         // 4. Embeddings -> keys and values of every block's cross-attention: once, not once a step
         using var conditioning = transformer.Condition(embeddings, adapters, cancellationToken);
 
         // 5. Noise [b, channels, height / cell, width / cell]
-        var latents = noise(LatentNoise.InitialStream, height, width);
+        var initial = noise(LatentNoise.InitialStream, height, width);
 
         // 6. Denoise
-        if (transformer.EmbedsGuidance)
-        {
-            Consistency(transformer, latents, conditioning, step => noise(1 + step, height, width));
-        }
-        else
-        {
-            Flow(transformer, latents, conditioning);
-        }
-
-        return latents;
+        return transformer.EmbedsGuidance
+            ? Consistency(transformer, initial, start, conditioning, step => noise(1 + step, height, width))
+            : Flow(transformer, initial, start, conditioning);
     }
 
     // Flow matching. Classifier-free guidance evaluates both halves as one batch.
-    private void Flow(SanaTransformer transformer, FloatTensor latents, SanaTransformer.Conditioning conditioning)
+    private FloatTensor Flow(SanaTransformer transformer, FloatTensor initial, Start? start, SanaTransformer.Conditioning conditioning)
     {
         var steps = options.Steps!.Value;
         ISolver solver = options.Solver == SolverKind.FlowEuler ? new FlowEuler(steps, facts.FlowShift) : new FlowDpmSolver(steps, facts.FlowShift);
+        var first = options.StartImage?.FirstStep(steps) ?? 0;
+        var latents = start?.At(initial, At(solver.Sigmas[first])) ?? initial;
         var guided = options.Guidance > 1;
         using var perturbed = options.Pag is { } pag ? new PerturbedInputs(pag.Layers, facts.Blocks, (guided ? 2 : 1) * latents.Shape[0], latents.Shape[0]) : null;
-        for (var step = 0; step < steps; step++)
+        for (var step = first; step < steps; step++)
         {
             var input = guided ? Twice(latents) : latents;
             var away = options.Pag?.At(solver.Timesteps[step]) ?? 0;
@@ -46,26 +44,38 @@ internal sealed class Denoising(
             velocity = Guide(velocity, latents.Shape, guided ? options.Guidance : 1, away);
             solver.Step(step, latents.Data, velocity.Data);
             var sigma = solver.Sigmas[step + 1];
-            Report(step, steps, velocity, latents, sigma > 0 ? () => decode(Clean(latents, velocity, sigma)) : null);
+            start?.Keep(latents, initial, At(sigma));
+            Report(step - first, steps - first, velocity, latents, sigma > 0 ? () => decode(Clean(latents, velocity, sigma)) : null);
         }
+
+        return latents;
+
+        static Start.Mix At(float sigma) => (clean, noise, state) => FlowPath.Mix(sigma, clean, noise, state);
     }
 
     // Sprint: the guidance is an input of the network, and each step adds fresh noise.
-    private void Consistency(SanaTransformer transformer, FloatTensor latents, SanaTransformer.Conditioning conditioning, Func<int, FloatTensor> fresh)
+    private FloatTensor Consistency(SanaTransformer transformer, FloatTensor initial, Start? start, SanaTransformer.Conditioning conditioning, Func<int, FloatTensor> fresh)
     {
         var solver = new ScmSolver(options.Steps!.Value, facts.SigmaData);
-        var scaled = FloatTensor.Zeros(latents.Shape);
-        solver.ScaleNoise(latents.Data);
-        for (var step = 0; step < solver.Steps; step++)
+        var first = options.StartImage?.FirstStep(solver.Steps) ?? 0;
+        var scaled = FloatTensor.Zeros(initial.Shape);
+        var latents = start?.At(initial, At(first)) ?? initial;
+        if (start is null)
+            solver.ScaleNoise(latents.Data);
+        for (var step = first; step < solver.Steps; step++)
         {
             solver.ScaleInput(step, latents.Data, scaled.Data);
             var velocity = transformer.Evaluate(conditioning, scaled, solver.Tau(step), options.Guidance * facts.GuidanceScale, perturbed: null, cancellationToken);
             solver.Velocity(step, scaled.Data, velocity.Data, velocity.Data);
-            solver.Step(step, latents.Data, velocity.Data, step < solver.Steps - 1 ? fresh(step).Data : []);
-            Report(step, solver.Steps, velocity, latents, preview: null);
+            solver.Step(step, latents.Data, velocity.Data, step < solver.Steps - 1 ? fresh(step - first).Data : []);
+            start?.Keep(latents, initial, At(step + 1));
+            Report(step - first, solver.Steps - first, velocity, latents, preview: null);
         }
 
         solver.Unscale(latents.Data);
+        return latents;
+
+        Start.Mix At(int step) => (clean, noise, state) => solver.Mix(step, clean, noise, state);
     }
 
     private void Report(int step, int steps, FloatTensor velocity, FloatTensor latents, Func<IReadOnlyList<RgbImage?>>? preview)

@@ -49,8 +49,8 @@ internal sealed class FlowDpmSolver : ISolver
     public void Step(int step, Span<float> latents, ReadOnlySpan<float> velocity)
     {
         var (from, to) = (_sigmas[step], _sigmas[step + 1]);
-        var keep = (double)to / from;       // the weight of x; the rest is the clean estimate
-        var slope = step > 0 && to > 0      // the first step has no history, the last one would divide by an infinite h
+        var keep = (double)to / from;            // the weight of x; the rest is the clean estimate
+        var slope = _clean is not null && to > 0 // the first step that is made has no history, the last one would divide by an infinite h
             ? 0.5 * (LogSnr(to) - LogSnr(from)) / (LogSnr(from) - LogSnr(_sigmas[step - 1]))
             : 0;
         var clean = _clean ??= new float[latents.Length];

@@ -4,7 +4,7 @@ namespace Sana.Inference.Diffusion;
 
 /// <summary>
 /// Integrates the flow dx = v dσ from noise (σ near 1) to image (σ = 0), with one network evaluation for each step. The caller runs the loop. A solver may keep a history,
-/// so one instance is for one batch, from step 0 upwards.
+/// so one instance is for one batch, upwards from its first step.
 /// </summary>
 internal interface ISolver
 {
@@ -15,10 +15,21 @@ internal interface ISolver
     ReadOnlySpan<float> Sigmas { get; }
 
     /// <summary>Advances the latents from <c>Sigmas[step]</c> to <c>Sigmas[step + 1]</c>.</summary>
-    /// <param name="step">From 0; each step follows the one before it.</param>
+    /// <param name="step">From 0, or from where an image begins; each step follows the one before it.</param>
     /// <param name="latents">The whole batch, overwritten; its length does not change between steps.</param>
     /// <param name="velocity">The guided output of the network, as long as <paramref name="latents"/>.</param>
     void Step(int step, Span<float> latents, ReadOnlySpan<float> velocity);
+}
+
+/// <summary>The path of flow matching.</summary>
+internal static class FlowPath
+{
+    /// <summary>The state at a noise level: (1 − σ)·clean + σ·noise.</summary>
+    public static void Mix(float sigma, ReadOnlySpan<float> clean, ReadOnlySpan<float> noise, Span<float> state)
+    {
+        TensorPrimitives.Multiply(clean, 1 - sigma, state);
+        TensorPrimitives.MultiplyAdd(noise, sigma, state, state);
+    }
 }
 
 /// <summary>

@@ -8,13 +8,15 @@ namespace Sana.Inference.Diffusion;
 /// <summary>How images are generated: everything but the prompt and the seed. A null value takes the checkpoint's default.</summary>
 public sealed record GenerateOptions
 {
-    /// <value>Width in pixels, a multiple of 32, 32…8192. Default: the checkpoint's native size.</value>
+    internal const int MostPixels = 8192; // a side
+
+    /// <value>Width in pixels, a multiple of 32, 32…8192. Default: the checkpoint's native size; with a start image a size near its own.</value>
     public int? Width { get; init; }
 
-    /// <value>Height in pixels, a multiple of 32, 32…8192. Default: the checkpoint's native size.</value>
+    /// <value>Height in pixels, a multiple of 32, 32…8192. Default: the checkpoint's native size; with a start image a size near its own.</value>
     public int? Height { get; init; }
 
-    /// <value>Model evaluations per image, 1…1000. Default 20; 2 for Sprint checkpoints.</value>
+    /// <value>Steps of the schedule, each a model evaluation per image, 1…1000. Default 20; for Sprint checkpoints 2, or 4 with a start image. Of these a start image's strength leaves some out.</value>
     public int? Steps { get; init; }
 
     /// <value>Guidance scale, 0…100; 1 or less runs the prompt alone (Sprint embeds it instead). Default 4.5.</value>
@@ -47,6 +49,10 @@ public sealed record GenerateOptions
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public PerturbedAttention? Pag { get; init; }
 
+    /// <value>The image that images begin from. Default none: they begin from noise.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public StartImage? StartImage { get; init; }
+
     /// <summary>Whether it needs the graphs that take adapters and perturbed attention.</summary>
     [JsonIgnore]
     internal bool IsExtended => Adapters is not null || Pag is not null;
@@ -55,11 +61,12 @@ public sealed record GenerateOptions
     internal GenerateOptions Resolve(CheckpointFacts facts)
     {
         var sprint = facts.Solver == SolverKind.Scm;
+        var (width, height) = StartImage?.SizeFor(Width, Height, UseResolutionBinning, facts) ?? (Width ?? facts.NativePixels, Height ?? facts.NativePixels);
         var resolved = this with
         {
-            Width = Width ?? facts.NativePixels,
-            Height = Height ?? facts.NativePixels,
-            Steps = Steps ?? (sprint ? 2 : 20),
+            Width = width,
+            Height = height,
+            Steps = Steps ?? (!sprint ? 20 : StartImage is null ? 2 : 4), // of 2, strengths above a half leave nothing of the picture
             Solver = Solver ?? facts.Solver,
             Adapters = Adapters?.Resolve(facts.Adapters),
             Pag = Pag?.Resolve(facts),
@@ -74,14 +81,14 @@ public sealed record GenerateOptions
                 FormattableString.Invariant($"Guidance {Guidance} is not a number in 0…100; use 4.5, or 1 to run the prompt alone.")),
             _ when sprint != (resolved.Solver == SolverKind.Scm) => throw new InferenceException(
                 $"Solver {resolved.Solver} does not fit {facts.Name}, which is made for {facts.Solver}; leave the solver out."),
-            _ => resolved,
+            _ => resolved with { StartImage = StartImage?.Resolve(resolved.Steps.Value) },
         };
     }
 
     private static void CheckSide(string name, int pixels, int cell)
     {
-        if (pixels < cell || pixels > 8192)
-            throw new InferenceException($"{name} {pixels} is not in {cell}…8192 pixels; use a multiple of {cell} in that range.");
+        if (pixels < cell || pixels > MostPixels)
+            throw new InferenceException($"{name} {pixels} is not in {cell}…{MostPixels} pixels; use a multiple of {cell} in that range.");
 
         if (pixels % cell != 0)
         {

@@ -12,7 +12,8 @@ public sealed record ImageRequest(string Prompt, ulong Seed, int Index = 0);
 /// <param name="Request">What was asked for.</param>
 /// <param name="Image">The pixels; null when <paramref name="Failure"/> says why there are none.</param>
 /// <param name="Failure">Reason code: <c>nan</c>, <c>flat</c>, <c>black</c> or <c>prompt_too_long</c>; null for a good image.</param>
-/// <param name="Flags">Notes about a good image: <c>prompt_truncated</c>, <c>negative_prompt_truncated</c>, <c>tiled</c>, <c>binned</c>, <c>retried_fp32</c>.</param>
+/// <param name="Flags">Notes about a good image: <c>prompt_truncated</c>, <c>negative_prompt_truncated</c>, <c>tiled</c>, <c>binned</c>, <c>retried_fp32</c>,
+/// <c>start_image_unused</c>: the strength leaves no step out, so nothing of the start image is left.</param>
 /// <param name="Seconds">What each stage took for the batch this image was part of.</param>
 public sealed record GeneratedImage(ImageRequest Request, RgbImage? Image, string? Failure, IReadOnlyList<string> Flags, StageSeconds Seconds);
 
@@ -23,7 +24,7 @@ public readonly record struct PromptLength(int Tokens, int Limit);
 
 /// <summary>Wall-clock seconds of the stages of one batch.</summary>
 /// <param name="Text">Prompt to embeddings and conditioning.</param>
-/// <param name="Denoise">All solver steps.</param>
+/// <param name="Denoise">All solver steps, and the start image to latents.</param>
 /// <param name="Decode">Latents to pixels.</param>
 public sealed record StageSeconds(double Text, double Denoise, double Decode);
 

@@ -36,7 +36,13 @@ internal static class PipelineLoader
         }
 
         var inFloat32 = precision == Precision.Float32 ? null : new LoadedTransformer(null, extended => Load(Precision.Float32, extended));
-        return new SanaPipeline(prompts.Result, new LoadedTransformer(transformer.Result, extended => Load(precision, extended)), inFloat32, decoder.Result, options.MaxUntiledPixels, options.Adapters, options.Decoder);
+        return new SanaPipeline(prompts.Result, new LoadedTransformer(transformer.Result, extended => Load(precision, extended)), inFloat32, decoder.Result, options.MaxUntiledPixels, options.Adapters, options.Decoder, Encoder);
+
+        OnnxModel Encoder()
+        {
+            options.BuildEncoder?.Invoke();
+            return StartLatents.Load(Path.Combine(checkpoint, "vae", "encoder.onnx"), once);
+        }
 
         SanaTransformer Load(Precision precision, bool extended)
         {

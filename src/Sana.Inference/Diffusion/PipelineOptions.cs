@@ -32,6 +32,9 @@ public sealed record PipelineOptions
     /// </value>
     public Action? Extend { get; init; }
 
+    /// <value>Builds the graph of the autoencoder's encoder, <c>vae/encoder.onnx</c>, before it is loaded the first time: when an image begins from an image. Default: it is there.</value>
+    public Action? BuildEncoder { get; init; }
+
     // Tests run half precision on the processor, whose kernels widen float16.
     internal bool AllowsHalfOnProcessor { get; init; }
 }

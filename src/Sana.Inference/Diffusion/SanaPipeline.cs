@@ -22,10 +22,12 @@ public sealed class SanaPipeline : IDisposable
     private readonly bool _embedsGuidance;
     private readonly int _channels;
     private readonly AutoencoderDC _autoencoder;
+    private readonly StartLatents _starts;
     private readonly int _maxUntiledPixels;
 
     internal SanaPipeline(
-        PromptEncoder prompts, LoadedTransformer transformer, LoadedTransformer? inFloat32, AutoencoderDC autoencoder, int maxUntiledPixels, IReadOnlyList<Adapter>? adapters = null, OtherDecoder? decoder = null)
+        PromptEncoder prompts, LoadedTransformer transformer, LoadedTransformer? inFloat32, AutoencoderDC autoencoder, int maxUntiledPixels, IReadOnlyList<Adapter>? adapters = null, OtherDecoder? decoder = null,
+        Func<OnnxModel>? encoder = null)
     {
         var loaded = transformer.Get(extended: false);
         _inFloat32 = inFloat32;
@@ -36,6 +38,7 @@ public sealed class SanaPipeline : IDisposable
         _transformer = transformer;
         _autoencoder = autoencoder;
         _maxUntiledPixels = maxUntiledPixels;
+        _starts = new StartLatents(encoder ?? (() => throw new InferenceException("This pipeline was loaded without the autoencoder's encoder, which images that begin from an image need.")), maxUntiledPixels);
     }
 
     /// <summary>SHA-256 over the checkpoint's configs and the headers, lengths and a sample of its weights, lower-case hex.</summary>
@@ -112,6 +115,7 @@ public sealed class SanaPipeline : IDisposable
         _transformer.Dispose();
         _inFloat32?.Dispose();
         _autoencoder.Dispose();
+        _starts.Dispose();
         _adapters.Dispose();
     }
 
@@ -140,10 +144,11 @@ public sealed class SanaPipeline : IDisposable
         // 4. to 6. Conditioning, noise, denoising -> latents [b, channels, h / 32, w / 32]; once more in float32 if another precision broke
         var denoising = new Denoising(_facts, options, noise, observe, Preview, progress, cancellationToken);
         var adapters = _adapters.Inputs(options.Adapters);
-        var latents = denoising.Run(_transformer.Get(options.IsExtended), embeddings, adapters, height, width);
+        var start = options.StartImage is { } image ? _starts.Of(image, height, width, cancellationToken) : null;
+        var latents = denoising.Run(_transformer.Get(options.IsExtended), embeddings, adapters, start, height, width);
         var retried = _inFloat32 is not null && OutputGuard.Check(latents.Data) is not null;
         if (retried)
-            latents = denoising.Run(_inFloat32!.Get(options.IsExtended), embeddings, adapters, height, width);
+            latents = denoising.Run(_inFloat32!.Get(options.IsExtended), embeddings, adapters, start, height, width);
 
         var denoiseSeconds = Lap(clock);
 
@@ -153,14 +158,14 @@ public sealed class SanaPipeline : IDisposable
         var images = new List<GeneratedImage>();
         for (var i = 0; i < requests.Count; i++)
         {
-            var (image, failure) = Finish(SampleOf(latents, i), options, cancellationToken);
+            var (pixels, failure) = Finish(SampleOf(latents, i), options, cancellationToken);
             var flags = Flags(prompts[i], negative, options, height, width, retried);
-            images.Add(new GeneratedImage(requests[i], image, failure, flags, new StageSeconds(textSeconds, denoiseSeconds, 0)));
+            images.Add(new GeneratedImage(requests[i], pixels, failure, flags, new StageSeconds(textSeconds, denoiseSeconds, 0)));
             progress?.Report(new GenerateProgress("decode", i + 1, requests.Count));
         }
 
         var decodeSeconds = Lap(clock);
-        return [.. images.Select(image => image with { Seconds = image.Seconds with { Decode = decodeSeconds } })];
+        return [.. images.Select(made => made with { Seconds = made.Seconds with { Decode = decodeSeconds } })];
     }
 
     /// <summary>Step 7 for one image: latents [1, channels, h / 32, w / 32] to planes [1, 3, h, w] around −1…1.</summary>
@@ -180,8 +185,8 @@ public sealed class SanaPipeline : IDisposable
         if (OutputGuard.Check(decoded.Data) is { } invalid)
             return (null, invalid);
 
-        var image = Pixels.FromDecoded(decoded.Data, (int)decoded.Shape[2], (int)decoded.Shape[3], options.Height!.Value, options.Width!.Value);
-        return OutputGuard.Check(image) is { } failure ? (null, failure) : (image, null);
+        var image = Pixels.FromDecoded(decoded.Data, (int)decoded.Shape[2], (int)decoded.Shape[3], options.Height!.Value, options.Width!.Value, stretches: options.StartImage is not null);
+        return OutputGuard.Check(image) is { } failure ? (null, failure) : (options.StartImage?.Pixels?.LayBack(image) ?? image, null);
     }
 
     /// <summary>Step 2.</summary>
@@ -242,6 +247,9 @@ public sealed class SanaPipeline : IDisposable
 
         if (retried)
             flags.Add("retried_fp32");
+
+        if (options.StartImage is { MaskSha256: null } start && start.FirstStep(options.Steps!.Value) == 0)
+            flags.Add("start_image_unused");
 
         return [.. flags];
     }

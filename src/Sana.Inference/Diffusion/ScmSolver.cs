@@ -45,6 +45,18 @@ internal sealed class ScmSolver
     /// <summary>Unit noise to initial latents, in place.</summary>
     public void ScaleNoise(Span<float> noise) => TensorPrimitives.Multiply(noise, _sigmaData, noise);
 
+    /// <summary>Latents of a picture and unit noise to the state before a step: cos t · σ_data · clean + sin t · σ_data · noise.</summary>
+    /// <param name="step">0…<see cref="Steps"/>; that after the last is the picture itself.</param>
+    /// <param name="clean">As the autoencoder's scaling leaves them.</param>
+    /// <param name="noise">Unit noise, as long.</param>
+    /// <param name="state">Written.</param>
+    public void Mix(int step, ReadOnlySpan<float> clean, ReadOnlySpan<float> noise, Span<float> state)
+    {
+        var (sin, cos) = SinCos(_timesteps[step]);
+        TensorPrimitives.Multiply(clean, cos * _sigmaData, state);
+        TensorPrimitives.MultiplyAdd(noise, sin * _sigmaData, state, state);
+    }
+
     /// <summary>Latents on the trigonometric path to what the network reads.</summary>
     public void ScaleInput(int step, ReadOnlySpan<float> latents, Span<float> scaled)
     {

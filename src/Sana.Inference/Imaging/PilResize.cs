@@ -47,6 +47,9 @@ internal static class PilResize
 /// <summary>Pillow's filters, with its own numbers.</summary>
 internal enum PilFilter
 {
+    /// <summary>A windowed sinc of radius 3.</summary>
+    Lanczos = 1,
+
     /// <summary>A triangle of radius 1.</summary>
     Bilinear = 2,
 
@@ -69,10 +72,15 @@ internal sealed class ResampleWeights
     /// <param name="filter">Which.</param>
     public ResampleWeights(int source, long resized, long start, int count, PilFilter filter)
     {
-        var weigh = filter == PilFilter.Bicubic ? (Func<double, double>)Cubic : Triangle;
+        var (weigh, radius) = filter switch
+        {
+            PilFilter.Lanczos => ((Func<double, double>)Lanczos, 3),
+            PilFilter.Bicubic => (Cubic, 2),
+            _ => (Triangle, 1),
+        };
         var scale = (double)source / resized;
         var widened = Math.Max(scale, 1);
-        var support = (filter == PilFilter.Bicubic ? 2 : 1) * widened;
+        var support = radius * widened;
         Taps = ((int)Math.Ceiling(support) * 2) + 1;
         First = new int[count];
         Used = new int[count];
@@ -121,6 +129,10 @@ internal sealed class ResampleWeights
             weights[i] = (int)(weight + (weight < 0 ? -0.5 : 0.5));
         }
     }
+
+    private static double Lanczos(double x) => x is >= -3 and < 3 ? Sinc(x) * Sinc(x / 3) : 0;
+
+    private static double Sinc(double x) => x == 0 ? 1 : Math.Sin(x * Math.PI) / (x * Math.PI);
 
     private static double Triangle(double x) => Math.Max(0, 1 - Math.Abs(x));
 

@@ -13,9 +13,10 @@ internal static class Pixels
     /// <param name="width">Values in a row.</param>
     /// <param name="targetHeight">Rows of the image.</param>
     /// <param name="targetWidth">Pixels in a row of the image.</param>
-    public static RgbImage FromDecoded(ReadOnlySpan<float> decoded, int height, int width, int targetHeight, int targetWidth)
+    /// <param name="stretches">Nothing is cropped: what was stretched on the way in is where it was.</param>
+    public static RgbImage FromDecoded(ReadOnlySpan<float> decoded, int height, int width, int targetHeight, int targetWidth, bool stretches = false)
     {
-        var resize = (height, width) == (targetHeight, targetWidth) ? null : new ResizeAndCrop(height, width, targetHeight, targetWidth);
+        var resize = (height, width) == (targetHeight, targetWidth) ? null : new ResizeAndCrop(height, width, targetHeight, targetWidth, stretches);
         var pixels = new byte[checked(3 * targetHeight * targetWidth)];
         var row = new float[targetWidth];
         var levels = new byte[targetWidth];
@@ -116,14 +117,20 @@ internal sealed class ResizeAndCrop
     private readonly float[] _blend;
 
     /// <summary>Computes the sampling positions. All sizes are in pixels, 1 or more. For one thread at a time.</summary>
-    public ResizeAndCrop(int height, int width, int targetHeight, int targetWidth)
+    public ResizeAndCrop(int height, int width, int targetHeight, int targetWidth, bool stretches = false)
     {
+        _blend = new float[width];
+        if (stretches)
+        {
+            (_rows, _columns) = (new Axis(height, targetHeight, targetHeight), new Axis(width, targetWidth, targetWidth));
+            return;
+        }
+
         var scale = Math.Max((double)targetHeight / height, (double)targetWidth / width);
 
         // Truncation may fall one pixel short of the very side that decided the scale (736 · (416 / 736) is 415.99…), hence the Max.
         _rows = new Axis(height, Math.Max(targetHeight, (int)(height * scale)), targetHeight);
         _columns = new Axis(width, Math.Max(targetWidth, (int)(width * scale)), targetWidth);
-        _blend = new float[width];
     }
 
     /// <summary>Writes row <paramref name="y"/> of the target.</summary>

@@ -104,16 +104,18 @@ public static class GenerateSubmission
         return name;
     }
 
-    /// <summary>The folder of the prompts that a document names; null when it is none of a generation run.</summary>
-    internal static string? PromptsFolder(byte[] json)
+    /// <summary>What a document names: the folder of its prompts and the picture that it begins from; nothing when it is none of a generation run.</summary>
+    internal static IReadOnlyList<string> BlobsOf(byte[] json)
     {
         try
         {
-            return JsonSerializer.Deserialize(json, GenerateJson.Default.JobDocument) is { Schema: Schema, Prompts: { } prompts } ? prompts.Folder : null;
+            return JsonSerializer.Deserialize(json, GenerateJson.Default.JobDocument) is { Schema: Schema, Prompts: { } prompts } document
+                ? [prompts.Folder, .. document.Options?.StartImage is { } start ? StartImages.BlobsOf(start) : []]
+                : [];
         }
         catch (JsonException)
         {
-            return null;
+            return [];
         }
     }
 

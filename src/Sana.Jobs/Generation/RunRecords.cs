@@ -44,6 +44,10 @@ internal sealed record SettingsRecord(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public PagRecord? Pag { get; init; }
 
+    /// <value>The image that it begins from; null, and then not written, for none.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public StartImageRecord? StartImage { get; init; }
+
     /// <summary>Whether images made with either are the same. The names of adapters do not matter, as in a run's identity: their hashes do.</summary>
     public bool MakesTheSame(SettingsRecord other) =>
         this with { Lora = null, Pag = null } == other with { Lora = null, Pag = null }
@@ -57,6 +61,14 @@ internal sealed record LoraRecord(string Name, string? Sha256, float Weight);
 
 /// <summary>Perturbed-attention guidance that an image was made with.</summary>
 internal sealed record PagRecord(float Scale, float AdaptiveScale, IReadOnlyList<int> Layers);
+
+/// <summary>The image that an image begins from: hashes and size of the files, and the strength.</summary>
+internal sealed record StartImageRecord(string Sha256, int Width, int Height, double? Strength)
+{
+    /// <value>Null, and then not written, where everything may be painted over.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? MaskSha256 { get; init; }
+}
 
 internal sealed record OutputRecord(string Format, int? Quality);
 

@@ -1,5 +1,6 @@
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
+using Sana.Jobs.Generation;
 using Sana.Jobs.Networks;
 using Sana.Jobs.Queue;
 using Sana.Jobs.Requests;
@@ -33,7 +34,7 @@ public sealed class ApiHandlers
     /// <summary><c>/v1/jobs</c>.</summary>
     public JobsApi Jobs { get; }
 
-    /// <summary><c>/v1/images/generations</c>.</summary>
+    /// <summary><c>/v1/images</c>.</summary>
     public ImagesApi Images { get; }
 
     /// <summary><c>/v1/models</c>.</summary>
@@ -58,6 +59,12 @@ public sealed class ApiHandlers
 /// <summary>What the handlers of the API work with. Both hosts fill it: nothing here says which.</summary>
 public sealed record ApiParts
 {
+    /// <summary>The default of <see cref="MaxUpload"/>.</summary>
+    public const long DefaultUpload = 64L << 20;
+
+    /// <summary>The largest <see cref="MaxUpload"/>: a picture and a mask.</summary>
+    public const long MostUpload = 128L << 20;
+
     /// <summary>Starts and finds instances.</summary>
     public required WorkflowClient Workflows { get; init; }
 
@@ -124,6 +131,9 @@ public sealed record ApiParts
 
     /// <value>Images of one job, as the worker takes it, 1…10,000. Default 64.</value>
     public int MaxImages { get; init; } = new RenderWorkerOptions().MaxImages;
+
+    /// <value>Bytes of a request that sends a picture, 1…<see cref="MostUpload"/>. Default 64 MiB. A picture by itself has at most <see cref="StartImages.MostBytes"/>.</value>
+    public long MaxUpload { get; init; } = DefaultUpload;
 
     /// <value>Prompts of more tokens than the network reads are refused where a request does not say <c>long_prompts</c>. Default false: they are cut, and the image is flagged.</value>
     public bool RefusesLongPrompts { get; init; }

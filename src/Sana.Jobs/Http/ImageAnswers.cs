@@ -43,7 +43,7 @@ internal sealed class ImageAnswers(HttpRequest request, ApiParts parts, ImagesRe
                 while (shown[i] < input.Previews && await parts.Blobs.Read(Previews.Name(message.JobId, i, shown[i], format), cancellationToken) is { } bytes)
                 {
                     yield return new ImageEvent(
-                        "image_generation.partial_image", Convert.ToBase64String(bytes), parts.Clock.GetUtcNow().ToUnixTimeSeconds(), input.Width is null ? "auto" : $"{input.Width}x{input.Height}", message.Output.Format ?? "png")
+                        $"{asked.EventName}.partial_image", Convert.ToBase64String(bytes), parts.Clock.GetUtcNow().ToUnixTimeSeconds(), input.Width is null ? "auto" : $"{input.Width}x{input.Height}", message.Output.Format ?? "png")
                     {
                         Index = i,
                         PartialImageIndex = shown[i]++,
@@ -62,7 +62,7 @@ internal sealed class ImageAnswers(HttpRequest request, ApiParts parts, ImagesRe
         {
             var image = made[i];
             yield return new ImageEvent(
-                "image_generation.completed", await Base64(image, cancellationToken), result.CompletedAt.ToUnixTimeSeconds(), Size(image), message.Output.Format ?? "png")
+                $"{asked.EventName}.completed", await Base64(image, cancellationToken), result.CompletedAt.ToUnixTimeSeconds(), Size(image), message.Output.Format ?? "png")
             {
                 Index = i,
                 Url = asked.AsLinks ? Link(image) : null,
@@ -102,6 +102,7 @@ internal sealed class ImageAnswers(HttpRequest request, ApiParts parts, ImagesRe
     private static EffectiveParameters Parameters(JobImage first, JobMessage message, ImagesRequestReader asked, string? model)
     {
         var input = message.Input;
-        return new EffectiveParameters(model, first.Width, first.Height, input.Steps, input.GuidanceScale, input.NegativePrompt, input.Seeds!, message.JobId, asked.Ignored);
+        return new EffectiveParameters(model, first.Width, first.Height, input.Steps, input.GuidanceScale, input.NegativePrompt, input.Seeds!, message.JobId, asked.Ignored)
+        { Strength = input.StartImage?.Strength };
     }
 }

@@ -142,7 +142,11 @@ public sealed record ImagesInput(int TextTokens, int ImageTokens);
 
 /// <summary>What the images were really made with: nothing is ignored in silence.</summary>
 public sealed record EffectiveParameters(
-    string? Model, int? Width, int? Height, int? NumInferenceSteps, float? GuidanceScale, string? NegativePrompt, IReadOnlyList<ulong> Seeds, string JobId, IReadOnlyList<string> Ignored);
+    string? Model, int? Width, int? Height, int? NumInferenceSteps, float? GuidanceScale, string? NegativePrompt, IReadOnlyList<ulong> Seeds, string JobId, IReadOnlyList<string> Ignored)
+{
+    /// <value>How much of the picture was made anew; null where the images did not begin from one.</value>
+    public double? Strength { get; init; }
+}
 
 /// <summary>The models, as OpenAI's clients list them.</summary>
 public sealed record ModelList(IReadOnlyList<ModelCardView> Data)

@@ -5,7 +5,7 @@ using Sana.Jobs.Queue;
 
 namespace Sana.Jobs.Http;
 
-/// <summary>The endpoint that OpenAI's clients call. It starts a job like any other, or joins the one that a repeat asks for, and waits for it.</summary>
+/// <summary>The endpoints of images that OpenAI's clients call. It starts a job like any other, or joins the one that a repeat asks for, and waits for it.</summary>
 public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
 {
     private const int BodyLimit = 1 << 20;
@@ -22,15 +22,35 @@ public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
         var key = RequestHeaders.IdempotencyKey(request.Headers["Idempotency-Key"]);
         var body = await ApiJson.Body(request, BodyLimit);
         var repeat = key is null ? RepeatedRequest.Of(request, body.Span) : null;
-        var asked = new ImagesRequestReader(ApiJson.Parse<ImagesRequest>(body.Span), deployment);
-        NameIgnored(request.HttpContext.Response, asked.Ignored);
+        return await Answer(request, new ImagesRequestReader(ApiJson.Parse<ImagesRequest>(body.Span), deployment), key, repeat);
+    });
 
+    /// <summary><c>POST /v1/images/edits</c>: a picture that a prompt changes, or that is painted where its mask leaves it open.</summary>
+    /// <param name="request">The request, a form with files.</param>
+    /// <param name="deployment">As for <see cref="Generate"/>.</param>
+    public Task<IResult> Edit(HttpRequest request, string? deployment = null) => FromPicture(request, deployment, isVariation: false);
+
+    /// <summary><c>POST /v1/images/variations</c>: pictures like another one, without words.</summary>
+    /// <param name="request">The request, a form with a file.</param>
+    /// <param name="deployment">As for <see cref="Generate"/>.</param>
+    public Task<IResult> Vary(HttpRequest request, string? deployment = null) => FromPicture(request, deployment, isVariation: true);
+
+    private Task<IResult> FromPicture(HttpRequest request, string? deployment, bool isVariation) => ApiResponse.Handle(request, async () =>
+    {
+        var key = RequestHeaders.IdempotencyKey(request.Headers["Idempotency-Key"]);
+        var form = await PictureForm.Read(request, parts.MaxUpload, isVariation);
+        return await Answer(request, new ImagesRequestReader(form.Asked, deployment, form.Start), key, key is null ? RepeatedRequest.Of(request, form.Said) : null);
+    });
+
+    private async Task<IResult> Answer(HttpRequest request, ImagesRequestReader asked, string? key, RepeatedRequest? repeat)
+    {
+        NameIgnored(request.HttpContext.Response, asked.Ignored);
         var wait = await Begin(request, asked, key, repeat);
         var answers = new ImageAnswers(request, parts, asked, wait.Message);
         return asked.IsStreamed
             ? new EventStream(parts.Clock, cancellation => Stream(answers, wait, cancellation))
             : ApiJson.Result(await answers.Whole(await Outcome(wait, request.HttpContext.RequestAborted), request.HttpContext.RequestAborted));
-    });
+    }
 
     private async Task<ImageWait> Begin(HttpRequest request, ImagesRequestReader asked, string? key, RepeatedRequest? repeat)
     {
@@ -46,7 +66,7 @@ public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
             // Before the job is there: a repeat that comes meanwhile waits for it.
             if (repeat is not null)
                 await _repeats.Remember(repeat, id);
-            var (instance, message) = await jobs.Start(id, asked.Job(id), needsWorker: true, asked.NameOf, aborted);
+            var (instance, message) = await jobs.Start(id, asked.Job(id), needsWorker: true, asked.NameOf, aborted, asked.Start);
             return new ImageWait(instance, message, IsByKey: key is not null, repeat?.Count);
         }
         catch

@@ -16,9 +16,11 @@ internal sealed class ImagesRequestReader
 
     /// <param name="asked">The body.</param>
     /// <param name="deployment">The name in Azure's path, which stands for a model that the body does not name.</param>
+    /// <param name="start">The picture that the images begin from; null for none.</param>
     /// <exception cref="ApiException">A value cannot be used, or two of them say different things.</exception>
-    public ImagesRequestReader(ImagesRequest asked, string? deployment)
+    public ImagesRequestReader(ImagesRequest asked, string? deployment, StartFiles? start = null)
     {
+        Start = start;
         _asked = asked with
         {
             Size = ImageWords.Given(asked.Size)?.ToLowerInvariant(),
@@ -40,6 +42,12 @@ internal sealed class ImagesRequestReader
 
     /// <summary>The answer holds links and not the images themselves.</summary>
     public bool AsLinks { get; }
+
+    /// <summary>The picture that the images begin from; null for none.</summary>
+    public StartFiles? Start { get; }
+
+    /// <summary>What events of a stream begin with.</summary>
+    public string EventName => Start is null ? "image_generation" : "image_edit";
 
     /// <summary>The answer is a stream of events.</summary>
     public bool IsStreamed => _asked.Stream == true;
@@ -63,6 +71,7 @@ internal sealed class ImagesRequestReader
             Seeds = Seeds(id),
             LongPrompts = _asked.LongPrompts,
             Lora = _asked.Lora,
+            StartImage = Start?.Image,
             Previews = IsStreamed && _asked.PartialImages > 0 ? _asked.PartialImages : null,
         })
         {
@@ -86,6 +95,8 @@ internal sealed class ImagesRequestReader
         "output.format" => "output_format",
         "output.quality" => "output_compression",
         "input.previews" => "partial_images",
+        "input.start_image.strength" => "strength",
+        "input.start_image" => "image",
         _ => field.StartsWith("input.", StringComparison.Ordinal) ? field["input.".Length..] : field,
     };
 

@@ -94,9 +94,12 @@ internal sealed class JobRequestValidator(RequestRules rules, Func<string, strin
     {
         if (input is { PromptRef: not null } or { Batch: not null } or { Redo: not null })
             throw Invalid("input", _ => "prompt_ref, batch and redo are the workers' own; give the prompt itself.");
-        if (input.Prompt is null)
+        if (input.Prompt is null && input.StartImage is null)
             throw ApiException.Missing(Name("input.prompt"));
-        Check("input.prompt", PromptText.Check(input.Prompt));
+        input = input with { Prompt = input.Prompt ?? "" };
+        Check("input.prompt", PromptText.Check(input.Prompt, mayBeEmpty: input.StartImage is not null));
+        if (input.StartImage is { } start && !(StartImages.IsHash(start.Sha256) && (start.MaskSha256 is null || StartImages.IsHash(start.MaskSha256))))
+            throw Invalid("input.start_image", field => $"{field} names files by SHA-256, 64 lower-case hexadecimal digits.");
         Check("input.negative_prompt", PromptText.Check(input.NegativePrompt ?? "", "Negative prompt", mayBeEmpty: true));
         if (input.Scheduler is { } scheduler && !Schedulers.Contains(scheduler))
             throw Invalid("input.scheduler", field => $"{field} is flow-dpm, flow-euler or scm.");
@@ -142,6 +145,7 @@ internal sealed class JobRequestValidator(RequestRules rules, Func<string, strin
                 },
                 UseInstruction = input.Chi ?? true,
                 Adapters = input.Lora is { Count: > 0 } lora ? new AdapterUses(lora) : null,
+                StartImage = input.StartImage,
             });
             if (input.LongPrompts == "refuse")
             {
@@ -150,7 +154,7 @@ internal sealed class JobRequestValidator(RequestRules rules, Func<string, strin
                     Fit("input.negative_prompt", renderer.Measure(options.NegativePrompt, useInstruction: false));
             }
 
-            return Bounded(input with { Width = options.Width, Height = options.Height, Steps = options.Steps, GuidanceScale = options.Guidance, Lora = options.Adapters?.Items });
+            return Bounded(input with { Width = options.Width, Height = options.Height, Steps = options.Steps, GuidanceScale = options.Guidance, Lora = options.Adapters?.Items, StartImage = options.StartImage });
         }
         catch (InferenceException error)
         {
@@ -168,6 +172,7 @@ internal sealed class JobRequestValidator(RequestRules rules, Func<string, strin
         "Negative" => "input.negative_prompt",
         "Solver" => "input.scheduler",
         "Lora" => "input.lora",
+        "Strength" => "input.start_image.strength",
         _ => "input",
     };
 

@@ -6,15 +6,13 @@ namespace Sana.Jobs.Http;
 /// <summary>Which paths are OpenAI's, where errors are its error objects; and what its clients ask for that is not here, by name.</summary>
 internal static class OpenAIPaths
 {
-    private const string Here = "This server makes images from text: POST /v1/images/generations. Models are listed under GET /v1/models.";
+    private const string Here = "This server makes images from text: POST /v1/images/generations, and from pictures: POST /v1/images/edits and /v1/images/variations. Models are listed under GET /v1/models.";
 
     private static readonly string[] Own = ["/v1/images", "/v1/models", "/v1/files", "/openai"];
 
     // What their clients ask for under /v1 and is not here.
     private static readonly (string Path, string What)[] Missing =
     [
-        ("/images/edits", "Editing images"),
-        ("/images/variations", "Making variations of images"),
         ("/uploads", "Uploading a file in parts"),
         ("/chat/completions", "Chat"),
         ("/completions", "Text completion"),

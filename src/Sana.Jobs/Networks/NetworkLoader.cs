@@ -75,7 +75,7 @@ public sealed class NetworkLoader : IDisposable
                 if (Weights is { } weights)
                     await Networks.Weights.Fetch(await BlobPlace.Parse(weights).Open(cancellationToken), folder, cancellationToken);
                 folder = await CheckpointPlace.Folder(folder, variant: null, Progress, cancellationToken);
-                var built = await Task.Run(() => Build(folder, extended: false), cancellationToken);
+                var built = await Task.Run(() => Build(folder), cancellationToken);
                 _built = built.Folder;
                 _adapters = await OpenLoras(folder, cancellationToken);
                 _decoder = await BuildDecoder(folder, cancellationToken);
@@ -97,7 +97,7 @@ public sealed class NetworkLoader : IDisposable
     {
         await ReadModel(cancellationToken);
         _pipeline?.Dispose();
-        var options = new PipelineOptions { Device = Device, Precision = Precision, Adapters = _adapters, Decoder = _decoder, Extend = () => Build(_built!, extended: true) };
+        var options = new PipelineOptions { Device = Device, Precision = Precision, Adapters = _adapters, Decoder = _decoder, Extend = () => Build(_built!, extended: true), BuildEncoder = () => Build(_built!, encoder: true) };
         _pipeline = await Task.Run(() => SanaPipeline.Load(_built!, options), cancellationToken);
         return new PipelineRenderer(_pipeline);
     }
@@ -175,8 +175,9 @@ public sealed class NetworkLoader : IDisposable
         _oneBuild.Dispose();
     }
 
-    private BuildReport Build(string folder, bool extended) =>
-        SanaCheckpoint.Build(folder, new BuildOptions { Graphs = extended ? null : Graphs, Precision = GraphsOf(Precision.On(Device)), Extended = extended });
+    // What comes later is written where the first graphs went.
+    private BuildReport Build(string folder, bool extended = false, bool encoder = false) =>
+        SanaCheckpoint.Build(folder, new BuildOptions { Graphs = extended || encoder ? null : Graphs, Precision = GraphsOf(Precision.On(Device)), Extended = extended, Encoder = encoder });
 
     private async Task<OtherDecoder?> BuildDecoder(string checkpoint, CancellationToken cancellationToken)
     {

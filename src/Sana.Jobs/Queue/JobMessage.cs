@@ -186,6 +186,11 @@ public sealed record JobInput
     /// <value>Adapters by the names that this host gives them. Default none.</value>
     public IReadOnlyList<AdapterUse>? Lora { get; init; }
 
+    /// <value>
+    /// The image that images begin from, by the SHA-256 of its file, which is the blob <c>work/images/{sha256}</c>; its mask likewise. Then the prompt may be empty. Default none.
+    /// </value>
+    public StartImage? StartImage { get; init; }
+
     /// <value>How often each image is shown before it is done, 0…3, at equal distances; fewer for checkpoints of few steps. Each costs the decoding of an image. Default 0.</value>
     public int? Previews { get; init; }
 }

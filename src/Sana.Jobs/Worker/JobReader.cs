@@ -12,6 +12,8 @@ namespace Sana.Jobs.Worker;
 /// <summary>What a message asks for, checked: nothing after this looks at the message again. Names that a caller gives can reach his own folder only.</summary>
 internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions options, CallbackRules callbacks)
 {
+    private StartImage? _start; // the last one: the batches of a run mostly begin from the same
+
     /// <exception cref="JobFaultException">The message asks for what cannot be, or what this worker does not do.</exception>
     /// <exception cref="OtherModelException">It is for a worker with another checkpoint.</exception>
     /// <exception cref="Inference.InferenceException">Its options do not fit the checkpoint.</exception>
@@ -43,14 +45,25 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
         if (chunk.Model is { } planned)
             Leave(planned.Name, planned.Fingerprint, model);
         LeaveAdapters(rendered.Options.Adapters, model);
+        rendered = rendered with { Options = rendered.Options with { StartImage = await Start(rendered.Options.StartImage, cancellationToken) } };
         return new RenderJob(new RunNames(chunk.RunId), rendered, chunk.Output, rendered.Images.Count);
+    }
+
+    private async Task<StartImage?> Start(StartImage? asked, CancellationToken cancellationToken)
+    {
+        if (asked is null)
+            return null;
+        var known = _start;
+        return known is not null && (known.Sha256, known.MaskSha256) == (asked.Sha256, asked.MaskSha256)
+            ? asked with { Width = known.Width, Height = known.Height, Pixels = known.Pixels }
+            : _start = await StartImages.Read(blobs, asked, cancellationToken);
     }
 
     private async Task<RenderJob> FromOutside(JobMessage job, IModel model, CancellationToken cancellationToken)
     {
         Refuse(job.Callback);
         var input = await ClaimCheck.Redeem(blobs, job.Input, cancellationToken);
-        Refuse(PromptText.Check(input.Prompt ?? ""));
+        Refuse(PromptText.Check(input.Prompt ?? "", mayBeEmpty: input.StartImage is not null));
         Refuse(PromptText.Check(input.NegativePrompt ?? "", "Negative prompt", mayBeEmpty: true));
         var seeds = input.Seeds ?? [0];
         if (seeds.Count == 0 || seeds.Distinct().Count() != seeds.Count)
@@ -69,12 +82,13 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
             UseInstruction = input.Chi ?? true,
             RefuseLongPrompts = RefusesLongPrompts(input.LongPrompts),
             Adapters = Adapters(input.Lora, model),
+            StartImage = await Start(input.StartImage, cancellationToken),
         });
         if ((long)resolved.Width!.Value * resolved.Height!.Value is var pixels && pixels > options.MaxPixels)
             throw new JobFaultException(FaultReason.Policy, $"The job asks for {pixels} pixels an image; this worker makes up to {options.MaxPixels}.");
 
         var id = NameOf(job.JobId);
-        var images = seeds.Select(seed => new PlannedImage(1, null, new ImageRequest(input.Prompt!, seed)) { Job = id });
+        var images = seeds.Select(seed => new PlannedImage(1, null, new ImageRequest(input.Prompt ?? "", seed)) { Job = id });
         var batch = new RenderBatch(id, resolved, [.. images]) { Folder = job.BatchId is null ? id : NameOf(job.BatchId), Previews = Math.Clamp(input.Previews ?? 0, 0, Previews.Most) };
         return new RenderJob(Names(job, id), batch, new ImageOutput(Format(job.Output.Format), Quality(job.Output.Quality), options.Device), options.BatchSize);
     }

@@ -36,11 +36,14 @@ internal sealed class GenerateCommand : Command
         var options = _host.ReadWithCheckpoint(parsed);
         var loras = WrongUseException.Unless(() => LoraArguments.Read(_arguments.Loras(parsed), ServerFile.Read(options.Data).Loras));
         options = options with { Loras = loras.Places };
-        var job = WrongUseException.Unless(() => _arguments.Job(parsed, Device.Parse(options.Device), loras.Uses));
+        var start = WrongUseException.Unless(() => _arguments.StartImage(parsed));
+        var job = WrongUseException.Unless(() => _arguments.Job(parsed, Device.Parse(options.Device), loras.Uses, start?.Image));
         await using var host = await LocalHost.Open(options with { Worker = options.Worker with { WarmsUp = false } }, cancellationToken);
         var model = await host.Model(cancellationToken);
         WrongUseException.Unless(() => GenerateSubmission.Check(job, model));
         job = GenerateSubmission.Pinned(job, model);
+        if (start is not null)
+            await start.Write(host.Blobs, cancellationToken);
         var pace = new Pace(parsed.GetValue(_inFlight) ?? 16, parsed.GetValue(_deadline) ?? 3600);
         var started = await GenerateSubmission.Start(host.Client, host.Blobs, model.Fingerprint, job, pace, cancellationToken);
         if (started.Instance.Status == WorkflowStatus.Suspended)
@@ -121,6 +124,19 @@ internal sealed class GenerateArguments
     private readonly Option<float?> _pag = CommonOptions.Number<float>("--pag", "Perturbed-attention guidance: how far to lead the image away from that without self-attention in some blocks, 0…100; costs half as much again. Default: 0, off.");
     private readonly Option<string?> _pagLayers = new("--pag-layers") { Description = "Blocks that --pag perturbs, from 0, with commas between. Default: 8 of 20 blocks, else the one in the middle.", HelpName = "list" };
     private readonly Option<float?> _pagAdaptive = CommonOptions.Number<float>("--pag-adaptive", "What --pag loses for each unit of time passed, of 1000, 0…100; at 0.002 a scale of 2 is 0 at the end. Default: 0.");
+    private readonly Option<string?> _image = new("--image")
+    {
+        Description = "Picture that the images begin from: JPEG, PNG, WebP, GIF, TIFF or AVIF, at most 50 MB and 67 megapixels. It is stretched to the size of the images, whose default is then a size near its own.",
+        HelpName = "file",
+    };
+
+    private readonly Option<string?> _mask = new("--mask")
+    {
+        Description = "Where --image may be painted over, of the same size: what is fully transparent; in a picture without transparency what is white. Everything else stays as it is. Default: everywhere.",
+        HelpName = "file",
+    };
+
+    private readonly Option<double?> _strength = CommonOptions.Number<double>("--strength", "How much of --image is made anew, above 0 and up to 1: little leaves much of it, 1 nothing but what --mask keeps. Default: 0.6; 1 with --mask.");
     private readonly Option<ulong?> _seed = CommonOptions.Number("--seed", "0…18446744073709551615; the same seed makes the same image, and further images of a prompt have the seeds after it. Default: 0.", ulong.MinValue, ulong.MaxValue);
     private readonly Option<int?> _images = CommonOptions.Number("--images", "Images for each prompt, 1…10000. Default: 1.", 1, 10_000);
     private readonly Option<int?> _batch = CommonOptions.Number("--batch", "Images rendered together, 1…64; more takes more memory. Default: 1.", 1, 64);
@@ -139,14 +155,25 @@ internal sealed class GenerateArguments
 
     public IEnumerable<Option> All =>
     [
-        _prompt, _prompts, _promptField, _strict, _size, _width, _height, _steps, _guidance, _negative, _lora, _pag, _pagLayers, _pagAdaptive, _seed, _images, _batch, _solver, _format, _quality, _noInstruction, _noBinning, _longPrompts, _run,
+        _prompt, _prompts, _promptField, _strict, _size, _width, _height, _steps, _guidance, _negative, _lora, _pag, _pagLayers, _pagAdaptive, _image, _mask, _strength, _seed, _images, _batch, _solver, _format, _quality, _noInstruction, _noBinning, _longPrompts, _run,
     ];
 
     /// <summary>The adapters as they are given.</summary>
     public string[] Loras(ParseResult parsed) => parsed.GetValue(_lora) ?? [];
 
+    /// <summary>The picture that the images begin from; null for none.</summary>
+    /// <exception cref="WrongUseException">A file cannot be read, or is missing.</exception>
+    /// <exception cref="Inference.InferenceException">A file is no picture, or they do not fit.</exception>
+    public StartFiles? StartImage(ParseResult parsed)
+    {
+        var (image, mask, strength) = (parsed.GetValue(_image), parsed.GetValue(_mask), parsed.GetValue(_strength));
+        if (image is not null)
+            return StartImages.Open(Picture("--image", image), mask is null ? null : Picture("--mask", mask), strength);
+        return mask is null && strength is null ? null : throw new WrongUseException("--mask and --strength say what becomes of --image; give that picture too.");
+    }
+
     /// <exception cref="WrongUseException">The prompts are missing or bad.</exception>
-    public GenerateJob Job(ParseResult parsed, Device device, AdapterUses? adapters) => new()
+    public GenerateJob Job(ParseResult parsed, Device device, AdapterUses? adapters, StartImage? start) => new()
     {
         Prompts = Prompts(Typed(parsed.GetValue(_prompt) ?? []), parsed.GetValue(_prompts), new PromptListOptions(parsed.GetValue(_promptField), parsed.GetValue(_strict))),
         Options = new GenerateOptions
@@ -168,6 +195,7 @@ internal sealed class GenerateArguments
             RefuseLongPrompts = parsed.GetValue(_longPrompts) == "refuse",
             Adapters = adapters,
             Pag = Pag(parsed),
+            StartImage = start,
         },
         Seed = parsed.GetValue(_seed) ?? 0,
         Images = parsed.GetValue(_images) ?? 1,
@@ -185,6 +213,23 @@ internal sealed class GenerateArguments
         "webp" => ImageFormat.Webp,
         _ => throw new WrongUseException($"'{name}' is not a format; use png, jpeg or webp."),
     };
+
+    private static byte[] Picture(string option, string path)
+    {
+        try
+        {
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Read);
+            if (file.Length > StartImages.MostBytes)
+                throw new WrongUseException($"{option} {path} has {file.Length} bytes; the limit is {StartImages.MostBytes}.");
+            var bytes = new byte[file.Length];
+            file.ReadExactly(bytes);
+            return bytes;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
+        {
+            throw new WrongUseException($"{option} '{path}' cannot be read: {error.Message}", error);
+        }
+    }
 
     private PerturbedAttention? Pag(ParseResult parsed)
     {

@@ -30,6 +30,7 @@ internal sealed class ServeCommand : Command
     private readonly Option<int?> _wait = CommonOptions.Number(
         "--wait", "Seconds for which a request for images is held, 1…86400; after that it is answered 503, and without an Idempotency-Key its job is canceled. Default: 600.", 1, 86_400);
 
+    private readonly Option<int?> _maxUpload = CommonOptions.Number("--max-upload", "MiB of a request that sends a picture, 1…128; past that it is answered 413. Default: 64.", 1, 128);
     private readonly Option<string?> _longPrompts = CommonOptions.LongPrompts("Requests may say long_prompts themselves.");
     private readonly Option<bool> _verbose = new("--verbose") { Description = "Log what goes on, and not only what goes wrong. Default: off." };
     private readonly Option<bool> _json = CommonOptions.Json();
@@ -37,7 +38,7 @@ internal sealed class ServeCommand : Command
     public ServeCommand()
         : base("serve", "Answer over HTTP: OpenAI's images, jobs, batches, datasets, a status page at /. SIGTERM ends what is being rendered; what waits goes on at the next start.")
     {
-        Option[] options = [.. _host.All, _urls, _publicUrl, _apiKey, _maxQueue, _wait, _longPrompts, _verbose, _json];
+        Option[] options = [.. _host.All, _urls, _publicUrl, _apiKey, _maxQueue, _wait, _maxUpload, _longPrompts, _verbose, _json];
         foreach (var option in options)
             Add(option);
         SetAction(Run);
@@ -66,6 +67,7 @@ internal sealed class ServeCommand : Command
         MaxQueued = parsed.GetValue(_maxQueue) ?? 1000,
         ImagesTimeout = TimeSpan.FromSeconds(parsed.GetValue(_wait) ?? 600),
         ImagesTimeoutSetting = _wait.Name,
+        MaxUpload = (long)(parsed.GetValue(_maxUpload) ?? (ApiParts.DefaultUpload >> 20)) << 20,
         RefusesLongPrompts = parsed.GetValue(_longPrompts) == "refuse",
     };
 

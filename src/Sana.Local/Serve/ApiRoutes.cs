@@ -20,6 +20,18 @@ internal static class ApiRoutes
         app.MapPost("/v1/images/generations", (HttpRequest request) => api.Images.Generate(request))
             .WithSummary("Make images and wait for them, as OpenAI's clients ask for it; stream: true answers with server-sent events.").WithTags("Images")
             .Accepts<ImagesRequest>(Json).Produces<ImagesResponse>().Produces(400).Produces(401).Produces(429).Produces(503);
+        foreach (var (path, summary, answer) in new (string, string, Func<HttpRequest, string?, Task<IResult>>)[]
+        {
+            ("edits", "Make images from a picture and a prompt, sent as multipart/form-data: image, mask (what is fully transparent is painted), strength, and the fields of generations.", api.Images.Edit),
+            ("variations", "Make images like a picture, sent as multipart/form-data: image, strength, and the fields of generations.", api.Images.Vary),
+        })
+        {
+            app.MapPost($"/v1/images/{path}", (HttpRequest request) => answer(request, null))
+                .WithSummary(summary).WithTags("Images").Produces<ImagesResponse>().Produces(400).Produces(401).Produces(413).Produces(415).Produces(429).Produces(503);
+            app.MapPost($"/openai/deployments/{{deployment}}/images/{path}", (HttpRequest request, string deployment) => answer(request, deployment))
+                .WithSummary($"{summary} As Azure OpenAI's clients ask for it.").WithTags("Images").Produces<ImagesResponse>().Produces(400).Produces(401).Produces(413).Produces(415).Produces(429).Produces(503);
+        }
+
         app.MapGet("/v1/models", (HttpRequest request) => api.Models.List(request))
             .WithSummary("The checkpoint that is served, as OpenAI's clients list models.").Produces<ModelList>().WithTags("Images");
         app.MapGet("/v1/models/{**id}", (HttpRequest request, string id) => api.Models.Get(request, id))

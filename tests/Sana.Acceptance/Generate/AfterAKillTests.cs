@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Sana.Acceptance.Support;
+using Sana.Inference.Imaging;
 using Sana.Tests.Support;
 using Xunit;
 
@@ -15,18 +16,19 @@ public sealed class AfterAKillTests(SmallCheckpoint checkpoint) : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    public async Task Killed_at_random_instants_a_run_ends_with_the_same_bytes(int seed)
+    [InlineData(1, false)]
+    [InlineData(2, true)]
+    public async Task Killed_at_random_instants_a_run_ends_with_the_same_bytes(int seed, bool fromPicture)
     {
+        string[] picture = fromPicture ? ["--image", Picture(), "--strength", "0.8"] : [];
         var clock = Stopwatch.StartNew();
-        await Run("whole");
+        await Run("whole", picture);
         var length = clock.Elapsed;
         var random = new Random(seed);
 
         for (var i = 0; i < Kills; i++)
         {
-            using var process = SanaProgram.Start(Arguments("killed"));
+            using var process = SanaProgram.Start([.. Arguments("killed"), .. picture]);
             if (!process.WaitForExit(length * random.NextDouble()))
             {
                 process.Kill();
@@ -35,7 +37,7 @@ public sealed class AfterAKillTests(SmallCheckpoint checkpoint) : IDisposable
             await SanaProgram.Finish(process);
         }
 
-        await Run("killed");
+        await Run("killed", picture);
         Assert.Equal(Runs("whole"), Runs("killed"));
         Assert.Equal(Tree.Names(_folder.File("whole")), Tree.Names(_folder.File("killed")));
     }
@@ -87,9 +89,16 @@ public sealed class AfterAKillTests(SmallCheckpoint checkpoint) : IDisposable
         "-o", _folder.File(place), "--json",
     ];
 
-    private async Task<JsonElement> Run(string place)
+    private string Picture()
     {
-        var run = await SanaProgram.Run(Arguments(place));
+        var path = _folder.File("picture.png");
+        File.WriteAllBytes(path, ImageCodec.Encode(new RgbImage(40, 60, [.. Enumerable.Range(0, 40 * 60 * 3).Select(i => (byte)(i * 7))]), ImageFormat.Png));
+        return path;
+    }
+
+    private async Task<JsonElement> Run(string place, params string[] more)
+    {
+        var run = await SanaProgram.Run([.. Arguments(place), .. more]);
         Assert.True(run.ExitCode == 0, run.Error);
         return JsonDocument.Parse(run.Output).RootElement;
     }

@@ -4,6 +4,8 @@ using System.Net.ServerSentEvents;
 using OpenAI;
 using OpenAI.Images;
 using Sana.Acceptance.Support;
+using Sana.Curation.Ingest;
+using Sana.Inference.Imaging;
 using Xunit;
 
 namespace Sana.Acceptance.Serve;
@@ -81,6 +83,61 @@ public sealed class OpenAIClientTests(WaysIn waysIn)
 
     [Theory]
     [MemberData(nameof(Ways))]
+    public async Task A_picture_is_painted_over_where_its_mask_is_transparent(string way)
+    {
+        var picture = new RgbImage(64, 64, [.. Enumerable.Range(0, 64 * 64 * 3).Select(i => (byte)(i * 11))]);
+        var mask = Mask(64, 64, x => x < 32);
+        var options = new ImageEditOptions { Size = new GeneratedImageSize(64, 64), ResponseFormat = GeneratedImageFormat.Bytes };
+
+        GeneratedImage edited = await (await Images(way)).GenerateImageEditAsync(Stream(Png(picture)), "park.png", "a fox", Stream(mask), "mask.png", options);
+
+        var made = ImageIngest.Decode(edited.ImageBytes.ToArray());
+        Assert.Equal(picture.Pixels[^63..], made.Pixels[^63..]); // the lower right, beyond the soft edge
+        Assert.NotEqual(picture.Pixels[..96], made.Pixels[..96]);
+    }
+
+    [Fact]
+    public async Task Pictures_like_a_picture_come_in_its_own_size()
+    {
+        GeneratedImageCollection made = await (await Images("directly")).GenerateImageVariationsAsync(
+            Stream(Png(new RgbImage(70, 60, new byte[70 * 60 * 3]))), "dark.png", 2, new ImageVariationOptions { ResponseFormat = GeneratedImageFormat.Bytes });
+
+        Assert.Equal([(64, 64), (64, 64)], made.Select(image => ImageIngest.Decode(image.ImageBytes.ToArray())).Select(image => (image.Width, image.Height)));
+        Assert.NotEqual(made[0].ImageBytes.ToArray(), made[1].ImageBytes.ToArray());
+    }
+
+    [Fact]
+    public async Task A_mask_that_does_not_fit_is_a_sentence_in_the_clients_own_shape()
+    {
+        var images = await Images("directly");
+        var picture = Png(new RgbImage(64, 64, new byte[64 * 64 * 3]));
+
+        var size = await Assert.ThrowsAsync<ClientResultException>(() => images.GenerateImageEditAsync(Stream(picture), "a.png", "a fox", Stream(Mask(32, 32, _ => true)), "m.png"));
+        var empty = await Assert.ThrowsAsync<ClientResultException>(() => images.GenerateImageEditAsync(Stream(picture), "a.png", "a fox", Stream(Mask(64, 64, _ => false)), "m.png"));
+        var none = await Assert.ThrowsAsync<ClientResultException>(() => images.GenerateImageEditAsync(Stream("no picture"u8.ToArray()), "a.png", "a fox"));
+
+        Assert.Contains("Mask has 32×32 pixels and the image 64×64", size.Message, StringComparison.Ordinal);
+        Assert.Contains("Mask paints nothing", empty.Message, StringComparison.Ordinal);
+        Assert.Contains("The file is no image", none.Message, StringComparison.Ordinal);
+        Assert.Equal([400, 400, 400], new[] { size.Status, empty.Status, none.Status });
+    }
+
+    [Fact]
+    public async Task An_edit_may_be_a_stream()
+    {
+        using var http = (await waysIn.To("directly")).Client(hasKey: true);
+        using var form = new MultipartFormDataContent { { new StringContent("a fox"), "prompt" }, { new StringContent("true"), "stream" }, { new StringContent("0.5"), "strength" }, { new ByteArrayContent(Png(new RgbImage(64, 64, new byte[64 * 64 * 3]))), "image[]", "a.png" } };
+
+        using var answer = await http.PostAsync("v1/images/edits", form);
+
+        var events = new List<string>();
+        await foreach (var item in SseParser.Create(await answer.Content.ReadAsStreamAsync()).EnumerateAsync())
+            events.Add(item.EventType);
+        Assert.Equal(["image_edit.completed"], events);
+    }
+
+    [Theory]
+    [MemberData(nameof(Ways))]
     public async Task A_wrong_key_is_the_clients_own_error(string way)
     {
         var error = await Assert.ThrowsAsync<ClientResultException>(async () => await (await Images(way, "not-the-key-0123456789")).GenerateImageAsync("a fox"));
@@ -136,6 +193,17 @@ public sealed class OpenAIClientTests(WaysIn waysIn)
 
     private async Task<(System.Net.HttpStatusCode Status, System.Text.Json.JsonElement Body, System.Net.Http.Headers.HttpResponseHeaders Headers)> Ask(object body) =>
         await (await waysIn.To("directly")).Server.Send(HttpMethod.Post, "/v1/images/generations", body);
+
+    private static MemoryStream Stream(byte[] bytes) => new(bytes);
+
+    private static byte[] Png(RgbImage image) => ImageCodec.Encode(image, ImageFormat.Png);
+
+    private static byte[] Mask(int width, int height, Func<int, bool> isPainted)
+    {
+        using var raw = NetVips.Image.NewFromMemory(Enumerable.Range(0, width * height).SelectMany(i => (byte[])[90, 90, 90, (byte)(isPainted(i % width) ? 0 : 255)]).ToArray(), width, height, 4, NetVips.Enums.BandFormat.Uchar);
+        using var named = raw.Copy(interpretation: NetVips.Enums.Interpretation.Srgb);
+        return named.PngsaveBuffer();
+    }
 
     private static ImageGenerationOptions Small(GeneratedImageFormat format) => new() { Size = new GeneratedImageSize(64, 64), ResponseFormat = format };
 

@@ -123,11 +123,9 @@ public sealed class OpenAIPathsTests(SharedServer shared)
     }
 
     [Theory]
-    [InlineData("POST", "/v1/images/edits", "Editing images")]
-    [InlineData("POST", "/v1/images/variations", "variations")]
     [InlineData("POST", "/v1/uploads", "Uploading a file in parts")]
     [InlineData("POST", "/v1/chat/completions", "Chat")]
-    [InlineData("POST", "/openai/deployments/x/images/edits", "Editing images")]
+    [InlineData("POST", "/openai/deployments/x/chat/completions", "Chat")]
     [InlineData("POST", "/images/generations", "base URL to http")]
     [InlineData("GET", "/models", "the API is under /v1")]
     [InlineData("GET", "/v1/nothing", "POST /v1/images/generations")]

@@ -22,9 +22,11 @@ internal static class MemoryHost
 
     /// <summary>Runs a job to its end.</summary>
     /// <exception cref="SanaException">It did not complete.</exception>
-    public static async Task<RunSummary> Run(IBlobs outputs, IRenderer renderer, GenerateJob job)
+    public static async Task<RunSummary> Run(IBlobs outputs, IRenderer renderer, GenerateJob job, StartFiles? start = null)
     {
         await using var host = await Open(outputs, renderer);
+        if (start is not null)
+            await start.Write(host.Blobs, CancellationToken.None);
         var started = await GenerateSubmission.Start(host.Client, host.Blobs, renderer.Fingerprint, job, pace: null, CancellationToken.None);
         var end = host.Client.Wait(started.Instance.Id);
         if (await Task.WhenAny(end, host.Stopped) == host.Stopped)

@@ -60,7 +60,7 @@ public sealed class RetentionTests : IAsyncLifetime
         await Purge(TimeSpan.FromDays(30));
 
         var document = WorkflowJson.Read<GenerateRequest>(run.Input).Job;
-        Assert.Equal([document, "work/link.key", GenerateSubmission.PromptsFolder((await _host.Blobs.Read(document, default))!) + "000000"], await Names("work/"));
+        Assert.Equal([document, "work/link.key", GenerateSubmission.BlobsOf((await _host.Blobs.Read(document, default))!)[0] + "000000"], await Names("work/"));
     }
 
     [Fact]
