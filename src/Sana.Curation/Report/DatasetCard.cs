@@ -71,7 +71,7 @@ public sealed record DatasetCard
         var text = new StringBuilder("\n## Scores and choice\n\n");
         text.Append(Scorer is null ? "Captions have no scores." : $"Scores are 100 × cosine by the CLIP checkpoint {Markdown.Text(Scorer)}.");
         if (OtherScorers.Count > 0)
-            text.Append($" Scores by {Markdown.Text(string.Join(", ", OtherScorers))} are another scale in columns of their own.");
+            text.Append(Invariant($" Scores by {Markdown.Text(string.Join(", ", OtherScorers))} are another scale in columns of their own."));
         if (Facts.Scores is { } scores)
             text.Append(Invariant($" Chosen captions: mean {scores.Mean:0.00}, between {scores.Least:0.##} and {scores.Most:0.##}."));
         text.Append(Invariant($" One caption of each image was chosen by the rule {Rule(Selection)}.\n"));

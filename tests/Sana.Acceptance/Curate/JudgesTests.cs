@@ -38,7 +38,7 @@ public sealed class JudgesTests : IDisposable
         var again = await SanaProgram.Run(["select", "photos", .. places, "--score-by", "siglip2-small-patch16", "--json"]);
         var unknown = await SanaProgram.Run(["select", "photos", .. places, "--score-by", "other"]);
 
-        Assert.Contains($"nsfw: judge of images, classifier, ", info.Output, StringComparison.Ordinal);
+        Assert.Contains("nsfw: judge of images, classifier, ", info.Output, StringComparison.Ordinal);
         Assert.True((none.ExitCode, run.ExitCode, again.ExitCode) == (1, 0, 0), none.Error + run.Error + again.Error);
         Assert.Contains("judge_score", none.Output + none.Error, StringComparison.Ordinal);
         var curated = new Curated(_folder.File("out"), "photos", "v2");

@@ -1,5 +1,4 @@
 using Sana.Inference;
-using Sana.Inference.Clip;
 using Sana.Inference.Judging;
 using Sana.Tests.Support;
 using Xunit;

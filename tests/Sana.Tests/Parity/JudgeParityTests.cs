@@ -1,7 +1,5 @@
 using Microsoft.ML.OnnxRuntime;
-using Sana.GraphBuilder;
 using Sana.Inference.Clip;
-using Sana.Inference.Imaging;
 using Sana.Inference.Judging;
 using Sana.Inference.Runtime;
 using Sana.Tests.Support;

@@ -1,5 +1,4 @@
 using Parquet;
-using Parquet.Schema;
 using Sana.Curation;
 using Sana.Curation.Shards;
 using Sana.Storage.Blobs;
