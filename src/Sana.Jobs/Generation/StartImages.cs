@@ -110,6 +110,7 @@ public sealed record StartFiles(StartImage Image, IReadOnlyList<byte[]> Files)
     /// <exception cref="SanaException">The blobs cannot be written.</exception>
     public async Task Write(IBlobs blobs, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(blobs);
         foreach (var file in Files)
             await blobs.PutOrRepair(StartImages.Blob(Digest.Sha256(file)), file, cancellationToken);
     }
