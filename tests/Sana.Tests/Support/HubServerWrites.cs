@@ -222,7 +222,7 @@ public sealed partial class HubServer
             await Json(context, new JsonObject { ["success"] = true, ["commitOid"] = Commit });
     }
 
-    private (int Status, string Message) Apply(string repository, IReadOnlyList<JsonNode> lines)
+    private (int Status, string Message) Apply(string repository, List<JsonNode> lines)
     {
         lock (_commits)
         {
@@ -246,7 +246,7 @@ public sealed partial class HubServer
 
             _repositories[repository] = files;
             Commits.Enqueue((string)header["summary"]!);
-            Commit = Convert.ToHexStringLower(SHA1.HashData(BitConverter.GetBytes(Commits.Count)));
+            Commit = Digest(BitConverter.GetBytes(Commits.Count))[..40];
             return (200, "");
         }
     }

@@ -34,13 +34,12 @@ public sealed class Soak(AzuriteFixture azurite, BucketsFixture buckets) : IDisp
 
     [Theory]
     [Trait("Category", "Soak")]
-    [InlineData("folder", "sqlite", "folder")]
+    [InlineData("folder", "sqlite", "hf")]
     [InlineData("folder", "azurite", "folder")]
     [InlineData("azurite", "sqlite", "folder")]
     [InlineData("azurite", "azurite", "folder")]
     [InlineData("s3", "sqlite", "s3")]
     [InlineData("gs", "sqlite", "gs")]
-    [InlineData("folder", "sqlite", "hf")]
     public async Task Killed_at_any_instant_it_ends_with_the_same_bytes(string store, string queue, string source)
     {
         var place = store switch
