@@ -30,7 +30,7 @@ public sealed class UploadedBatchesTests(SharedServer shared)
     {
         var (files, batches) = Clients(Server);
         OpenAIFile file = await files.UploadFileAsync(BinaryData.FromString($"{Line("a", Small)}\n{Line("b", Small)}\n{Line("c", "\"size\":\"65x64\"")}\n"), "lines.jsonl", FileUploadPurpose.Batch);
-        using var asked = BinaryContent.Create(BinaryData.FromString($$"""{"input_file_id":"{{file.Id}}","endpoint":"{{Generations}}","completion_window":"24h","metadata":{"of":"dotnet"}}"""));
+        using var asked = BinaryContent.Create(BinaryData.FromString($$$"""{"input_file_id":"{{{file.Id}}}","endpoint":"{{{Generations}}}","completion_window":"24h","metadata":{"of":"dotnet"}}"""));
 
         var operation = await batches.CreateBatchAsync(asked, false);
         var batch = await Ended(operation);
