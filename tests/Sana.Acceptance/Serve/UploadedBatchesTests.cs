@@ -9,6 +9,8 @@ using OpenAI.Files;
 using Sana.Acceptance.Support;
 using Xunit;
 
+#pragma warning disable OPENAI001 // The client says that its batches may change yet.
+
 namespace Sana.Acceptance.Serve;
 
 /// <summary>OpenAI's batches of uploaded files against the real server, by the official client for .NET and by plain requests.</summary>
@@ -30,15 +32,13 @@ public sealed class UploadedBatchesTests(SharedServer shared)
         OpenAIFile file = await files.UploadFileAsync(BinaryData.FromString($"{Line("a", Small)}\n{Line("b", Small)}\n{Line("c", "\"size\":\"65x64\"")}\n"), "lines.jsonl", FileUploadPurpose.Batch);
         using var asked = BinaryContent.Create(BinaryData.FromString($$"""{"input_file_id":"{{file.Id}}","endpoint":"{{Generations}}","completion_window":"24h","metadata":{"of":"dotnet"}}"""));
 
-        var operation = await batches.CreateBatchAsync(asked, waitUntilCompletion: false);
+        var operation = await batches.CreateBatchAsync(asked, false);
         var batch = await Ended(operation);
 
         Assert.Equal(("completed", "dotnet", (3, 2, 1)), (Text(batch, "status"), Text(batch.GetProperty("metadata"), "of"), Counts(batch)));
         Assert.Equal(24 * 3600, batch.GetProperty("expires_at").GetInt64() - batch.GetProperty("created_at").GetInt64());
-        var pages = new List<string>();
-        await foreach (var page in batches.GetBatchesAsync(after: null, limit: 100, options: null).GetRawPagesAsync())
-            pages.AddRange(JsonDocument.Parse(page.GetRawResponse().Content).RootElement.GetProperty("data").EnumerateArray().Select(each => Text(each, "id")));
-        Assert.Contains(operation.BatchId, pages);
+        var (_, page, _) = await Server.Send(HttpMethod.Get, "/v1/batches");
+        Assert.Contains(operation.BatchId, page.GetProperty("data").EnumerateArray().Select(each => Text(each, "id")));
         var outputs = new List<string>();
         foreach (var each in (await files.GetFilesAsync(FilePurpose.BatchOutput)).Value)
             outputs.Add(each.Id);
@@ -224,7 +224,7 @@ public sealed class UploadedBatchesTests(SharedServer shared)
     {
         var file = Text(await Upload(server, lines), "id");
         using var asked = BinaryContent.Create(BinaryData.FromString($$"""{"input_file_id":"{{file}}","endpoint":"{{Generations}}","completion_window":"{{window}}"}"""));
-        return await batches.CreateBatchAsync(asked, waitUntilCompletion: false);
+        return await batches.CreateBatchAsync(asked, false);
     }
 
     private static async Task<JsonElement> Now(CreateBatchOperation operation) => JsonDocument.Parse((await operation.GetBatchAsync(null)).GetRawResponse().Content).RootElement;
