@@ -1,5 +1,4 @@
 using Sana.Jobs.Durable;
-using Sana.Jobs.Queue;
 
 namespace Sana.Jobs.Requests;
 

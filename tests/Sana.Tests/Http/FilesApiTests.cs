@@ -132,7 +132,7 @@ public sealed class FilesApiTests : IDisposable
         return ([.. page.GetProperty("data").EnumerateArray().Select(file => Text(file, "id"))], page.GetProperty("has_more").GetBoolean());
     }
 
-    private async Task<(int Status, JsonElement Body)> Send(Func<HttpRequest, Task<IResult>> handle, string query = "")
+    private static async Task<(int Status, JsonElement Body)> Send(Func<HttpRequest, Task<IResult>> handle, string query = "")
     {
         var (status, text) = await Raw(handle, query);
         return (status, JsonDocument.Parse(text).RootElement);

@@ -4,7 +4,6 @@ using Sana.Jobs;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Http;
 using Sana.Jobs.Requests;
-using Sana.Storage.Blobs;
 using Sana.Tests.Support;
 using Xunit;
 
