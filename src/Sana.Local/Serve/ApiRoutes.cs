@@ -20,18 +20,10 @@ internal static class ApiRoutes
         app.MapPost("/v1/images/generations", (HttpRequest request) => api.Images.Generate(request))
             .WithSummary("Make images and wait for them, as OpenAI's clients ask for it; stream: true answers with server-sent events.").WithTags("Images")
             .Accepts<ImagesRequest>(Json).Produces<ImagesResponse>().Produces(400).Produces(401).Produces(429).Produces(503);
-        foreach (var (path, summary, answer) in new (string, string, Func<HttpRequest, string?, Task<IResult>>)[]
-        {
-            ("edits", "Make images from a picture and a prompt, sent as multipart/form-data: image, mask (what is fully transparent is painted), strength, and the fields of generations.", api.Images.Edit),
-            ("variations", "Make images like a picture, sent as multipart/form-data: image, strength, and the fields of generations.", api.Images.Vary),
-        })
-        {
-            app.MapPost($"/v1/images/{path}", (HttpRequest request) => answer(request, null))
-                .WithSummary(summary).WithTags("Images").Produces<ImagesResponse>().Produces(400).Produces(401).Produces(413).Produces(415).Produces(429).Produces(503);
-            app.MapPost($"/openai/deployments/{{deployment}}/images/{path}", (HttpRequest request, string deployment) => answer(request, deployment))
-                .WithSummary($"{summary} As Azure OpenAI's clients ask for it.").WithTags("Images").Produces<ImagesResponse>().Produces(400).Produces(401).Produces(413).Produces(415).Produces(429).Produces(503);
-        }
-
+        app.MapPost("/v1/images/edits", (HttpRequest request) => api.Images.Edit(request))
+            .WithSummary("Make images from a picture and a prompt, sent as multipart/form-data: image, mask (what is fully transparent is painted), strength, and the fields of generations.").OfPictures();
+        app.MapPost("/v1/images/variations", (HttpRequest request) => api.Images.Vary(request))
+            .WithSummary("Make images like a picture, sent as multipart/form-data: image, strength, and the fields of generations.").OfPictures();
         app.MapGet("/v1/models", (HttpRequest request) => api.Models.List(request))
             .WithSummary("The checkpoint that is served, as OpenAI's clients list models.").Produces<ModelList>().WithTags("Images");
         app.MapGet("/v1/models/{**id}", (HttpRequest request, string id) => api.Models.Get(request, id))
@@ -39,6 +31,11 @@ internal static class ApiRoutes
         app.MapPost("/openai/deployments/{deployment}/images/generations", (HttpRequest request, string deployment) => api.Images.Generate(request, deployment))
             .WithSummary("The same as Azure OpenAI's clients ask for it; a deployment may have any name, and api-version any value.").WithTags("Images")
             .Accepts<ImagesRequest>(Json).Produces<ImagesResponse>().Produces(400).Produces(401).Produces(429).Produces(503);
+
+        app.MapPost("/openai/deployments/{deployment}/images/edits", (HttpRequest request, string deployment) => api.Images.Edit(request, deployment))
+            .WithSummary("Edits as Azure OpenAI's clients ask for them.").OfPictures();
+        app.MapPost("/openai/deployments/{deployment}/images/variations", (HttpRequest request, string deployment) => api.Images.Vary(request, deployment))
+            .WithSummary("Variations as Azure OpenAI's clients ask for them.").OfPictures();
 
         app.MapPost("/v1/jobs", (HttpRequest request) => api.Jobs.Post(request))
             .WithSummary("Ask for a job. Idempotency-Key makes a repeat find the first; Prefer: wait=N waits for its end.")
@@ -125,6 +122,9 @@ internal static class ApiRoutes
     private static RouteHandlerBuilder Asks<TAsked, TGiven>(this RouteHandlerBuilder route)
         where TAsked : notnull => route.Accepts<TAsked>(Json).Produces<TGiven>(202).Produces<TGiven>(200)
             .ProducesProblem(400).ProducesProblem(409).ProducesProblem(413).ProducesProblem(415).ProducesProblem(422).ProducesProblem(429).ProducesProblem(503);
+
+    private static void OfPictures(this RouteHandlerBuilder route) => route.WithTags("Images")
+        .Produces<ImagesResponse>().Produces(400).Produces(401).Produces(413).Produces(415).Produces(429).Produces(503);
 
     private static RouteHandlerBuilder Steers<TGiven>(this RouteHandlerBuilder route) => route.Produces<TGiven>(202).ProducesProblem(404).ProducesProblem(409);
 
