@@ -121,7 +121,7 @@ public sealed record ApiParts
     public long MaxBatchImages { get; init; } = 1_000_000;
 
     /// <value>Bytes of one uploaded file, 1 or more. Default 200 MiB.</value>
-    public long MaxUploadBytes { get; init; } = 200L << 20;
+    public long MaxFileBytes { get; init; } = 200L << 20;
 
     /// <value>Width × height × images of one job. Default 64 images of 1024 × 1024.</value>
     public long MaxPixels { get; init; } = 64L * 1024 * 1024;

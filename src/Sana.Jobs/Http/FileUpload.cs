@@ -29,11 +29,11 @@ internal sealed class FileUpload(ApiParts parts, StoredFiles files)
     {
         if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type) || type.MediaType != "multipart/form-data" || HeaderUtilities.RemoveQuotes(type.Boundary).Value is not { Length: > 0 and <= 200 } boundary)
             throw new ApiException(415, "unsupported_media_type", "The body is not a form; send multipart/form-data with the fields purpose and file.");
-        if (request.ContentLength > parts.MaxUploadBytes + FormBytes)
+        if (request.ContentLength > parts.MaxFileBytes + FormBytes)
             throw TooLarge();
         // The host's own limit is for bodies that stand in memory.
         if (request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } host)
-            host.MaxRequestBodySize = parts.MaxUploadBytes + FormBytes;
+            host.MaxRequestBodySize = parts.MaxFileBytes + FormBytes;
         var cancellation = request.HttpContext.RequestAborted;
         try
         {
@@ -103,7 +103,7 @@ internal sealed class FileUpload(ApiParts parts, StoredFiles files)
         var buffer = new byte[64 * 1024];
         for (var length = 0L; await Sent(async () => await source.ReadAsync(buffer, cancellationToken)) is > 0 and var read;)
         {
-            if ((length += read) > parts.MaxUploadBytes)
+            if ((length += read) > parts.MaxFileBytes)
                 throw TooLarge();
             await target.WriteAsync(buffer.AsMemory(0, read), cancellationToken);
         }
@@ -133,7 +133,7 @@ internal sealed class FileUpload(ApiParts parts, StoredFiles files)
         }
     }
 
-    private ApiException TooLarge() => new(413, "body_too_large", $"The file is larger than {parts.MaxUploadBytes} bytes; send its lines in several files.");
+    private ApiException TooLarge() => new(413, "body_too_large", $"The file is larger than {parts.MaxFileBytes} bytes; send its lines in several files.");
 
     private static ApiException Disturbed() => new(503, "storage", "The file could not be written at once; send it again.") { RetryAfter = TimeSpan.FromSeconds(1) };
 

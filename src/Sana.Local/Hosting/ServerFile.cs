@@ -57,7 +57,7 @@ internal sealed record ServerFile
     public long MaxBatchImages { get; init; } = 1_000_000;
 
     /// <value>MiB of one uploaded file of a batch, 1…2,000. Default 200.</value>
-    public long MaxUploadMb { get; init; } = 200;
+    public long MaxFileMb { get; init; } = 200;
 
     /// <value>The address under which the outside reaches this server through a proxy, such as <c>https://images.example.org/sana</c>, without <c>/v1</c>. Links are made with it. Default: as each request came.</value>
     public string? PublicUrl { get; init; }
@@ -126,8 +126,8 @@ internal sealed record ServerFile
         _ = UrlRules();
         if (MaxBatchImages is < 1 or > 100_000_000)
             throw new SanaException($"max_batch_images of sana.json is {MaxBatchImages}; give 1…100000000.");
-        if (MaxUploadMb is < 1 or > 2000)
-            throw new SanaException($"max_upload_mb of sana.json is {MaxUploadMb}; give 1…2000.");
+        if (MaxFileMb is < 1 or > 2000)
+            throw new SanaException($"max_file_mb of sana.json is {MaxFileMb}; give 1…2000.");
         _ = Retention.Days(RetentionDays, "retention_days of sana.json");
         if (Precision is { } precision && !PrecisionName.All.Contains(precision))
             throw new SanaException($"precision of sana.json is '{precision}'; use {string.Join(", ", PrecisionName.All.SkipLast(1))} or {PrecisionName.All[^1]}.");

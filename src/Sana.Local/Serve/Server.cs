@@ -32,7 +32,7 @@ internal sealed class Server : IAsyncDisposable
         {
             await ScheduleSteps.Apply(host.Client, options.Config!.Schedules);
             var api = await host.Jobs.OpenApi(
-                parts => limits(parts) with { MaxBatchImages = options.Config.MaxBatchImages, MaxUploadBytes = options.Config.MaxUploadMb << 20, Worker = () => host.Worker.State, Unavailable = () => host.Unavailable, Stopping = stopping.Token }, cancellationToken);
+                parts => limits(parts) with { MaxBatchImages = options.Config.MaxBatchImages, MaxFileBytes = options.Config.MaxFileMb << 20, Worker = () => host.Worker.State, Unavailable = () => host.Unavailable, Stopping = stopping.Token }, cancellationToken);
             var app = WebApp.Build(settings, api, watch => new StatusPage(api.Parts, watch, host.Jobs.Recent, () => host.Worker.Current, host.Blobs.Place), options.Logging);
             await Listen(app, settings, cancellationToken);
             return new Server(host, app, stopping);

@@ -23,7 +23,7 @@ public sealed class FilesApiTests : IDisposable
     public FilesApiTests()
     {
         _blobs = FileBlobs.Open(_folder.Path);
-        _api = new FilesApi(new ApiParts { Workflows = null!, Queue = null!, Blobs = _blobs, Links = new SignedLinks(new byte[32], _clock), Clock = _clock, MaxUploadBytes = 1000 });
+        _api = new FilesApi(new ApiParts { Workflows = null!, Queue = null!, Blobs = _blobs, Links = new SignedLinks(new byte[32], _clock), Clock = _clock, MaxFileBytes = 1000 });
     }
 
     public void Dispose() => _folder.Dispose();

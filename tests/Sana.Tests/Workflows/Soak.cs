@@ -21,7 +21,7 @@ namespace Sana.Tests.Workflows;
 [Collection("azurite")]
 public sealed class Soak(AzuriteFixture azurite, BucketsFixture buckets) : IDisposable
 {
-    private static readonly int _kills = int.Parse(Environment.GetEnvironmentVariable("SANA_SOAK_KILLS") ?? "10", CultureInfo.InvariantCulture);
+    private static readonly int _kills = int.Parse(Environment.GetEnvironmentVariable("SANA_SOAK_KILLS") ?? "4", CultureInfo.InvariantCulture);
 
     private readonly TempFolder _folder = new();
     private readonly string _name = $"soak-{Guid.NewGuid():N}";
