@@ -78,6 +78,22 @@ internal static class CommonOptions
         HelpName = "place",
     };
 
+    /// <summary>A dataset that <c>sana curate</c> has finished.</summary>
+    public static Argument<string> FinishedDataset() => new("dataset")
+    {
+        Description = "The dataset's name; or the folder of a version, azurite:container/prefix, a container's https address with the prefix, s3://bucket/prefix or gs://bucket/prefix.",
+    };
+
+    /// <summary>Which version of it.</summary>
+    public static Option<string?> DatasetVersion() => new("--dataset-version") { Description = "The dataset's version. Default: the last finished one." };
+
+    /// <summary>Where it is.</summary>
+    public static Option<string?> DatasetPlace() => new("--blobs")
+    {
+        Description = "Where a dataset that is given by its name is: the --out of sana curate. Default: as the last time, or the folder blobs in the data folder.",
+        HelpName = "place",
+    };
+
     public static Option<string> Data() => new("--data")
     {
         Description = "Folder of the journal and the queue. Default: sana-data.",

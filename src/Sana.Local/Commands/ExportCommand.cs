@@ -9,10 +9,7 @@ namespace Sana.Local.Commands;
 /// <summary><c>sana export</c>: a finished dataset in the layout of another tool.</summary>
 internal sealed class ExportCommand : Command
 {
-    private readonly Argument<string> _dataset = new("dataset")
-    {
-        Description = "The dataset's name; or the folder of a version, azurite:container/prefix, a container's https address with the prefix, s3://bucket/prefix or gs://bucket/prefix.",
-    };
+    private readonly Argument<string> _dataset = CommonOptions.FinishedDataset();
 
 
     private readonly Option<string> _to = new("--to")
@@ -40,13 +37,9 @@ internal sealed class ExportCommand : Command
     };
 
 
-    private readonly Option<string?> _version = new("--dataset-version") { Description = "The dataset's version. Default: the last finished one." };
+    private readonly Option<string?> _version = CommonOptions.DatasetVersion();
     private readonly Option<string> _data = CommonOptions.Data();
-    private readonly Option<string?> _blobs = new("--blobs")
-    {
-        Description = "Where a dataset that is given by its name is: the --out of sana curate. Default: as the last time, or the folder blobs in the data folder.",
-        HelpName = "place",
-    };
+    private readonly Option<string?> _blobs = CommonOptions.DatasetPlace();
 
 
     private readonly Option<bool> _json = CommonOptions.Json();

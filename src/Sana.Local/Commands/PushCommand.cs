@@ -9,21 +9,14 @@ namespace Sana.Local.Commands;
 /// <summary><c>sana push</c>: a finished dataset to a dataset repository of the Hub.</summary>
 internal sealed class PushCommand : Command
 {
-    private readonly Argument<string> _dataset = new("dataset")
-    {
-        Description = "The dataset's name; or the folder of a version, azurite:container/prefix, a container's https address with the prefix, s3://bucket/prefix or gs://bucket/prefix.",
-    };
+    private readonly Argument<string> _dataset = CommonOptions.FinishedDataset();
 
     private readonly Argument<string> _target = new("repository") { Description = "hf:owner/name or hf:datasets/owner/name, with @branch for another branch than main. Both are made if they are missing." };
     private readonly Option<bool> _private = new("--private") { Description = "Only those who may shall see the repository, if it is made; a public one that is there is refused. Default: as the owner's account makes them." };
     private readonly Option<string?> _message = new("--message") { Description = "Title of the commit, 1…200 characters. Default: the dataset's name and version.", HelpName = "text" };
-    private readonly Option<string?> _version = new("--dataset-version") { Description = "The dataset's version. Default: the last finished one." };
+    private readonly Option<string?> _version = CommonOptions.DatasetVersion();
     private readonly Option<string> _data = CommonOptions.Data();
-    private readonly Option<string?> _blobs = new("--blobs")
-    {
-        Description = "Where a dataset that is given by its name is: the --out of sana curate. Default: as the last time, or the folder blobs in the data folder.",
-        HelpName = "place",
-    };
+    private readonly Option<string?> _blobs = CommonOptions.DatasetPlace();
 
     private readonly Option<bool> _json = CommonOptions.Json();
 

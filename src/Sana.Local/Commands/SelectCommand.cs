@@ -12,7 +12,7 @@ namespace Sana.Local.Commands;
 internal sealed class SelectCommand : Command
 {
     private readonly Argument<string> _dataset = new("dataset") { Description = "The dataset's name." };
-    private readonly Option<string?> _version = new("--dataset-version") { Description = "The dataset's version. Default: the last finished one." };
+    private readonly Option<string?> _version = CommonOptions.DatasetVersion();
     private readonly Option<string> _label = new("--label") { Description = "What the choice is called in sidecars and table, ASCII letters, digits, hyphens and underscores. Default: selected.", DefaultValueFactory = _ => "selected" };
     private readonly SelectionArguments _selection = new();
     private readonly Option<string> _data = CommonOptions.Data();
