@@ -40,16 +40,16 @@ internal abstract class CaptionerFiles
     [
         ("checkpoint", Name),
         ("fingerprint", Fingerprint),
-        ("vocab_size", CheckpointFolder.Text(VocabSize)),
-        ("decoder_start_token_id", CheckpointFolder.Text(Generation.DecoderStartTokenId)),
-        ("eos_token_id", CheckpointFolder.Text(Generation.EosTokenIds)),
-        ("max_new_tokens", CheckpointFolder.Text(Generation.MaxTokens)),
-        ("num_beams", CheckpointFolder.Text(Generation.NumBeams)),
-        ("no_repeat_ngram_size", CheckpointFolder.Text(Generation.NoRepeatNgramSize)),
-        ("length_penalty", CheckpointFolder.Text(Generation.LengthPenalty)),
+        ("vocab_size", MetadataText.Of(VocabSize)),
+        ("decoder_start_token_id", MetadataText.Of(Generation.DecoderStartTokenId)),
+        ("eos_token_id", MetadataText.Of(Generation.EosTokenIds)),
+        ("max_new_tokens", MetadataText.Of(Generation.MaxTokens)),
+        ("num_beams", MetadataText.Of(Generation.NumBeams)),
+        ("no_repeat_ngram_size", MetadataText.Of(Generation.NoRepeatNgramSize)),
+        ("length_penalty", MetadataText.Of(Generation.LengthPenalty)),
         ("early_stopping", Generation.EarlyStopping),
-        ("forced_bos_token_id", Generation.ForcedBosTokenId is { } first ? CheckpointFolder.Text(first) : "none"),
-        ("forced_eos_token_id", Generation.ForcedEosTokenId is { } last ? CheckpointFolder.Text(last) : "none"),
+        ("forced_bos_token_id", Generation.ForcedBosTokenId is { } first ? MetadataText.Of(first) : "none"),
+        ("forced_eos_token_id", Generation.ForcedEosTokenId is { } last ? MetadataText.Of(last) : "none"),
         .. Image.Metadata,
         .. FamilyMetadata,
     ];
@@ -91,7 +91,7 @@ internal abstract class CaptionerFiles
         public override (int Layers, int Width, int Tokens) DecoderSize => (config.Decoder.NLayer, config.Decoder.NEmbd, config.Encoder.Tokens);
 
         protected override IEnumerable<(string Key, string Value)> FamilyMetadata =>
-            [("model_type", VisionEncoderDecoderConfig.ModelType), ("n_positions", CheckpointFolder.Text(config.Decoder.NPositions))];
+            [("model_type", VisionEncoderDecoderConfig.ModelType), ("n_positions", MetadataText.Of(config.Decoder.NPositions))];
 
         public override Graph Encoder() => CaptionerGraphs.Encoder(config, tables, Weights);
 
@@ -138,9 +138,9 @@ internal abstract class CaptionerFiles
         protected override IEnumerable<(string Key, string Value)> FamilyMetadata =>
         [
             ("model_type", Florence2Config.ModelType),
-            ("n_positions", CheckpointFolder.Text(config.Text.MaxPositionEmbeddings)),
-            ("image_token_id", CheckpointFolder.Text(config.ImageTokenId)),
-            ("image_seq_length", CheckpointFolder.Text(ImageTokens)),
+            ("n_positions", MetadataText.Of(config.Text.MaxPositionEmbeddings)),
+            ("image_token_id", MetadataText.Of(config.ImageTokenId)),
+            ("image_seq_length", MetadataText.Of(ImageTokens)),
         ];
 
         private int ImageTokens => TokensOf(config.Vision, Image.Side);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Sana.GraphBuilder.Safetensors;
 
 namespace Sana.GraphBuilder;
@@ -42,8 +41,4 @@ internal static class CheckpointFolder
 
         return SafetensorsWeights.Open(path, "model", options.Variant);
     }
-
-    /// <summary>Numbers as graph metadata has them: in invariant culture, separated by spaces.</summary>
-    public static string Text<T>(params IEnumerable<T> numbers)
-        where T : IFormattable => string.Join(' ', numbers.Select(number => number.ToString(null, CultureInfo.InvariantCulture)));
 }

@@ -158,8 +158,8 @@ internal sealed class ClipFiles
     [
         ("checkpoint", Name),
         ("fingerprint", Fingerprint),
-        ("vocab_size", CheckpointFolder.Text(Config.VocabSize)),
-        ("max_position_embeddings", CheckpointFolder.Text(Config.MaxPositionEmbeddings)),
+        ("vocab_size", MetadataText.Of(Config.VocabSize)),
+        ("max_position_embeddings", MetadataText.Of(Config.MaxPositionEmbeddings)),
         .. Image.Metadata,
     ];
 

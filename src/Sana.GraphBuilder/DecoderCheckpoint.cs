@@ -60,8 +60,8 @@ public static class DecoderCheckpoint
             Metadata =
             [
                 ("checkpoint", CheckpointFolder.NameOf(Path.GetFileName(path) == "vae" ? Path.GetDirectoryName(path)! : path)),
-                ("spatial_compression", CheckpointFolder.Text(config.SpatialCompression)),
-                ("scaling_factor", CheckpointFolder.Text(config.ScalingFactor)),
+                ("spatial_compression", MetadataText.Of(config.SpatialCompression)),
+                ("scaling_factor", MetadataText.Of(config.ScalingFactor)),
             ],
             Graphs = [new("decoder_model.onnx", () => SanaGraphs.Decoder(config, weights))],
         };

@@ -132,14 +132,14 @@ internal sealed class SanaFiles
         ("fingerprint", precision == GraphPrecision.Float32 ? Fingerprint : Sha256.Hex(Encoding.UTF8.GetBytes($"{Fingerprint} {Word(precision)}"))),
         ("precision", Word(precision)),
         ("scheduler", Scheduler.ClassName),
-        ("flow_shift", CheckpointFolder.Text(Scheduler.FlowShift)),
-        ("sigma_data", CheckpointFolder.Text(Scheduler.SigmaData)),
-        ("sample_size", CheckpointFolder.Text(Transformer.SampleSize)),
-        ("guidance_embeds_scale", CheckpointFolder.Text(Transformer.GuidanceEmbedsScale)),
-        ("vocab_size", CheckpointFolder.Text(TextEncoder.VocabSize)),
-        ("spatial_compression", CheckpointFolder.Text(Autoencoder.SpatialCompression)),
-        ("scaling_factor", CheckpointFolder.Text(Autoencoder.ScalingFactor)),
-        ("num_layers", CheckpointFolder.Text(Transformer.NumLayers)),
+        ("flow_shift", MetadataText.Of(Scheduler.FlowShift)),
+        ("sigma_data", MetadataText.Of(Scheduler.SigmaData)),
+        ("sample_size", MetadataText.Of(Transformer.SampleSize)),
+        ("guidance_embeds_scale", MetadataText.Of(Transformer.GuidanceEmbedsScale)),
+        ("vocab_size", MetadataText.Of(TextEncoder.VocabSize)),
+        ("spatial_compression", MetadataText.Of(Autoencoder.SpatialCompression)),
+        ("scaling_factor", MetadataText.Of(Autoencoder.ScalingFactor)),
+        ("num_layers", MetadataText.Of(Transformer.NumLayers)),
     ];
 
     /// <exception cref="CheckpointException">Something is missing, damaged, or does not fit the rest.</exception>

@@ -105,11 +105,11 @@ internal sealed class SiglipFiles
         ("checkpoint", Name),
         ("fingerprint", Fingerprint),
         ("model_type", SiglipConfig.ModelType),
-        ("vocab_size", CheckpointFolder.Text(Config.VocabSize)),
-        ("max_position_embeddings", CheckpointFolder.Text(Config.MaxPositionEmbeddings)),
+        ("vocab_size", MetadataText.Of(Config.VocabSize)),
+        ("max_position_embeddings", MetadataText.Of(Config.MaxPositionEmbeddings)),
         .. _image.Metadata,
-        ("logit_scale_exp", CheckpointFolder.Text(LogitScale)),
-        ("logit_bias", CheckpointFolder.Text(LogitBias)),
+        ("logit_scale_exp", MetadataText.Of(LogitScale)),
+        ("logit_bias", MetadataText.Of(LogitBias)),
     ];
 
     // A tensor of one number.

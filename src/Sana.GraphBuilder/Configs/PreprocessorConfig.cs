@@ -27,11 +27,11 @@ internal sealed record ClipImageConfig
     public IEnumerable<(string Key, string Value)> Metadata =>
     [
         ("resample", "bicubic"),
-        ("shortest_edge", CheckpointFolder.Text(ShortestEdge)),
-        ("crop_size", CheckpointFolder.Text(CropSize)),
-        ("rescale_factor", CheckpointFolder.Text(RescaleFactor)),
-        ("image_mean", CheckpointFolder.Text(ImageMean)),
-        ("image_std", CheckpointFolder.Text(ImageStd)),
+        ("shortest_edge", MetadataText.Of(ShortestEdge)),
+        ("crop_size", MetadataText.Of(CropSize)),
+        ("rescale_factor", MetadataText.Of(RescaleFactor)),
+        ("image_mean", MetadataText.Of(ImageMean)),
+        ("image_std", MetadataText.Of(ImageStd)),
     ];
 
     /// <param name="file">Path of preprocessor_config.json.</param>
@@ -101,11 +101,11 @@ internal sealed record VitImageConfig
     /// <summary>What running the network needs to know.</summary>
     public IEnumerable<(string Key, string Value)> Metadata =>
     [
-        ("image_size", CheckpointFolder.Text(Side)),
+        ("image_size", MetadataText.Of(Side)),
         ("resample", Resample),
-        ("rescale_factor", CheckpointFolder.Text(RescaleFactor)),
-        ("image_mean", CheckpointFolder.Text(ImageMean)),
-        ("image_std", CheckpointFolder.Text(ImageStd)),
+        ("rescale_factor", MetadataText.Of(RescaleFactor)),
+        ("image_mean", MetadataText.Of(ImageMean)),
+        ("image_std", MetadataText.Of(ImageStd)),
     ];
 
     /// <param name="file">Path of preprocessor_config.json.</param>
