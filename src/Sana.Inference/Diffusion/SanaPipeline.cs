@@ -24,6 +24,7 @@ public sealed class SanaPipeline : IDisposable
     private readonly AutoencoderDC _autoencoder;
     private readonly StartLatents _starts;
     private readonly int _maxUntiledPixels;
+    private readonly UseCount _uses;
 
     internal SanaPipeline(
         PromptEncoder prompts, LoadedTransformer transformer, LoadedTransformer? inFloat32, AutoencoderDC autoencoder, int maxUntiledPixels, IReadOnlyList<Adapter>? adapters = null, OtherDecoder? decoder = null,
@@ -38,6 +39,7 @@ public sealed class SanaPipeline : IDisposable
         _transformer = transformer;
         _autoencoder = autoencoder;
         _maxUntiledPixels = maxUntiledPixels;
+        _uses = new UseCount(Free);
         _starts = new StartLatents(encoder ?? (() => throw new InferenceException("This pipeline was loaded without the autoencoder's encoder, which images that begin from an image need.")), maxUntiledPixels);
     }
 
@@ -108,8 +110,10 @@ public sealed class SanaPipeline : IDisposable
             : new GeneratedImage(request, null, TooLong, [], seconds))];
     }
 
-    /// <inheritdoc/>
-    public void Dispose()
+    /// <summary>Releases the networks. A batch that is being made keeps them until it ends; a later one is refused.</summary>
+    public void Dispose() => _uses.Dispose();
+
+    private void Free()
     {
         _prompts.Dispose();
         _transformer.Dispose();
@@ -124,6 +128,8 @@ public sealed class SanaPipeline : IDisposable
         IReadOnlyList<ImageRequest> requests, GenerateOptions options, NoiseSource noise, StepObserver? observe,
         IProgress<GenerateProgress>? progress = null, CancellationToken cancellationToken = default)
     {
+        using var use = _uses.Hold(this);
+
         // 1. Check inputs, fill in defaults
         options = Resolve(options);
         foreach (var request in requests)

@@ -3,15 +3,24 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Sana.Inference.Runtime;
 
-/// <summary>A loaded ONNX graph. The names of its inputs and outputs are agreed with the graph builder and are checked here.</summary>
+/// <summary>A loaded ONNX graph. The names of its inputs and outputs are agreed with the graph builder and are checked here. A run that is on when it is disposed goes on to its end.</summary>
 internal sealed class OnnxModel : IDisposable
 {
     private readonly InferenceSession _session;
     private readonly string _source;
 
-    private readonly bool _isProfiled;
+    private readonly UseCount _uses;
 
-    private OnnxModel(string source, InferenceSession session, OnnxModelOptions options) => (_source, _session, _isProfiled) = (source, session, options.Profile is not null);
+    private OnnxModel(string source, InferenceSession session, OnnxModelOptions options)
+    {
+        (_source, _session) = (source, session);
+        _uses = new UseCount(() =>
+        {
+            if (options.Profile is not null)
+                session.EndProfiling();
+            session.Dispose();
+        });
+    }
 
     /// <summary>What the graph builder wrote into the graph about its checkpoint.</summary>
     public GraphMetadata Metadata => new(_source, _session.ModelMetadata.CustomMetadataMap);
@@ -65,10 +74,13 @@ internal sealed class OnnxModel : IDisposable
     public int WidthOf(string output) => _session.OutputMetadata[output].Dimensions[^1];
 
     /// <summary>Runs the graph. The caller owns inputs and outputs.</summary>
+    /// <exception cref="OperationCanceledException">It was told to end.</exception>
+    /// <exception cref="ObjectDisposedException">The graph was disposed before.</exception>
     public IDisposableReadOnlyCollection<OrtValue> Run(
         IReadOnlyList<(string Name, OrtValue Value)> inputs, IReadOnlyCollection<string> outputs, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        using var use = _uses.Hold(this);
         using var run = new RunOptions();
         using var cancel = cancellationToken.Register(() => run.Terminate = true); // stops between two nodes of the graph
         try
@@ -81,12 +93,7 @@ internal sealed class OnnxModel : IDisposable
         }
     }
 
-    public void Dispose()
-    {
-        if (_isProfiled)
-            _session.EndProfiling();
-        _session.Dispose();
-    }
+    public void Dispose() => _uses.Dispose();
 
     private static bool HasLinkedWeights(string folder) =>
         Directory.EnumerateFiles(folder, "*.safetensors").Any(file => new FileInfo(file).LinkTarget is not null);
