@@ -74,7 +74,7 @@ public static class ControlCheckpoint
     internal static SafetensorsWeights Weights(string path, BuildOptions options) => SafetensorsWeights.Open(path, Stem, options.Variant);
 
     internal static string Pickled(string place, string file) =>
-        $"{place} holds {Quoted.Text(file)}, a pickle of PyTorch, which is not read because it can run code; convert it with diffusers' scripts/convert_sana_controlnet_to_diffusers.py and give the folder that that writes.";
+        $"{place} holds {Quoted.Text(file)}, a pickle of PyTorch, which is not read because it can run code; convert it with diffusers' scripts/convert_sana_controlnet_to_diffusers.py and give the folder with config.json that it writes.";
 
     private static BuildReport Build(ControlFiles files, SanaFiles sana, BuildOptions options)
     {

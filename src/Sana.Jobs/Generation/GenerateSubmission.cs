@@ -25,7 +25,7 @@ public static class GenerateSubmission
         return job.Prompts.Rows().Any() ? RunIdentity.Of(job, model).RunId : throw new SanaException("There are no prompts: every line is blank.");
     }
 
-    /// <summary>The same with the hashes of the adapters that it and its rows name: another file under a name is another run.</summary>
+    /// <summary>The same with the hashes of the adapters and the control network that it and its rows name: another one under a name is another run.</summary>
     public static GenerateJob Pinned(GenerateJob job, IModel model)
     {
         ArgumentNullException.ThrowIfNull(job);
@@ -35,6 +35,7 @@ public static class GenerateSubmission
             Options = job.Options with
             {
                 Adapters = job.Options.Adapters is { } uses ? new AdapterUses([.. uses.Items.Select(use => use with { Sha256 = use.Sha256 ?? model.Adapters.GetValueOrDefault(use.Name) })]) : null,
+                Control = job.Options.Control is { } control ? control with { Fingerprint = control.Fingerprint ?? model.Controls.GetValueOrDefault(control.Name) } : null,
             },
             LoraOfRows = RunIdentity.LoraOfRows(job, model),
         };
@@ -104,13 +105,13 @@ public static class GenerateSubmission
         return name;
     }
 
-    /// <summary>What a document names: the folder of its prompts and the picture that it begins from; nothing when it is none of a generation run.</summary>
+    /// <summary>What a document names: the folder of its prompts and its pictures; nothing when it is none of a generation run.</summary>
     internal static IReadOnlyList<string> BlobsOf(byte[] json)
     {
         try
         {
             return JsonSerializer.Deserialize(json, GenerateJson.Default.JobDocument) is { Schema: Schema, Prompts: { } prompts } document
-                ? [prompts.Folder, .. document.Options?.StartImage is { } start ? StartImages.BlobsOf(start) : []]
+                ? [prompts.Folder, .. StartImages.BlobsOf(document.Options?.StartImage, document.Options?.Control)]
                 : [];
         }
         catch (JsonException)

@@ -6,6 +6,7 @@ using Sana.Inference;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Jobs.Generation;
+using Sana.Jobs.Queue;
 using Sana.Storage;
 
 namespace Sana.Jobs.Http;
@@ -78,6 +79,27 @@ internal static class BatchRequestValidator
         }
     }
 
+    /// <summary>The control network with the size of its image, which is decoded here.</summary>
+    /// <exception cref="ApiException">The network is not known, or the picture is not there.</exception>
+    public static async Task<BatchRequest> WithControl(BatchRequest asked, ApiParts parts, CancellationToken cancellationToken)
+    {
+        if (asked.Settings?.Control is not { } control)
+            return asked;
+        if (control is { Name: null } or { Image: null })
+            throw ApiException.Invalid("settings.control", "settings.control is an object with the name of a control network, its image and, if it is not 1, a scale.");
+        try
+        {
+            var image = await StartImages.Read(parts.Blobs, control.Image, cancellationToken);
+            if (parts.Model() is { } model)
+                model.Resolve(new GenerateOptions { Control = control });
+            return asked with { Settings = asked.Settings with { Control = control with { Image = image with { Pixels = null } } } };
+        }
+        catch (Exception error) when (error is InferenceException or JobFaultException)
+        {
+            throw ApiException.Invalid("settings.control", error.Message);
+        }
+    }
+
     private static GenerateJob Settings(BatchRequest asked, bool refusesLongPrompts, PromptFile prompts)
     {
         var settings = asked.Settings ?? new BatchSettings();
@@ -106,6 +128,7 @@ internal static class BatchRequestValidator
                 Guidance = settings.GuidanceScale ?? options.Guidance,
                 NegativePrompt = settings.NegativePrompt ?? "",
                 Adapters = settings.Lora is { Count: > 0 } lora ? new AdapterUses(lora) : null,
+                Control = settings.Control,
                 RefuseLongPrompts = settings.LongPrompts is { } rule ? rule == "refuse" : refusesLongPrompts,
             },
             Images = settings.Images ?? 1,
