@@ -98,7 +98,11 @@ public static class GenerateSubmission
     internal static async Task<string> Write(IBlobs blobs, GenerateJob job, CancellationToken cancellationToken)
     {
         var prompts = await PromptBlobs.Write(blobs, job.Prompts, cancellationToken);
-        var document = new JobDocument(Schema, prompts, job.Options, job.Seed, job.Images, job.BatchSize, job.Format, job.Quality, job.Device, job.Run) { LoraOfRows = job.LoraOfRows };
+        var document = new JobDocument(Schema, prompts, job.Options, job.Seed, job.Images, job.BatchSize, job.Format, job.Quality, job.Device, job.Run)
+        {
+            LoraOfRows = job.LoraOfRows,
+            FurtherControlImages = job.FurtherControlImages.Count == 0 ? null : job.FurtherControlImages,
+        };
         var json = JsonSerializer.SerializeToUtf8Bytes(document, GenerateJson.Default.JobDocument);
         var name = $"work/jobs/{Digest.Sha256(json)}.json";
         await blobs.PutOrRepair(name, json, cancellationToken);
@@ -111,7 +115,7 @@ public static class GenerateSubmission
         try
         {
             return JsonSerializer.Deserialize(json, GenerateJson.Default.JobDocument) is { Schema: Schema, Prompts: { } prompts } document
-                ? [prompts.Folder, .. StartImages.BlobsOf(document.Options?.StartImage, document.Options?.Control)]
+                ? [prompts.Folder, .. StartImages.BlobsOf(document.Options?.StartImage, document.Options?.Control), .. (document.FurtherControlImages ?? []).Select(image => StartImages.Blob(image.Sha256))]
                 : [];
         }
         catch (JsonException)
@@ -136,6 +140,7 @@ public static class GenerateSubmission
             Quality = document.Quality,
             Device = document.Device,
             Run = document.Run,
+            FurtherControlImages = document.FurtherControlImages ?? [],
         };
     }
 }
@@ -147,6 +152,10 @@ internal sealed record JobDocument(
     /// <value>Nobody reads it: it makes the document, and so the run, another one when a row's adapter is another file.</value>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<LoraRecord>? LoraOfRows { get; init; }
+
+    /// <value>Null for none.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<ControlImage>? FurtherControlImages { get; init; }
 }
 
 /// <summary>A prompts file in blobs: its pieces are <c>{Folder}000000</c>, <c>{Folder}000001</c> …, its ending says how it is read.</summary>
@@ -165,6 +174,9 @@ public sealed record GenerateJob
 
     /// <value>Options of rows that say nothing else.</value>
     public GenerateOptions Options { get; init; } = new();
+
+    /// <value>Pictures that the control network of the options reads beside the one there: each prompt is drawn along each of them, with the same seeds. Default none.</value>
+    public IReadOnlyList<ControlImage> FurtherControlImages { get; init; } = [];
 
     /// <value>Seed of rows without one. Default 0, so that the same command makes the same images.</value>
     public ulong Seed { get; init; }

@@ -29,7 +29,10 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
             new OutputRecord(Word(job.Format), job.Format == ImageFormat.Png ? null : job.Quality),
             job.Device,
             new PromptsRecord(job.Prompts.Sha256()))
-        { LoraOfRows = LoraOfRows(job, model) };
+        {
+            LoraOfRows = LoraOfRows(job, model),
+            FurtherControlImages = job.FurtherControlImages.Count == 0 ? null : [.. job.FurtherControlImages.Select(image => image.Sha256)],
+        };
         var json = JsonSerializer.SerializeToUtf8Bytes(config, RunJson.Readable.RunConfig);
         return new RunIdentity(Checked(job.Run) ?? Decisive(config)[..IdDigits], config, json, Digest.Sha256(json));
     }

@@ -14,6 +14,10 @@ internal sealed record RunConfig(
     /// <value>Adapters that rows of the prompts name, by name; null, and then not written, for none.</value>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<LoraRecord>? LoraOfRows { get; init; }
+
+    /// <value>Hashes of the pictures that the control network reads beside the one of the settings; null, and then not written, for none.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? FurtherControlImages { get; init; }
 }
 
 internal sealed record ModelRecord(string Name, string Fingerprint)

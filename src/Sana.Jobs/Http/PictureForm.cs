@@ -179,9 +179,8 @@ internal sealed record PictureForm(ImagesRequest Asked, StartFiles? Start, Contr
     {
         var (name, scale) = LoraPlace.Parse(text);
         json.WriteStartObject();
-        json.WriteString("name", name);
-        if (float.IsFinite(scale))
-            json.WriteNumber("scale", scale);
+        json.WriteString("name", float.IsFinite(scale) ? name : text);
+        json.WriteNumber("scale", float.IsFinite(scale) ? scale : 1);
         json.WriteEndObject();
     }
 

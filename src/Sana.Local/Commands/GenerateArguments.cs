@@ -55,9 +55,9 @@ internal sealed class GenerateArguments
         HelpName = "place",
     };
 
-    private readonly Option<string?> _controlImage = new("--control-image")
+    private readonly Option<string[]> _controlImage = new("--control-image")
     {
-        Description = "Picture that --control reads, such as the edges of another one; what can be read as in --image. It is stretched to the size of the images, whose default is then a size near its own.",
+        Description = "Picture that --control reads, such as the edges of another one; what can be read as in --image. It is stretched to the size of the images, whose default is then a size near its own. May be given many times: each prompt is drawn along each.",
         HelpName = "file",
     };
 
@@ -99,14 +99,18 @@ internal sealed class GenerateArguments
     /// <summary>The control network as it is given; null for none.</summary>
     public string? Control(ParseResult parsed) => parsed.GetValue(_control);
 
-    /// <summary>The picture that the control network reads; null without one.</summary>
-    /// <exception cref="WrongUseException">The file cannot be read, or one of the two is missing.</exception>
-    /// <exception cref="Inference.InferenceException">The file is no picture.</exception>
-    public ControlFile? ControlImage(ParseResult parsed)
+    /// <summary>The pictures that the control network reads; none without one.</summary>
+    /// <exception cref="WrongUseException">A file cannot be read or is given twice, or the network or its pictures are missing.</exception>
+    /// <exception cref="Inference.InferenceException">A file is no picture.</exception>
+    public IReadOnlyList<ControlFile> ControlImages(ParseResult parsed)
     {
-        if (parsed.GetValue(_controlImage) is { } image)
-            return Control(parsed) is null ? throw new WrongUseException("--control-image is what --control reads; give that network too.") : StartImages.OpenControl(Picture("--control-image", image));
-        return Control(parsed) is null ? null : throw new WrongUseException("--control reads --control-image; give that picture too.");
+        var paths = parsed.GetValue(_controlImage) ?? [];
+        if (paths.Length > 0 != Control(parsed) is not null)
+            throw new WrongUseException(paths.Length > 0 ? "--control-image is what --control reads; give that network too." : "--control reads --control-image; give that picture too.");
+        ControlFile[] files = [.. paths.Select(path => StartImages.OpenControl(Picture("--control-image", path)))];
+        return files.GroupBy(file => file.Image.Sha256).FirstOrDefault(same => same.Count() > 1) is { } twice
+            ? throw new WrongUseException($"--control-image is given {twice.Count()} times with the same picture; name it once, and ask for several images with --images.")
+            : [.. files.Select(file => file with { Image = file.Image with { Pixels = null } })];
     }
 
     /// <exception cref="WrongUseException">The prompts are missing or bad.</exception>

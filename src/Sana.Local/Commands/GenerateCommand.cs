@@ -34,16 +34,17 @@ internal sealed class GenerateCommand : Command
         var control = WrongUseException.Unless(() => PlaceArguments.Control(_arguments.Control(parsed), ServerFile.Read(options.Data).Controls));
         options = options with { Loras = loras.Places, Controls = control.Places };
         var start = WrongUseException.Unless(() => _arguments.StartImage(parsed));
-        var picture = WrongUseException.Unless(() => _arguments.ControlImage(parsed));
-        var use = control.Use is { } network ? network with { Image = picture!.Image } : null;
-        var job = WrongUseException.Unless(() => _arguments.Job(parsed, Device.Parse(options.Device), loras.Uses, start?.Image, use));
+        var pictures = WrongUseException.Unless(() => _arguments.ControlImages(parsed));
+        var use = control.Use is { } network ? network with { Image = pictures[0].Image } : null;
+        var job = WrongUseException.Unless(() => _arguments.Job(parsed, Device.Parse(options.Device), loras.Uses, start?.Image, use))
+            with { FurtherControlImages = [.. pictures.Skip(1).Select(picture => picture.Image)] };
         await using var host = await LocalHost.Open(options with { Worker = options.Worker with { WarmsUp = false } }, cancellationToken);
         var model = await host.Model(cancellationToken);
         WrongUseException.Unless(() => GenerateSubmission.Check(job, model));
         job = GenerateSubmission.Pinned(job, model);
         if (start is not null)
             await start.Write(host.Blobs, cancellationToken);
-        if (picture is not null)
+        foreach (var picture in pictures)
             await picture.Write(host.Blobs, cancellationToken);
         var pace = new Pace(parsed.GetValue(_inFlight) ?? 16, parsed.GetValue(_deadline) ?? 3600);
         var started = await GenerateSubmission.Start(host.Client, host.Blobs, model.Fingerprint, job, pace, cancellationToken);

@@ -46,6 +46,24 @@ public sealed class ControlCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Several_pictures_are_one_run_and_each_image_is_that_of_its_picture_alone()
+    {
+        File.WriteAllBytes(_folder.File("other.png"), ImageCodec.Encode(new RgbImage(30, 30, [.. Enumerable.Range(0, 30 * 30 * 3).Select(i => (byte)(i * 11))]), ImageFormat.Png));
+        string[] network = ["--control", $"{_folder.File("hed")}:0.8"];
+
+        var both = await Generate([.. network, "--control-image", _folder.File("edges.png"), "--control-image", _folder.File("other.png"), "--images", "2", "--batch", "2"]);
+        var again = await Generate([.. network, "--control-image", _folder.File("edges.png"), "--control-image", _folder.File("other.png"), "--images", "2", "--batch", "2"]);
+        var first = await Generate([.. network, "--control-image", _folder.File("edges.png"), "--images", "2", "--batch", "2"]);
+        var second = await Generate([.. network, "--control-image", _folder.File("other.png"), "--images", "2", "--batch", "2"]);
+        var twice = await SanaProgram.Run(["generate", "-c", _checkpoint.Path, "-p", "a cat", .. network, "--control-image", _folder.File("edges.png"), "--control-image", _folder.File("edges.png")]);
+
+        Assert.Equal((4, 0, 2, 2), (both.GetProperty("made").GetInt32(), again.GetProperty("made").GetInt32(), first.GetProperty("made").GetInt32(), second.GetProperty("made").GetInt32()));
+        Assert.Equal([.. Images(first), .. Images(second)], Images(both));
+        Assert.Equal(2, twice.ExitCode);
+        Assert.Contains("2 times with the same picture", twice.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Info_says_what_a_control_network_is_and_plans_its_memory()
     {
         var alone = await SanaProgram.Run("info", _folder.File("hed"));
@@ -133,6 +151,11 @@ public sealed class ControlCommandTests : IDisposable
         using var answer = await server.Http.PostAsync(path, form);
         return ((int)answer.StatusCode, JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement);
     }
+
+    private string[] Images(JsonElement report) =>
+    [
+        .. Directory.EnumerateFiles(_folder.File($"out/runs/{report.GetProperty("run_id").GetString()}"), "*.png", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Select(file => Convert.ToHexString(Pixels(File.ReadAllBytes(file)))),
+    ];
 
     private async Task<JsonElement> Generate(params string[] more)
     {

@@ -6,6 +6,7 @@ using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Jobs.Generation;
 using Sana.Jobs.Networks;
+using Sana.Storage.Blobs;
 using Sana.Tests.Support;
 using Xunit;
 
@@ -101,6 +102,24 @@ public sealed class ControlImagesTests : IDisposable
         Assert.Equal(one.Controls["hed"], pinned.Options.Control!.Fingerprint);
 
         static string Id(IModel model, GenerateOptions options) => RunIdentity.Of(new GenerateJob { Prompts = PromptFile.Of(["a cat"]), Options = options }, model).RunId;
+    }
+
+    [Fact]
+    public async Task Each_prompt_is_planned_along_each_picture_with_the_same_seeds()
+    {
+        var model = await Load(Precision.Float32, ("hed", Network()));
+        ControlImage[] further = [new(new string('a', 64), 64, 32), new(new string('b', 64), 40, 30)];
+        var one = new GenerateJob { Prompts = PromptFile.Of(["a cat", "a dog", ""]), Options = With("hed"), Images = 2, BatchSize = 4 };
+        var job = one with { FurtherControlImages = further };
+
+        var batches = new RenderPlan(job, model).Items().OfType<RenderBatch>().ToArray();
+
+        Assert.Equal([.. new[] { one.Options.Control!.Image!.Sha256 }, .. further.Select(image => image.Sha256)], batches.Select(batch => batch.Options.Control!.Image!.Sha256));
+        Assert.All(batches, batch => Assert.Equal([("a cat", 0UL), ("a cat", 1UL), ("a dog", 0UL), ("a dog", 1UL)], batch.Images.Select(image => (image.Request.Prompt, image.Request.Seed))));
+        Assert.NotEqual(RunIdentity.Of(one, model).RunId, RunIdentity.Of(job, model).RunId);
+        var memory = FileBlobs.Open(_folder.File("blobs"));
+        var read = await GenerateSubmission.Read(memory, await GenerateSubmission.Write(memory, job, default), default);
+        Assert.Equal(further, read.FurtherControlImages);
     }
 
     public static TheoryData<string, string> Hostile => new()
