@@ -124,6 +124,15 @@ public sealed class ControlCommandTests : IDisposable
         var batch = await server.Until("/v1/batches/both", "succeeded");
         Assert.Equal(2, batch.GetProperty("succeeded").GetInt32());
 
+        var other = ImageCodec.Encode(new RgbImage(30, 30, new byte[30 * 30 * 3]), ImageFormat.Png);
+        await Post(server, "v1/images/generations", new(size) { ["control"] = "hed" }, other);
+        object Along(params string[] pictures) => new { prompts = new[] { "a cat", "a dog" }, settings = new { width = 64, height = 64, steps = 2, control = new { name = "hed", image }, control_images = pictures.Select(sha256 => new { sha256 }) } };
+        await server.Send(HttpMethod.Put, "/v1/batches/several", Along(Digest.Sha256(other)));
+        Assert.Equal(4, (await server.Until("/v1/batches/several", "succeeded")).GetProperty("succeeded").GetInt32());
+        var twice = await server.Send(HttpMethod.Put, "/v1/batches/twice", Along(image.sha256));
+        Assert.Equal(422, (int)twice.Status);
+        Assert.Contains("names a picture twice", twice.Body.GetRawText(), StringComparison.Ordinal);
+
         var path = await server.Send(HttpMethod.Put, "/v1/jobs/path", new { input = Input(new { name = _folder.File("hed"), image }) });
         var unknown = await server.Send(HttpMethod.Put, "/v1/batches/none", new { prompts = new[] { "a cat" }, settings = new { control = new { name = "hed", image = new { sha256 = new string('0', 64) } } } });
         var nameless = await Post(server, "v1/images/generations", size);
