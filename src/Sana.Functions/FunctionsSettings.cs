@@ -33,6 +33,9 @@ public sealed record FunctionsSettings
     /// <value>Of the gpu role: place of blobs with adapters (LoRA) that images may be asked for with; each .safetensors file, and each folder with one, is asked for by its name. Default none.</value>
     public string? Loras { get; init; }
 
+    /// <value>Of the gpu role: place of blobs with control networks that images may be asked for with; each folder is asked for by its name. Default none.</value>
+    public string? Controls { get; init; }
+
     /// <value>Days for which instances, results and work in progress are kept, 1…36,500; 0 keeps everything. Default 30.</value>
     public int RetentionDays { get; init; } = Retention.DefaultDays;
 
@@ -95,6 +98,7 @@ public sealed record FunctionsSettings
             Checkpoint = Given(section["Checkpoint"]),
             Weights = Given(section["Weights"]),
             Loras = Given(section["Loras"]),
+            Controls = Given(section["Controls"]),
             CurationSource = Given(section["CurationSource"]),
             CurationDataset = Given(section["CurationDataset"]) ?? plain.CurationDataset,
             CurationWeights = Given(section["CurationWeights"]),

@@ -25,6 +25,8 @@ internal sealed class ModelCard(CheckpointFacts facts, DateTimeOffset? shown) : 
 
     public IReadOnlyDictionary<string, string> Adapters => facts.Adapters;
 
+    public IReadOnlyDictionary<string, string> Controls => facts.Controls;
+
     /// <value>When a gpu app last showed this card; null in a card of an earlier version.</value>
     public DateTimeOffset? Shown => shown;
 

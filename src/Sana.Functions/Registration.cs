@@ -49,6 +49,7 @@ internal static class Registration
             Weights = settings.Weights,
             CurationWeights = settings.CurationWeights,
             LoraWeights = settings.IsGpu ? settings.Loras : null,
+            ControlWeights = settings.IsGpu ? settings.Controls : null,
         });
         services.AddSingleton(all => new RendererSource(all.GetRequiredService<NetworkLoader>().LoadPipeline));
         services.AddSingleton<AppJobs>();

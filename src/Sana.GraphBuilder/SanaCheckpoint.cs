@@ -43,12 +43,8 @@ public static class SanaCheckpoint
     // Graphs of float32 are always there: the autoencoder's have no other, and they are the fall-back.
     private static IEnumerable<PlannedGraph> Graphs(SanaFiles files, GraphPrecision precision, Arithmetic? half, bool extended)
     {
-        var (suffix, text, transformer) = precision switch
-        {
-            GraphPrecision.W8A8 => (".w8a8", Arithmetic.W8A8, Arithmetic.W8A8),
-            GraphPrecision.Mixed => (".mixed", half ?? Arithmetic.BFloat16, half ?? files.TrainedIn),
-            _ => ("", Arithmetic.Float32, Arithmetic.Float32),
-        };
+        var (suffix, transformer) = TransformerIn(precision, half, files);
+        var text = precision == GraphPrecision.Mixed ? half ?? Arithmetic.BFloat16 : transformer;
         yield return new($"text_encoder/model{suffix}.onnx", () => Said(SanaGraphs.TextEncoder(files.TextEncoder, files.TextEncoderWeights, text)));
         yield return new($"transformer/conditioning{suffix}.onnx", () => Conditioning(extended: false));
         yield return new($"transformer/model{suffix}.onnx", () => Denoiser(extended: false));
@@ -67,6 +63,14 @@ public static class SanaCheckpoint
 
         Graph Said(Graph graph) => Saying(graph, files, precision);
     }
+
+    /// <summary>What the transformer's graphs, and those of its control networks, are called and compute in.</summary>
+    internal static (string Suffix, Arithmetic Arithmetic) TransformerIn(GraphPrecision precision, Arithmetic? half, SanaFiles files) => precision switch
+    {
+        GraphPrecision.W8A8 => (".w8a8", Arithmetic.W8A8),
+        GraphPrecision.Mixed => (".mixed", half ?? files.TrainedIn),
+        _ => ("", Arithmetic.Float32),
+    };
 
     private static PlannedGraph Encoder(SanaFiles files) =>
         new("vae/encoder.onnx", () => Saying(SanaGraphs.Encoder(files.Autoencoder, files.AutoencoderWeights), files, GraphPrecision.Float32));
@@ -145,7 +149,7 @@ internal sealed class SanaFiles
     /// <exception cref="CheckpointException">Something is missing, damaged, or does not fit the rest.</exception>
     public static SanaFiles Open(string folder, BuildOptions options) => new(folder, options);
 
-    private static string Word(GraphPrecision precision) => precision.ToString().ToLowerInvariant();
+    internal static string Word(GraphPrecision precision) => precision.ToString().ToLowerInvariant();
 
     private string PathOf(string file) => Path.Combine([Folder, .. file.Split('/')]);
 

@@ -115,14 +115,14 @@ public sealed class Retention(IBlobs blobs, IJobQueue queue, WorkflowClient clie
         return used;
     }
 
-    /// <summary>Pictures that requested jobs begin from, while their instances are known.</summary>
+    /// <summary>Pictures that requested jobs begin from, or that control networks read for them, while their instances are known.</summary>
     private async Task<HashSet<string>> PicturesOfJobs(CancellationToken cancellationToken)
     {
         var used = new HashSet<string>(StringComparer.Ordinal);
         await foreach (var job in client.All(RequestedJobs.Instance("")).WithCancellation(cancellationToken))
         {
-            if (await blobs.Read(WorkflowJson.Read<JobTicket>(job.Input).Message, cancellationToken) is { } json && JobMessage.Parse(Encoding.UTF8.GetString(json)).Input.StartImage is { } start)
-                used.UnionWith(StartImages.BlobsOf(start));
+            if (await blobs.Read(WorkflowJson.Read<JobTicket>(job.Input).Message, cancellationToken) is { } json && JobMessage.Parse(Encoding.UTF8.GetString(json)).Input is { } input)
+                used.UnionWith(StartImages.BlobsOf(input.StartImage, input.Control));
         }
 
         return used;

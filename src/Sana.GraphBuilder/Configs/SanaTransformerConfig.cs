@@ -3,6 +3,9 @@ namespace Sana.GraphBuilder.Configs;
 /// <summary>transformer/config.json of a Sana checkpoint (SanaTransformer2DModel). Keys that older files lack have the defaults of the 1.6B model.</summary>
 internal sealed record SanaTransformerConfig
 {
+    /// <summary>What the config of a control network says that it is.</summary>
+    public const string ControlClass = "SanaControlNetModel";
+
     public required int InChannels { get; init; }
     public required int NumLayers { get; init; }
     public required int NumAttentionHeads { get; init; }
@@ -72,6 +75,31 @@ internal sealed record SanaTransformerConfig
     {
         var json = JsonConfig.Load(configFile);
         json.Word("_class_name", "SanaTransformer2DModel", "SanaTransformer2DModel");
+        var config = Shape(json, layers: 20) with
+        {
+            QkNorm = json.Has("qk_norm") && json.Word("qk_norm", null, "rms_norm_across_heads") is not null,
+            GuidanceEmbeds = json.Flag("guidance_embeds", false),
+            GuidanceEmbedsScale = json.Number("guidance_embeds_scale", 0, 1_000, 0.1),
+            TimestepScale = json.Number("timestep_scale", 1e-6, 1e6, 1),
+        };
+        json.RefuseOthers(["dropout"]);
+        return config;
+    }
+
+    /// <summary>config.json of a control network (SanaControlNetModel): blocks as the transformer's, fewer of them, and nothing that came after its first release.</summary>
+    /// <exception cref="CheckpointException">A value is out of range, or asks for a form of the network that is not built here.</exception>
+    public static SanaTransformerConfig LoadControl(string configFile)
+    {
+        var json = JsonConfig.Load(configFile);
+        json.Word("_class_name", null, ControlClass);
+        var config = Shape(json, layers: 7);
+        json.RefuseOthers(["dropout"]);
+        return config;
+    }
+
+    // What both networks have; the rest has its default.
+    private static SanaTransformerConfig Shape(JsonConfig json, int layers)
+    {
         json.Only("attention_bias", false);
         json.Only("norm_elementwise_affine", false);
         json.Integer("patch_size", 1, 1, missing: 1);
@@ -79,7 +107,7 @@ internal sealed record SanaTransformerConfig
         var config = new SanaTransformerConfig
         {
             InChannels = json.Integer("in_channels", 1, 1_024, 32),
-            NumLayers = json.Integer("num_layers", 1, 512, 20),
+            NumLayers = json.Integer("num_layers", 1, 512, layers),
             NumAttentionHeads = json.Integer("num_attention_heads", 1, 1_024, 70),
             AttentionHeadDim = json.Integer("attention_head_dim", 1, 1_024, 32),
             NumCrossAttentionHeads = json.Integer("num_cross_attention_heads", 1, 1_024, 20),
@@ -89,10 +117,10 @@ internal sealed record SanaTransformerConfig
             NormEps = json.Number("norm_eps", 0, 1, 1e-6),
             SampleSize = json.Integer("sample_size", 1, 4_096, 32),
             InterpolationScale = json.NumberOrNull("interpolation_scale", 0.001, 1_000, missing: null),
-            QkNorm = json.Has("qk_norm") && json.Word("qk_norm", null, "rms_norm_across_heads") is not null,
-            GuidanceEmbeds = json.Flag("guidance_embeds", false),
-            GuidanceEmbedsScale = json.Number("guidance_embeds_scale", 0, 1_000, 0.1),
-            TimestepScale = json.Number("timestep_scale", 1e-6, 1e6, 1),
+            QkNorm = false,
+            GuidanceEmbeds = false,
+            GuidanceEmbedsScale = 0.1,
+            TimestepScale = 1,
         };
 
         json.Integer("out_channels", config.InChannels, config.InChannels, config.InChannels);
@@ -108,23 +136,32 @@ internal sealed record SanaTransformerConfig
             throw json.Wrong("mlp_ratio", $"such that {config.Width} times it is between 1 and 1048576");
         // The caption is projected to D before the cross attention reads it.
         json.Integer("cross_attention_dim", config.Width, config.Width, config.Width);
-        json.RefuseOthers(["dropout"]);
         return config.InterpolationScale is not null && config.Width % 4 != 0
             ? throw json.Wrong("interpolation_scale", $"null, because positions need a width divisible by 4 and {config.Width} is not")
             : config;
     }
 }
 
-/// <summary>The tensors of SanaTransformer2DModel in forward order.</summary>
+/// <summary>The tensors of SanaTransformer2DModel and SanaControlNetModel in forward order.</summary>
 internal static class SanaTransformerTensors
 {
     /// <summary>Inputs of the timestep's embedding: 128 cosines, then 128 sines.</summary>
     private const int Frequencies = 256;
 
-    public static IEnumerable<ExpectedTensor> All(SanaTransformerConfig config)
+    public static IEnumerable<ExpectedTensor> All(SanaTransformerConfig config) => Embeddings(config)
+        .Concat(Blocks(config))
+        .Concat([new("scale_shift_table", 2, config.Width), new("proj_out.weight", config.InChannels, config.Width), new("proj_out.bias", config.InChannels)]);
+
+    /// <summary>Those of a control network.</summary>
+    public static IEnumerable<ExpectedTensor> Control(SanaTransformerConfig config) => Embeddings(config)
+        .Concat(Square("input_block", config.Width))
+        .Concat(Blocks(config))
+        .Concat(Enumerable.Range(0, config.NumLayers).SelectMany(layer => Square($"controlnet_blocks.{layer}", config.Width)));
+
+    private static ExpectedTensor[] Embeddings(SanaTransformerConfig config)
     {
         var (d, caption) = (config.Width, config.CaptionChannels);
-        IEnumerable<ExpectedTensor> all =
+        return
         [
             new("patch_embed.proj.weight", d, config.InChannels, 1, 1),
             new("patch_embed.proj.bias", d),
@@ -136,12 +173,13 @@ internal static class SanaTransformerTensors
             .. Embedder("caption_projection", caption, d),
             new("caption_norm.weight", d),
         ];
-
-        // Enumerated lazily: a config with more layers than the file is refused at the first tensor that is missing.
-        return all
-            .Concat(Enumerable.Range(0, config.NumLayers).SelectMany(layer => Block(config, $"transformer_blocks.{layer}")))
-            .Concat([new("scale_shift_table", 2, d), new("proj_out.weight", config.InChannels, d), new("proj_out.bias", config.InChannels)]);
     }
+
+    // Enumerated lazily: a config with more layers than the file is refused at the first tensor that is missing.
+    private static IEnumerable<ExpectedTensor> Blocks(SanaTransformerConfig config) =>
+        Enumerable.Range(0, config.NumLayers).SelectMany(layer => Block(config, $"transformer_blocks.{layer}"));
+
+    private static ExpectedTensor[] Square(string name, long width) => [new($"{name}.weight", width, width), new($"{name}.bias", width)];
 
     private static ExpectedTensor[] Embedder(string name, long from, long to) =>
     [

@@ -49,12 +49,21 @@ internal static class SanaGraphs
     public static Graph Denoiser(SanaTransformerConfig config, SafetensorsWeights weights, bool clamp, Arithmetic? arithmetic = null, Func<string, bool>? expose = null, bool extended = false)
     {
         var g = new Graph("transformer", weights, arithmetic, expose) { IsExtended = extended };
-        long heads = config.NumCrossAttentionHeads, size = config.CrossAttentionHeadDim;
         var (latents, timestep, guidance, mask) = DenoiserInputs(g, config);
-        var text = Enumerable.Range(0, config.NumLayers).Select(i => new KeysAndValues(
-            g.Cast(g.Input(KeyOf(i), ElementType.Float, Batch, heads, size, TextTokens), g.Compute),
-            g.Cast(g.Input(ValueOf(i), ElementType.Float, Batch, heads, TextTokens, size), g.Compute))).ToArray();
-        g.Output("out_hidden_states", new SanaTransformerGraph(g, config, clamp).Denoise(latents, timestep, guidance, mask, text));
+        g.Output("out_hidden_states", new SanaTransformerGraph(g, config, clamp).Denoise(latents, timestep, guidance, mask, TextInputs(g, config)));
+        return g;
+    }
+
+    /// <summary>model.onnx of a control network: what runs once a step, before the transformer. Its conditioning.onnx is <see cref="Conditioning"/> of its own weights.</summary>
+    public static Graph Control(SanaTransformerConfig config, SafetensorsWeights weights, bool clamp, Arithmetic? arithmetic = null, Func<string, bool>? expose = null)
+    {
+        var g = new Graph("controlnet", weights, arithmetic, expose);
+        var (latents, timestep, _, mask) = DenoiserInputs(g, config);
+        var control = g.Input("controlnet_cond", ElementType.Float, latents.Shape);
+        var scale = g.Input("conditioning_scale", ElementType.Float, 1);
+        var residuals = new SanaTransformerGraph(g, config, clamp).Control(latents, control, scale, timestep, mask, TextInputs(g, config));
+        for (var i = 0; i < residuals.Length; i++)
+            g.Output(SanaTransformerGraph.ResidualOf(i), residuals[i]);
         return g;
     }
 
@@ -92,6 +101,14 @@ internal static class SanaGraphs
         g.Input("timestep", ElementType.Float, Batch),
         config.GuidanceEmbeds ? g.Input("guidance", ElementType.Float, Batch) : null,
         g.Input("encoder_attention_mask", ElementType.Int64, Batch, TextTokens));
+
+    private static KeysAndValues[] TextInputs(Graph g, SanaTransformerConfig config)
+    {
+        long heads = config.NumCrossAttentionHeads, size = config.CrossAttentionHeadDim;
+        return [.. Enumerable.Range(0, config.NumLayers).Select(i => new KeysAndValues(
+            g.Cast(g.Input(KeyOf(i), ElementType.Float, Batch, heads, size, TextTokens), g.Compute),
+            g.Cast(g.Input(ValueOf(i), ElementType.Float, Batch, heads, TextTokens, size), g.Compute)))];
+    }
 
     private static string KeyOf(int block) => $"transformer_blocks.{block}.attn2.k";
 

@@ -6,6 +6,7 @@ namespace Sana.GraphBuilder.Models;
 /// <summary>
 /// The linear diffusion transformer (SANA, arXiv:2410.10629, section 3.2; diffusers' SanaTransformer2DModel), cut in two:
 /// <see cref="Conditioning"/> depends only on the prompt and runs once a prompt; <see cref="Denoise"/> runs once a step.
+/// Its control network (diffusers' SanaControlNetModel) is cut in the same place: <see cref="Conditioning"/> and <see cref="Control"/>.
 /// The stream of tokens, norms, modulation, linear attention and its clip are float32 in every arithmetic; products and what stands between them are in the graph's.
 /// Letters: b batch, n latent tokens (height · width), l text tokens, d width.
 /// </summary>
@@ -40,33 +41,70 @@ internal sealed class SanaTransformerGraph(Graph g, SanaTransformerConfig config
     /// <param name="text">From <see cref="Conditioning"/>.</param>
     public Value Denoise(Value latents, Value timestep, Value? guidance, Value mask, KeysAndValues[] text)
     {
-        var (batch, height, width) = (latents[0], latents[2], latents[3]);
-        var tokens = height * width;
-
-        var x = g.Conv(g.Cast(latents, g.Compute), "patch_embed.proj"); // [b, d, h, w]
-        x = g.Cast(g.Transpose(g.Reshape(x, batch, _width, tokens), 0, 2, 1), ElementType.Float); // [b, n, d]
-        if (config.InterpolationScale is { } scale)
-            x = g.Add(x, SinCosPositionEmbedding.Build(g, height, width, _width.Factor, config.SampleSize, scale));
-
-        x = g.Module("patch_embed", x);
-        var (embedded, time) = TimeEmbedding(timestep, guidance); // [b, d], [b, 6d]
-        time = g.Reshape(g.Cast(time, ElementType.Float), batch, 6, _width);
-        var bias = g.Mul(g.Sub(g.Scalar(1, ElementType.Float), g.Cast(mask, ElementType.Float)), g.Scalar(-10000, ElementType.Float));
-        bias = g.Reshape(bias, batch, 1, 1, mask[1]); // [b, 1, 1, l]
+        var (height, width) = (latents[2], latents[3]);
+        var x = g.Module("patch_embed", Patches(latents)); // [b, n, d]
+        var (embedded, time) = TimeEmbedding(timestep, guidance); // [b, d], [b, 6, d]
+        var bias = TextBias(mask); // [b, 1, 1, l]
         for (var i = 0; i < config.NumLayers; i++)
         {
             var path = $"transformer_blocks.{i}";
             x = g.IsExtended ? PerturbedBlock(x, time, text[i], bias, height, width, path) : Block(x, time, text[i], bias, height, width, path);
+            x = g.IsExtended && i > 0 ? g.Plus(x, ResidualOf(i - 1)) : x; // of a control network: after its block j comes this one's j + 1
             g.Module(path, x);
         }
 
         g.Path = "norm_out";
-        embedded = g.Reshape(g.Cast(embedded, ElementType.Float), batch, 1, _width);
+        embedded = g.Reshape(g.Cast(embedded, ElementType.Float), latents[0], 1, _width);
         embedded = g.IsExtended ? Shared(embedded, "norm_out", x[0]) : embedded;
         var modulation = g.Add(g.Weight("scale_shift_table", ElementType.Float), embedded); // [b, 2, d]
         var (shift, scaling) = (g.Row(modulation, 1, 0), g.Row(modulation, 1, 1));
         x = g.Linear(Modulate(x, shift, scaling), "proj_out"); // [b, n, c]
         return g.Reshape(g.Transpose(x, 0, 2, 1), x[0], latents[1], height, width); // [b, c, h, w]
+    }
+
+    /// <summary>One evaluation of the control network: what each of its blocks adds to the transformer, [b, n, d], after the transformer's block of the next number.</summary>
+    /// <param name="latents">[b, c, h, w], the same that the transformer evaluates.</param>
+    /// <param name="control">[b, c, h, w], latents of the control image, multiplied by the scaling factor.</param>
+    /// <param name="scale">[1], what they are multiplied by.</param>
+    /// <param name="timestep">[b], float32.</param>
+    /// <param name="mask">[b, l], int64: 1 for text tokens that count.</param>
+    /// <param name="text">From <see cref="Conditioning"/>, of the control network's own weights.</param>
+    public Value[] Control(Value latents, Value control, Value scale, Value timestep, Value mask, KeysAndValues[] text)
+    {
+        var x = Patches(latents); // [b, n, d]
+        x = g.Add(x, g.Cast(g.Linear(g.Cast(Patches(control), g.Compute), "input_block"), ElementType.Float));
+        var (_, time) = TimeEmbedding(timestep, guidance: null); // [b, 6, d]
+        var bias = TextBias(mask); // [b, 1, 1, l]
+        var residuals = new Value[config.NumLayers];
+        for (var i = 0; i < config.NumLayers; i++)
+        {
+            x = g.Module($"transformer_blocks.{i}", Block(x, time, text[i], bias, latents[2], latents[3], $"transformer_blocks.{i}")); // [b, n, d]
+            g.Path = $"controlnet_blocks.{i}";
+            residuals[i] = g.Mul(g.Cast(g.Linear(g.Cast(x, g.Compute), g.Path), ElementType.Float), scale);
+        }
+
+        return residuals;
+    }
+
+    /// <summary>What a control network's block is called where it goes out and where it goes in.</summary>
+    public static string ResidualOf(int block) => $"controlnet_block_samples.{block}";
+
+    // Latents [b, c, h, w] to tokens [b, n, d], each with its position where the network has positions.
+    private Value Patches(Value latents)
+    {
+        var (height, width) = (latents[2], latents[3]);
+        var x = g.Conv(g.Cast(latents, g.Compute), "patch_embed.proj"); // [b, d, h, w]
+        x = g.Cast(g.Transpose(g.Reshape(x, latents[0], _width, height * width), 0, 2, 1), ElementType.Float); // [b, n, d]
+        return config.InterpolationScale is { } scale
+            ? g.Add(x, SinCosPositionEmbedding.Build(g, height, width, _width.Factor, config.SampleSize, scale))
+            : x;
+    }
+
+    // 0 for text tokens that count, −10000 for the others: [b, 1, 1, l].
+    private Value TextBias(Value mask)
+    {
+        var bias = g.Mul(g.Sub(g.Scalar(1, ElementType.Float), g.Cast(mask, ElementType.Float)), g.Scalar(-10000, ElementType.Float));
+        return g.Reshape(bias, mask[0], 1, 1, mask[1]);
     }
 
     // Perturbed-attention guidance (PAG, arXiv:2403.17377): from some block on, samples are computed a second time, with the self-attention of some blocks replaced by its values.
@@ -109,7 +147,8 @@ internal sealed class SanaTransformerGraph(Graph g, SanaTransformerConfig config
             ? Embedder(time, "time_embed.emb.timestep_embedder")
             : g.Add(Embedder(time, "time_embed.timestep_embedder"), Embedder(guidance, "time_embed.guidance_embedder"));
         g.Module("time_embed.embedded_timestep", embedded); // [b, d]
-        return (embedded, g.Module("time_embed.linear", g.Linear(g.Silu(embedded), "time_embed.linear"))); // [b, 6d]
+        var six = g.Module("time_embed.linear", g.Linear(g.Silu(embedded), "time_embed.linear")); // [b, 6d]
+        return (embedded, g.Reshape(g.Cast(six, ElementType.Float), timestep[0], 6, _width));
     }
 
     private Value Embedder(Value scalar, string path)

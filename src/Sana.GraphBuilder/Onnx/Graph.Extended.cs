@@ -53,6 +53,13 @@ internal sealed partial class Graph
     /// <summary>A whole number [1] as an input, which has a value where a run does not give it.</summary>
     public Value OptionalNumber(string name, long otherwise) => Optional(name, ElementType.Int64, [1], [1], MemoryMarshal.AsBytes(new ReadOnlySpan<long>(in otherwise)));
 
+    /// <summary>What is [batch, tokens, width] and an input that is added to it, nothing where a run does not give it.</summary>
+    public Value Plus(Value x, string name)
+    {
+        var addend = Optional(name, [Dim.Symbolic($"{name}.batch"), Dim.Symbolic($"{name}.tokens"), x[2]], [1, 1, x[2].Factor]);
+        return Node("Add", [x, addend], x.Type, x.Shape);
+    }
+
     /// <summary>Rows of the first axis, from one number up to another, both [1]. Their count has a name of its own.</summary>
     public Value Rows(Value x, Value from, Value to, Dim count) =>
         Node("Slice", [x, from, to, Constant(0L)], x.Type, [count, .. x.Shape[1..]]);

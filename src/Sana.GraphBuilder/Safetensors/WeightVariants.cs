@@ -39,7 +39,7 @@ internal static class WeightVariants
         if (variant is null && found.Count == 1)
             return found.Values.First();
 
-        if (found.Count == 0 && Pickled(folder) is { } pickled)
+        if (found.Count == 0 && Pickled(NamesIn(folder)) is { } pickled)
         {
             throw new CheckpointException(
                 $"{folder} has its weights as {Quoted.Text(pickled)} alone, a format that can run code and is not read; fetch {stem}.safetensors as well, or write it with the library's save_pretrained.");
@@ -53,11 +53,12 @@ internal static class WeightVariants
     }
 
     // PyTorch's own files: pytorch_model.bin, its shards, diffusion_pytorch_model.bin, checkpoints of training.
-    private static string? Pickled(string folder) => Directory.EnumerateFiles(folder)
-        .Select(file => Path.GetFileName(file)!)
+    public static string? Pickled(IEnumerable<string> names) => names
         .Where(name => (name.EndsWith(".bin", StringComparison.Ordinal) && name != "training_args.bin") || name.EndsWith(".pth", StringComparison.Ordinal) || name.EndsWith(".pt", StringComparison.Ordinal) || name.EndsWith(".ckpt", StringComparison.Ordinal))
         .Order(StringComparer.Ordinal)
         .FirstOrDefault();
+
+    public static IEnumerable<string> NamesIn(string folder) => Directory.EnumerateFiles(folder).Select(file => Path.GetFileName(file)!);
 
     public static bool IsIndex(string file) =>
         file.EndsWith(".json", StringComparison.Ordinal) && file.Contains(".safetensors.index.", StringComparison.Ordinal);

@@ -13,10 +13,11 @@ internal sealed class Denoising(
     /// Latents [b, channels, height / cell, width / cell]. With guidance there are two embeddings for each sample: all negative prompts, then all prompts. Where they begin from a picture, the steps
     /// that its strength leaves out are not made.
     /// </summary>
-    public FloatTensor Run(SanaTransformer transformer, FloatTensor[] embeddings, AdapterInputs? adapters, Start? start, int height, int width)
+    public FloatTensor Run(SanaTransformer transformer, FloatTensor[] embeddings, AdapterInputs? adapters, Start? start, ControlInputs? control, int height, int width)
     {
         // 4. Embeddings -> keys and values of every block's cross-attention: once, not once a step
         using var conditioning = transformer.Condition(embeddings, adapters, cancellationToken);
+        using var ofControl = control?.Network.Condition(embeddings, cancellationToken);
 
         // 5. Noise [b, channels, height / cell, width / cell]
         var initial = noise(LatentNoise.InitialStream, height, width);
@@ -24,11 +25,11 @@ internal sealed class Denoising(
         // 6. Denoise
         return transformer.EmbedsGuidance
             ? Consistency(transformer, initial, start, conditioning, step => noise(1 + step, height, width))
-            : Flow(transformer, initial, start, conditioning);
+            : Flow(transformer, initial, start, control, conditioning, ofControl);
     }
 
     // Flow matching. Classifier-free guidance evaluates both halves as one batch.
-    private FloatTensor Flow(SanaTransformer transformer, FloatTensor initial, Start? start, SanaTransformer.Conditioning conditioning)
+    private FloatTensor Flow(SanaTransformer transformer, FloatTensor initial, Start? start, ControlInputs? control, Conditioning conditioning, Conditioning? ofControl)
     {
         var steps = options.Steps!.Value;
         ISolver solver = options.Solver == SolverKind.FlowEuler ? new FlowEuler(steps, facts.FlowShift) : new FlowDpmSolver(steps, facts.FlowShift);
@@ -36,11 +37,14 @@ internal sealed class Denoising(
         var latents = start?.At(initial, At(solver.Sigmas[first])) ?? initial;
         var guided = options.Guidance > 1;
         using var perturbed = options.Pag is { } pag ? new PerturbedInputs(pag.Layers, facts.Blocks, (guided ? 2 : 1) * latents.Shape[0], latents.Shape[0]) : null;
+        var picture = control is null || !guided ? control?.Latents : Twice(control.Latents);
         for (var step = first; step < steps; step++)
         {
             var input = guided ? Twice(latents) : latents;
             var away = options.Pag?.At(solver.Timesteps[step]) ?? 0;
-            var velocity = transformer.Evaluate(conditioning, input, solver.Timesteps[step], 0, away > 0 ? perturbed : null, cancellationToken);
+            var copies = away > 0 ? perturbed : null;
+            using var residuals = control?.Network.Evaluate(ofControl!, input, picture!.Value, solver.Timesteps[step], control.Scale, copies, cancellationToken);
+            var velocity = transformer.Evaluate(conditioning, input, solver.Timesteps[step], 0, copies, residuals, cancellationToken);
             velocity = Guide(velocity, latents.Shape, guided ? options.Guidance : 1, away);
             solver.Step(step, latents.Data, velocity.Data);
             var sigma = solver.Sigmas[step + 1];
@@ -54,7 +58,7 @@ internal sealed class Denoising(
     }
 
     // Sprint: the guidance is an input of the network, and each step adds fresh noise.
-    private FloatTensor Consistency(SanaTransformer transformer, FloatTensor initial, Start? start, SanaTransformer.Conditioning conditioning, Func<int, FloatTensor> fresh)
+    private FloatTensor Consistency(SanaTransformer transformer, FloatTensor initial, Start? start, Conditioning conditioning, Func<int, FloatTensor> fresh)
     {
         var solver = new ScmSolver(options.Steps!.Value, facts.SigmaData);
         var first = options.StartImage?.FirstStep(solver.Steps) ?? 0;
@@ -65,7 +69,7 @@ internal sealed class Denoising(
         for (var step = first; step < solver.Steps; step++)
         {
             solver.ScaleInput(step, latents.Data, scaled.Data);
-            var velocity = transformer.Evaluate(conditioning, scaled, solver.Tau(step), options.Guidance * facts.GuidanceScale, perturbed: null, cancellationToken);
+            var velocity = transformer.Evaluate(conditioning, scaled, solver.Tau(step), options.Guidance * facts.GuidanceScale, perturbed: null, residuals: null, cancellationToken);
             solver.Velocity(step, scaled.Data, velocity.Data, velocity.Data);
             solver.Step(step, latents.Data, velocity.Data, step < solver.Steps - 1 ? fresh(step - first).Data : []);
             start?.Keep(latents, initial, At(step + 1));

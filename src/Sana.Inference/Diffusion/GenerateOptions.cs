@@ -10,10 +10,10 @@ public sealed record GenerateOptions
 {
     internal const int MostPixels = 8192; // a side
 
-    /// <value>Width in pixels, a multiple of 32, 32…8192. Default: the checkpoint's native size; with a start image a size near its own.</value>
+    /// <value>Width in pixels, a multiple of 32, 32…8192. Default: the checkpoint's native size; with a start image, else a control image, a size near its own.</value>
     public int? Width { get; init; }
 
-    /// <value>Height in pixels, a multiple of 32, 32…8192. Default: the checkpoint's native size; with a start image a size near its own.</value>
+    /// <value>Height in pixels, a multiple of 32, 32…8192. Default: the checkpoint's native size; with a start image, else a control image, a size near its own.</value>
     public int? Height { get; init; }
 
     /// <value>Steps of the schedule, each a model evaluation per image, 1…1000. Default 20; for Sprint checkpoints 2, or 4 with a start image. Of these a start image's strength leaves some out.</value>
@@ -53,15 +53,20 @@ public sealed record GenerateOptions
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public StartImage? StartImage { get; init; }
 
-    /// <summary>Whether it needs the graphs that take adapters and perturbed attention.</summary>
+    /// <value>The control network, and the picture that it reads. Default none.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ControlUse? Control { get; init; }
+
+    /// <summary>Whether it needs the graphs that take adapters, perturbed attention and what a control network adds.</summary>
     [JsonIgnore]
-    internal bool IsExtended => Adapters is not null || Pag is not null;
+    internal bool IsExtended => Adapters is not null || Pag is not null || Control is not null;
 
     /// <summary>Fills in defaults and checks every value. Nothing checks them again.</summary>
     internal GenerateOptions Resolve(CheckpointFacts facts)
     {
         var sprint = facts.Solver == SolverKind.Scm;
-        var (width, height) = StartImage?.SizeFor(Width, Height, UseResolutionBinning, facts) ?? (Width ?? facts.NativePixels, Height ?? facts.NativePixels);
+        var picture = StartImage is { } start ? (start.Width, start.Height) : Control?.Image is { } image ? (image.Width, image.Height) : (0, 0);
+        var (width, height) = StartImage.SizeFor(picture, Width, Height, UseResolutionBinning, facts);
         var resolved = this with
         {
             Width = width,
@@ -70,6 +75,7 @@ public sealed record GenerateOptions
             Solver = Solver ?? facts.Solver,
             Adapters = Adapters?.Resolve(facts.Adapters),
             Pag = Pag?.Resolve(facts),
+            Control = Control?.Resolve(facts),
         };
         CheckSide("Width", resolved.Width.Value, facts.Compression);
         CheckSide("Height", resolved.Height.Value, facts.Compression);
@@ -158,6 +164,9 @@ internal sealed record CheckpointFacts(
 
     /// <value>The adapters that are known with it: SHA-256 of the file by name. Default none.</value>
     public IReadOnlyDictionary<string, string> Adapters { get; init; } = new Dictionary<string, string>();
+
+    /// <value>The control networks that are known with it: fingerprint by name. Default none.</value>
+    public IReadOnlyDictionary<string, string> Controls { get; init; } = new Dictionary<string, string>();
 
     /// <summary>Side of the images that it was made for, in pixels.</summary>
     public int NativePixels => SampleSize * Compression;

@@ -56,6 +56,7 @@ internal sealed class PerturbedInputs : IDisposable
     /// <param name="copied">How many of them, the last ones, are computed a second time.</param>
     public PerturbedInputs(IReadOnlyList<int> layers, int blocks, long given, long copied)
     {
+        (FirstBlock, Copied) = (layers[0], copied);
         var (from, to, all) = (Number(given - copied), Number(given), Number(given));
         List<(string, OrtValue)> values = [("norm_out.shared_from", from), ("norm_out.shared_to", to)];
         foreach (var block in Enumerable.Range(layers[0], blocks - layers[0]))
@@ -69,6 +70,12 @@ internal sealed class PerturbedInputs : IDisposable
         values.AddRange(layers.Select(block => ($"transformer_blocks.{block}.perturbed_from", all)));
         Values = values;
     }
+
+    /// <summary>The block before which samples are copied.</summary>
+    public int FirstBlock { get; }
+
+    /// <summary>How many samples, the last ones, are copied.</summary>
+    public long Copied { get; }
 
     public IReadOnlyList<(string Name, OrtValue Value)> Values { get; }
 

@@ -16,7 +16,7 @@ internal static class PipelineLoader
         var often = once with { KeepMemory = true };
 
         // Loading is half parsing and half reading files, so the three networks are loaded at the same time.
-        var transformer = Task.Run(() => Load(precision, options.Adapters.Count > 0));
+        var transformer = Task.Run(() => Load(precision, options.Adapters.Count + options.Controls.Count > 0));
         var decoder = Task.Run(() => AutoencoderDC.Load(options.Decoder?.Graph ?? Path.Combine(checkpoint, "vae", "decoder.onnx"), once));
         var prompts = Task.Run(() => LoadPrompts(checkpoint, options, precision));
         Task[] all = [transformer, decoder, prompts];
@@ -36,7 +36,8 @@ internal static class PipelineLoader
         }
 
         var inFloat32 = precision == Precision.Float32 ? null : new LoadedTransformer(null, extended => Load(Precision.Float32, extended));
-        return new SanaPipeline(prompts.Result, new LoadedTransformer(transformer.Result, extended => Load(precision, extended)), inFloat32, decoder.Result, options.MaxUntiledPixels, options.Adapters, options.Decoder, Encoder);
+        var controls = new ControlShelf(options.Controls, (control, inFloat32) => LoadControl(control.Folder, inFloat32 ? Precision.Float32 : precision, often));
+        return new SanaPipeline(prompts.Result, new LoadedTransformer(transformer.Result, extended => Load(precision, extended)), inFloat32, decoder.Result, options.MaxUntiledPixels, options.Adapters, options.Decoder, Encoder, controls);
 
         OnnxModel Encoder()
         {
@@ -57,6 +58,9 @@ internal static class PipelineLoader
         var folder = Path.Combine(checkpoint, "transformer");
         return SanaTransformer.Load(Path.Combine(folder, FileOf("conditioning", precision, extended)), Path.Combine(folder, FileOf("model", precision, extended)), options);
     }
+
+    internal static SanaControlNet LoadControl(string folder, Precision precision, OnnxModelOptions options) =>
+        SanaControlNet.Load(Path.Combine(folder, FileOf("conditioning", precision)), Path.Combine(folder, FileOf("model", precision)), options);
 
     private static string FileOf(string graph, Precision precision, bool extended = false) =>
         $"{graph}{(precision == Precision.Float32 ? "" : $".{precision.Word()}")}{(extended ? ".extended" : "")}.onnx";
@@ -84,7 +88,7 @@ internal static class PipelineLoader
 }
 
 /// <summary>
-/// A transformer in one precision, one at a time: the plain one, or, from when an image first needs it, the one that takes adapters and perturbed attention, which then serves all.
+/// A transformer in one precision, one at a time: the plain one, or, from when an image first needs it, the one that takes adapters, perturbed attention and control, which then serves all.
 /// </summary>
 /// <param name="first">Loaded already; null for none.</param>
 /// <param name="load">Loads one, extended or not.</param>

@@ -26,13 +26,16 @@ public sealed record PipelineOptions
     /// <value>Adapters that images may be asked for with. Default none.</value>
     public IReadOnlyList<Adapter> Adapters { get; init; } = [];
 
+    /// <value>Control networks that images may be asked for with. Default none.</value>
+    public IReadOnlyList<ControlNetwork> Controls { get; init; } = [];
+
     /// <value>
-    /// Builds the graphs that take adapters and perturbed attention, before they are loaded the first time. They are loaded at once where there are adapters, and otherwise in place of the
-    /// plain ones when an image first needs them; images that need neither are the same on both. Default: they are there.
+    /// Builds the graphs that take adapters, perturbed attention and what a control network adds, before they are loaded the first time. They are loaded at once where there are adapters or control
+    /// networks, and otherwise in place of the plain ones when an image first needs them; images that need none of it are the same on both. Default: they are there.
     /// </value>
     public Action? Extend { get; init; }
 
-    /// <value>Builds the graph of the autoencoder's encoder, <c>vae/encoder.onnx</c>, before it is loaded the first time: when an image begins from an image. Default: it is there.</value>
+    /// <value>Builds the graph of the autoencoder's encoder, <c>vae/encoder.onnx</c>, before it is loaded the first time: when an image begins from an image, or a control network reads one. Default: it is there.</value>
     public Action? BuildEncoder { get; init; }
 
     // Tests run half precision on the processor, whose kernels widen float16.

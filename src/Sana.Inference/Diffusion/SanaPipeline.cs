@@ -23,24 +23,26 @@ public sealed class SanaPipeline : IDisposable
     private readonly int _channels;
     private readonly AutoencoderDC _autoencoder;
     private readonly StartLatents _starts;
+    private readonly ControlShelf _controls;
     private readonly int _maxUntiledPixels;
     private readonly UseCount _uses;
 
     internal SanaPipeline(
         PromptEncoder prompts, LoadedTransformer transformer, LoadedTransformer? inFloat32, AutoencoderDC autoencoder, int maxUntiledPixels, IReadOnlyList<Adapter>? adapters = null, OtherDecoder? decoder = null,
-        Func<OnnxModel>? encoder = null)
+        Func<OnnxModel>? encoder = null, ControlShelf? controls = null)
     {
         var loaded = transformer.Get(extended: false);
         _inFloat32 = inFloat32;
         _adapters = new AdapterShelf(adapters ?? []);
-        _facts = CheckpointFacts.From(loaded.Metadata).With(decoder) with { Adapters = _adapters.Hashes };
+        _controls = controls ?? new ControlShelf([], (control, _) => throw new InferenceException($"This pipeline was loaded without the control network {control.Name}."));
+        _facts = CheckpointFacts.From(loaded.Metadata).With(decoder) with { Adapters = _adapters.Hashes, Controls = _controls.Fingerprints };
         (_embedsGuidance, _channels) = (loaded.EmbedsGuidance, loaded.Channels);
         _prompts = prompts;
         _transformer = transformer;
         _autoencoder = autoencoder;
         _maxUntiledPixels = maxUntiledPixels;
         _uses = new UseCount(Free);
-        _starts = new StartLatents(encoder ?? (() => throw new InferenceException("This pipeline was loaded without the autoencoder's encoder, which images that begin from an image need.")), maxUntiledPixels);
+        _starts = new StartLatents(encoder ?? (() => throw new InferenceException("This pipeline was loaded without the autoencoder's encoder, which start images and control images need.")), maxUntiledPixels);
     }
 
     /// <summary>SHA-256 over the checkpoint's configs and the headers, lengths and a sample of its weights, lower-case hex.</summary>
@@ -57,6 +59,9 @@ public sealed class SanaPipeline : IDisposable
 
     /// <summary>The adapters that images may be asked for with: SHA-256 of the file by name.</summary>
     public IReadOnlyDictionary<string, string> Adapters => _facts.Adapters;
+
+    /// <summary>The control networks that images may be asked for with: fingerprint by name.</summary>
+    public IReadOnlyDictionary<string, string> Controls => _facts.Controls;
 
     /// <summary>What a process without the networks needs to fill in defaults.</summary>
     internal CheckpointFacts Facts => _facts;
@@ -120,6 +125,7 @@ public sealed class SanaPipeline : IDisposable
         _inFloat32?.Dispose();
         _autoencoder.Dispose();
         _starts.Dispose();
+        _controls.Dispose();
         _adapters.Dispose();
     }
 
@@ -151,12 +157,17 @@ public sealed class SanaPipeline : IDisposable
         var denoising = new Denoising(_facts, options, noise, observe, Preview, progress, cancellationToken);
         var adapters = _adapters.Inputs(options.Adapters);
         var start = options.StartImage is { } image ? _starts.Of(image, height, width, cancellationToken) : null;
-        var latents = denoising.Run(_transformer.Get(options.IsExtended), embeddings, adapters, start, height, width);
+        var picture = options.Control is { } asked ? _starts.Of(asked.Image!, height, width, cancellationToken) : default;
+        var latents = denoising.Run(_transformer.Get(options.IsExtended), embeddings, adapters, start, Control(inFloat32: false), height, width);
         var retried = _inFloat32 is not null && OutputGuard.Check(latents.Data) is not null;
         if (retried)
-            latents = denoising.Run(_inFloat32!.Get(options.IsExtended), embeddings, adapters, start, height, width);
+            latents = denoising.Run(_inFloat32!.Get(options.IsExtended), embeddings, adapters, start, Control(inFloat32: true), height, width);
 
         var denoiseSeconds = Lap(clock);
+
+        ControlInputs? Control(bool inFloat32) => options.Control is { } control
+            ? new ControlInputs(_controls.Get(control.Name, inFloat32), ForEach(picture, requests.Count), control.Scale)
+            : null;
 
         IReadOnlyList<RgbImage?> Preview(FloatTensor clean) => [.. Enumerable.Range(0, requests.Count).Select(i => Finish(SampleOf(clean, i), options, cancellationToken).Image)];
 
@@ -191,7 +202,7 @@ public sealed class SanaPipeline : IDisposable
         if (OutputGuard.Check(decoded.Data) is { } invalid)
             return (null, invalid);
 
-        var image = Pixels.FromDecoded(decoded.Data, (int)decoded.Shape[2], (int)decoded.Shape[3], options.Height!.Value, options.Width!.Value, stretches: options.StartImage is not null);
+        var image = Pixels.FromDecoded(decoded.Data, (int)decoded.Shape[2], (int)decoded.Shape[3], options.Height!.Value, options.Width!.Value, stretches: options.StartImage is not null || options.Control is not null);
         return OutputGuard.Check(image) is { } failure ? (null, failure) : (options.StartImage?.Pixels?.LayBack(image) ?? image, null);
     }
 
@@ -206,6 +217,8 @@ public sealed class SanaPipeline : IDisposable
         var length = batch.Data.Length / (int)batch.Shape[0];
         return new FloatTensor(batch.Data.AsSpan(i * length, length).ToArray(), [1, .. batch.Shape[1..]]);
     }
+
+    private static FloatTensor ForEach(FloatTensor one, int samples) => new([.. Enumerable.Repeat(one.Data, samples).SelectMany(data => data)], [samples, .. one.Shape[1..]]);
 
     private static double Lap(Stopwatch clock)
     {

@@ -7,7 +7,6 @@ namespace Sana.Inference.Diffusion;
 internal sealed class SanaTransformer : IDisposable
 {
     private const string Latents = "hidden_states";
-    private const string Text = "encoder_hidden_states";
     private const string Mask = "encoder_attention_mask";
     private const string Time = "timestep";
     private const string Guidance = "guidance";
@@ -29,7 +28,7 @@ internal sealed class SanaTransformer : IDisposable
     /// <summary>Whether the network takes the guidance scale as an input (Sprint) instead of a second half of the batch.</summary>
     public bool EmbedsGuidance => _denoiser.Inputs.Contains(Guidance);
 
-    /// <summary>Whether it takes adapters and perturbed attention.</summary>
+    /// <summary>Whether it takes adapters, perturbed attention and what control networks add.</summary>
     public bool IsExtended => _optional.Count > 0;
 
     /// <summary>Channels of the latents.</summary>
@@ -37,7 +36,7 @@ internal sealed class SanaTransformer : IDisposable
 
     public static SanaTransformer Load(string conditioningFile, string denoiserFile, OnnxModelOptions options)
     {
-        var conditioning = OnnxModel.Load(conditioningFile, options with { KeepMemory = false }, Text);
+        var conditioning = OnnxModel.Load(conditioningFile, options with { KeepMemory = false }, Conditioning.Text);
         try
         {
             return new SanaTransformer(conditioning, OnnxModel.Load(denoiserFile, options, [Latents, Mask, Time, Velocity, .. conditioning.Outputs]));
@@ -58,19 +57,7 @@ internal sealed class SanaTransformer : IDisposable
         if (adapters?.Values.FirstOrDefault(value => !_optional.Contains(value.Name) && !_optionalOfConditioning.Contains(value.Name)) is { Name: { } unknown })
             throw new InferenceException($"The transformer takes no {unknown}: the adapter is for another checkpoint.");
 
-        var (samples, channels) = (embeddings.Count, embeddings[0].Shape[1]);
-        var longest = embeddings.Max(e => e.Shape[0]);
-        var padded = FloatTensor.Zeros(samples, longest, channels);
-        var mask = new long[samples * longest];
-        for (var i = 0; i < samples; i++)
-        {
-            embeddings[i].Data.CopyTo(padded.Data.AsSpan((int)(i * longest * channels)));
-            mask.AsSpan((int)(i * longest), (int)embeddings[i].Shape[0]).Fill(1);
-        }
-
-        using var input = padded.ToOrtValue();
-        var keyValues = _conditioning.Run([(Text, input), .. Of(adapters, _optionalOfConditioning)], [.. _conditioning.Outputs], cancellationToken);
-        return new Conditioning(OrtValue.CreateTensorValueFromMemory(mask, [samples, longest]), _conditioning.Outputs, keyValues, adapters);
+        return Conditioning.Of(_conditioning, embeddings, adapters, Of(adapters, _optionalOfConditioning), cancellationToken);
     }
 
     /// <summary>Latents [samples, channels, height, width] at a timestep to the velocity of the same shape.</summary>
@@ -79,14 +66,18 @@ internal sealed class SanaTransformer : IDisposable
     /// <param name="timestep">As the solver gives it: 0…1000, or 0…1 for Sprint.</param>
     /// <param name="guidance">The embedded guidance, for networks that take one.</param>
     /// <param name="perturbed">With perturbed attention: then the velocities of the perturbed samples stand at the end. Null without.</param>
+    /// <param name="residuals">What a control network adds; null for none.</param>
     /// <param name="cancellationToken">Stops between two nodes of the graph.</param>
     public FloatTensor Evaluate(
-        Conditioning conditioning, FloatTensor latents, float timestep, float guidance, PerturbedInputs? perturbed = null, CancellationToken cancellationToken = default)
+        Conditioning conditioning, FloatTensor latents, float timestep, float guidance, PerturbedInputs? perturbed = null, ControlResiduals? residuals = null, CancellationToken cancellationToken = default)
     {
+        if (residuals?.Values.FirstOrDefault(value => !_optional.Contains(value.Name)) is { Name: { } unknown })
+            throw new InferenceException($"The transformer takes no {unknown}: its graphs, transformer/*.extended.onnx, are of an earlier version; delete them, and they are built again.");
+
         using var input = latents.ToOrtValue();
         using var time = Repeated(timestep, latents.Shape[0]);
         using var scale = Repeated(guidance, latents.Shape[0]);
-        List<(string, OrtValue)> inputs = [(Latents, input), (Time, time), (Mask, conditioning.Mask), .. conditioning.KeyValues, .. Of(conditioning.Adapters, _optional), .. perturbed?.Values ?? []];
+        List<(string, OrtValue)> inputs = [(Latents, input), (Time, time), (Mask, conditioning.Mask), .. conditioning.KeyValues, .. Of(conditioning.Adapters, _optional), .. perturbed?.Values ?? [], .. residuals?.Values ?? []];
         if (EmbedsGuidance)
             inputs.Add((Guidance, scale));
 
@@ -103,26 +94,10 @@ internal sealed class SanaTransformer : IDisposable
     // Some layers are in one graph and some in the other.
     private static IEnumerable<(string, OrtValue)> Of(AdapterInputs? adapters, HashSet<string> taken) => adapters?.Values.Where(value => taken.Contains(value.Name)) ?? [];
 
-    private static OrtValue Repeated(float value, long count)
+    internal static OrtValue Repeated(float value, long count)
     {
         var values = new float[count];
         Array.Fill(values, value);
         return OrtValue.CreateTensorValueFromMemory(values, [count]);
-    }
-
-    /// <summary>What each step needs of the prompts: every block's keys and values, and which tokens count.</summary>
-    internal sealed class Conditioning(OrtValue mask, IReadOnlyList<string> names, IDisposableReadOnlyCollection<OrtValue> values, AdapterInputs? adapters) : IDisposable
-    {
-        public AdapterInputs? Adapters => adapters;
-
-        public OrtValue Mask => mask;
-
-        public IEnumerable<(string Name, OrtValue Value)> KeyValues => names.Zip(values);
-
-        public void Dispose()
-        {
-            mask.Dispose();
-            values.Dispose();
-        }
     }
 }

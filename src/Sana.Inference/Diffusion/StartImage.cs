@@ -51,23 +51,23 @@ public sealed record StartImage(string Sha256, int Width = 0, int Height = 0)
     public override int GetHashCode() => HashCode.Combine(Sha256, Width, Height, Strength, MaskSha256);
 
     /// <summary>The size of the images where it is not asked for: the picture's own, put on a size that the checkpoint was trained on, or on whole cells and no more pixels than its own size has.</summary>
-    internal (int Width, int Height) SizeFor(int? width, int? height, bool useBins, CheckpointFacts facts)
+    internal static (int Width, int Height) SizeFor((int Width, int Height) picture, int? width, int? height, bool useBins, CheckpointFacts facts)
     {
-        if (Width < 1 || Height < 1 || (width is not null && height is not null))
+        if (picture.Width < 1 || picture.Height < 1 || (width is not null && height is not null))
             return (width ?? facts.NativePixels, height ?? facts.NativePixels);
-        var ratio = (double)Height / Width;
+        var ratio = (double)picture.Height / picture.Width;
         if (width is { } wide)
             return (wide, Legal(wide * ratio));
         if (height is { } high)
             return (Legal(high / ratio), high);
         if (useBins && AspectRatioBins.For(facts.SampleSize) is { } bins)
         {
-            var (rows, columns) = bins.Nearest(Height, Width);
+            var (rows, columns) = bins.Nearest(picture.Height, picture.Width);
             return (columns, rows);
         }
 
-        var scale = Math.Min(1, facts.NativePixels / Math.Sqrt((double)Width * Height));
-        return (Legal(Width * scale), Legal(Height * scale));
+        var scale = Math.Min(1, facts.NativePixels / Math.Sqrt((double)picture.Width * picture.Height));
+        return (Legal(picture.Width * scale), Legal(picture.Height * scale));
 
         int Legal(double side) => (int)Math.Clamp(Math.Round(side / facts.Compression) * facts.Compression, facts.Compression, GenerateOptions.MostPixels / facts.Compression * facts.Compression);
     }
@@ -123,12 +123,15 @@ public sealed class StartPixels
     public PaintMask? Mask { get; }
 
     /// <summary>The picture at another size.</summary>
-    internal RgbImage Stretched(int height, int width)
+    internal RgbImage Stretched(int height, int width) => Stretched(Image, height, width);
+
+    /// <summary>A picture at another size.</summary>
+    internal static RgbImage Stretched(RgbImage image, int height, int width)
     {
-        if ((height, width) == (Image.Height, Image.Width))
-            return Image;
+        if ((height, width) == (image.Height, image.Width))
+            return image;
         var pixels = new byte[(3 * height * width) + 1];
-        PilResize.Cut(Image, (width, height), (0, 0), (width, height), PilFilter.Lanczos, pixels);
+        PilResize.Cut(image, (width, height), (0, 0), (width, height), PilFilter.Lanczos, pixels);
         return new RgbImage(width, height, pixels[..^1]);
     }
 

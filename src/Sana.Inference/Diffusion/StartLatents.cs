@@ -5,8 +5,8 @@ using Sana.Inference.Runtime;
 namespace Sana.Inference.Diffusion;
 
 /// <summary>
-/// The image that images begin from, as latents: the encoder of the autoencoder (diffusers' AutoencoderDC). It is loaded when an image first needs it; the latents of the last picture are kept,
-/// since the images of a run mostly begin from the same.
+/// The image that images begin from, and the one that a control network reads, as latents: the encoder of the autoencoder (diffusers' AutoencoderDC). It is loaded when an image first needs it; the
+/// latents of the last pictures are kept, since the images of a run mostly have the same.
 /// </summary>
 /// <param name="load">Loads the encoder.</param>
 /// <param name="maxUntiledPixels">Larger images are encoded in tiles.</param>
@@ -15,9 +15,10 @@ internal sealed class StartLatents(Func<OnnxModel> load, int maxUntiledPixels) :
     private const string Sample = "sample";
     private const string Latents = "latent_sample";
 
+    private const int MostKept = 4;
+
+    private readonly List<((string Sha256, int Height, int Width) Of, FloatTensor Latents)> _kept = [];
     private OnnxModel? _encoder;
-    private (string Sha256, int Height, int Width)? _last;
-    private FloatTensor _kept;
 
     public static OnnxModel Load(string encoderFile, OnnxModelOptions options) => OnnxModel.Load(encoderFile, options, Sample, Latents);
 
@@ -26,17 +27,28 @@ internal sealed class StartLatents(Func<OnnxModel> load, int maxUntiledPixels) :
     public Start Of(StartImage image, int height, int width, CancellationToken cancellationToken)
     {
         var pixels = image.Pixels ?? throw new ArgumentException("The pixels of the start image are not there.", nameof(image));
-        if (_last != (image.Sha256, height, width))
-        {
-            _last = null;
-            _kept = Encode(pixels.Stretched(height, width), cancellationToken);
-            _last = (image.Sha256, height, width);
-        }
-
-        return new Start(_kept, pixels.Mask?.At((int)_kept.Shape[2], (int)_kept.Shape[3]));
+        var clean = Kept(image.Sha256, pixels.Image, height, width, cancellationToken);
+        return new Start(clean, pixels.Mask?.At((int)clean.Shape[2], (int)clean.Shape[3]));
     }
 
+    /// <summary>The picture that a control network reads, in the same form.</summary>
+    /// <exception cref="ArgumentException">Its pixels are not there.</exception>
+    public FloatTensor Of(ControlImage image, int height, int width, CancellationToken cancellationToken) =>
+        Kept(image.Sha256, image.Pixels ?? throw new ArgumentException("The pixels of the control image are not there.", nameof(image)), height, width, cancellationToken);
+
     public void Dispose() => _encoder?.Dispose();
+
+    private FloatTensor Kept(string sha256, RgbImage picture, int height, int width, CancellationToken cancellationToken)
+    {
+        var key = (sha256, height, width);
+        if (_kept.Find(each => each.Of == key) is { Latents.Data: not null } known)
+            return known.Latents;
+        var latents = Encode(StartPixels.Stretched(picture, height, width), cancellationToken);
+        if (_kept.Count == MostKept)
+            _kept.RemoveAt(0);
+        _kept.Add((key, latents));
+        return latents;
+    }
 
     private FloatTensor Encode(RgbImage image, CancellationToken cancellationToken)
     {

@@ -25,7 +25,7 @@ public static class GenerateSubmission
         return job.Prompts.Rows().Any() ? RunIdentity.Of(job, model).RunId : throw new SanaException("There are no prompts: every line is blank.");
     }
 
-    /// <summary>The same with the hashes of the adapters that it and its rows name: another file under a name is another run.</summary>
+    /// <summary>The same with the hashes of the adapters and the control network that it and its rows name: another one under a name is another run.</summary>
     public static GenerateJob Pinned(GenerateJob job, IModel model)
     {
         ArgumentNullException.ThrowIfNull(job);
@@ -35,6 +35,7 @@ public static class GenerateSubmission
             Options = job.Options with
             {
                 Adapters = job.Options.Adapters is { } uses ? new AdapterUses([.. uses.Items.Select(use => use with { Sha256 = use.Sha256 ?? model.Adapters.GetValueOrDefault(use.Name) })]) : null,
+                Control = job.Options.Control is { } control ? control with { Fingerprint = control.Fingerprint ?? model.Controls.GetValueOrDefault(control.Name) } : null,
             },
             LoraOfRows = RunIdentity.LoraOfRows(job, model),
         };
@@ -97,20 +98,24 @@ public static class GenerateSubmission
     internal static async Task<string> Write(IBlobs blobs, GenerateJob job, CancellationToken cancellationToken)
     {
         var prompts = await PromptBlobs.Write(blobs, job.Prompts, cancellationToken);
-        var document = new JobDocument(Schema, prompts, job.Options, job.Seed, job.Images, job.BatchSize, job.Format, job.Quality, job.Device, job.Run) { LoraOfRows = job.LoraOfRows };
+        var document = new JobDocument(Schema, prompts, job.Options, job.Seed, job.Images, job.BatchSize, job.Format, job.Quality, job.Device, job.Run)
+        {
+            LoraOfRows = job.LoraOfRows,
+            FurtherControlImages = job.FurtherControlImages.Count == 0 ? null : job.FurtherControlImages,
+        };
         var json = JsonSerializer.SerializeToUtf8Bytes(document, GenerateJson.Default.JobDocument);
         var name = $"work/jobs/{Digest.Sha256(json)}.json";
         await blobs.PutOrRepair(name, json, cancellationToken);
         return name;
     }
 
-    /// <summary>What a document names: the folder of its prompts and the picture that it begins from; nothing when it is none of a generation run.</summary>
+    /// <summary>What a document names: the folder of its prompts and its pictures; nothing when it is none of a generation run.</summary>
     internal static IReadOnlyList<string> BlobsOf(byte[] json)
     {
         try
         {
             return JsonSerializer.Deserialize(json, GenerateJson.Default.JobDocument) is { Schema: Schema, Prompts: { } prompts } document
-                ? [prompts.Folder, .. document.Options?.StartImage is { } start ? StartImages.BlobsOf(start) : []]
+                ? [prompts.Folder, .. StartImages.BlobsOf(document.Options?.StartImage, document.Options?.Control), .. (document.FurtherControlImages ?? []).Select(image => StartImages.Blob(image.Sha256))]
                 : [];
         }
         catch (JsonException)
@@ -135,6 +140,7 @@ public static class GenerateSubmission
             Quality = document.Quality,
             Device = document.Device,
             Run = document.Run,
+            FurtherControlImages = document.FurtherControlImages ?? [],
         };
     }
 }
@@ -146,6 +152,10 @@ internal sealed record JobDocument(
     /// <value>Nobody reads it: it makes the document, and so the run, another one when a row's adapter is another file.</value>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<LoraRecord>? LoraOfRows { get; init; }
+
+    /// <value>Null for none.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<ControlImage>? FurtherControlImages { get; init; }
 }
 
 /// <summary>A prompts file in blobs: its pieces are <c>{Folder}000000</c>, <c>{Folder}000001</c> …, its ending says how it is read.</summary>
@@ -164,6 +174,9 @@ public sealed record GenerateJob
 
     /// <value>Options of rows that say nothing else.</value>
     public GenerateOptions Options { get; init; } = new();
+
+    /// <value>Pictures that the control network of the options reads beside the one there: each prompt is drawn along each of them, with the same seeds. Default none.</value>
+    public IReadOnlyList<ControlImage> FurtherControlImages { get; init; } = [];
 
     /// <value>Seed of rows without one. Default 0, so that the same command makes the same images.</value>
     public ulong Seed { get; init; }

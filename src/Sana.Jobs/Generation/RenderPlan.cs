@@ -112,14 +112,24 @@ internal sealed class RenderPlan(GenerateJob job, IModel model)
                 continue;
             }
 
-            var (options, fault) = Resolve(row.Prompt);
-            fault ??= Overlap(row.Prompt);
-            options = fault is null ? options : null;
-            yield return (row, options, fault is null ? null : new Rejection(RejectReason.BadRequest, fault));
+            foreach (var control in Controls())
+            {
+                var (options, fault) = Resolve(row.Prompt, control);
+                fault ??= Overlap(row.Prompt);
+                options = fault is null ? options : null;
+                yield return (row, options, fault is null ? null : new Rejection(RejectReason.BadRequest, fault));
+                if (fault is not null)
+                    break; // it is the row's, whatever picture it would follow
+            }
         }
     }
 
-    private (GenerateOptions? Options, string? Fault) Resolve(PromptSpec prompt)
+    // One for each picture that the control network reads; without one, none of them.
+    private IEnumerable<ControlUse?> Controls() => job.Options.Control is { } control
+        ? [control, .. job.FurtherControlImages.Select(image => control with { Image = image })]
+        : [null];
+
+    private (GenerateOptions? Options, string? Fault) Resolve(PromptSpec prompt, ControlUse? control)
     {
         var asked = job.Options with
         {
@@ -128,6 +138,7 @@ internal sealed class RenderPlan(GenerateJob job, IModel model)
             Steps = prompt.Steps ?? job.Options.Steps,
             Guidance = prompt.GuidanceScale ?? job.Options.Guidance,
             NegativePrompt = prompt.NegativePrompt ?? job.Options.NegativePrompt,
+            Control = control,
             Adapters = prompt.Lora is { } lora ? new AdapterUses(lora) : job.Options.Adapters,
         };
         if (_resolved.TryGetValue(asked, out var known))

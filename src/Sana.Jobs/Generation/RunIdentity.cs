@@ -29,7 +29,10 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
             new OutputRecord(Word(job.Format), job.Format == ImageFormat.Png ? null : job.Quality),
             job.Device,
             new PromptsRecord(job.Prompts.Sha256()))
-        { LoraOfRows = LoraOfRows(job, model) };
+        {
+            LoraOfRows = LoraOfRows(job, model),
+            FurtherControlImages = job.FurtherControlImages.Count == 0 ? null : [.. job.FurtherControlImages.Select(image => image.Sha256)],
+        };
         var json = JsonSerializer.SerializeToUtf8Bytes(config, RunJson.Readable.RunConfig);
         return new RunIdentity(Checked(job.Run) ?? Decisive(config)[..IdDigits], config, json, Digest.Sha256(json));
     }
@@ -81,6 +84,7 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
         LongPrompts = options.RefuseLongPrompts ? "refuse" : null,
         Lora = options.Adapters is { Items: { Count: > 0 } uses } ? [.. uses.Select(use => new LoraRecord(use.Name, use.Sha256, use.Weight))] : null,
         StartImage = options.StartImage is { } start ? new StartImageRecord(start.Sha256, start.Width, start.Height, start.Strength) { MaskSha256 = start.MaskSha256 } : null,
+        Control = options.Control is { Image: { } image } control ? new ControlRecord(control.Name, control.Fingerprint, control.Scale, image.Sha256, image.Width, image.Height) : null,
         Pag = options.Pag is { } pag ? new PagRecord(pag.Scale, pag.AdaptiveScale, pag.Layers) : null,
     };
 
@@ -106,11 +110,11 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
         }
     }
 
-    // A checkpoint is its fingerprint and an adapter its hash: their names are those of folders and files, which can be moved. Rows name adapters, so there the name stays.
+    // A checkpoint and a control network are their fingerprints and an adapter its hash: their names are those of folders and files, which can be moved. Rows name adapters, so there the name stays.
     private static string Decisive(RunConfig config)
     {
         var lora = config.Settings.Lora?.Select(each => each with { Name = "" }).ToArray();
-        var decisive = config with { Model = config.Model with { Name = "", Decoder = null }, Settings = config.Settings with { Lora = lora } };
+        var decisive = config with { Model = config.Model with { Name = "", Decoder = null }, Settings = config.Settings with { Lora = lora, Control = config.Settings.Control?.Nameless } };
         return Digest.Sha256(JsonSerializer.SerializeToUtf8Bytes(decisive, RunJson.Readable.RunConfig));
     }
 

@@ -14,6 +14,10 @@ internal sealed record RunConfig(
     /// <value>Adapters that rows of the prompts name, by name; null, and then not written, for none.</value>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<LoraRecord>? LoraOfRows { get; init; }
+
+    /// <value>Hashes of the pictures that the control network reads beside the one of the settings; null, and then not written, for none.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? FurtherControlImages { get; init; }
 }
 
 internal sealed record ModelRecord(string Name, string Fingerprint)
@@ -48,9 +52,13 @@ internal sealed record SettingsRecord(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public StartImageRecord? StartImage { get; init; }
 
-    /// <summary>Whether images made with either are the same. The names of adapters do not matter, as in a run's identity: their hashes do.</summary>
+    /// <value>The control network and the picture that it reads; null, and then not written, for none.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ControlRecord? Control { get; init; }
+
+    /// <summary>Whether images made with either are the same. The names of adapters and control networks do not matter, as in a run's identity: their hashes do.</summary>
     public bool MakesTheSame(SettingsRecord other) =>
-        this with { Lora = null, Pag = null } == other with { Lora = null, Pag = null }
+        this with { Lora = null, Pag = null, Control = Control?.Nameless } == other with { Lora = null, Pag = null, Control = other.Control?.Nameless }
         && (Lora ?? []).Select(use => (use.Sha256, use.Weight)).SequenceEqual((other.Lora ?? []).Select(use => (use.Sha256, use.Weight)))
         && (Pag?.Scale, Pag?.AdaptiveScale) == (other.Pag?.Scale, other.Pag?.AdaptiveScale)
         && (Pag?.Layers ?? []).SequenceEqual(other.Pag?.Layers ?? []);
@@ -58,6 +66,14 @@ internal sealed record SettingsRecord(
 
 /// <summary>An adapter that an image was made with: the hash of its file decides.</summary>
 internal sealed record LoraRecord(string Name, string? Sha256, float Weight);
+
+/// <summary>A control network that an image was made with: its fingerprint decides; and hash and size of the picture that it read.</summary>
+internal sealed record ControlRecord(string Name, string? Fingerprint, float Scale, string ImageSha256, int ImageWidth, int ImageHeight)
+{
+    /// <summary>What decides.</summary>
+    [JsonIgnore]
+    public ControlRecord Nameless => this with { Name = "" };
+}
 
 /// <summary>Perturbed-attention guidance that an image was made with.</summary>
 internal sealed record PagRecord(float Scale, float AdaptiveScale, IReadOnlyList<int> Layers);

@@ -6,6 +6,7 @@ using Sana.Inference;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Jobs.Generation;
+using Sana.Jobs.Queue;
 using Sana.Storage;
 
 namespace Sana.Jobs.Http;
@@ -15,6 +16,7 @@ internal static class BatchRequestValidator
 {
     private const int MaxPrompts = 100_000;
     private const int MaxSeeds = 1000;
+    private const int MaxFurtherControlImages = 64;
 
     private static readonly SearchValues<char> Letters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-");
 
@@ -50,7 +52,7 @@ internal static class BatchRequestValidator
         {
             var row = Row(asked, i);
             // Counted before it is written: a small body may ask for many millions.
-            images += Images(row, asked.Settings?.Images ?? 1);
+            images += Images(row, asked.Settings?.Images ?? 1) * (1 + (asked.Settings?.ControlImages?.Count ?? 0));
             if (images > mostImages)
                 throw ApiException.Invalid("prompts", $"The batch has more than {Counted.Of(mostImages, "image")} over its prompts, seeds and images (reached at prompt {i}); send it in parts, or raise max_batch_images of the server.");
             lines.Write(Encoding.UTF8.GetBytes(row.ToJsonString()));
@@ -75,6 +77,42 @@ internal static class BatchRequestValidator
         catch (InferenceException error)
         {
             throw ApiException.Invalid("settings.lora", error.Message);
+        }
+    }
+
+    /// <summary>The control network with the sizes of its images, which are decoded here.</summary>
+    /// <exception cref="ApiException">The network is not known, or a picture is not there or named twice.</exception>
+    public static async Task<BatchRequest> WithControl(BatchRequest asked, ApiParts parts, CancellationToken cancellationToken)
+    {
+        var further = asked.Settings?.ControlImages ?? [];
+        if (asked.Settings?.Control is not { } control)
+            return further.Count == 0 ? asked : throw ApiException.Invalid("settings.control_images", "settings.control_images are what settings.control reads; give that network too.");
+        if (control is { Name: null } or { Image: null })
+            throw ApiException.Invalid("settings.control", "settings.control is an object with the name of a control network, its image and, if it is not 1, a scale.");
+        if (further.Count > MaxFurtherControlImages)
+            throw ApiException.Invalid("settings.control_images", $"settings.control_images has {further.Count} entries; at most {MaxFurtherControlImages} are taken.");
+        if (further.Any(image => image?.Sha256 is null))
+            throw ApiException.Invalid("settings.control_images", "settings.control_images is a list of objects with sha256, of a file that the server has.");
+        ControlImage[] named = [control.Image, .. further];
+        if (named.Select(image => image.Sha256).Distinct().Count() != named.Length)
+            throw ApiException.Invalid("settings.control_images", "settings.control_images names a picture twice; name it once, and ask for several images with settings.images.");
+        var field = "settings.control";
+        try
+        {
+            if (parts.Model() is { } model)
+                model.Resolve(new GenerateOptions { Control = control });
+            var images = new List<ControlImage>();
+            foreach (var image in named)
+            {
+                images.Add(await StartImages.Read(parts.Blobs, image, cancellationToken) with { Pixels = null });
+                field = "settings.control_images";
+            }
+
+            return asked with { Settings = asked.Settings with { Control = control with { Image = images[0] }, ControlImages = images[1..] } };
+        }
+        catch (Exception error) when (error is InferenceException or JobFaultException)
+        {
+            throw ApiException.Invalid(field, error.Message);
         }
     }
 
@@ -106,8 +144,10 @@ internal static class BatchRequestValidator
                 Guidance = settings.GuidanceScale ?? options.Guidance,
                 NegativePrompt = settings.NegativePrompt ?? "",
                 Adapters = settings.Lora is { Count: > 0 } lora ? new AdapterUses(lora) : null,
+                Control = settings.Control,
                 RefuseLongPrompts = settings.LongPrompts is { } rule ? rule == "refuse" : refusesLongPrompts,
             },
+            FurtherControlImages = settings.ControlImages ?? [],
             Images = settings.Images ?? 1,
             BatchSize = settings.BatchSize ?? 1,
             Format = Enum.Parse<ImageFormat>(format ?? "png", ignoreCase: true),

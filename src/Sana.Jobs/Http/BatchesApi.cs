@@ -106,7 +106,7 @@ public sealed class BatchesApi
     private async Task<IResult> Ask(HttpRequest request, string id, BatchRequest asked)
     {
         var cancellation = request.HttpContext.RequestAborted;
-        var job = BatchRequestValidator.Job(asked, id, _parts);
+        var job = BatchRequestValidator.Job(await BatchRequestValidator.WithControl(asked, _parts, request.HttpContext.RequestAborted), id, _parts);
         var instance = await _parts.Workflows.Get(Instance(id));
         if (instance is null)
             await _admission.Enter(needsWorker: false, cancellation);

@@ -74,6 +74,11 @@ public sealed record ImagesRequest(string Prompt)
     /// <value>Adapters by the names that the server gives them. Default none.</value>
     public IReadOnlyList<AdapterUse>? Lora { get; init; }
 
+    /// <value>
+    /// A control network by the name that the server gives it, its scale (0…100, 1 by default), and, unless it comes as a file of a form, its image by the SHA-256 of a file that the server has. Default none.
+    /// </value>
+    public ControlUse? Control { get; init; }
+
     /// <value>Answer with server-sent events, <c>image_generation.completed</c> for each image. Default false.</value>
     public bool? Stream { get; init; }
 

@@ -15,10 +15,12 @@ public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
     private readonly JobWaiters _waiters = new(parts);
 
     /// <summary><c>POST /v1/images/generations</c>.</summary>
-    /// <param name="request">The request.</param>
+    /// <param name="request">The request: JSON, or a form with the file that a control network reads.</param>
     /// <param name="deployment">The deployment in Azure's path, <c>/openai/deployments/{name}/images/generations</c>. Default none.</param>
     public Task<IResult> Generate(HttpRequest request, string? deployment = null) => ApiResponse.Handle(request, async () =>
     {
+        if (PictureForm.IsSentBy(request))
+            return await FromForm(request, deployment, PictureUse.Generation);
         var key = RequestHeaders.IdempotencyKey(request.Headers["Idempotency-Key"]);
         var body = await ApiJson.Body(request, BodyLimit);
         var repeat = key is null ? RepeatedRequest.Of(request, body.Span) : null;
@@ -28,19 +30,19 @@ public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
     /// <summary><c>POST /v1/images/edits</c>: a picture that a prompt changes, or that is painted where its mask leaves it open.</summary>
     /// <param name="request">The request, a form with files.</param>
     /// <param name="deployment">As for <see cref="Generate"/>.</param>
-    public Task<IResult> Edit(HttpRequest request, string? deployment = null) => FromPicture(request, deployment, isVariation: false);
+    public Task<IResult> Edit(HttpRequest request, string? deployment = null) => ApiResponse.Handle(request, () => FromForm(request, deployment, PictureUse.Edit));
 
     /// <summary><c>POST /v1/images/variations</c>: pictures like another one, without words.</summary>
     /// <param name="request">The request, a form with a file.</param>
     /// <param name="deployment">As for <see cref="Generate"/>.</param>
-    public Task<IResult> Vary(HttpRequest request, string? deployment = null) => FromPicture(request, deployment, isVariation: true);
+    public Task<IResult> Vary(HttpRequest request, string? deployment = null) => ApiResponse.Handle(request, () => FromForm(request, deployment, PictureUse.Variation));
 
-    private Task<IResult> FromPicture(HttpRequest request, string? deployment, bool isVariation) => ApiResponse.Handle(request, async () =>
+    private async Task<IResult> FromForm(HttpRequest request, string? deployment, PictureUse use)
     {
         var key = RequestHeaders.IdempotencyKey(request.Headers["Idempotency-Key"]);
-        var form = await PictureForm.Read(request, parts.MaxUpload, isVariation);
-        return await Answer(request, new ImagesRequestReader(form.Asked, deployment, form.Start), key, key is null ? RepeatedRequest.Of(request, form.Said) : null);
-    });
+        var form = await PictureForm.Read(request, parts.MaxUpload, use);
+        return await Answer(request, new ImagesRequestReader(form.Asked, deployment, form.Start, form.Control), key, key is null ? RepeatedRequest.Of(request, form.Said) : null);
+    }
 
     private async Task<IResult> Answer(HttpRequest request, ImagesRequestReader asked, string? key, RepeatedRequest? repeat)
     {
@@ -66,7 +68,7 @@ public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
             // Before the job is there: a repeat that comes meanwhile waits for it.
             if (repeat is not null)
                 await _repeats.Remember(repeat, id);
-            var (instance, message) = await jobs.Start(id, asked.Job(id), needsWorker: true, asked.NameOf, aborted, asked.Start);
+            var (instance, message) = await jobs.Start(id, asked.Job(id), needsWorker: true, asked.NameOf, aborted, asked.Files);
             return new ImageWait(instance, message, IsByKey: key is not null, repeat?.Count);
         }
         catch

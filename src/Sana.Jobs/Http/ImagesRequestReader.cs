@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Sana.Inference.Diffusion;
 using Sana.Jobs.Generation;
 using Sana.Jobs.Queue;
 
@@ -17,10 +18,12 @@ internal sealed class ImagesRequestReader
     /// <param name="asked">The body.</param>
     /// <param name="deployment">The name in Azure's path, which stands for a model that the body does not name.</param>
     /// <param name="start">The picture that the images begin from; null for none.</param>
+    /// <param name="control">The picture that the control network reads; null where none was sent.</param>
     /// <exception cref="ApiException">A value cannot be used, or two of them say different things.</exception>
-    public ImagesRequestReader(ImagesRequest asked, string? deployment, StartFiles? start = null)
+    public ImagesRequestReader(ImagesRequest asked, string? deployment, StartFiles? start = null, ControlFile? control = null)
     {
         Start = start;
+        Files = [.. start?.Files ?? [], .. control is null ? [] : new[] { control.File }];
         _asked = asked with
         {
             Size = ImageWords.Given(asked.Size)?.ToLowerInvariant(),
@@ -28,6 +31,7 @@ internal sealed class ImagesRequestReader
             ResponseFormat = ImageWords.Given(asked.ResponseFormat)?.ToLowerInvariant(),
             LongPrompts = ImageWords.Given(asked.LongPrompts)?.ToLowerInvariant(),
         };
+        _asked = _asked with { Control = Control(asked.Control, control) };
         if (asked.N is < 1 or > MaxImages)
             throw ApiException.BadRequest("n", $"n {asked.N} is not in 1…{MaxImages}.");
         if (_asked.ResponseFormat is not (null or "b64_json" or "url"))
@@ -45,6 +49,9 @@ internal sealed class ImagesRequestReader
 
     /// <summary>The picture that the images begin from; null for none.</summary>
     public StartFiles? Start { get; }
+
+    /// <summary>The pictures that were sent.</summary>
+    public IReadOnlyList<byte[]> Files { get; }
 
     /// <summary>What events of a stream begin with.</summary>
     public string EventName => Start is null ? "image_generation" : "image_edit";
@@ -72,6 +79,7 @@ internal sealed class ImagesRequestReader
             LongPrompts = _asked.LongPrompts,
             Lora = _asked.Lora,
             StartImage = Start?.Image,
+            Control = _asked.Control,
             Previews = IsStreamed && _asked.PartialImages > 0 ? _asked.PartialImages : null,
         })
         {
@@ -98,6 +106,15 @@ internal sealed class ImagesRequestReader
         "input.start_image.strength" => "strength",
         "input.start_image" => "image",
         _ => field.StartsWith("input.", StringComparison.Ordinal) ? field["input.".Length..] : field,
+    };
+
+    private static ControlUse? Control(ControlUse? asked, ControlFile? sent) => (asked, sent) switch
+    {
+        (null, null) => null,
+        (null, _) => throw ApiException.BadRequest("control_image", "control_image is the picture that control reads; send control too, the name of a control network of this server."),
+        (_, null) => asked,
+        ({ Image: not null }, _) => throw ApiException.BadRequest("control_image", "control names an image and control_image is another one; send one of them."),
+        _ => asked with { Image = sent.Image with { Pixels = null } },
     };
 
     private static bool IsOfLinks(string? model) => model is "dall-e-2" or "dall-e-3";

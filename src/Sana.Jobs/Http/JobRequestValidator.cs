@@ -108,6 +108,10 @@ internal sealed class JobRequestValidator(RequestRules rules, Func<string, strin
             throw Invalid("input.seeds", field => $"{field} takes 1…{rules.Limits.MaxImages} distinct numbers, one an image.");
         if (input.Lora is { } lora && lora.Any(use => use?.Name is null))
             throw Invalid("input.lora", field => $"{field} is a list of objects with a name and, if it is not 1, a weight.");
+        if (input.Control is { Name: null } or { Image: null })
+            throw Invalid("input.control", field => $"{field} is an object with the name of a control network, its image and, if it is not 1, a scale.");
+        if (input.Control is { Image: { } image } && !StartImages.IsHash(image.Sha256))
+            throw Invalid("input.control", field => $"{field}.image names a file by SHA-256, 64 lower-case hexadecimal digits.");
         var longPrompts = (input.LongPrompts ?? (rules.Limits.RefusesLongPrompts ? "refuse" : null)) switch
         {
             null or "cut" => null,
@@ -146,6 +150,7 @@ internal sealed class JobRequestValidator(RequestRules rules, Func<string, strin
                 UseInstruction = input.Chi ?? true,
                 Adapters = input.Lora is { Count: > 0 } lora ? new AdapterUses(lora) : null,
                 StartImage = input.StartImage,
+                Control = input.Control,
             });
             if (input.LongPrompts == "refuse")
             {
@@ -154,7 +159,7 @@ internal sealed class JobRequestValidator(RequestRules rules, Func<string, strin
                     Fit("input.negative_prompt", renderer.Measure(options.NegativePrompt, useInstruction: false));
             }
 
-            return Bounded(input with { Width = options.Width, Height = options.Height, Steps = options.Steps, GuidanceScale = options.Guidance, Lora = options.Adapters?.Items, StartImage = options.StartImage });
+            return Bounded(input with { Width = options.Width, Height = options.Height, Steps = options.Steps, GuidanceScale = options.Guidance, Lora = options.Adapters?.Items, StartImage = options.StartImage, Control = options.Control });
         }
         catch (InferenceException error)
         {
@@ -172,6 +177,7 @@ internal sealed class JobRequestValidator(RequestRules rules, Func<string, strin
         "Negative" => "input.negative_prompt",
         "Solver" => "input.scheduler",
         "Lora" => "input.lora",
+        "Control" => "input.control",
         "Strength" => "input.start_image.strength",
         _ => "input",
     };

@@ -69,9 +69,9 @@ public sealed class JobsApi
     /// <param name="needsWorker">The client waits: without a warm worker it is answered 503.</param>
     /// <param name="name">From a field of <paramref name="asked"/> to what the caller calls it, for errors; null for the same.</param>
     /// <param name="cancellationToken">Stops the attempt.</param>
-    /// <param name="files">The picture that it begins from, written once there is room for the job.</param>
+    /// <param name="files">The pictures that it names, written once there is room for the job.</param>
     internal async Task<(WorkflowInstance Instance, JobMessage Message)> Start(
-        string id, JobRequest asked, bool needsWorker, Func<string, string>? name, CancellationToken cancellationToken, StartFiles? files = null)
+        string id, JobRequest asked, bool needsWorker, Func<string, string>? name, CancellationToken cancellationToken, IReadOnlyList<byte[]>? files = null)
     {
         var sha256 = JobRequestValidator.Fingerprint(asked);
         // A repeat finds its job before anything is judged: what was good then may be too late by now.
@@ -84,7 +84,7 @@ public sealed class JobsApi
         var ticket = JobRequestValidator.Ticket(message);
         await _admission.Enter(needsWorker, cancellationToken);
         if (files is not null)
-            await files.Write(_parts.Blobs, cancellationToken);
+            await StartImages.Write(_parts.Blobs, files, cancellationToken);
         await _parts.Blobs.PutIfAbsent(ticket.Message, JsonSerializer.SerializeToUtf8Bytes(message, ApiJson.Options), cancellationToken);
         var outcome = await _parts.Workflows.Start(RunJob.Workflow, ticket, RequestedJobs.Instance(id));
         return (outcome.IsNew ? outcome.Instance : Same(outcome.Instance, ticket.Sha256), message);

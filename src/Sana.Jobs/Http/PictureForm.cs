@@ -6,42 +6,65 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
 using Sana.Inference;
 using Sana.Jobs.Generation;
+using Sana.Jobs.Networks;
 
 namespace Sana.Jobs.Http;
 
-/// <summary>The form by which OpenAI's clients send a picture: its fields are those of <see cref="ImagesRequest"/>, and <c>strength</c> beside them.</summary>
+/// <summary>What a form asks for.</summary>
+internal enum PictureUse
+{
+    /// <summary>Images from words, which may follow a control image.</summary>
+    Generation,
+
+    /// <summary>A picture that a prompt changes.</summary>
+    Edit,
+
+    /// <summary>A picture without words: there is no prompt to give, and no mask.</summary>
+    Variation,
+}
+
+/// <summary>The form by which OpenAI's clients send a picture: its fields are those of <see cref="ImagesRequest"/>, with <c>strength</c> and the file <c>control_image</c> beside them.</summary>
 /// <param name="Asked">The fields.</param>
-/// <param name="Start">The picture and its mask.</param>
+/// <param name="Start">The picture and its mask; null of a generation.</param>
+/// <param name="Control">The picture that a control network reads; null for none.</param>
 /// <param name="Said">All of it as bytes: equal forms are equal bytes, whatever parts them.</param>
-internal sealed record PictureForm(ImagesRequest Asked, StartFiles Start, byte[] Said)
+internal sealed record PictureForm(ImagesRequest Asked, StartFiles? Start, ControlFile? Control, byte[] Said)
 {
     private const int FieldLimit = 1 << 20;
     private const int MostFields = 64;
 
+    private const string ControlImage = "control_image";
+
     private static readonly string[] Pictures = ["image", "image[]", "image[0]"];
+
+    /// <summary>Whether a request is one.</summary>
+    public static bool IsSentBy(HttpRequest request) => request.ContentType?.StartsWith("multipart/form-data", StringComparison.OrdinalIgnoreCase) == true;
 
     /// <summary>Reads a form.</summary>
     /// <param name="request">The request.</param>
     /// <param name="limit">Bytes of the whole body.</param>
-    /// <param name="isVariation">A picture without words: there is no prompt to give, and no mask.</param>
+    /// <param name="use">What it asks for.</param>
     /// <exception cref="ApiException">413, 415, or a part of it cannot be used.</exception>
-    public static async Task<PictureForm> Read(HttpRequest request, long limit, bool isVariation)
+    public static async Task<PictureForm> Read(HttpRequest request, long limit, PictureUse use)
     {
         var form = await Form(request, limit);
-        var (image, mask) = (await File(form, limit, Pictures), await File(form, limit, "mask"));
-        if (form.Files.FirstOrDefault(file => file.Name != "mask" && !Pictures.Contains(file.Name)) is { } other)
-            throw ApiException.BadRequest(Shown(other.Name), $"The form has a file as {Shown(other.Name)}; files are image and mask.");
-        if (image is null)
+        var (image, mask, control) = (await File(form, limit, Pictures), await File(form, limit, "mask"), await File(form, limit, ControlImage));
+        if (form.Files.FirstOrDefault(file => file.Name is not ("mask" or ControlImage) && !Pictures.Contains(file.Name)) is { } other)
+            throw ApiException.BadRequest(Shown(other.Name), $"The form has a file as {Shown(other.Name)}; files are image, mask and {ControlImage}.");
+        if (use == PictureUse.Generation && (image ?? mask) is not null)
+            throw ApiException.BadRequest(image is null ? "mask" : "image", "A generation begins from no picture; POST /v1/images/edits begins from image, and paints where mask leaves it open.");
+        if (use != PictureUse.Generation && image is null)
             throw ApiException.Missing("image", ": send the picture as a file of the form");
-        if (isVariation && mask is not null)
+        if (use == PictureUse.Variation && mask is not null)
             throw ApiException.BadRequest("mask", "A variation has no mask; POST /v1/images/edits paints what a mask leaves open.");
 
-        var strength = Strength(form["strength"]);
-        var fields = Fields(form, isVariation);
+        var strength = use == PictureUse.Generation ? null : Strength(form["strength"]);
+        var fields = Fields(form, use);
         var asked = ApiJson.Parse<ImagesRequest>((byte[])[.. fields]); // which blanks what is null
-        var start = await Open(image, mask, strength, hasOwnMask: !isVariation);
-        var said = string.Create(CultureInfo.InvariantCulture, $"{strength} {start.Image.Sha256} {start.Image.MaskSha256} ");
-        return new PictureForm(asked, start, [.. Encoding.ASCII.GetBytes(said), .. fields]);
+        var start = image is null ? null : await Open(image, mask, strength, hasOwnMask: use == PictureUse.Edit);
+        var picture = control is null ? null : await OpenControl(control);
+        var said = string.Create(CultureInfo.InvariantCulture, $"{strength} {start?.Image.Sha256} {start?.Image.MaskSha256} {picture?.Image.Sha256} ");
+        return new PictureForm(asked, start, picture, [.. Encoding.ASCII.GetBytes(said), .. fields]);
     }
 
     private static async Task<IFormCollection> Form(HttpRequest request, long limit)
@@ -101,18 +124,30 @@ internal sealed record PictureForm(ImagesRequest Asked, StartFiles Start, byte[]
         }
     }
 
+    private static async Task<ControlFile> OpenControl(byte[] image)
+    {
+        try
+        {
+            return await Task.Run(() => StartImages.OpenControl(image));
+        }
+        catch (InferenceException error)
+        {
+            throw ApiException.Invalid(ControlImage, error.Message);
+        }
+    }
+
     // A form knows texts only: what a field takes as a number, a list or a yes is written as such, so that one reader checks it.
-    private static byte[] Fields(IFormCollection form, bool isVariation)
+    private static byte[] Fields(IFormCollection form, PictureUse use)
     {
         using var bytes = new MemoryStream();
         using (var json = new Utf8JsonWriter(bytes))
         {
             json.WriteStartObject();
-            if (isVariation && !form.ContainsKey("prompt"))
+            if (use == PictureUse.Variation && !form.ContainsKey("prompt"))
                 json.WriteString("prompt", "");
             foreach (var (name, values) in form.OrderBy(field => field.Key, StringComparer.Ordinal))
             {
-                if (name == "strength")
+                if (name == "strength" && use != PictureUse.Generation)
                     continue;
                 if (values.Count != 1)
                     throw Twice(name, values.Count);
@@ -128,13 +163,25 @@ internal sealed record PictureForm(ImagesRequest Asked, StartFiles Start, byte[]
 
     private static void Value(Utf8JsonWriter json, string name, string text)
     {
-        var isText = name is not ("n" or "output_compression" or "partial_images" or "width" or "height" or "num_inference_steps" or "steps" or "guidance_scale" or "cfg_scale" or "seed" or "seeds" or "lora" or "stream");
-        if (!isText && text.Length == 0)
+        var isText = name is not ("n" or "output_compression" or "partial_images" or "width" or "height" or "num_inference_steps" or "steps" or "guidance_scale" or "cfg_scale" or "seed" or "seeds" or "lora" or "control" or "stream");
+        if (name == "control" && text.Length > 0 && text[0] != '{')
+            WriteControl(json, text);
+        else if (!isText && text.Length == 0)
             json.WriteNullValue();
         else if (!isText && IsJson(text))
             json.WriteRawValue(text);
         else
             json.WriteStringValue(text);
+    }
+
+    // As --control says it: name, or name:scale.
+    private static void WriteControl(Utf8JsonWriter json, string text)
+    {
+        var (name, scale) = LoraPlace.Parse(text);
+        json.WriteStartObject();
+        json.WriteString("name", float.IsFinite(scale) ? name : text);
+        json.WriteNumber("scale", float.IsFinite(scale) ? scale : 1);
+        json.WriteEndObject();
     }
 
     private static bool IsJson(string text)

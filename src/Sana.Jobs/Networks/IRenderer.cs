@@ -20,6 +20,9 @@ public interface IModel
     /// <summary>The adapters that may be asked for: SHA-256 of the file by name.</summary>
     IReadOnlyDictionary<string, string> Adapters => new Dictionary<string, string>();
 
+    /// <summary>The control networks that may be asked for: fingerprint by name.</summary>
+    IReadOnlyDictionary<string, string> Controls => new Dictionary<string, string>();
+
     /// <summary>Fills every default from the checkpoint.</summary>
     /// <exception cref="Inference.InferenceException">An option is out of range for this checkpoint.</exception>
     GenerateOptions Resolve(GenerateOptions options);
@@ -48,6 +51,8 @@ internal sealed record ModelFacts(CheckpointFacts Facts) : IModel
     public string? Decoder => Facts.Decoder;
 
     public IReadOnlyDictionary<string, string> Adapters => Facts.Adapters;
+
+    public IReadOnlyDictionary<string, string> Controls => Facts.Controls;
 
     public GenerateOptions Resolve(GenerateOptions options) => options.Resolve(Facts);
 }

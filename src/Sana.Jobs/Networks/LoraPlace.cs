@@ -34,15 +34,17 @@ public static class LoraPlace
         ? null
         : $"There is no adapter '{place}', and that is no repository of the Hugging Face Hub either; give a .safetensors file, a folder that holds one, or owner/name[@revision].";
 
-    /// <summary>Refuses names under which no request can ask for an adapter.</summary>
+    /// <summary>Refuses names under which no request can ask for an adapter or a control network.</summary>
+    /// <param name="names">As they are in a configuration, or as files and folders are called.</param>
+    /// <param name="kind">What they are for, for messages.</param>
     /// <exception cref="SanaException">One is too long or has other letters.</exception>
-    public static void CheckNames(IEnumerable<string> names)
+    public static void CheckNames(IEnumerable<string> names, string kind = "an adapter")
     {
         ArgumentNullException.ThrowIfNull(names);
         foreach (var name in names)
         {
             if (name.Length is 0 or > MostInName || !name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_' or '.'))
-                throw new SanaException($"'{(name.Length > 80 ? name[..80] + "…" : name)}' is no name for an adapter: it takes letters, digits, hyphens, underscores and dots, 1…{MostInName} characters.");
+                throw new SanaException($"'{(name.Length > 80 ? name[..80] + "…" : name)}' is no name for {kind}: it takes letters, digits, hyphens, underscores and dots, 1…{MostInName} characters.");
         }
     }
 

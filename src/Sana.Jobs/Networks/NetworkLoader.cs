@@ -22,6 +22,7 @@ public sealed class NetworkLoader : IDisposable
     private CheckpointFacts? _facts;
     private string? _built;
     private IReadOnlyList<Adapter> _adapters = [];
+    private IReadOnlyList<ControlNetwork> _controls = [];
     private OtherDecoder? _decoder;
     private SanaPipeline? _pipeline;
 
@@ -48,6 +49,12 @@ public sealed class NetworkLoader : IDisposable
 
     /// <value>Place of blobs that hold further adapters: each .safetensors file, and each folder with one, by its name. Default none.</value>
     public string? LoraWeights { get; init; }
+
+    /// <value>Control networks that images may be asked for with: the place of each by its name (<see cref="ControlPlace"/>). Default none.</value>
+    public IReadOnlyDictionary<string, string> Controls { get; init; } = new Dictionary<string, string>();
+
+    /// <value>Place of blobs that hold further control networks: each folder, by its name. Default none.</value>
+    public string? ControlWeights { get; init; }
 
     /// <value>Place of blobs whose folders hold captioners and scorers, under the names of their local folders. Default none: the folders are there.</value>
     public string? CurationWeights { get; init; }
@@ -79,7 +86,12 @@ public sealed class NetworkLoader : IDisposable
                 _built = built.Folder;
                 _adapters = await OpenLoras(folder, cancellationToken);
                 _decoder = await BuildDecoder(folder, cancellationToken);
-                _facts = CheckpointFacts.From(new GraphMetadata(folder, built.Metadata)).With(_decoder) with { Adapters = _adapters.ToDictionary(adapter => adapter.Name, adapter => adapter.Sha256, StringComparer.Ordinal) };
+                _controls = await BuildControls(_built, cancellationToken);
+                _facts = CheckpointFacts.From(new GraphMetadata(folder, built.Metadata)).With(_decoder) with
+                {
+                    Adapters = _adapters.ToDictionary(adapter => adapter.Name, adapter => adapter.Sha256, StringComparer.Ordinal),
+                    Controls = _controls.ToDictionary(control => control.Name, control => control.Fingerprint, StringComparer.Ordinal),
+                };
             }
 
             return new ModelFacts(_facts);
@@ -97,7 +109,7 @@ public sealed class NetworkLoader : IDisposable
     {
         await ReadModel(cancellationToken);
         _pipeline?.Dispose();
-        var options = new PipelineOptions { Device = Device, Precision = Precision, Adapters = _adapters, Decoder = _decoder, Extend = () => Build(_built!, extended: true), BuildEncoder = () => Build(_built!, encoder: true) };
+        var options = new PipelineOptions { Device = Device, Precision = Precision, Adapters = _adapters, Controls = _controls, Decoder = _decoder, Extend = () => Build(_built!, extended: true), BuildEncoder = () => Build(_built!, encoder: true) };
         _pipeline = await Task.Run(() => SanaPipeline.Load(_built!, options), cancellationToken);
         return new PipelineRenderer(_pipeline);
     }
@@ -211,6 +223,24 @@ public sealed class NetworkLoader : IDisposable
         }
 
         return adapters;
+    }
+
+    private async Task<IReadOnlyList<ControlNetwork>> BuildControls(string checkpoint, CancellationToken cancellationToken)
+    {
+        var places = new Dictionary<string, string>(Controls, StringComparer.Ordinal);
+        if (ControlWeights is { } weights)
+        {
+            var fetched = await ControlPlace.Fetch(weights, Path.Combine(Path.GetTempPath(), "sana-controls", Digest.Sha256(weights)[..16]), cancellationToken);
+            LoraPlace.CheckNames(fetched.Keys, "a control network");
+            foreach (var (name, place) in fetched)
+                places.TryAdd(name, place);
+        }
+
+        var options = new BuildOptions { Graphs = Graphs, Precision = GraphsOf(Precision.On(Device)) };
+        var controls = new List<ControlNetwork>();
+        foreach (var (name, place) in places)
+            controls.Add(await ControlPlace.Build(name, place, checkpoint, options, Progress, cancellationToken));
+        return controls;
     }
 
     private CaptionNetwork Share(string name, string folder)

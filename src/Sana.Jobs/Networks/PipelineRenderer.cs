@@ -17,6 +17,8 @@ internal sealed class PipelineRenderer(SanaPipeline pipeline) : IRenderer
 
     public IReadOnlyDictionary<string, string> Adapters => pipeline.Adapters;
 
+    public IReadOnlyDictionary<string, string> Controls => pipeline.Controls;
+
     public GenerateOptions Resolve(GenerateOptions options) => pipeline.Resolve(options);
 
     public PromptLength? Measure(string prompt, bool useInstruction) => pipeline.Measure(prompt, useInstruction);

@@ -191,6 +191,11 @@ public sealed record JobInput
     /// </value>
     public StartImage? StartImage { get; init; }
 
+    /// <value>
+    /// The control network by the name that this host gives it, its scale, and its image by the SHA-256 of its file, which is the blob <c>work/images/{sha256}</c>. Default none.
+    /// </value>
+    public ControlUse? Control { get; init; }
+
     /// <value>How often each image is shown before it is done, 0…3, at equal distances; fewer for checkpoints of few steps. Each costs the decoding of an image. Default 0.</value>
     public int? Previews { get; init; }
 }

@@ -13,6 +13,7 @@ namespace Sana.Jobs.Worker;
 internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions options, CallbackRules callbacks)
 {
     private StartImage? _start; // the last one: the batches of a run mostly begin from the same
+    private ControlImage? _control; // likewise
 
     /// <exception cref="JobFaultException">The message asks for what cannot be, or what this worker does not do.</exception>
     /// <exception cref="OtherModelException">It is for a worker with another checkpoint.</exception>
@@ -45,7 +46,8 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
         if (chunk.Model is { } planned)
             Leave(planned.Name, planned.Fingerprint, model);
         LeaveAdapters(rendered.Options.Adapters, model);
-        rendered = rendered with { Options = rendered.Options with { StartImage = await Start(rendered.Options.StartImage, cancellationToken) } };
+        var (start, control) = (await Start(rendered.Options.StartImage, cancellationToken), await Control(rendered.Options.Control, model, cancellationToken));
+        rendered = rendered with { Options = rendered.Options with { StartImage = start, Control = control } };
         return new RenderJob(new RunNames(chunk.RunId), rendered, chunk.Output, rendered.Images.Count);
     }
 
@@ -57,6 +59,20 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
         return known is not null && (known.Sha256, known.MaskSha256) == (asked.Sha256, asked.MaskSha256)
             ? asked with { Width = known.Width, Height = known.Height, Pixels = known.Pixels }
             : _start = await StartImages.Read(blobs, asked, cancellationToken);
+    }
+
+    // What the sender's host knew and this one does not, another worker may have.
+    private async Task<ControlUse?> Control(ControlUse? asked, IModel model, CancellationToken cancellationToken)
+    {
+        if (asked is null)
+            return null;
+        if (asked is { Name: null } or { Image: null })
+            throw Bad("control is an object with the name of a control network and its image.");
+        if (asked.Fingerprint is { } fingerprint && model.Controls.GetValueOrDefault(asked.Name) != fingerprint)
+            throw new OtherModelException($"This is for the control network '{Short(asked.Name)}' {Short(fingerprint)}, which this worker does not have: start one that has it, or cancel what asked for it.");
+        if (_control?.Sha256 != asked.Image.Sha256)
+            _control = await StartImages.Read(blobs, asked.Image, cancellationToken);
+        return asked with { Image = _control };
     }
 
     private async Task<RenderJob> FromOutside(JobMessage job, IModel model, CancellationToken cancellationToken)
@@ -83,6 +99,7 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
             RefuseLongPrompts = RefusesLongPrompts(input.LongPrompts),
             Adapters = Adapters(input.Lora, model),
             StartImage = await Start(input.StartImage, cancellationToken),
+            Control = await Control(input.Control, model, cancellationToken),
         });
         if ((long)resolved.Width!.Value * resolved.Height!.Value is var pixels && pixels > options.MaxPixels)
             throw new JobFaultException(FaultReason.Policy, $"The job asks for {pixels} pixels an image; this worker makes up to {options.MaxPixels}.");

@@ -54,6 +54,8 @@ internal sealed class BuildCommand : Command
             Precision = parsed.GetValue(_precision) is { } precision and not "auto" ? NetworkLoader.GraphsOf(PrecisionName.Parse(precision)) : GraphPrecision.Float32,
             Clamp = Enum.Parse<Clamp>(parsed.GetValue(_clamp) ?? "auto", ignoreCase: true),
         };
+        if (ControlCheckpoint.IsIn(checkpoint))
+            throw new WrongUseException($"{place} is a control network, whose graphs depend on the checkpoint that it is used with: they are built when sana generate --control, or controls in sana.json, first names it.");
         var report = CaptionerCheckpoint.IsIn(checkpoint) ? CaptionerCheckpoint.Build(checkpoint, options)
             : JudgeCheckpoint.IsIn(checkpoint) ? JudgeCheckpoint.Build(checkpoint, options)
             : ClipCheckpoint.IsIn(checkpoint) ? ClipCheckpoint.Build(checkpoint, options)

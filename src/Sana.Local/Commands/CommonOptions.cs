@@ -43,7 +43,7 @@ internal static class CommonOptions
     {
         var checkpoint = new Argument<string>("checkpoint")
         {
-            Description = $"Folder of a checkpoint: of Sana in diffusers layout (it holds model_index.json), of CLIP, SigLIP 2, a captioner or a judge of images (config.json); {OrRepository}. Or an adapter (LoRA): its .safetensors file, a folder that holds one, or its repository.",
+            Description = $"Folder of a checkpoint: of Sana in diffusers layout (it holds model_index.json), of CLIP, SigLIP 2, a captioner or a judge of images (config.json); {OrRepository}. Or an adapter (LoRA): its .safetensors file, a folder that holds one, or its repository. Or a control network of Sana: its folder, or its repository.",
         };
         checkpoint.Validators.Add(result =>
         {

@@ -16,15 +16,17 @@ internal sealed class InfoCommand : Command
     private const double Mebi = 1024 * 1024;
 
     private readonly Argument<string> _checkpoint = CommonOptions.CheckpointOrLora();
+    private readonly Option<string?> _control = new("--control") { Description = "Control network to plan memory for beside a checkpoint of Sana: its folder, or owner/name[@revision] of the Hugging Face Hub. Default: none.", HelpName = "place" };
     private readonly Option<int?> _width = CommonOptions.Number("--width", "Width to plan memory for, 32…8192 pixels. Default: the checkpoint's native size.", 32, MaxSide);
     private readonly Option<int?> _height = CommonOptions.Number("--height", "Height to plan memory for, 32…8192 pixels. Default: the checkpoint's native size.", 32, MaxSide);
     private readonly Option<string?> _precision = CommonOptions.Precision("float32");
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public InfoCommand()
-        : base("info", "Say what is in a checkpoint and how much memory an image will need; or what an adapter (LoRA) is and which checkpoints it fits.")
+        : base("info", "Say what is in a checkpoint and how much memory an image will need; or what an adapter (LoRA) or a control network is and which checkpoints it fits.")
     {
         Add(_checkpoint);
+        Add(_control);
         Add(_width);
         Add(_height);
         Add(_precision);
@@ -37,6 +39,8 @@ internal sealed class InfoCommand : Command
         var place = parsed.GetRequiredValue(_checkpoint);
         if (LoraFile.IsIn(place))
             return Describe(LoraFile.Open(place), parsed.GetValue(_json));
+        if (ControlCheckpoint.IsIn(place))
+            return Describe(ControlCheckpoint.Describe(place), parsed);
 
         string folder;
         try
@@ -45,8 +49,13 @@ internal sealed class InfoCommand : Command
         }
         catch (CheckpointException) when (CheckpointPlace.IsRepository(place))
         {
-            return Describe(await LoraPlace.Open(place, new FetchLines(), cancellationToken), parsed.GetValue(_json));
+            return await ControlFolder(place, cancellationToken) is { } network
+                ? Describe(ControlCheckpoint.Describe(network), parsed)
+                : Describe(await LoraPlace.Open(place, new FetchLines(), cancellationToken), parsed.GetValue(_json));
         }
+
+        if (ControlCheckpoint.IsIn(folder))
+            return Describe(ControlCheckpoint.Describe(folder), parsed);
 
         if (CaptionerCheckpoint.IsIn(folder))
         {
@@ -64,8 +73,8 @@ internal sealed class InfoCommand : Command
         }
 
         var checkpoint = SanaCheckpoint.Describe(folder);
-        var precision = parsed.GetValue(_precision) is { } named and not "auto" ? PrecisionName.Parse(named) : Precision.Float32;
-        var memory = Plan(checkpoint, precision, parsed.GetValue(_width) ?? checkpoint.NativePixels, parsed.GetValue(_height) ?? checkpoint.NativePixels);
+        var control = parsed.GetValue(_control) is { } beside ? ControlCheckpoint.Describe(await ControlPlace.Folder(Known(beside), new FetchLines(), cancellationToken)) : null;
+        var memory = Plan(checkpoint, control, PrecisionOf(parsed), parsed.GetValue(_width) ?? checkpoint.NativePixels, parsed.GetValue(_height) ?? checkpoint.NativePixels);
         if (parsed.GetValue(_json))
         {
             Reports.WriteJson(new InfoReport(checkpoint, memory), Reports.Json.InfoReport);
@@ -73,6 +82,42 @@ internal sealed class InfoCommand : Command
         }
 
         Write(checkpoint, memory);
+        return ExitCode.Done;
+    }
+
+    // Null where the repository holds none.
+    private static async Task<string?> ControlFolder(string place, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await ControlPlace.Folder(place, new FetchLines(), cancellationToken);
+        }
+        catch (CheckpointException)
+        {
+            return null;
+        }
+    }
+
+    private static string Known(string place) => ControlPlace.Fault(place) is { } fault ? throw new WrongUseException(fault) : place;
+
+    private Precision PrecisionOf(ParseResult parsed) => parsed.GetValue(_precision) is { } named and not "auto" ? PrecisionName.Parse(named) : Precision.Float32;
+
+    private int Describe(ControlSummary control, ParseResult parsed)
+    {
+        var (width, height) = (parsed.GetValue(_width) ?? 1024, parsed.GetValue(_height) ?? 1024);
+        var memory = control.MemoryFor(width, height, NetworkLoader.GraphsOf(PrecisionOf(parsed)));
+        if (parsed.GetValue(_json))
+        {
+            Reports.WriteJson(new ControlInfoReport(control, new MemoryReport(width, height, PrecisionOf(parsed).Word(), memory.Weights + memory.Activations, [memory])), Reports.Json.ControlInfoReport);
+            return ExitCode.Done;
+        }
+
+        Console.WriteLine($"{control.Name}: control network of Sana, {control.Blocks} blocks of {control.Width}");
+        Console.WriteLine($"fingerprint {control.Fingerprint}");
+        Console.WriteLine($"{control.Network.Name,-14} {control.Network.Parameters,16:N0} parameters {control.Network.Bytes / Mebi,10:N1} MiB {control.Network.StoredAs} in {string.Join(", ", control.Network.Files)}");
+        Console.WriteLine($"{"fits",-14} {(control.Fits.Count == 0 ? "none of the published checkpoints, by its widths" : string.Join(", ", control.Fits))}");
+        Console.WriteLine($"memory beside the checkpoint's, for {width}×{height} pixels in {PrecisionOf(parsed).Word()}:");
+        Write(memory);
         return ExitCode.Done;
     }
 
@@ -159,9 +204,11 @@ internal sealed class InfoCommand : Command
         Console.WriteLine($"{"weights",-14} {bytes / Mebi,16:N1} MiB {storedAs} in {string.Join(", ", files)}");
     }
 
-    private static MemoryReport Plan(CheckpointSummary checkpoint, Precision precision, int width, int height)
+    private static MemoryReport Plan(CheckpointSummary checkpoint, ControlSummary? control, Precision precision, int width, int height)
     {
         var stages = checkpoint.MemoryFor(width, height, new PipelineOptions().MaxUntiledPixels, NetworkLoader.GraphsOf(precision));
+        if (control is not null)
+            stages = [.. stages, control.MemoryFor(width, height, NetworkLoader.GraphsOf(precision))];
         return new MemoryReport(width, height, precision.Word(), stages.Sum(stage => stage.Weights) + stages.Max(stage => stage.Activations), stages);
     }
 
@@ -177,10 +224,10 @@ internal sealed class InfoCommand : Command
 
         Console.WriteLine($"memory for {memory.Width}×{memory.Height} pixels in {memory.Precision}: some {memory.PeakBytes / Mebi:N0} MiB at most");
         foreach (var stage in memory.Stages)
-        {
-            Console.WriteLine($"{stage.Stage,-14} {stage.Weights / Mebi,10:N1} MiB weights {stage.Activations / Mebi,10:N1} MiB while it runs");
-        }
+            Write(stage);
     }
+
+    private static void Write(StageMemory stage) => Console.WriteLine($"{stage.Stage,-14} {stage.Weights / Mebi,10:N1} MiB weights {stage.Activations / Mebi,10:N1} MiB while it runs");
 }
 
 /// <summary>Of <c>sana info</c> on an adapter.</summary>

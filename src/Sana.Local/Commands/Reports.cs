@@ -45,6 +45,9 @@ internal sealed record CaptionerInfoReport(CaptionerSummary Checkpoint);
 /// <summary>Of <c>sana info</c> on the checkpoint of a judge of images.</summary>
 internal sealed record JudgeInfoReport(JudgeSummary Checkpoint);
 
+/// <summary>Of <c>sana info</c> on a control network; the memory is that beside the checkpoint's.</summary>
+internal sealed record ControlInfoReport(ControlSummary Control, MemoryReport Memory);
+
 /// <summary>Estimated memory for one image of this size.</summary>
 internal sealed record MemoryReport(int Width, int Height, string Precision, long PeakBytes, IReadOnlyList<StageMemory> Stages);
 
@@ -103,6 +106,7 @@ internal sealed record DeadReport(string Id, string JobId, string? Reason, strin
 [JsonSerializable(typeof(GenerateReport))]
 [JsonSerializable(typeof(InfoReport))]
 [JsonSerializable(typeof(LoraInfoReport))]
+[JsonSerializable(typeof(ControlInfoReport))]
 [JsonSerializable(typeof(ClipInfoReport))]
 [JsonSerializable(typeof(CaptionerInfoReport))]
 [JsonSerializable(typeof(JudgeInfoReport))]

@@ -70,7 +70,8 @@ public sealed partial class LocalHost : IAsyncDisposable
             Checkpoint = options.Checkpoint,
             Graphs = options.Graphs,
             Decoder = options.Decoder,
-            Loras = Loras(options),
+            Loras = Places(options, options.Loras, file => file.Loras),
+            Controls = Places(options, options.Controls, file => file.Controls),
             Progress = new FetchLines(),
             Clock = options.Clock,
         };
@@ -159,12 +160,12 @@ public sealed partial class LocalHost : IAsyncDisposable
     }
 
     // Those that the command names, and those of sana.json.
-    private static Dictionary<string, string> Loras(LocalOptions options)
+    private static Dictionary<string, string> Places(LocalOptions options, IReadOnlyDictionary<string, string> named, Func<ServerFile, IReadOnlyDictionary<string, string>> known)
     {
-        var loras = new Dictionary<string, string>(options.Loras, StringComparer.Ordinal);
-        foreach (var (name, place) in options.Checkpoint is null ? new Dictionary<string, string>() : (options.Config ?? ServerFile.Read(options.Data)).Loras)
-            loras.TryAdd(name, place);
-        return loras;
+        var places = new Dictionary<string, string>(named, StringComparer.Ordinal);
+        foreach (var (name, place) in options.Checkpoint is null ? new Dictionary<string, string>() : known(options.Config ?? ServerFile.Read(options.Data)))
+            places.TryAdd(name, place);
+        return places;
     }
 
     /// <summary>Every six hours, and five minutes after the start, when what was waiting is under way.</summary>
@@ -225,6 +226,9 @@ public sealed record LocalOptions
 
     /// <value>Adapters that images may be asked for with, by name, beside those of <c>sana.json</c>: the place of each. Default none.</value>
     public IReadOnlyDictionary<string, string> Loras { get; init; } = new Dictionary<string, string>();
+
+    /// <value>Control networks that images may be asked for with, by name, beside those of <c>sana.json</c>: the place of each. Default none.</value>
+    public IReadOnlyDictionary<string, string> Controls { get; init; } = new Dictionary<string, string>();
 
     /// <value>cpu, cuda or cuda:N. Default cpu.</value>
     public string Device { get; init; } = "cpu";

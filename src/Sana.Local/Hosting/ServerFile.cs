@@ -41,6 +41,9 @@ internal sealed record ServerFile
     /// <value>Adapters (LoRA) that images may be asked for with, by name: a .safetensors file or a folder that holds one, from the data folder, or <c>owner/name[@revision]</c> of the Hub. Default none.</value>
     public IReadOnlyDictionary<string, string> Loras { get; init; } = new Dictionary<string, string>();
 
+    /// <value>Control networks that images may be asked for with, by name: a folder, from the data folder, or <c>owner/name[@revision]</c> of the Hub. Default none.</value>
+    public IReadOnlyDictionary<string, string> Controls { get; init; } = new Dictionary<string, string>();
+
     /// <value>How datasets are made. Default: nobody captions.</value>
     public CurationConfig Curation { get; init; } = new();
 
@@ -96,7 +99,8 @@ internal sealed record ServerFile
         try
         {
             var config = JsonSerializer.Deserialize<ServerFile>(File.ReadAllBytes(path), Json) ?? new ServerFile();
-            config = config with { Curation = config.Curation.Under(Path.GetFullPath(dataFolder)), Loras = config.LorasUnder(Path.GetFullPath(dataFolder)) };
+            var folder = Path.GetFullPath(dataFolder);
+            config = config with { Curation = config.Curation.Under(folder), Loras = Under(folder, config.Loras), Controls = Under(folder, config.Controls) };
             config.Check();
             return config;
         }
@@ -114,14 +118,17 @@ internal sealed record ServerFile
         }
     }
 
-    private Dictionary<string, string> LorasUnder(string folder) =>
-        Loras.ToDictionary(lora => lora.Key, lora => Path.Combine(folder, lora.Value) is var path && Path.Exists(path) ? path : lora.Value, StringComparer.Ordinal);
+    private static Dictionary<string, string> Under(string folder, IReadOnlyDictionary<string, string> places) =>
+        places.ToDictionary(place => place.Key, place => Path.Combine(folder, place.Value) is var path && Path.Exists(path) ? path : place.Value, StringComparer.Ordinal);
 
     private void Check()
     {
         LoraPlace.CheckNames(Loras.Keys);
         if (Loras.FirstOrDefault(lora => LoraPlace.Fault(lora.Value) is not null) is { Key: { } lost } entry)
             throw new SanaException($"loras.{lost}: {LoraPlace.Fault(entry.Value)}");
+        LoraPlace.CheckNames(Controls.Keys, "a control network");
+        if (Controls.FirstOrDefault(control => ControlPlace.Fault(control.Value) is not null) is { Key: { } gone } named)
+            throw new SanaException($"controls.{gone}: {ControlPlace.Fault(named.Value)}");
         _ = SecretKeys();
         _ = UrlRules();
         if (MaxBatchImages is < 1 or > 100_000_000)

@@ -18,8 +18,8 @@ internal static class ApiRoutes
     public static void MapApi(this IEndpointRouteBuilder app, ApiHandlers api)
     {
         app.MapPost("/v1/images/generations", (HttpRequest request) => api.Images.Generate(request))
-            .WithSummary("Make images and wait for them, as OpenAI's clients ask for it; stream: true answers with server-sent events.").WithTags("Images")
-            .Accepts<ImagesRequest>(Json).Produces<ImagesResponse>().Produces(400).Produces(401).Produces(429).Produces(503);
+            .WithSummary("Make images and wait for them, as OpenAI's clients ask for it; stream: true answers with server-sent events. As multipart/form-data it may have the file control_image, which control reads.").WithTags("Images")
+            .Accepts<ImagesRequest>(Json, "multipart/form-data").Produces<ImagesResponse>().Produces(400).Produces(401).Produces(429).Produces(503);
         app.MapPost("/v1/images/edits", (HttpRequest request) => api.Images.Edit(request))
             .WithSummary("Make images from a picture and a prompt, sent as multipart/form-data: image, mask (what is fully transparent is painted), strength, and the fields of generations.").OfPictures();
         app.MapPost("/v1/images/variations", (HttpRequest request) => api.Images.Vary(request))
@@ -30,7 +30,7 @@ internal static class ApiRoutes
             .WithSummary("One model.").Produces<ModelCardView>().Produces(404).WithTags("Images");
         app.MapPost("/openai/deployments/{deployment}/images/generations", (HttpRequest request, string deployment) => api.Images.Generate(request, deployment))
             .WithSummary("The same as Azure OpenAI's clients ask for it; a deployment may have any name, and api-version any value.").WithTags("Images")
-            .Accepts<ImagesRequest>(Json).Produces<ImagesResponse>().Produces(400).Produces(401).Produces(429).Produces(503);
+            .Accepts<ImagesRequest>(Json, "multipart/form-data").Produces<ImagesResponse>().Produces(400).Produces(401).Produces(429).Produces(503);
 
         app.MapPost("/openai/deployments/{deployment}/images/edits", (HttpRequest request, string deployment) => api.Images.Edit(request, deployment))
             .WithSummary("Edits as Azure OpenAI's clients ask for them.").OfPictures();

@@ -16,11 +16,17 @@ public sealed class AfterAKillTests(SmallCheckpoint checkpoint) : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Theory]
-    [InlineData(1, false)]
-    [InlineData(2, true)]
-    public async Task Killed_at_random_instants_a_run_ends_with_the_same_bytes(int seed, bool fromPicture)
+    [InlineData(1, "")]
+    [InlineData(2, "picture")]
+    [InlineData(3, "control")]
+    public async Task Killed_at_random_instants_a_run_ends_with_the_same_bytes(int seed, string from)
     {
-        string[] picture = fromPicture ? ["--image", Picture(), "--strength", "0.8"] : [];
+        string[] picture = from switch
+        {
+            "picture" => ["--image", Picture(), "--strength", "0.8"],
+            "control" => ["--control", $"{Control()}:0.8", "--control-image", Picture()],
+            _ => [],
+        };
         var clock = Stopwatch.StartNew();
         await Run("whole", picture);
         var length = clock.Elapsed;
@@ -88,6 +94,13 @@ public sealed class AfterAKillTests(SmallCheckpoint checkpoint) : IDisposable
         "generate", "-c", checkpoint.Path, "-p", "a red cat", "-p", "一只猫", "--images", "24", "--batch", "2", "--width", "64", "--height", "96", "--steps", "8", "--no-binning",
         "-o", _folder.File(place), "--json",
     ];
+
+    private string Control()
+    {
+        var folder = _folder.File("hed");
+        SmallCheckpoint.CopyTo(folder, source: Path.Combine(Fixtures.Adapters, "controlnet"));
+        return folder;
+    }
 
     private string Picture()
     {

@@ -13,6 +13,7 @@ public sealed partial class SettingsTests
     private static readonly string[] SetByNobody =
     [
         "AzureWebJobsStorage", // a connection string: on a person's machine only
+        "Sana:Controls", // only where there are control networks
         "Sana:Loras", // only where there are adapters
         "Sana:MaxUpload", // only for larger or smaller pictures than 64 MiB
         "Sana:Precision", // only for another one than the device's own

@@ -26,6 +26,11 @@ public sealed class PublicShapesTests : IDisposable
     public void Sana_transformer(string model, string approved, long parameters) =>
         Holds($"SanaTransformer-{approved}", SanaTransformerTensors.All(SanaTransformerConfig.Load(Write(PublicConfigs.SanaTransformers[model]))), parameters);
 
+    /// <summary>A control network of the default seven blocks: as many parameters as the blocks and embeddings of the transformer and a square layer for each come to.</summary>
+    [Fact]
+    public void Sana_control_network() => Holds(
+        "SanaControlNet-1.6B", SanaTransformerTensors.Control(SanaTransformerConfig.Load(Write(PublicConfigs.SanaTransformers["1.6B"])) with { NumLayers = 7 }), 631_576_960);
+
     [Fact]
     public void Gemma2() =>
         Holds("Gemma2-2B", Gemma2Tensors.All(Gemma2Config.Load(Write(PublicConfigs.Gemma2))), 2_614_341_888);

@@ -58,6 +58,23 @@ public sealed class FullSizeGraphTests : IDisposable
         Approve.Text($"Contract-transformer-{model}", Contract(SanaGraphs.Denoiser(config, weights, clamp: true)));
     }
 
+    [Theory]
+    [InlineData("0.6B")]
+    [InlineData("1.6B")]
+    [InlineData("1.6B-4K")]
+    public void Control_network(string model)
+    {
+        var config = SanaTransformerConfig.Load(FullSizeCheckpoint.Config(_folder, PublicConfigs.SanaTransformers[model])) with { NumLayers = 7 };
+        var weights = FullSizeCheckpoint.Weights(_folder, model, SanaTransformerTensors.Control(config));
+        var network = SanaGraphs.Control(config, weights, clamp: true);
+
+        Infers(SanaGraphs.Conditioning(config, weights));
+        Infers(network);
+        InfersWithoutKernels(SanaGraphs.Control(config, weights, clamp: false, Arithmetic.BFloat16));
+        if (model == "1.6B")
+            Approve.Text("Contract-controlnet-1.6B", Contract(network));
+    }
+
     [Fact]
     public void Text_encoder()
     {

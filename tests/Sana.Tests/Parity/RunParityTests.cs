@@ -47,7 +47,7 @@ public sealed class RunParityTests
         }
     }
 
-    internal static SanaPipeline Pipeline(ReferenceCheckpoint reference, Arithmetic? arithmetic = null, bool extended = false, IReadOnlyList<Adapter>? adapters = null, Func<OnnxModel>? loadEncoder = null)
+    internal static SanaPipeline Pipeline(ReferenceCheckpoint reference, Arithmetic? arithmetic = null, bool extended = false, IReadOnlyList<Adapter>? adapters = null, Func<OnnxModel>? loadEncoder = null, ControlShelf? controls = null)
     {
         var files = reference.Files;
         var tokenizer = GemmaTokenizer.Load(Path.Combine(reference.Folder, "tokenizer"));
@@ -57,7 +57,7 @@ public sealed class RunParityTests
             reference.LoadWithMetadata(SanaGraphs.Denoiser(files.Transformer, files.TransformerWeights, files.Clamp.On, arithmetic, extended: extended), "transformer"));
         var autoencoder = new AutoencoderDC(reference.LoadWithMetadata(SanaGraphs.Decoder(files.Autoencoder, files.AutoencoderWeights), "vae"));
         var prompts = new PromptEncoder(tokenizer, () => ComplexHumanInstruction.Load(reference.Folder, tokenizer), encoder, capacity: 8);
-        return new SanaPipeline(prompts, new LoadedTransformer(transformer, _ => transformer), inFloat32: null, autoencoder, new PipelineOptions().MaxUntiledPixels, adapters, encoder: loadEncoder);
+        return new SanaPipeline(prompts, new LoadedTransformer(transformer, _ => transformer), inFloat32: null, autoencoder, new PipelineOptions().MaxUntiledPixels, adapters, encoder: loadEncoder, controls: controls);
     }
 
     internal static GenerateOptions OptionsOf(JsonElement run) => new()
