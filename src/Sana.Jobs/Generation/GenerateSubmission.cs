@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Sana.Curation;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Jobs.Durable;
@@ -58,7 +59,7 @@ public static class GenerateSubmission
         var there = await client.Get(id);
         var isOther = there is not null && there.Workflow == GenerateImages.Workflow.Name && WorkflowJson.Read<GenerateRequest>(there.Input).Target != target;
         if (isOther && !there!.IsFinished)
-            throw new SanaException($"{id} is under way with another checkpoint, other options, other prompts or another place; let it end, cancel it, or give --run another name.");
+            throw new SanaException($"{id} is under way with another checkpoint, other judges, other options, other prompts or another place; let it end, cancel it, or give --run another name.");
         var isUndone = there is { IsFinished: true, Status: not WorkflowStatus.Completed };
         var request = new GenerateRequest(name, pace ?? new Pace(), Target: target, Model: fingerprint);
         return await client.Start(GenerateImages.Workflow, request, id, restartFinished: isUndone || isOther);
@@ -90,8 +91,19 @@ public static class GenerateSubmission
     }
 
     internal static string OtherModel(string fingerprint, IModel model) =>
-        $"The run was begun with checkpoint {JobModel.Short(fingerprint)}, and this is '{model.ModelName}' {JobModel.Short(model.Fingerprint)} in {model.Precision}: "
-        + "go on with the first one and its precision, or start another run.";
+        $"The run was begun with checkpoint {JobModel.Short(fingerprint)}, and this is '{model.ModelName}' {JobModel.Short(model.Fingerprint)} in {model.Precision}{Judged(model)}: "
+        + "go on with the first one, its precision and its judges, or start another run.";
+
+    /// <summary>Who judges images, for the sentences that tell one checkpoint from another; empty for nobody.</summary>
+    internal static string Judged(IModel model) => model.Gate is not { } gate ? "" : $", judged by {string.Join(", ", gate.Judges.Select(judge => judge.Column + Limits(judge)))}";
+
+    private static string Limits(JudgeCard judge) => (judge.Min, judge.Max) switch
+    {
+        ({ } min, { } max) => FormattableString.Invariant($" ({min}…{max})"),
+        ({ } min, null) => FormattableString.Invariant($" (from {min})"),
+        (null, { } max) => FormattableString.Invariant($" (up to {max})"),
+        _ => "",
+    };
 
     /// <summary>Writes what a job says under a name that follows from it.</summary>
     internal static async Task<string> Write(IBlobs blobs, GenerateJob job, CancellationToken cancellationToken)

@@ -29,7 +29,7 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
             new OutputRecord(Word(job.Format), job.Format == ImageFormat.Png ? null : job.Quality),
             job.Device,
             new PromptsRecord(job.Prompts.Sha256()))
-        { LoraOfRows = LoraOfRows(job, model) };
+        { LoraOfRows = LoraOfRows(job, model), Gate = model.Gate };
         var json = JsonSerializer.SerializeToUtf8Bytes(config, RunJson.Readable.RunConfig);
         return new RunIdentity(Checked(job.Run) ?? Decisive(config)[..IdDigits], config, json, Digest.Sha256(json));
     }
@@ -50,7 +50,7 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
 
         var there = await blobs.Read(names.Config, cancellationToken) ?? [];
         return Json.AsSpan().SequenceEqual(there) ? this : SameRun(there) ?? throw new UnusableJobException(
-            $"Run '{RunId}' in {blobs.Place} was made from another checkpoint, other options or other prompts; give --run another name or leave it out.");
+            $"Run '{RunId}' in {blobs.Place} was made from another checkpoint, with other judges, other options or other prompts; give --run another name or leave it out.");
     }
 
     /// <summary>Says that the run is complete.</summary>
@@ -106,11 +106,11 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
         }
     }
 
-    // A checkpoint is its fingerprint and an adapter its hash: their names are those of folders and files, which can be moved. Rows name adapters, so there the name stays.
+    // A checkpoint with its judges is its fingerprint and an adapter its hash: their names are those of folders and files, which can be moved. Rows name adapters, so there the name stays.
     private static string Decisive(RunConfig config)
     {
         var lora = config.Settings.Lora?.Select(each => each with { Name = "" }).ToArray();
-        var decisive = config with { Model = config.Model with { Name = "", Decoder = null }, Settings = config.Settings with { Lora = lora } };
+        var decisive = config with { Model = config.Model with { Name = "", Decoder = null }, Gate = null, Settings = config.Settings with { Lora = lora } };
         return Digest.Sha256(JsonSerializer.SerializeToUtf8Bytes(decisive, RunJson.Readable.RunConfig));
     }
 
@@ -152,7 +152,7 @@ internal sealed class OutcomeLists(IBlobs blobs, RunNames names)
     public async Task Add(OutcomeRecord outcome, CancellationToken cancellationToken)
     {
         _status[outcome.Status] = Count(outcome.Status) + 1;
-        Lost += outcome is { Status: OutcomeStatus.Failed, Message: not null } ? 1 : 0;
+        Lost += outcome.IsLost ? 1 : 0;
         Cut += outcome.Flags.Any(flag => flag is "prompt_truncated" or "negative_prompt_truncated") ? 1 : 0;
         if (outcome.Reason is { } reason)
         {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Sana.Inference.Diffusion;
+using Sana.Jobs.Curation;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Generation;
@@ -35,6 +36,9 @@ internal sealed record RunNames(string RunId, string Root)
 
     public string Image(string batchId, string jobId, ImageRequest request, string extension) =>
         string.Create(CultureInfo.InvariantCulture, $"{Images(batchId)}{jobId}/{request.Index:0000}-{request.Seed}{extension}");
+
+    /// <summary>Where an image outside a limit goes where such images are kept: nothing under it is linked or served.</summary>
+    public string Quarantined(string batchId, string jobId, ImageRequest request, string extension) => SharedNames.Quarantined + Image(batchId, jobId, request, extension);
 
     public string Record(RenderBatch batch, PlannedImage image) => Image(batch.Folder, image.Job, image.Request, ".json");
 

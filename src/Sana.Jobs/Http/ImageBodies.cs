@@ -146,7 +146,15 @@ public sealed record EffectiveParameters(
 {
     /// <value>How much of the picture was made anew; null where the images did not begin from one.</value>
     public double? Strength { get; init; }
+
+    /// <value>Images that were asked for and did not come out; null when all did.</value>
+    public IReadOnlyList<MissingImage>? Missing { get; init; }
 }
+
+/// <summary>An image that did not come out.</summary>
+/// <param name="Seed">Its seed.</param>
+/// <param name="Reason">Such as <c>policy</c>: it is outside a limit of a judge.</param>
+public sealed record MissingImage(ulong Seed, string? Reason);
 
 /// <summary>The models, as OpenAI's clients list them.</summary>
 public sealed record ModelList(IReadOnlyList<ModelCardView> Data)

@@ -37,7 +37,6 @@ internal sealed class ImagesRequestReader
         AsLinks = (_asked.ResponseFormat ?? (IsOfLinks(ImageWords.Given(asked.Model) ?? deployment) ? "url" : "b64_json")) == "url";
         if (asked.PartialImages is < 0 or > Previews.Most)
             throw ApiException.BadRequest("partial_images", $"partial_images {asked.PartialImages} is not in 0…{Previews.Most}.");
-        Ignored = [.. Others(asked.Others), .. asked is { PartialImages: > 0, Stream: not true } ? ["partial_images"] : Array.Empty<string>()];
     }
 
     /// <summary>The answer holds links and not the images themselves.</summary>
@@ -53,7 +52,11 @@ internal sealed class ImagesRequestReader
     public bool IsStreamed => _asked.Stream == true;
 
     /// <summary>Fields that changed nothing.</summary>
-    public IReadOnlyList<string> Ignored { get; }
+    public IReadOnlyList<string> Ignored =>
+        field ??= [.. Others(_asked.Others), .. _asked.PartialImages > 0 && !(IsStreamed && ShowsPreviews) ? ["partial_images"] : Array.Empty<string>()];
+
+    /// <summary>Whether images are shown before they are done.</summary>
+    public bool ShowsPreviews { get; init; } = true;
 
     /// <summary>The job under an id.</summary>
     /// <exception cref="ApiException">A value cannot be used.</exception>
@@ -72,7 +75,7 @@ internal sealed class ImagesRequestReader
             LongPrompts = _asked.LongPrompts,
             Lora = _asked.Lora,
             StartImage = Start?.Image,
-            Previews = IsStreamed && _asked.PartialImages > 0 ? _asked.PartialImages : null,
+            Previews = IsStreamed && ShowsPreviews && _asked.PartialImages > 0 ? _asked.PartialImages : null,
         })
         {
             Output = new JobOutput

@@ -127,6 +127,9 @@ internal sealed class JobRequestValidator(RequestRules rules, Func<string, strin
             throw Invalid("input.guidance_scale", field => $"{field} is a number in 0…100; use 4.5.");
         if (rules.Model() is not { } renderer)
             return Bounded(input);
+        // What is not done yet has not been judged.
+        if (renderer.Gate?.HasLimits == true)
+            input = input with { Previews = null };
         try
         {
             var options = renderer.Resolve(new GenerateOptions

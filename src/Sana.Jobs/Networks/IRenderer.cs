@@ -20,6 +20,9 @@ public interface IModel
     /// <summary>The adapters that may be asked for: SHA-256 of the file by name.</summary>
     IReadOnlyDictionary<string, string> Adapters => new Dictionary<string, string>();
 
+    /// <summary>Who judges every image before it is written; null for nobody. The fingerprint is of both.</summary>
+    GateCard? Gate => null;
+
     /// <summary>Fills every default from the checkpoint.</summary>
     /// <exception cref="Inference.InferenceException">An option is out of range for this checkpoint.</exception>
     GenerateOptions Resolve(GenerateOptions options);
@@ -31,6 +34,9 @@ public interface IModel
 /// <summary>What turns requests into pixels: the Sana pipeline, or a stand-in where no network is wanted.</summary>
 public interface IRenderer : IModel
 {
+    /// <summary>The judges of <see cref="IModel.Gate"/>; null for nobody. The renderer's owner closes them.</summary>
+    Gate? Judges => null;
+
     /// <summary>Renders one batch; the result has one entry per request, in order.</summary>
     IReadOnlyList<GeneratedImage> Generate(
         IReadOnlyList<ImageRequest> batch, GenerateOptions resolved, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken);
@@ -48,6 +54,8 @@ internal sealed record ModelFacts(CheckpointFacts Facts) : IModel
     public string? Decoder => Facts.Decoder;
 
     public IReadOnlyDictionary<string, string> Adapters => Facts.Adapters;
+
+    public GateCard? Gate { get; init; }
 
     public GenerateOptions Resolve(GenerateOptions options) => options.Resolve(Facts);
 }

@@ -1,3 +1,4 @@
+using Sana.Curation;
 using Sana.Curation.Captioning.Config;
 using Sana.GraphBuilder;
 using Sana.Inference;
@@ -24,6 +25,15 @@ internal static class JudgePlace
             [.. file.Layers.Select(layer => new HeadLayer(layer.From, layer.To, layer.Weight, layer.Bias, layer.HasRelu))],
             clip ?? throw new InferenceException($"The judge '{config.Label}' reads vectors of CLIP; give its \"clip\", or a checkpoint of CLIP for the run (--scorer)."));
     }
+
+    /// <summary>What is stated of a judge.</summary>
+    public static JudgeCard Card(JudgeConfig config, IJudge judge) => new(config.Label, config.KindName, config.Column, judge.Name, judge.Fingerprint, judge.Scale.Unit)
+    {
+        IsFraction = judge.Scale.Most <= 1,
+        Class = config.Class,
+        Min = config.Min,
+        Max = config.Max,
+    };
 
     /// <summary>A classifier or a safety checker whose graph is built.</summary>
     /// <exception cref="InferenceException">It is of the other kind, or lacks the label.</exception>

@@ -1,3 +1,4 @@
+using Sana.Curation;
 using Sana.Curation.Captioning;
 using Sana.Curation.Captioning.Chat;
 using Sana.Curation.Captioning.Config;
@@ -24,6 +25,7 @@ public sealed class NetworkLoader : IDisposable
     private IReadOnlyList<Adapter> _adapters = [];
     private OtherDecoder? _decoder;
     private SanaPipeline? _pipeline;
+    private Gate? _judges;
 
     /// <value>What the networks run on. Default the processor.</value>
     public Device Device { get; init; } = Device.Cpu;
@@ -52,6 +54,9 @@ public sealed class NetworkLoader : IDisposable
     /// <value>Place of blobs whose folders hold captioners and scorers, under the names of their local folders. Default none: the folders are there.</value>
     public string? CurationWeights { get; init; }
 
+    /// <value>Who judges every image before it is written. Default nobody.</value>
+    public GateConfig? Gate { get; init; }
+
     /// <value>Hears how far the download of a repository is. Default nobody.</value>
     public IProgress<HubProgress>? Progress { get; init; }
 
@@ -62,7 +67,10 @@ public sealed class NetworkLoader : IDisposable
     /// <exception cref="InvalidOperationException">None was.</exception>
     internal CheckpointFacts Facts => _facts ?? throw new InvalidOperationException("Nothing was loaded yet.");
 
-    /// <summary>What plans need to know of the checkpoint: its graphs are built when they are missing, and no network is loaded.</summary>
+    /// <value>The judges of the checkpoint that was built last; null for nobody.</value>
+    internal GateCard? GateCard => _judges?.Card;
+
+    /// <summary>What plans need to know of the checkpoint: its graphs are built when they are missing, and no network but those of judges is loaded.</summary>
     /// <exception cref="CheckpointException">The folder holds no checkpoint of Sana.</exception>
     public async Task<IModel> ReadModel(CancellationToken cancellationToken)
     {
@@ -79,10 +87,16 @@ public sealed class NetworkLoader : IDisposable
                 _built = built.Folder;
                 _adapters = await OpenLoras(folder, cancellationToken);
                 _decoder = await BuildDecoder(folder, cancellationToken);
-                _facts = CheckpointFacts.From(new GraphMetadata(folder, built.Metadata)).With(_decoder) with { Adapters = _adapters.ToDictionary(adapter => adapter.Name, adapter => adapter.Sha256, StringComparer.Ordinal) };
+                _judges ??= await OpenGate(cancellationToken);
+                var facts = CheckpointFacts.From(new GraphMetadata(folder, built.Metadata)).With(_decoder);
+                _facts = facts with
+                {
+                    Fingerprint = _judges?.Card.FingerprintWith(facts.Fingerprint) ?? facts.Fingerprint,
+                    Adapters = _adapters.ToDictionary(adapter => adapter.Name, adapter => adapter.Sha256, StringComparer.Ordinal),
+                };
             }
 
-            return new ModelFacts(_facts);
+            return new ModelFacts(_facts) { Gate = _judges?.Card };
         }
         finally
         {
@@ -96,10 +110,17 @@ public sealed class NetworkLoader : IDisposable
     public async Task<IRenderer> LoadPipeline(CancellationToken cancellationToken)
     {
         await ReadModel(cancellationToken);
-        _pipeline?.Dispose();
+        if (_pipeline is not null)
+        {
+            // What broke under the pipeline may have taken the judges' networks with it.
+            _pipeline.Dispose();
+            _judges?.Dispose();
+            _judges = await OpenGate(cancellationToken);
+        }
+
         var options = new PipelineOptions { Device = Device, Precision = Precision, Adapters = _adapters, Decoder = _decoder, Extend = () => Build(_built!, extended: true), BuildEncoder = () => Build(_built!, encoder: true) };
         _pipeline = await Task.Run(() => SanaPipeline.Load(_built!, options), cancellationToken);
-        return new PipelineRenderer(_pipeline);
+        return new PipelineRenderer(_pipeline, _judges);
     }
 
     /// <summary>A captioner: a client of an endpoint, or the networks of a folder, which all captioners of that folder share.</summary>
@@ -171,8 +192,34 @@ public sealed class NetworkLoader : IDisposable
     public void Dispose()
     {
         _pipeline?.Dispose();
+        _judges?.Dispose();
         _oneFetch.Dispose();
         _oneBuild.Dispose();
+    }
+
+    // All are opened at once, so that one that cannot be is heard of before anything is made. Judges that read the same CLIP share it.
+    private async Task<Gate?> OpenGate(CancellationToken cancellationToken)
+    {
+        if (Gate is not { } gate)
+            return null;
+        var (judges, clips) = (new List<(JudgeCard, IJudge)>(), new Dictionary<string, ClipScorer>(StringComparer.Ordinal));
+        try
+        {
+            foreach (var config in gate.Judges)
+            {
+                if (config.Clip is { } place && !clips.ContainsKey(place))
+                    clips.Add(place, await LoadClip(place, cancellationToken));
+                var judge = await LoadJudge(config, config.Clip is { } reads ? clips[reads] : null, cancellationToken);
+                judges.Add((JudgePlace.Card(config, judge), judge));
+            }
+
+            return new Gate(judges, gate.OutsideLimits, [.. clips.Values]);
+        }
+        catch
+        {
+            new Gate(judges, gate.OutsideLimits, [.. clips.Values]).Dispose();
+            throw;
+        }
     }
 
     // What comes later is written where the first graphs went.

@@ -134,8 +134,8 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
         if (fingerprint != model.Fingerprint)
         {
             throw new OtherModelException(
-                $"This is for {Named(name, fingerprint)}, and this worker has {Named(model.ModelName, model.Fingerprint)} in {model.Precision}: "
-                + "start one with that checkpoint and precision, or cancel what asked for it.");
+                $"This is for {Named(name, fingerprint)}, and this worker has {Named(model.ModelName, model.Fingerprint)} in {model.Precision}{GenerateSubmission.Judged(model)}: "
+                + "start one with that checkpoint, precision and judges, or cancel what asked for it.");
         }
     }
 

@@ -71,6 +71,7 @@ public sealed partial class LocalHost : IAsyncDisposable
             Graphs = options.Graphs,
             Decoder = options.Decoder,
             Loras = Loras(options),
+            Gate = Gate(options),
             Progress = new FetchLines(),
             Clock = options.Clock,
         };
@@ -158,6 +159,15 @@ public sealed partial class LocalHost : IAsyncDisposable
         Stopped = Task.WhenAny(_engine.Stopped, Failed(_work), _scratch?.Failed ?? Failed(Task.CompletedTask)).Unwrap();
     }
 
+    // Of the command, or else of sana.json.
+    private static GateConfig? Gate(LocalOptions options)
+    {
+        if (options.Checkpoint is null || options.Judges == LocalOptions.NoJudges)
+            return null;
+        var config = options.Config ?? ServerFile.Read(options.Data);
+        return options.Judges is { } path ? GateConfig.Load(path, options.OutsideLimits ?? config.OutsideLimits) : config.Gate(options.OutsideLimits);
+    }
+
     // Those that the command names, and those of sana.json.
     private static Dictionary<string, string> Loras(LocalOptions options)
     {
@@ -225,6 +235,15 @@ public sealed record LocalOptions
 
     /// <value>Adapters that images may be asked for with, by name, beside those of <c>sana.json</c>: the place of each. Default none.</value>
     public IReadOnlyDictionary<string, string> Loras { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The value of <see cref="Judges"/> that takes those of <c>sana.json</c> away.</summary>
+    public const string NoJudges = "none";
+
+    /// <value>Path of a file whose judges look at every image before it is written, as <c>captioners.json</c> has them; or <see cref="NoJudges"/>. Default: those of <c>sana.json</c>.</value>
+    public string? Judges { get; init; }
+
+    /// <value>What becomes of an image outside a limit of a judge: <c>withhold</c> or <c>quarantine</c>. Default: as <c>sana.json</c> says, or withhold.</value>
+    public string? OutsideLimits { get; init; }
 
     /// <value>cpu, cuda or cuda:N. Default cpu.</value>
     public string Device { get; init; } = "cpu";

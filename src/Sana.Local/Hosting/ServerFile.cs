@@ -41,6 +41,12 @@ internal sealed record ServerFile
     /// <value>Adapters (LoRA) that images may be asked for with, by name: a .safetensors file or a folder that holds one, from the data folder, or <c>owner/name[@revision]</c> of the Hub. Default none.</value>
     public IReadOnlyDictionary<string, string> Loras { get; init; } = new Dictionary<string, string>();
 
+    /// <value>Who judges every image before it is written: a list as <c>judges</c> of <c>captioners.json</c>, or the path of such a file, from the data folder. Default nobody.</value>
+    public JsonElement? Judges { get; init; }
+
+    /// <value>What becomes of an image outside a limit of a judge: <c>withhold</c>, or <c>quarantine</c>, which keeps it under <c>quarantine/</c>. Default withhold.</value>
+    public string? OutsideLimits { get; init; }
+
     /// <value>How datasets are made. Default: nobody captions.</value>
     public CurationConfig Curation { get; init; } = new();
 
@@ -96,7 +102,7 @@ internal sealed record ServerFile
         try
         {
             var config = JsonSerializer.Deserialize<ServerFile>(File.ReadAllBytes(path), Json) ?? new ServerFile();
-            config = config with { Curation = config.Curation.Under(Path.GetFullPath(dataFolder)), Loras = config.LorasUnder(Path.GetFullPath(dataFolder)) };
+            config = config with { Curation = config.Curation.Under(Path.GetFullPath(dataFolder)), Loras = config.LorasUnder(Path.GetFullPath(dataFolder)), Judges = config.JudgesUnder(Path.GetFullPath(dataFolder)) };
             config.Check();
             return config;
         }
@@ -114,6 +120,21 @@ internal sealed record ServerFile
         }
     }
 
+    /// <summary>The judges of images; null for nobody.</summary>
+    /// <param name="outside">What becomes of an image outside a limit, where a command says it.</param>
+    /// <exception cref="SanaException">A value cannot be used.</exception>
+    public GateConfig? Gate(string? outside) => Judges switch
+    {
+        null or { ValueKind: JsonValueKind.Null or JsonValueKind.Undefined } => null,
+        { ValueKind: JsonValueKind.Array } list => GateConfig.Parse(list.GetRawText(), "judges of sana.json", outside ?? OutsideLimits),
+        { ValueKind: JsonValueKind.String } path => GateConfig.Load(path.GetString()!, outside ?? OutsideLimits),
+        _ => throw new SanaException("judges of sana.json takes a list of judges, or the path of a file that has one."),
+    };
+
+    private JsonElement? JudgesUnder(string folder) => Judges is { ValueKind: JsonValueKind.String } path && !Path.Exists(path.GetString())
+        ? JsonSerializer.SerializeToElement(Path.Combine(folder, path.GetString()!))
+        : Judges;
+
     private Dictionary<string, string> LorasUnder(string folder) =>
         Loras.ToDictionary(lora => lora.Key, lora => Path.Combine(folder, lora.Value) is var path && Path.Exists(path) ? path : lora.Value, StringComparer.Ordinal);
 
@@ -122,6 +143,8 @@ internal sealed record ServerFile
         LoraPlace.CheckNames(Loras.Keys);
         if (Loras.FirstOrDefault(lora => LoraPlace.Fault(lora.Value) is not null) is { Key: { } lost } entry)
             throw new SanaException($"loras.{lost}: {LoraPlace.Fault(entry.Value)}");
+        _ = GateConfig.Checked(OutsideLimits, "outside_limits of sana.json");
+        _ = Gate(outside: null);
         _ = SecretKeys();
         _ = UrlRules();
         if (MaxBatchImages is < 1 or > 100_000_000)

@@ -39,7 +39,7 @@ public sealed class HealthTests(OneAzurite azurite)
     {
         using var app = await Orchestrator();
         var parts = await app.Jobs.Get(default);
-        await ModelCard.Write(parts.Blobs, Facts("tiny"), _clock.GetUtcNow(), default);
+        await ModelCard.Write(parts.Blobs, Facts("tiny"), gate: null, _clock.GetUtcNow(), default);
         for (var job = 0; job < jobs; job++)
             await parts.Queue.Send(new JobMessage { JobId = $"j{job}", Input = new JobInput { Prompt = "a cat" } });
         _clock.Advance(TimeSpan.FromMinutes(minutes));
@@ -99,7 +99,7 @@ public sealed class HealthTests(OneAzurite azurite)
 
     private async Task<App> Orchestrator() => new(azurite.Connection, await azurite.Fresh(), "orchestrator");
 
-    private ModelCardDisplay Display(App app, string checkpoint) => new(() => Facts(checkpoint), app.Warm, app.Jobs, _clock, NullLogger<ModelCardDisplay>.Instance);
+    private ModelCardDisplay Display(App app, string checkpoint) => new(() => Facts(checkpoint), () => null, app.Warm, app.Jobs, _clock, NullLogger<ModelCardDisplay>.Instance);
 
     private static async Task<DateTimeOffset?> Shown(App app) => (await ModelCard.Find(await Blobs(app), default))?.Shown;
 
