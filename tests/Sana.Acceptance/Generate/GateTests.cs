@@ -78,7 +78,7 @@ public sealed class GateTests : IDisposable
         var events = await streamed.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
         await server.Crash();
         var (again, _, _) = await server.Send(HttpMethod.Post, Generations, new { ask.prompt, ask.size, steps = 2, seed = worst });
-        await server.Send(HttpMethod.Put, "/v1/batches/judged", new { prompts = new[] { ask.prompt }, settings = new { width = 64, height = 64, steps = 2, seed = 1, images = 4 } });
+        await server.Send(HttpMethod.Put, "/v1/batches/judged", new { prompts = new[] { ask.prompt }, seeds = new[] { 1 }, settings = new { width = 64, height = 64, steps = 2, images = 4 } });
         var batch = await server.Until("/v1/batches/judged", "succeeded");
 
         Assert.Equal((HttpStatusCode.OK, 2), (status, some.GetProperty("data").GetArrayLength()));
