@@ -26,6 +26,34 @@ internal static class JudgePlace
             clip ?? throw new InferenceException($"The judge '{config.Label}' reads vectors of CLIP; give its \"clip\", or a checkpoint of CLIP for the run (--scorer)."));
     }
 
+    /// <summary>The judges of generated images, all at once, so that one that cannot be opened is heard of before anything is made. Those that read the same CLIP share it.</summary>
+    /// <exception cref="CheckpointException">A checkpoint is incomplete, damaged or of another kind.</exception>
+    /// <exception cref="InferenceException">A judge does not fit, or its graph cannot be loaded.</exception>
+    public static async Task<Gate?> OpenGate(GateConfig? gate, NetworkLoader networks, CancellationToken cancellationToken)
+    {
+        if (gate is null)
+            return null;
+        var (judges, clips) = (new List<(JudgeCard, IJudge)>(), new Dictionary<string, ClipScorer>(StringComparer.Ordinal));
+        try
+        {
+            foreach (var config in gate.Judges)
+            {
+                var place = config.Clip;
+                if (place is not null && !clips.ContainsKey(place))
+                    clips.Add(place, await networks.LoadClip(place, cancellationToken));
+                var judge = await networks.LoadJudge(config, place is null ? null : clips[place], cancellationToken);
+                judges.Add((Card(config, judge), judge));
+            }
+
+            return new Gate(judges, gate.OutsideLimits, [.. clips.Values]);
+        }
+        catch
+        {
+            new Gate(judges, gate.OutsideLimits, [.. clips.Values]).Dispose();
+            throw;
+        }
+    }
+
     /// <summary>What is stated of a judge.</summary>
     public static JudgeCard Card(JudgeConfig config, IJudge judge) => new(config.Label, config.KindName, config.Column, judge.Name, judge.Fingerprint, judge.Scale.Unit)
     {

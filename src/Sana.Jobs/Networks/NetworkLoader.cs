@@ -1,4 +1,3 @@
-using Sana.Curation;
 using Sana.Curation.Captioning;
 using Sana.Curation.Captioning.Chat;
 using Sana.Curation.Captioning.Config;
@@ -87,7 +86,7 @@ public sealed class NetworkLoader : IDisposable
                 _built = built.Folder;
                 _adapters = await OpenLoras(folder, cancellationToken);
                 _decoder = await BuildDecoder(folder, cancellationToken);
-                _judges ??= await OpenGate(cancellationToken);
+                _judges ??= await JudgePlace.OpenGate(Gate, this, cancellationToken);
                 var facts = CheckpointFacts.From(new GraphMetadata(folder, built.Metadata)).With(_decoder);
                 _facts = facts with
                 {
@@ -115,7 +114,7 @@ public sealed class NetworkLoader : IDisposable
             // What broke under the pipeline may have taken the judges' networks with it.
             _pipeline.Dispose();
             _judges?.Dispose();
-            _judges = await OpenGate(cancellationToken);
+            _judges = await JudgePlace.OpenGate(Gate, this, cancellationToken);
         }
 
         var options = new PipelineOptions { Device = Device, Precision = Precision, Adapters = _adapters, Decoder = _decoder, Extend = () => Build(_built!, extended: true), BuildEncoder = () => Build(_built!, encoder: true) };
@@ -195,31 +194,6 @@ public sealed class NetworkLoader : IDisposable
         _judges?.Dispose();
         _oneFetch.Dispose();
         _oneBuild.Dispose();
-    }
-
-    // All are opened at once, so that one that cannot be is heard of before anything is made. Judges that read the same CLIP share it.
-    private async Task<Gate?> OpenGate(CancellationToken cancellationToken)
-    {
-        if (Gate is not { } gate)
-            return null;
-        var (judges, clips) = (new List<(JudgeCard, IJudge)>(), new Dictionary<string, ClipScorer>(StringComparer.Ordinal));
-        try
-        {
-            foreach (var config in gate.Judges)
-            {
-                if (config.Clip is { } place && !clips.ContainsKey(place))
-                    clips.Add(place, await LoadClip(place, cancellationToken));
-                var judge = await LoadJudge(config, config.Clip is { } reads ? clips[reads] : null, cancellationToken);
-                judges.Add((JudgePlace.Card(config, judge), judge));
-            }
-
-            return new Gate(judges, gate.OutsideLimits, [.. clips.Values]);
-        }
-        catch
-        {
-            new Gate(judges, gate.OutsideLimits, [.. clips.Values]).Dispose();
-            throw;
-        }
     }
 
     // What comes later is written where the first graphs went.
