@@ -109,7 +109,7 @@ public static class GenerateSubmission
     internal static async Task<string> Write(IBlobs blobs, GenerateJob job, CancellationToken cancellationToken)
     {
         var prompts = await PromptBlobs.Write(blobs, job.Prompts, cancellationToken);
-        var document = new JobDocument(Schema, prompts, job.Options, job.Seed, job.Images, job.BatchSize, job.Format, job.Quality, job.Device, job.Run) { LoraOfRows = job.LoraOfRows };
+        var document = new JobDocument(Schema, prompts, job.Options, job.Seed, job.Images, job.BatchSize, job.Format, job.Quality, job.Device, job.Run) { LoraOfRows = job.LoraOfRows, BestOf = job.BestOf };
         var json = JsonSerializer.SerializeToUtf8Bytes(document, GenerateJson.Default.JobDocument);
         var name = $"work/jobs/{Digest.Sha256(json)}.json";
         await blobs.PutOrRepair(name, json, cancellationToken);
@@ -147,6 +147,7 @@ public static class GenerateSubmission
             Quality = document.Quality,
             Device = document.Device,
             Run = document.Run,
+            BestOf = document.BestOf,
         };
     }
 }
@@ -158,6 +159,10 @@ internal sealed record JobDocument(
     /// <value>Nobody reads it: it makes the document, and so the run, another one when a row's adapter is another file.</value>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<LoraRecord>? LoraOfRows { get; init; }
+
+    /// <value>Candidates of each image; null, and then not written, for none.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public BestOf? BestOf { get; init; }
 }
 
 /// <summary>A prompts file in blobs: its pieces are <c>{Folder}000000</c>, <c>{Folder}000001</c> …, its ending says how it is read.</summary>
@@ -185,6 +190,9 @@ public sealed record GenerateJob
 
     /// <value>Images rendered together, 1…64. Default 1. More is faster on a GPU and takes more memory.</value>
     public int BatchSize { get; init; } = 1;
+
+    /// <value>Candidates of each image, of which judges keep the best; each further image begins with the seed after its last one. Default none: every image is kept.</value>
+    public BestOf? BestOf { get; init; }
 
     /// <value>Default PNG, the only exact one.</value>
     public ImageFormat Format { get; init; } = ImageFormat.Png;

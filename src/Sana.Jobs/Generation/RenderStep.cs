@@ -13,7 +13,7 @@ namespace Sana.Jobs.Generation;
 /// One batch to blobs: per image the file and its record, and timings before the last of them. The record comes last and settles the image. A part of the batch that lacks an image is
 /// rendered again as a whole, so that no pixel depends on where a run was cut, and what is settled stays as it is. Every image passes the renderer's judges before it is written.
 /// </summary>
-internal sealed class RenderStep(IRenderer renderer, IBlobs blobs, RunNames names, ImageOutput output)
+internal sealed partial class RenderStep(IRenderer renderer, IBlobs blobs, RunNames names, ImageOutput output)
 {
     private readonly ModelRecord _model = ModelRecord.Of(renderer);
 
@@ -28,6 +28,8 @@ internal sealed class RenderStep(IRenderer renderer, IBlobs blobs, RunNames name
     public async Task<(IReadOnlyList<ImageRecord> Records, StageSeconds Seconds)> Render(
         RenderBatch batch, ImageRecord?[] settled, int maxImages, bool refuseNan, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
     {
+        if (batch.BestOf is not null)
+            return await RenderBest(batch, settled, maxImages, refuseNan, progress, cancellationToken);
         var (clock, seconds, encoding) = (Stopwatch.StartNew(), new StageSeconds(0, 0, 0), TimeSpan.Zero);
         var parts = Enumerable.Range(0, settled.Length).Chunk(maxImages).Where(part => Array.Exists(part, i => settled[i] is null)).ToArray();
         foreach (var part in parts)
@@ -37,13 +39,12 @@ internal sealed class RenderStep(IRenderer renderer, IBlobs blobs, RunNames name
             var images = renderer.Generate([.. part.Select(i => batch.Images[i].Request)], batch.Options, previews ?? progress, cancellationToken);
             if (previews is not null)
                 await previews.Written();
-            if (refuseNan && images.FirstOrDefault(image => image.Failure == FaultReason.Nan) is { } bad)
-                throw new JobFaultException(FaultReason.Nan, $"The image of seed {bad.Request.Seed} has values that are not numbers.");
+            RefuseNan(images, refuseNan);
             var made = images[0].Seconds;
             seconds = new StageSeconds(seconds.Text + made.Text, seconds.Denoise + made.Denoise, seconds.Decode + made.Decode);
 
             var rendered = clock.Elapsed;
-            var files = part.Select((i, k) => settled[i] is null ? Encode(batch, batch.Images[i], images[k], cancellationToken) : default).ToArray();
+            var files = part.Select((i, k) => settled[i] is null ? Encode(batch, batch.Images[i], images[k], Judge(images[k], cancellationToken)) : default).ToArray();
             encoding += clock.Elapsed - rendered; // and judging
             if (part == parts[^1])
                 await WriteTimings(batch, parts.Sum(each => each.Length), seconds, encoding, total: clock.Elapsed, cancellationToken);
@@ -56,28 +57,38 @@ internal sealed class RenderStep(IRenderer renderer, IBlobs blobs, RunNames name
         return (settled!, seconds);
     }
 
-    private (ImageRecord Record, byte[]? Bytes) Encode(RenderBatch batch, PlannedImage planned, GeneratedImage made, CancellationToken cancellationToken)
+    private static void RefuseNan(IReadOnlyList<GeneratedImage> images, bool refuses)
     {
-        var verdict = made.Image is { } judged ? renderer.Judges?.Judge(judged, planned.Request.Prompt, cancellationToken) : null;
+        if (refuses && images.FirstOrDefault(image => image.Failure == FaultReason.Nan) is { } bad)
+            throw new JobFaultException(FaultReason.Nan, $"The image of seed {bad.Request.Seed} has values that are not numbers.");
+    }
+
+    private GateVerdict? Judge(GeneratedImage made, CancellationToken cancellationToken) =>
+        made.Image is { } image ? renderer.Judges?.Judge(image, made.Request.Prompt, cancellationToken) : null;
+
+    private ImageRecord Record(RenderBatch batch, PlannedImage planned, IReadOnlyList<string> flags, string status, string? reason) => new(
+        "sana.image/1",
+        names.RunId,
+        batch.Folder,
+        planned.Job,
+        planned.Row,
+        planned.Id,
+        planned.Request.Index,
+        planned.Request.Seed,
+        planned.Request.Prompt,
+        RunIdentity.Settings(batch.Options),
+        output.Device,
+        _model,
+        status,
+        reason,
+        [.. planned.Flags, .. flags],
+        Image: null)
+    { BestOf = batch.BestOf };
+
+    private (ImageRecord Record, byte[]? Bytes) Encode(RenderBatch batch, PlannedImage planned, GeneratedImage made, GateVerdict? verdict)
+    {
         var failure = made.Failure ?? (verdict?.Fault is null ? null : FaultReason.Policy);
-        var record = new ImageRecord(
-            "sana.image/1",
-            names.RunId,
-            batch.Folder,
-            planned.Job,
-            planned.Row,
-            planned.Id,
-            planned.Request.Index,
-            planned.Request.Seed,
-            planned.Request.Prompt,
-            RunIdentity.Settings(batch.Options),
-            output.Device,
-            _model,
-            failure is null ? OutcomeStatus.Succeeded : OutcomeStatus.Failed,
-            failure,
-            [.. planned.Flags, .. made.Flags],
-            Image: null)
-        { Scores = verdict?.Scores, Message = verdict?.Fault };
+        var record = Record(batch, planned, made.Flags, failure is null ? OutcomeStatus.Succeeded : OutcomeStatus.Failed, failure) with { Scores = verdict?.Scores, Message = verdict?.Fault };
         if (made.Image is not { } pixels || (failure is not null && renderer.Gate?.OutsideLimits != GateConfig.Quarantine))
         {
             return (record, null);

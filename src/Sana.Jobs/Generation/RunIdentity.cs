@@ -29,7 +29,7 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
             new OutputRecord(Word(job.Format), job.Format == ImageFormat.Png ? null : job.Quality),
             job.Device,
             new PromptsRecord(job.Prompts.Sha256()))
-        { LoraOfRows = LoraOfRows(job, model), Gate = model.Gate };
+        { LoraOfRows = LoraOfRows(job, model), Gate = model.Gate, BestOf = job.BestOf?.Resolve(model.Gate) };
         var json = JsonSerializer.SerializeToUtf8Bytes(config, RunJson.Readable.RunConfig);
         return new RunIdentity(Checked(job.Run) ?? Decisive(config)[..IdDigits], config, json, Digest.Sha256(json));
     }
@@ -154,7 +154,7 @@ internal sealed class OutcomeLists(IBlobs blobs, RunNames names)
         _status[outcome.Status] = Count(outcome.Status) + 1;
         Lost += outcome.IsLost ? 1 : 0;
         Cut += outcome.Flags.Any(flag => flag is "prompt_truncated" or "negative_prompt_truncated") ? 1 : 0;
-        if (outcome.Reason is { } reason)
+        if (outcome is { Reason: { } reason, Status: not OutcomeStatus.NotKept })
         {
             _reasons[reason] = _reasons.GetValueOrDefault(reason) + 1;
         }

@@ -85,7 +85,8 @@ internal sealed class FinishedImages(IBlobs blobs, RunNames names, string? finge
     /// <summary>A job's id may be given again after its result was forgotten: the record of another request settles nothing.</summary>
     private bool IsOf(ImageRecord record, RenderBatch batch, PlannedImage image) =>
         (fingerprint is null || record.Model?.Fingerprint == fingerprint)
-        && record.Prompt == image.Request.Prompt && record.Seed == image.Request.Seed && record.Settings?.MakesTheSame(RunIdentity.Settings(batch.Options)) == true;
+        && record.Prompt == image.Request.Prompt && record.Seed == image.Request.Seed && record.Settings?.MakesTheSame(RunIdentity.Settings(batch.Options)) == true
+        && BestOf.Same(record.BestOf, batch.BestOf);
 
     private static bool IsWhole(ImageRecord record, Dictionary<string, long> lengths) =>
         record.Image is null || (lengths.TryGetValue(record.Image.Name, out var length) && length == record.Image.Bytes);

@@ -19,6 +19,10 @@ internal sealed record RunConfig(
     /// <value>Who judges every image, and the limits; null, and then not written, for nobody. The model's fingerprint is of it too.</value>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public GateCard? Gate { get; init; }
+
+    /// <value>Candidates of each image, and how judges choose; null, and then not written, for none.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public BestOf? BestOf { get; init; }
 }
 
 internal sealed record ModelRecord(string Name, string Fingerprint)
@@ -102,6 +106,10 @@ internal sealed record ImageRecord(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<ImageScore>? Scores { get; init; }
 
+    /// <value>Among how many candidates it stood, and how judges chose; null, and then not written, for none.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public BestOf? BestOf { get; init; }
+
     /// <value>Which limit it is outside of; null, and then not written, for none.</value>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Message { get; init; }
@@ -166,6 +174,9 @@ internal static class OutcomeStatus
     public const string Succeeded = "succeeded";
     public const string Failed = "failed";
     public const string Rejected = "rejected";
+
+    /// <summary>A candidate of an image for which others were chosen; the reason too.</summary>
+    public const string NotKept = "not_kept";
 }
 
 [JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]

@@ -41,6 +41,9 @@ public sealed record BatchSettings(
 
     /// <value>Adapters by the names that the server gives them, of prompts that name none themselves. Default none.</value>
     public IReadOnlyList<AdapterUse>? Lora { get; init; }
+
+    /// <value>Candidates of each image, of which the server's judges keep the best. Default none.</value>
+    public BestOf? BestOf { get; init; }
 }
 
 /// <summary>Asks for a curation run: <c>POST /v1/datasets/{name}/runs</c>.</summary>

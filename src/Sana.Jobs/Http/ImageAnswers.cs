@@ -76,6 +76,10 @@ internal sealed class ImageAnswers(HttpRequest request, ApiParts parts, ImagesRe
 
     private static JobImage[] Made(JobResult result) => [.. result.Images.Where(image => image.Blob is not null)];
 
+    // Candidates for which others were chosen were not asked for.
+    private static List<MissingImage> Lost(JobResult result) =>
+        [.. result.Images.Where(image => image.Blob is null && image.Reason != OutcomeStatus.NotKept).Select(image => new MissingImage(image.Seed, image.Reason))];
+
     private static string Size(JobImage image) => string.Create(CultureInfo.InvariantCulture, $"{image.Width}x{image.Height}");
 
     private static IReadOnlyList<string>? FlagsOf(JobImage image) => image.Flags is { Count: > 0 } flags ? flags : null;
@@ -105,7 +109,7 @@ internal sealed class ImageAnswers(HttpRequest request, ApiParts parts, ImagesRe
         return new EffectiveParameters(model, first.Width, first.Height, input.Steps, input.GuidanceScale, input.NegativePrompt, input.Seeds!, message.JobId, asked.Ignored)
         {
             Strength = input.StartImage?.Strength,
-            Missing = result.Images.Any(image => image.Blob is null) ? [.. result.Images.Where(image => image.Blob is null).Select(image => new MissingImage(image.Seed, image.Reason))] : null,
+            Missing = Lost(result) is { Count: > 0 } lost ? lost : null,
         };
     }
 }

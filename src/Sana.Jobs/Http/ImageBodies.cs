@@ -74,6 +74,16 @@ public sealed record ImagesRequest(string Prompt)
     /// <value>Adapters by the names that the server gives them. Default none.</value>
     public IReadOnlyList<AdapterUse>? Lora { get; init; }
 
+    /// <value>Candidates of each image, of which the server's judges keep the best one, 2…64. Default none.</value>
+    [Range(2, 64)]
+    public int? BestOf { get; init; }
+
+    /// <value>With <see cref="BestOf"/>: labels of the judges, the first decides. Default the server's first.</value>
+    public IReadOnlyList<string>? Judges { get; init; }
+
+    /// <value>With <see cref="BestOf"/>: make no further candidate when one scores so much by the first judge. Default all are made.</value>
+    public double? StopAt { get; init; }
+
     /// <value>Answer with server-sent events, <c>image_generation.completed</c> for each image. Default false.</value>
     public bool? Stream { get; init; }
 

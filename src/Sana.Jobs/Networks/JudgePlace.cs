@@ -38,7 +38,7 @@ internal static class JudgePlace
         {
             foreach (var config in gate.Judges)
             {
-                var place = config.Clip;
+                var place = config.Kind == JudgeKind.Clip ? config.Checkpoint : config.Clip;
                 if (place is not null && !clips.ContainsKey(place))
                     clips.Add(place, await networks.LoadClip(place, cancellationToken));
                 var judge = await networks.LoadJudge(config, place is null ? null : clips[place], cancellationToken);

@@ -163,7 +163,7 @@ public sealed class NetworkLoader : IDisposable
 
     /// <summary>A judge of images.</summary>
     /// <param name="config">What it is and where.</param>
-    /// <param name="clip">The CLIP that an aesthetic judge reads; stays the caller's. Null for other kinds.</param>
+    /// <param name="clip">The CLIP that an aesthetic judge reads, or that is the judge; stays the caller's. Null for other kinds.</param>
     /// <param name="cancellationToken">Stops a download.</param>
     /// <exception cref="CheckpointException">The checkpoint is incomplete, damaged or of another kind.</exception>
     /// <exception cref="Inference.InferenceException">It does not fit, or its graph cannot be loaded.</exception>
@@ -172,6 +172,8 @@ public sealed class NetworkLoader : IDisposable
         ArgumentNullException.ThrowIfNull(config);
         if (config.Kind == JudgeKind.Aesthetic)
             return await JudgePlace.OpenHead(config, clip, await FetchBlobs(config.Checkpoint, cancellationToken), Progress, cancellationToken);
+        if (config.Kind == JudgeKind.Clip)
+            return new ClipJudge(clip ?? throw new Inference.InferenceException($"The judge '{config.Label}' is of the kind clip, and its scorer is not loaded."));
         if (config.Kind == JudgeKind.Onnx)
             return await Task.Run(() => OnnxJudge.Load(config.Checkpoint, config.Graph! with { Network = new JudgeOptions { Device = Device } }), cancellationToken);
         var folder = await Fetch(config.Checkpoint, cancellationToken);

@@ -46,7 +46,7 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
             Leave(planned.Name, planned.Fingerprint, model);
         LeaveAdapters(rendered.Options.Adapters, model);
         rendered = rendered with { Options = rendered.Options with { StartImage = await Start(rendered.Options.StartImage, cancellationToken) } };
-        return new RenderJob(new RunNames(chunk.RunId), rendered, chunk.Output, rendered.Images.Count);
+        return new RenderJob(new RunNames(chunk.RunId), rendered, chunk.Output, chunk.Together ?? rendered.Images.Count);
     }
 
     private async Task<StartImage?> Start(StartImage? asked, CancellationToken cancellationToken)
@@ -68,6 +68,11 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
         var seeds = input.Seeds ?? [0];
         if (seeds.Count == 0 || seeds.Distinct().Count() != seeds.Count)
             throw Bad($"seeds has {seeds.Count} entries; it should have different ones, at least one.");
+        var best = input.BestOf?.Resolve(model.Gate);
+        if (best is not null)
+            seeds = [.. seeds.SelectMany(best.Seeds)];
+        if (seeds.Distinct().Count() != seeds.Count)
+            throw Bad($"With best_of {best!.Of} each seed stands for as many from it on, and two of them meet; leave {best.Of} between them.");
         if (seeds.Count > options.MaxImages)
             throw new JobFaultException(FaultReason.Policy, $"The job asks for {seeds.Count} images; this worker makes up to {options.MaxImages} a job.");
 
@@ -89,7 +94,7 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
 
         var id = NameOf(job.JobId);
         var images = seeds.Select(seed => new PlannedImage(1, null, new ImageRequest(input.Prompt ?? "", seed)) { Job = id });
-        var batch = new RenderBatch(id, resolved, [.. images]) { Folder = job.BatchId is null ? id : NameOf(job.BatchId), Previews = Math.Clamp(input.Previews ?? 0, 0, Previews.Most) };
+        var batch = new RenderBatch(id, resolved, [.. images]) { Folder = job.BatchId is null ? id : NameOf(job.BatchId), Previews = Math.Clamp(input.Previews ?? 0, 0, Previews.Most), BestOf = best };
         return new RenderJob(Names(job, id), batch, new ImageOutput(Format(job.Output.Format), Quality(job.Output.Quality), options.Device), options.BatchSize);
     }
 

@@ -97,6 +97,42 @@ public sealed class GateTests : IDisposable
         Assert.All(kept, file => Assert.Equal(HttpStatusCode.NotFound, server.Send(HttpMethod.Get, $"/v1/blobs/{Path.GetRelativePath(Path.Combine(server.Data, "blobs"), file)}").GetAwaiter().GetResult().Status));
     }
 
+    [Fact]
+    public async Task The_best_of_four_is_the_same_from_the_command_line_killed_or_not_and_over_HTTP()
+    {
+        WriteJudges(max: null);
+        string[] best = ["--best-of", "4", "--judge", "nsfw"];
+        var whole = await SanaProgram.Run([.. Arguments("whole"), .. best]);
+        using (var process = SanaProgram.Start([.. Arguments("killed"), .. best]))
+        {
+            while (!Directory.Exists(_folder.File("killed/runs")) || Directory.GetFiles(_folder.File("killed/runs"), "0000-*.json", SearchOption.AllDirectories).Length < 10)
+                await Task.Delay(5, TestContext.Current.CancellationToken);
+            process.Kill(entireProcessTree: true);
+            await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        }
+
+        var resumed = await SanaProgram.Run([.. Arguments("killed"), .. best]);
+        var alone = await SanaProgram.Run([.. Arguments("alone"), "--keep", "2"]);
+        await using var server = await SanaServer.Start(new { judges = Judges(max: null) });
+        var (status, some, _) = await server.Send(HttpMethod.Post, Generations, new { prompt = "a red cat", size = "64x64", steps = 2, n = 2, seed = 0, best_of = 4, judges = new[] { "nsfw" } });
+        var (unknown, error, _) = await server.Send(HttpMethod.Post, Generations, new { prompt = "a red cat", size = "64x64", best_of = 4, judges = new[] { "clip" } });
+        await server.Send(HttpMethod.Put, "/v1/batches/chosen", new { prompts = new[] { "a red cat" }, settings = new { width = 64, height = 64, steps = 2, images = 2, batch_size = 4, best_of = new { of = 4, keep = 1 } } });
+        var batch = await server.Until("/v1/batches/chosen", "succeeded");
+
+        Assert.True((whole.ExitCode, resumed.ExitCode, alone.ExitCode) == (0, 0, 2), whole.Error + resumed.Error + alone.Error);
+        Assert.Contains("--keep is for --best-of", alone.Error, StringComparison.Ordinal);
+        Assert.Equal((24, 72), (JsonElement.Parse(whole.Output).GetProperty("made").GetInt32(), JsonElement.Parse(whole.Output).GetProperty("not_kept").GetInt32()));
+        Assert.Equal(Runs("whole"), Runs("killed"));
+        foreach (var group in Outcomes("whole").Chunk(4))
+            Assert.Equal(group.Max(Score), Score(Assert.Single(group, line => line.GetProperty("status").GetString() == "succeeded")));
+        var images = (await Job(server, some.GetProperty("parameters"))).GetProperty("images").EnumerateArray().ToArray();
+        Assert.Equal((HttpStatusCode.OK, 2, 8), (status, some.GetProperty("data").GetArrayLength(), images.Length));
+        Assert.Equal(images.Chunk(4).Select(group => group.MaxBy(Score).GetProperty("seed").GetUInt64()), some.GetProperty("data").EnumerateArray().Select(image => image.GetProperty("seed").GetUInt64()));
+        Assert.False(some.GetProperty("parameters").TryGetProperty("missing", out _));
+        Assert.Equal((HttpStatusCode.BadRequest, "best_of"), (unknown, error.GetProperty("error").GetProperty("param").GetString()));
+        Assert.Equal((2, 0), (batch.GetProperty("succeeded").GetInt32(), batch.GetProperty("failed").GetInt32()));
+    }
+
     private static double Score(JsonElement image) => image.GetProperty("scores")[0].GetProperty("score").GetDouble();
 
     private static (int, int) Counts(JsonElement report) => (report.GetProperty("made").GetInt32() - report.GetProperty("failed").GetInt32(), report.GetProperty("failed").GetInt32());

@@ -23,18 +23,11 @@ public sealed class GateTests : IDisposable
     private static readonly GenerateJob _job = new() { Prompts = PromptFile.Of(["one", "two", "three", "four", "five", "six"]), BatchSize = 2 };
 
     private readonly TempFolder _folder = new();
-    private readonly BuiltJudge _classifier = BuiltJudge.Classifier();
-    private readonly NetworkLoader _networks = new();
-    private readonly List<Gate> _gates = [];
-
-    public GateTests() => _classifier.Build();
+    private readonly ClassifierGates _judges = new();
 
     public void Dispose()
     {
-        foreach (var gate in _gates)
-            gate.Dispose();
-        _networks.Dispose();
-        _classifier.Dispose();
+        _judges.Dispose();
         _folder.Dispose();
     }
 
@@ -195,15 +188,16 @@ public sealed class GateTests : IDisposable
         using var plain = new NetworkLoader { Checkpoint = checkpoint.Folder };
         using var clip = new BuiltClip();
         var laion = JsonSerializer.Serialize(new { label = "laion", kind = "aesthetic", checkpoint = JudgeReference.Head("linear"), clip = clip.Folder });
-        using var judged = new NetworkLoader { Checkpoint = checkpoint.Folder, Gate = GateConfig.Parse($"{Text(max: 0.5)[..^1]}, {laion}]", "judges", outside: null) };
+        var fit = JsonSerializer.Serialize(new { label = "fit", kind = "clip", checkpoint = clip.Folder });
+        using var judged = new NetworkLoader { Checkpoint = checkpoint.Folder, Gate = GateConfig.Parse($"{_judges.Text(max: 0.5)[..^1]}, {laion}, {fit}]", "judges", outside: null) };
 
         var (alone, model, renderer) = (await plain.ReadModel(default), await judged.ReadModel(default), await judged.LoadPipeline(default));
 
-        Assert.Equal([Column, "aesthetic__laion"], model.Gate!.Judges.Select(judge => judge.Column));
+        Assert.Equal([Column, "aesthetic__laion", "clip__fit"], model.Gate!.Judges.Select(judge => judge.Column));
         Assert.Equal(model.Gate.FingerprintWith(alone.Fingerprint), model.Fingerprint);
         Assert.Equal((model.Fingerprint, model.Gate.Judges[0]), (renderer.Fingerprint, renderer.Judges!.Card.Judges[0]));
         var image = renderer.Generate([new ImageRequest("a cat", 0)], renderer.Resolve(new GenerateOptions { Width = 64, Height = 64, Steps = 1, UseResolutionBinning = false }), null, default)[0].Image!;
-        Assert.Equal([Column, "aesthetic__laion"], renderer.Judges.Judge(image, "a cat", default).Scores.Where(score => score.Score is not null).Select(score => score.Judge));
+        Assert.Equal([Column, "aesthetic__laion", "clip__fit"], renderer.Judges.Judge(image, "a cat", default).Scores.Where(score => score.Score is not null).Select(score => score.Judge));
         Assert.NotSame(renderer.Judges, (await judged.LoadPipeline(default)).Judges);
         Assert.Null(alone.Gate);
     }
@@ -236,17 +230,7 @@ public sealed class GateTests : IDisposable
         return (scores[2] + scores[3]) / 2;
     }
 
-    private string Text(double? min = null, double? max = null, int label = 1, string name = "seen") => JsonSerializer.Serialize(
-        new[] { new { label = name, kind = "classifier", checkpoint = _classifier.Folder, @class = JudgeReference.Labels[label], min, max } });
-
-    private async Task<Gate> Open(double? min = null, double? max = null, string outside = GateConfig.Withhold, int label = 1, string name = "seen")
-    {
-        var config = GateConfig.Parse(Text(min, max, label, name), "judges", outside);
-        var judge = await _networks.LoadJudge(config.Judges[0], clip: null, default);
-        var gate = new Gate([(JudgePlace.Card(config.Judges[0], judge), judge)], config.OutsideLimits);
-        _gates.Add(gate);
-        return gate;
-    }
+    private Task<Gate> Open(double? min = null, double? max = null, string outside = GateConfig.Withhold, int label = 1, string name = "seen") => _judges.Open(min, max, outside, label, name);
 
     private FileBlobs Blobs(string place) => FileBlobs.Open(_folder.File(place));
 
