@@ -57,7 +57,7 @@ internal sealed partial class RenderStep
         if (candidate is not null && (kept.Contains(candidate) || lost.Contains(candidate)))
             return Encode(batch, planned, candidate.Made, candidate.Verdict);
         var record = Record(batch, planned, candidate?.Made.Flags ?? [], OutcomeStatus.NotKept, OutcomeStatus.NotKept);
-        return (record with { Scores = candidate?.Verdict?.Scores, Message = candidate is null ? "It was not made: enough others were good enough." : candidate.Verdict?.Fault ?? candidate.Made.Failure }, null);
+        return (record with { Scores = candidate?.Verdict?.Scores, Message = candidate is null ? "It was not asked for: enough before it were good enough." : candidate.Verdict?.Fault ?? candidate.Made.Failure }, null);
     }
 
     /// <summary>Candidates that may be kept, best first; equal ones by their place.</summary>

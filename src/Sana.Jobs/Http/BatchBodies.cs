@@ -82,6 +82,9 @@ public sealed record RunView
     /// <value>Images of a batch whose prompt was cut at what the network reads, once it has ended; null for none.</value>
     public long? Cut { get; init; }
 
+    /// <value>Candidates for which others were chosen; they are none of the counts above. Null without any.</value>
+    public long? NotKept { get; init; }
+
     /// <value>How often each reason code occurs among them.</value>
     public IReadOnlyDictionary<string, long>? Reasons { get; init; }
 
@@ -148,7 +151,7 @@ public static class RunViews
         if (instance.Workflow == GenerateImages.Workflow.Name)
         {
             var made = instance.ReadOutput<GenerateSummary>();
-            return view with { Succeeded = made.Succeeded, Failed = made.Failed, Rejected = made.Rejected, Cut = made.Cut > 0 ? made.Cut : null, Reasons = made.Reasons, Manifest = made.Manifest };
+            return view with { Succeeded = made.Succeeded, Failed = made.Failed, Rejected = made.Rejected, Cut = made.Cut > 0 ? made.Cut : null, NotKept = made.NotKept > 0 ? made.NotKept : null, Reasons = made.Reasons, Manifest = made.Manifest };
         }
 
         var curated = instance.ReadOutput<CurateSummary>();

@@ -130,7 +130,7 @@ public sealed class GateTests : IDisposable
         Assert.Equal(images.Chunk(4).Select(group => group.MaxBy(Score).GetProperty("seed").GetUInt64()), some.GetProperty("data").EnumerateArray().Select(image => image.GetProperty("seed").GetUInt64()));
         Assert.False(some.GetProperty("parameters").TryGetProperty("missing", out _));
         Assert.Equal((HttpStatusCode.BadRequest, "best_of"), (unknown, error.GetProperty("error").GetProperty("param").GetString()));
-        Assert.Equal((2, 0), (batch.GetProperty("succeeded").GetInt32(), batch.GetProperty("failed").GetInt32()));
+        Assert.Equal((2, 0, 6), (batch.GetProperty("succeeded").GetInt32(), batch.GetProperty("failed").GetInt32(), batch.GetProperty("not_kept").GetInt32()));
     }
 
     private static double Score(JsonElement image) => image.GetProperty("scores")[0].GetProperty("score").GetDouble();

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Sana.Inference;
 using Sana.Inference.Judging;
+using Sana.Jobs.Curation;
 using Sana.Jobs.Generation;
 using Sana.Jobs.Networks;
 using Sana.Jobs.Queue;
@@ -88,7 +89,7 @@ public sealed class BestOfTests : IDisposable
         {
             // The first is good enough, so the second is not asked for, although it may have been made with it.
             Assert.Equal(["succeeded", .. Enumerable.Repeat("not_kept", 7)], group.Select(Status));
-            Assert.All(group[1..], line => Assert.Equal(("It was not made: enough others were good enough.", false), (line.GetProperty("message").GetString(), line.TryGetProperty("scores", out _))));
+            Assert.All(group[1..], line => Assert.Equal(("It was not asked for: enough before it were good enough.", false), (line.GetProperty("message").GetString(), line.TryGetProperty("scores", out _))));
         });
     }
 
@@ -180,6 +181,14 @@ public sealed class BestOfTests : IDisposable
 
         Assert.StartsWith(sentence, error.Message, StringComparison.Ordinal);
         Assert.Contains("declare judges", Assert.Throws<InferenceException>(() => GenerateSubmission.Check(_job, new FakeRenderer())).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_dataset_has_no_use_for_a_judge_of_prompts_and_images()
+    {
+        var settings = new CurationSettings { Captioners = """{"judges": [{"label": "fit", "kind": "clip", "checkpoint": "x"}]}""" };
+
+        Assert.StartsWith("The judge 'fit' compares generated images with their prompts", Assert.Throws<SanaException>(settings.Check).Message, StringComparison.Ordinal);
     }
 
     private static string Status(JsonElement line) => line.GetProperty("status").GetString()!;
