@@ -3,6 +3,7 @@ using Microsoft.Extensions.Configuration;
 using Sana.Inference.Diffusion;
 using Sana.Jobs;
 using Sana.Jobs.Http;
+using Sana.Jobs.Networks;
 
 namespace Sana.Functions;
 
@@ -35,6 +36,11 @@ public sealed record FunctionsSettings
 
     /// <value>Of the gpu role: place of blobs with control networks that images may be asked for with; each folder is asked for by its name. Default none.</value>
     public string? Controls { get; init; }
+    /// <value>Of the gpu role: who judges every image before it is written: a list as <c>judges</c> of <c>captioners.json</c>, or the path of such a file. Default nobody.</value>
+    public string? Judges { get; init; }
+
+    /// <value>Of the gpu role: what becomes of an image outside a limit of a judge: <c>withhold</c>, or <c>quarantine</c>, which keeps it under <c>quarantine/</c>. Default withhold.</value>
+    public string? OutsideLimits { get; init; }
 
     /// <value>Days for which instances, results and work in progress are kept, 1…36,500; 0 keeps everything. Default 30.</value>
     public int RetentionDays { get; init; } = Retention.DefaultDays;
@@ -99,6 +105,8 @@ public sealed record FunctionsSettings
             Weights = Given(section["Weights"]),
             Loras = Given(section["Loras"]),
             Controls = Given(section["Controls"]),
+            Judges = Given(section["Judges"]),
+            OutsideLimits = Given(section["OutsideLimits"]),
             CurationSource = Given(section["CurationSource"]),
             CurationDataset = Given(section["CurationDataset"]) ?? plain.CurationDataset,
             CurationWeights = Given(section["CurationWeights"]),
@@ -129,12 +137,18 @@ public sealed record FunctionsSettings
             throw new SanaException("Sana__Queue is storage: set AzureWebJobsStorage or AzureWebJobsStorage__accountName too.");
         if (!PrecisionName.All.Contains(Precision))
             throw new SanaException($"Sana__Precision is '{Precision}'; use {string.Join(", ", PrecisionName.All.SkipLast(1))} or {PrecisionName.All[^1]}.");
+        _ = GateConfig.Checked(OutsideLimits, "Sana__OutsideLimits");
+        _ = IsGpu ? Gate() : null;
         _ = Retention.Days(RetentionDays, "Sana__RetentionDays");
         if (MaxUpload is < 1 || (long)MaxUpload << 20 > ApiParts.MostUpload)
             throw new SanaException($"Sana__MaxUpload is {MaxUpload}; give MiB in 1…{ApiParts.MostUpload >> 20}.");
         if (Role == "gpu" && Checkpoint is null)
             throw new SanaException("Sana__Role is gpu: set Sana__Checkpoint to the folder of the weights, or to a repository of the Hugging Face Hub as owner/name.");
     }
+
+    /// <summary>The judges of images; null for nobody.</summary>
+    /// <exception cref="SanaException">A value cannot be used.</exception>
+    internal GateConfig? Gate() => Judges is { } judges ? GateConfig.Parse(judges, "Sana__Judges", OutsideLimits) : null;
 
     private static int? Whole(string name, string? text, string what) => Given(text) is not { } given ? null : int.TryParse(given, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
         ? number

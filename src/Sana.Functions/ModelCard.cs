@@ -11,7 +11,7 @@ namespace Sana.Functions;
 /// <summary>
 /// <c>work/model.json</c>: what the orchestrator must know of a checkpoint that only the gpu app has, to plan runs and to fill in defaults, and when a gpu app last showed it.
 /// </summary>
-internal sealed class ModelCard(CheckpointFacts facts, DateTimeOffset? shown) : IModel
+internal sealed class ModelCard(CheckpointFacts facts, GateCard? gate, DateTimeOffset? shown) : IModel
 {
     private const string Name = "work/model.json";
 
@@ -27,6 +27,8 @@ internal sealed class ModelCard(CheckpointFacts facts, DateTimeOffset? shown) : 
 
     public IReadOnlyDictionary<string, string> Controls => facts.Controls;
 
+    public GateCard? Gate => gate;
+
     /// <value>When a gpu app last showed this card; null in a card of an earlier version.</value>
     public DateTimeOffset? Shown => shown;
 
@@ -41,7 +43,7 @@ internal sealed class ModelCard(CheckpointFacts facts, DateTimeOffset? shown) : 
         if (await blobs.Read(Name, cancellationToken) is not { } json)
             return null;
         var card = JsonNode.Parse(json)!;
-        return new ModelCard(card.Deserialize<CheckpointFacts>()!, card[nameof(Shown)]?.GetValue<DateTimeOffset>());
+        return new ModelCard(card.Deserialize<CheckpointFacts>()!, card[nameof(Gate)].Deserialize<GateCard>(), card[nameof(Shown)]?.GetValue<DateTimeOffset>());
     }
 
     /// <summary>Why there is no card, and what to do.</summary>
@@ -49,9 +51,10 @@ internal sealed class ModelCard(CheckpointFacts facts, DateTimeOffset? shown) : 
         $"{blobs.Place} has no {Name}: the gpu app writes it when it has loaded its checkpoint. Bring the weights and start it once, see docs/azure.md.";
 
     /// <summary>Writes the card over the one that is there.</summary>
-    public static Task Write(IBlobs blobs, CheckpointFacts facts, DateTimeOffset now, CancellationToken cancellationToken)
+    public static Task Write(IBlobs blobs, CheckpointFacts facts, GateCard? gate, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var card = JsonSerializer.SerializeToNode(facts)!;
+        card[nameof(Gate)] = JsonSerializer.SerializeToNode(gate);
         card[nameof(Shown)] = now;
         return blobs.Put(Name, JsonSerializer.SerializeToUtf8Bytes(card), cancellationToken);
     }
@@ -61,7 +64,7 @@ internal sealed class ModelCard(CheckpointFacts facts, DateTimeOffset? shown) : 
 /// Shows the card of what a replica of the gpu role renders with: when it is warm, and every five minutes while it lives. Where a replica that loaded another checkpoint later has
 /// shown that, it leaves it.
 /// </summary>
-internal sealed class ModelCardDisplay(Func<CheckpointFacts> facts, WarmUp warm, AppJobs jobs, TimeProvider clock, ILogger<ModelCardDisplay> log) : BackgroundService
+internal sealed class ModelCardDisplay(Func<CheckpointFacts> facts, Func<GateCard?> gate, WarmUp warm, AppJobs jobs, TimeProvider clock, ILogger<ModelCardDisplay> log) : BackgroundService
 {
     private static readonly TimeSpan _each = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan _beforeAnotherTry = TimeSpan.FromMinutes(1);
@@ -82,7 +85,7 @@ internal sealed class ModelCardDisplay(Func<CheckpointFacts> facts, WarmUp warm,
         {
             var (blobs, mine) = ((await jobs.Get(stoppingToken)).Blobs, facts());
             if (_shown != mine.Fingerprint || await ModelCard.Find(blobs, stoppingToken) is not { } there || there.Fingerprint == mine.Fingerprint)
-                await ModelCard.Write(blobs, mine, clock.GetUtcNow(), stoppingToken);
+                await ModelCard.Write(blobs, mine, gate(), clock.GetUtcNow(), stoppingToken);
             _shown = mine.Fingerprint;
             return true;
         }

@@ -50,6 +50,7 @@ internal static class Registration
             CurationWeights = settings.CurationWeights,
             LoraWeights = settings.IsGpu ? settings.Loras : null,
             ControlWeights = settings.IsGpu ? settings.Controls : null,
+            Gate = settings.IsGpu ? settings.Gate() : null,
         });
         services.AddSingleton(all => new RendererSource(all.GetRequiredService<NetworkLoader>().LoadPipeline));
         services.AddSingleton<AppJobs>();
@@ -60,7 +61,7 @@ internal static class Registration
         if (settings.IsGpu && settings.Checkpoint is not null)
         {
             services.AddHostedService(all => all.GetRequiredService<WarmUp>());
-            services.AddHostedService(all => ActivatorUtilities.CreateInstance<ModelCardDisplay>(all, () => all.GetRequiredService<NetworkLoader>().Facts));
+            services.AddHostedService(all => ActivatorUtilities.CreateInstance<ModelCardDisplay>(all, () => all.GetRequiredService<NetworkLoader>().Facts, () => all.GetRequiredService<NetworkLoader>().GateCard));
         }
 
         return services.AddTelemetry(configuration["APPLICATIONINSIGHTS_CONNECTION_STRING"]);

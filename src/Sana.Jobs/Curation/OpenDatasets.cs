@@ -9,6 +9,7 @@ using Sana.Curation.Sources;
 using Sana.Inference.Clip;
 using Sana.Inference.Imaging;
 using Sana.Inference.Judging;
+using Sana.Jobs.Networks;
 using Sana.Storage;
 using Sana.Storage.Blobs;
 using Sana.Storage.Sources;
@@ -193,14 +194,7 @@ internal sealed class OpenDataset : IDisposable
     /// <summary>Whether there is anything to score.</summary>
     public bool IsScored => Scorer is not null || Judges.Count > 0;
 
-    public IReadOnlyList<JudgeCard> JudgeCards => field ??= [.. Judges.Select(one => new JudgeCard(
-        one.Config.Label, one.Config.KindName, one.Config.Column, one.Judge.Name, one.Judge.Fingerprint, one.Judge.Scale.Unit)
-    {
-        IsFraction = one.Judge.Scale.Most <= 1,
-        Class = one.Config.Class,
-        Min = one.Config.Min,
-        Max = one.Config.Max,
-    })];
+    public IReadOnlyList<JudgeCard> JudgeCards => field ??= [.. Judges.Select(one => JudgePlace.Card(one.Config, one.Judge))];
 
     public required KnownHashes Known { get; init; }
 

@@ -18,7 +18,7 @@ public sealed record GenerateRequest(
 /// <summary>Where a generation run stands: its plan, the next chunk, what the chunks before it came to, and when it was started, UTC.</summary>
 public sealed record GenerateCursor(PlanSummary Plan, int Chunk, ItemCounts Done, DateTime Started);
 
-/// <summary>What the plan step wrote: chunks of batches under <c>work/{RunId}/plan/</c>.</summary>
+/// <summary>What the plan step wrote: chunks of batches under <c>work/{RunId}/plan/</c>. <paramref name="Images"/> are those that are to be kept.</summary>
 public sealed record PlanSummary(string RunId, int Chunks, long Batches, long Images, long Rejected)
 {
     /// <value>Name of the checkpoint that it was made for; null in a plan of an earlier version.</value>
@@ -58,6 +58,9 @@ public sealed record GenerateSummary(string RunId, string Manifest, long Succeed
 
     /// <value>Images whose prompt, or negative prompt, was cut: it has more tokens than the network reads.</value>
     public long Cut { get; init; }
+
+    /// <value>Candidates for which others were chosen; they are none of the counts above.</value>
+    public long NotKept { get; init; }
 }
 
 /// <summary>The activities of a generation run, in the order of the data. Names stay as they are as long as instances that recorded them may run.</summary>

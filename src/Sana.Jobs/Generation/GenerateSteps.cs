@@ -35,12 +35,12 @@ public sealed class GenerateSteps(IBlobs blobs, IJobQueue queue, Func<Cancellati
         identity = await identity.Claim(blobs, names, cancellationToken);
 
         var (chunks, batches, images, rejected) = (0, 0L, 0L, 0L);
-        foreach (var chunk in PlanChunk.Cut(new RenderPlan(job, checkpoint).Items(), names.RunId, job, identity.Config.Model))
+        foreach (var chunk in PlanChunk.Cut(new RenderPlan(job, checkpoint, identity.Config.BestOf).Items(), names.RunId, job, identity.Config))
         {
             await blobs.PutOrRepair(names.PlanChunk(chunks++), chunk.ToJson(), cancellationToken);
             var rendered = chunk.Items.Where(item => item.Batch is not null).ToList();
             batches += rendered.Count;
-            images += rendered.Sum(item => item.Images!.Count);
+            images += rendered.Sum(item => chunk.BestOf?.Keep ?? item.Images!.Count);
             rejected += chunk.Items.Count - rendered.Count;
         }
 
@@ -111,6 +111,7 @@ public sealed class GenerateSteps(IBlobs blobs, IJobQueue queue, Func<Cancellati
                 {
                     OutcomeStatus.Succeeded => new ItemCounts(1, 0, 0),
                     OutcomeStatus.Failed => new ItemCounts(0, 1, 0),
+                    OutcomeStatus.NotKept => ItemCounts.None,
                     _ => new ItemCounts(0, 0, 1),
                 });
             }
@@ -148,7 +149,7 @@ public sealed class GenerateSteps(IBlobs blobs, IJobQueue queue, Func<Cancellati
             outcomes.Count(OutcomeStatus.Failed),
             outcomes.Count(OutcomeStatus.Rejected),
             outcomes.Reasons)
-        { Lost = outcomes.Lost, Cut = outcomes.Cut };
+        { Lost = outcomes.Lost, Cut = outcomes.Cut, NotKept = outcomes.Count(OutcomeStatus.NotKept) };
     }
 
     internal static Task WriteFailure(IBlobs blobs, RunNames names, BatchFailure failure, CancellationToken cancellationToken) =>

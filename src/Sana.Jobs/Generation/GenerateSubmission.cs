@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Sana.Curation;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Jobs.Durable;
@@ -59,7 +60,7 @@ public static class GenerateSubmission
         var there = await client.Get(id);
         var isOther = there is not null && there.Workflow == GenerateImages.Workflow.Name && WorkflowJson.Read<GenerateRequest>(there.Input).Target != target;
         if (isOther && !there!.IsFinished)
-            throw new SanaException($"{id} is under way with another checkpoint, other options, other prompts or another place; let it end, cancel it, or give --run another name.");
+            throw new SanaException($"{id} is under way with another checkpoint, other judges, other options, other prompts or another place; let it end, cancel it, or give --run another name.");
         var isUndone = there is { IsFinished: true, Status: not WorkflowStatus.Completed };
         var request = new GenerateRequest(name, pace ?? new Pace(), Target: target, Model: fingerprint);
         return await client.Start(GenerateImages.Workflow, request, id, restartFinished: isUndone || isOther);
@@ -91,8 +92,19 @@ public static class GenerateSubmission
     }
 
     internal static string OtherModel(string fingerprint, IModel model) =>
-        $"The run was begun with checkpoint {JobModel.Short(fingerprint)}, and this is '{model.ModelName}' {JobModel.Short(model.Fingerprint)} in {model.Precision}: "
-        + "go on with the first one and its precision, or start another run.";
+        $"The run was begun with checkpoint {JobModel.Short(fingerprint)}, and this is '{model.ModelName}' {JobModel.Short(model.Fingerprint)} in {model.Precision}{Judged(model)}: "
+        + "go on with the first one, its precision and its judges, or start another run.";
+
+    /// <summary>Who judges images, for the sentences that tell one checkpoint from another; empty for nobody.</summary>
+    internal static string Judged(IModel model) => model.Gate is not { } gate ? "" : $", judged by {string.Join(", ", gate.Judges.Select(judge => judge.Column + Limits(judge)))}";
+
+    private static string Limits(JudgeCard judge) => (judge.Min, judge.Max) switch
+    {
+        ({ } min, { } max) => FormattableString.Invariant($" ({min}…{max})"),
+        ({ } min, null) => FormattableString.Invariant($" (from {min})"),
+        (null, { } max) => FormattableString.Invariant($" (up to {max})"),
+        _ => "",
+    };
 
     /// <summary>Writes what a job says under a name that follows from it.</summary>
     internal static async Task<string> Write(IBlobs blobs, GenerateJob job, CancellationToken cancellationToken)
@@ -101,6 +113,7 @@ public static class GenerateSubmission
         var document = new JobDocument(Schema, prompts, job.Options, job.Seed, job.Images, job.BatchSize, job.Format, job.Quality, job.Device, job.Run)
         {
             LoraOfRows = job.LoraOfRows,
+            BestOf = job.BestOf,
             FurtherControlImages = job.FurtherControlImages.Count == 0 ? null : job.FurtherControlImages,
         };
         var json = JsonSerializer.SerializeToUtf8Bytes(document, GenerateJson.Default.JobDocument);
@@ -141,6 +154,7 @@ public static class GenerateSubmission
             Device = document.Device,
             Run = document.Run,
             FurtherControlImages = document.FurtherControlImages ?? [],
+            BestOf = document.BestOf,
         };
     }
 }
@@ -156,6 +170,9 @@ internal sealed record JobDocument(
     /// <value>Null for none.</value>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<ControlImage>? FurtherControlImages { get; init; }
+    /// <value>Candidates of each image; null, and then not written, for none.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public BestOf? BestOf { get; init; }
 }
 
 /// <summary>A prompts file in blobs: its pieces are <c>{Folder}000000</c>, <c>{Folder}000001</c> …, its ending says how it is read.</summary>
@@ -186,6 +203,9 @@ public sealed record GenerateJob
 
     /// <value>Images rendered together, 1…64. Default 1. More is faster on a GPU and takes more memory.</value>
     public int BatchSize { get; init; } = 1;
+
+    /// <value>Candidates of each image, of which judges keep the best; each further image begins with the seed after its last one. Default none: every image is kept.</value>
+    public BestOf? BestOf { get; init; }
 
     /// <value>Default PNG, the only exact one.</value>
     public ImageFormat Format { get; init; } = ImageFormat.Png;

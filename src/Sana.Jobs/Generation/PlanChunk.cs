@@ -12,6 +12,14 @@ internal sealed record PlanChunk(string Schema, string RunId, ImageFormat Format
     /// <summary>The checkpoint that it was made for; null in a plan of an earlier version.</summary>
     public ModelRecord? Model { get; init; }
 
+    /// <summary>How judges choose among the images of each batch, which are candidates of one; null where each is an image of its own.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public BestOf? BestOf { get; init; }
+
+    /// <summary>Candidates that are rendered together; null without any.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Together { get; init; }
+
     private const int MaxBatches = 128;
     private const int MaxItems = 2_000;
     private const int MaxCharacters = 1024 * 1024;
@@ -19,7 +27,7 @@ internal sealed record PlanChunk(string Schema, string RunId, ImageFormat Format
     public const string CurrentSchema = "sana.plan/1";
 
     /// <summary>Cuts a plan into chunks whose size is bounded by batches, rows and text; only one is in memory.</summary>
-    public static IEnumerable<PlanChunk> Cut(IEnumerable<PlanItem> plan, string runId, GenerateJob job, ModelRecord model)
+    public static IEnumerable<PlanChunk> Cut(IEnumerable<PlanItem> plan, string runId, GenerateJob job, RunConfig config)
     {
         var items = new List<ChunkItem>();
         var (batches, characters) = (0, 0L);
@@ -43,7 +51,7 @@ internal sealed record PlanChunk(string Schema, string RunId, ImageFormat Format
         if (items.Count > 0)
             yield return Of(items);
 
-        PlanChunk Of(List<ChunkItem> of) => new(CurrentSchema, runId, job.Format, job.Quality, job.Device, of) { Model = model };
+        PlanChunk Of(List<ChunkItem> of) => new(CurrentSchema, runId, job.Format, job.Quality, job.Device, of) { Model = config.Model, BestOf = config.BestOf, Together = config.BestOf is null ? null : job.BatchSize };
     }
 
     /// <exception cref="SanaException">There is no such chunk.</exception>
@@ -55,7 +63,7 @@ internal sealed record PlanChunk(string Schema, string RunId, ImageFormat Format
 
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, GenerateJson.Default.PlanChunk);
 
-    public IEnumerable<PlanItem> Plan() => Items.Select(item => item.ToItem());
+    public IEnumerable<PlanItem> Plan() => Items.Select(item => item.ToItem() is RenderBatch batch ? batch with { BestOf = BestOf } : item.ToItem());
 
     public IEnumerable<RenderBatch> Batches() => Plan().OfType<RenderBatch>();
 

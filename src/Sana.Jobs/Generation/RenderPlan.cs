@@ -13,6 +13,9 @@ internal sealed record RenderBatch(string Id, GenerateOptions Options, IReadOnly
     /// <summary>Where its images go, under the run's; jobs from outside share one.</summary>
     public string Folder { get; init; } = Id;
 
+    /// <summary>How judges choose among each <see cref="BestOf.Of"/> of its images, which are candidates of one; null where each is an image of its own.</summary>
+    public BestOf? BestOf { get; init; }
+
     /// <summary>How often each image is shown before it is done, 0…3.</summary>
     public int Previews { get; init; }
 }
@@ -32,7 +35,7 @@ internal sealed record PlannedImage(long Row, string? Id, ImageRequest Request)
 /// Rows to batches, as a stream: the rows of a window are grouped by equal settings and the groups cut into batches. The same job always gives the same plan,
 /// whatever of it is already done.
 /// </summary>
-internal sealed class RenderPlan(GenerateJob job, IModel model)
+internal sealed class RenderPlan(GenerateJob job, IModel model, BestOf? bestOf = null)
 {
     // Some batches of each kind fit in, while a window of the longest prompts stays under 100 MB.
     private const int Window = 256;
@@ -56,6 +59,13 @@ internal sealed class RenderPlan(GenerateJob job, IModel model)
 
             foreach (var image in Images(row))
             {
+                if (bestOf is not null)
+                {
+                    // The candidates of an image are a batch: they are decided together.
+                    yield return new RenderBatch(RunNames.Batch(batches++), options, [.. bestOf.Seeds(image.Request.Seed).Select(seed => image with { Request = image.Request with { Seed = seed } })]);
+                    continue;
+                }
+
                 window.Add((options, image));
                 if (window.Count == Window)
                 {
@@ -85,19 +95,21 @@ internal sealed class RenderPlan(GenerateJob job, IModel model)
         string[] flags = row.Unknown.Count > 0 ? [PromptRow.UnknownField] : [];
         return from seed in SeedsOf(prompt)
                from count in Enumerable.Range(0, prompt.Images ?? job.Images)
-               select new PlannedImage(row.Row, prompt.Id, new ImageRequest(prompt.Text, unchecked(seed + (ulong)count))) { Flags = flags };
+               select new PlannedImage(row.Row, prompt.Id, new ImageRequest(prompt.Text, unchecked(seed + ((ulong)count * (ulong)Candidates)))) { Flags = flags };
     }
 
     // Seeds count up, so that each image can be made alone by the seed in its record; a list of seeds must leave room for that.
     private string? Overlap(PromptSpec prompt)
     {
-        var images = prompt.Images ?? job.Images;
+        var images = (prompt.Images ?? job.Images) * Candidates;
         if (prompt.Seeds is not { Count: > 1 } seeds || images == 1)
             return null;
         var taken = new HashSet<ulong>();
         return seeds.SelectMany(seed => Enumerable.Range(0, images).Select(count => unchecked(seed + (ulong)count))).All(taken.Add)
             ? null : $"With {images} images each, seeds count up and two of the row's seeds meet; leave {images} between them, or list every seed with 1 image.";
     }
+
+    private int Candidates => bestOf?.Of ?? 1;
 
     private IReadOnlyList<ulong> SeedsOf(PromptSpec prompt) => prompt.Seeds ?? [job.Seed];
 

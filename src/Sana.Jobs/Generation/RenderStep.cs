@@ -11,9 +11,9 @@ namespace Sana.Jobs.Generation;
 
 /// <summary>
 /// One batch to blobs: per image the file and its record, and timings before the last of them. The record comes last and settles the image. A part of the batch that lacks an image is
-/// rendered again as a whole, so that no pixel depends on where a run was cut, and what is settled stays as it is.
+/// rendered again as a whole, so that no pixel depends on where a run was cut, and what is settled stays as it is. Every image passes the renderer's judges before it is written.
 /// </summary>
-internal sealed class RenderStep(IRenderer renderer, IBlobs blobs, RunNames names, ImageOutput output)
+internal sealed partial class RenderStep(IRenderer renderer, IBlobs blobs, RunNames names, ImageOutput output)
 {
     private readonly ModelRecord _model = ModelRecord.Of(renderer);
 
@@ -28,22 +28,24 @@ internal sealed class RenderStep(IRenderer renderer, IBlobs blobs, RunNames name
     public async Task<(IReadOnlyList<ImageRecord> Records, StageSeconds Seconds)> Render(
         RenderBatch batch, ImageRecord?[] settled, int maxImages, bool refuseNan, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
     {
+        if (batch.BestOf is not null)
+            return await RenderBest(batch, settled, maxImages, refuseNan, progress, cancellationToken);
         var (clock, seconds, encoding) = (Stopwatch.StartNew(), new StageSeconds(0, 0, 0), TimeSpan.Zero);
         var parts = Enumerable.Range(0, settled.Length).Chunk(maxImages).Where(part => Array.Exists(part, i => settled[i] is null)).ToArray();
         foreach (var part in parts)
         {
-            var previews = batch.Previews > 0 ? new Previews(progress, blobs, batch, part, output) : null;
+            // What is not done yet has not been judged, so nobody sees it.
+            var previews = batch.Previews > 0 && renderer.Gate?.HasLimits != true ? new Previews(progress, blobs, batch, part, output) : null;
             var images = renderer.Generate([.. part.Select(i => batch.Images[i].Request)], batch.Options, previews ?? progress, cancellationToken);
             if (previews is not null)
                 await previews.Written();
-            if (refuseNan && images.FirstOrDefault(image => image.Failure == FaultReason.Nan) is { } bad)
-                throw new JobFaultException(FaultReason.Nan, $"The image of seed {bad.Request.Seed} has values that are not numbers.");
+            RefuseNan(images, refuseNan);
             var made = images[0].Seconds;
             seconds = new StageSeconds(seconds.Text + made.Text, seconds.Denoise + made.Denoise, seconds.Decode + made.Decode);
 
             var rendered = clock.Elapsed;
-            var files = part.Select((i, k) => Encode(batch, batch.Images[i], images[k])).ToArray();
-            encoding += clock.Elapsed - rendered;
+            var files = part.Select((i, k) => settled[i] is null ? Encode(batch, batch.Images[i], images[k], Judge(images[k], cancellationToken)) : default).ToArray();
+            encoding += clock.Elapsed - rendered; // and judging
             if (part == parts[^1])
                 await WriteTimings(batch, parts.Sum(each => each.Length), seconds, encoding, total: clock.Elapsed, cancellationToken);
             await Parallel.ForEachAsync(Enumerable.Range(0, part.Length).Where(k => settled[part[k]] is null), cancellationToken, async (k, cancel) =>
@@ -55,41 +57,56 @@ internal sealed class RenderStep(IRenderer renderer, IBlobs blobs, RunNames name
         return (settled!, seconds);
     }
 
-    private (ImageRecord Record, byte[]? Bytes) Encode(RenderBatch batch, PlannedImage planned, GeneratedImage made)
+    private static void RefuseNan(IReadOnlyList<GeneratedImage> images, bool refuses)
     {
-        var record = new ImageRecord(
-            "sana.image/1",
-            names.RunId,
-            batch.Folder,
-            planned.Job,
-            planned.Row,
-            planned.Id,
-            planned.Request.Index,
-            planned.Request.Seed,
-            planned.Request.Prompt,
-            RunIdentity.Settings(batch.Options),
-            output.Device,
-            _model,
-            made.Failure is null ? OutcomeStatus.Succeeded : OutcomeStatus.Failed,
-            made.Failure,
-            [.. planned.Flags, .. made.Flags],
-            Image: null);
-        if (made.Image is not { } pixels)
+        if (refuses && images.FirstOrDefault(image => image.Failure == FaultReason.Nan) is { } bad)
+            throw new JobFaultException(FaultReason.Nan, $"The image of seed {bad.Request.Seed} has values that are not numbers.");
+    }
+
+    private GateVerdict? Judge(GeneratedImage made, CancellationToken cancellationToken) =>
+        made.Image is { } image ? renderer.Judges?.Judge(image, made.Request.Prompt, cancellationToken) : null;
+
+    private ImageRecord Record(RenderBatch batch, PlannedImage planned, IReadOnlyList<string> flags, string status, string? reason) => new(
+        "sana.image/1",
+        names.RunId,
+        batch.Folder,
+        planned.Job,
+        planned.Row,
+        planned.Id,
+        planned.Request.Index,
+        planned.Request.Seed,
+        planned.Request.Prompt,
+        RunIdentity.Settings(batch.Options),
+        output.Device,
+        _model,
+        status,
+        reason,
+        [.. planned.Flags, .. flags],
+        Image: null)
+    { BestOf = batch.BestOf };
+
+    private (ImageRecord Record, byte[]? Bytes) Encode(RenderBatch batch, PlannedImage planned, GeneratedImage made, GateVerdict? verdict)
+    {
+        var failure = made.Failure ?? (verdict?.Fault is null ? null : FaultReason.Policy);
+        var record = Record(batch, planned, made.Flags, failure is null ? OutcomeStatus.Succeeded : OutcomeStatus.Failed, failure) with { Scores = verdict?.Scores, Message = verdict?.Fault };
+        if (made.Image is not { } pixels || (failure is not null && renderer.Gate?.OutsideLimits != GateConfig.Quarantine))
         {
             return (record, null);
         }
 
         var parameters = JsonSerializer.Serialize(record, RunJson.Readable.ImageRecord);
         var bytes = ImageCodec.Encode(pixels, output.Format, parameters, output.Quality);
-        var name = names.Image(batch.Folder, planned.Job, planned.Request, output.Format.Extension());
-        return (record with { Image = new FileRecord(name, Digest.Sha256(bytes), bytes.Length, pixels.Width, pixels.Height) }, bytes);
+        var extension = output.Format.Extension();
+        var name = failure is null ? names.Image(batch.Folder, planned.Job, planned.Request, extension) : names.Quarantined(batch.Folder, planned.Job, planned.Request, extension);
+        var file = new FileRecord(name, Digest.Sha256(bytes), bytes.Length, pixels.Width, pixels.Height);
+        return (failure is null ? record with { Image = file } : record with { Quarantined = file }, bytes);
     }
 
     private async Task<ImageRecord> Settle(RenderBatch batch, PlannedImage planned, ImageRecord record, byte[]? bytes, CancellationToken cancellationToken)
     {
         if (bytes is not null)
         {
-            await blobs.PutOrRepair(record.Image!.Name, bytes, cancellationToken);
+            await blobs.PutOrRepair((record.Image ?? record.Quarantined)!.Name, bytes, cancellationToken);
         }
 
         await blobs.PutOrRepair(names.Record(batch, planned), JsonSerializer.SerializeToUtf8Bytes(record, RunJson.Readable.ImageRecord), cancellationToken);

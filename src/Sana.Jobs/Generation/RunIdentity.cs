@@ -31,6 +31,8 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
             new PromptsRecord(job.Prompts.Sha256()))
         {
             LoraOfRows = LoraOfRows(job, model),
+            Gate = model.Gate,
+            BestOf = job.BestOf?.Resolve(model.Gate),
             FurtherControlImages = job.FurtherControlImages.Count == 0 ? null : [.. job.FurtherControlImages.Select(image => image.Sha256)],
         };
         var json = JsonSerializer.SerializeToUtf8Bytes(config, RunJson.Readable.RunConfig);
@@ -53,7 +55,7 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
 
         var there = await blobs.Read(names.Config, cancellationToken) ?? [];
         return Json.AsSpan().SequenceEqual(there) ? this : SameRun(there) ?? throw new UnusableJobException(
-            $"Run '{RunId}' in {blobs.Place} was made from another checkpoint, other options or other prompts; give --run another name or leave it out.");
+            $"Run '{RunId}' in {blobs.Place} was made from another checkpoint, with other judges, other options or other prompts; give --run another name or leave it out.");
     }
 
     /// <summary>Says that the run is complete.</summary>
@@ -110,11 +112,11 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
         }
     }
 
-    // A checkpoint and a control network are their fingerprints and an adapter its hash: their names are those of folders and files, which can be moved. Rows name adapters, so there the name stays.
+    // A checkpoint with its judges and a control network are their fingerprints and an adapter its hash: their names are those of folders and files, which can be moved. Rows name adapters, so there the name stays.
     private static string Decisive(RunConfig config)
     {
         var lora = config.Settings.Lora?.Select(each => each with { Name = "" }).ToArray();
-        var decisive = config with { Model = config.Model with { Name = "", Decoder = null }, Settings = config.Settings with { Lora = lora, Control = config.Settings.Control?.Nameless } };
+        var decisive = config with { Model = config.Model with { Name = "", Decoder = null }, Gate = null, Settings = config.Settings with { Lora = lora, Control = config.Settings.Control?.Nameless } };
         return Digest.Sha256(JsonSerializer.SerializeToUtf8Bytes(decisive, RunJson.Readable.RunConfig));
     }
 
@@ -156,9 +158,9 @@ internal sealed class OutcomeLists(IBlobs blobs, RunNames names)
     public async Task Add(OutcomeRecord outcome, CancellationToken cancellationToken)
     {
         _status[outcome.Status] = Count(outcome.Status) + 1;
-        Lost += outcome is { Status: OutcomeStatus.Failed, Message: not null } ? 1 : 0;
+        Lost += outcome.IsLost ? 1 : 0;
         Cut += outcome.Flags.Any(flag => flag is "prompt_truncated" or "negative_prompt_truncated") ? 1 : 0;
-        if (outcome.Reason is { } reason)
+        if (outcome is { Reason: { } reason, Status: not OutcomeStatus.NotKept })
         {
             _reasons[reason] = _reasons.GetValueOrDefault(reason) + 1;
         }

@@ -70,7 +70,8 @@ public sealed record RunImages(IReadOnlyList<RunImage> Images, int Chunk, int Fr
     private static RunImage Of(ImageRequest asked, GenerateOptions options, ImageRecord? record, BatchFailure? failure) => record switch
     {
         { Image: { } file } => new RunImage(asked.Prompt, asked.Seed, file.Name, file.Width, file.Height, null, null),
-        { Reason: var reason } => new RunImage(asked.Prompt, asked.Seed, null, options.Width ?? 0, options.Height ?? 0, reason, "No image came out that could be kept."),
+        { Status: OutcomeStatus.NotKept, Message: var why } => new RunImage(asked.Prompt, asked.Seed, null, options.Width ?? 0, options.Height ?? 0, OutcomeStatus.NotKept, why ?? "Other candidates of this image were chosen."),
+        { Reason: var reason, Message: var why } => new RunImage(asked.Prompt, asked.Seed, null, options.Width ?? 0, options.Height ?? 0, reason, why ?? "No image came out that could be kept."),
         null => new RunImage(asked.Prompt, asked.Seed, null, options.Width ?? 0, options.Height ?? 0, failure?.Reason, failure?.Message),
     };
 }

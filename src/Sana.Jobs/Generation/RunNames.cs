@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Sana.Inference.Diffusion;
+using Sana.Jobs.Curation;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Generation;
@@ -35,6 +36,9 @@ internal sealed record RunNames(string RunId, string Root)
 
     public string Image(string batchId, string jobId, ImageRequest request, string extension) =>
         string.Create(CultureInfo.InvariantCulture, $"{Images(batchId)}{jobId}/{request.Index:0000}-{request.Seed}{extension}");
+
+    /// <summary>Where an image outside a limit goes where such images are kept: nothing under it is linked or served.</summary>
+    public string Quarantined(string batchId, string jobId, ImageRequest request, string extension) => SharedNames.Quarantined + Image(batchId, jobId, request, extension);
 
     public string Record(RenderBatch batch, PlannedImage image) => Image(batch.Folder, image.Job, image.Request, ".json");
 
@@ -81,7 +85,8 @@ internal sealed class FinishedImages(IBlobs blobs, RunNames names, string? finge
     /// <summary>A job's id may be given again after its result was forgotten: the record of another request settles nothing.</summary>
     private bool IsOf(ImageRecord record, RenderBatch batch, PlannedImage image) =>
         (fingerprint is null || record.Model?.Fingerprint == fingerprint)
-        && record.Prompt == image.Request.Prompt && record.Seed == image.Request.Seed && record.Settings?.MakesTheSame(RunIdentity.Settings(batch.Options)) == true;
+        && record.Prompt == image.Request.Prompt && record.Seed == image.Request.Seed && record.Settings?.MakesTheSame(RunIdentity.Settings(batch.Options)) == true
+        && BestOf.Same(record.BestOf, batch.BestOf);
 
     private static bool IsWhole(ImageRecord record, Dictionary<string, long> lengths) =>
         record.Image is null || (lengths.TryGetValue(record.Image.Name, out var length) && length == record.Image.Bytes);

@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Sana.Jobs.Networks;
+using Sana.Jobs.Queue;
 
 namespace Sana.Jobs.Generation;
 
@@ -18,6 +19,13 @@ internal sealed record RunConfig(
     /// <value>Hashes of the pictures that the control network reads beside the one of the settings; null, and then not written, for none.</value>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<string>? FurtherControlImages { get; init; }
+    /// <value>Who judges every image, and the limits; null, and then not written, for nobody. The model's fingerprint is of it too.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public GateCard? Gate { get; init; }
+
+    /// <value>Candidates of each image, and how judges choose; null, and then not written, for none.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public BestOf? BestOf { get; init; }
 }
 
 internal sealed record ModelRecord(string Name, string Fingerprint)
@@ -107,7 +115,24 @@ internal sealed record ImageRecord(
     string Status,
     string? Reason,
     IReadOnlyList<string> Flags,
-    FileRecord? Image);
+    FileRecord? Image)
+{
+    /// <value>What each judge says of the image; null, and then not written, where nobody judges.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<ImageScore>? Scores { get; init; }
+
+    /// <value>Among how many candidates it stood, and how judges chose; null, and then not written, for none.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public BestOf? BestOf { get; init; }
+
+    /// <value>Which limit it is outside of; null, and then not written, for none.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Message { get; init; }
+
+    /// <value>The image outside a limit, where such images are kept; null, and then not written, for none.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public FileRecord? Quarantined { get; init; }
+}
 
 internal sealed record FileRecord(string Name, string Sha256, long Bytes, int Width, int Height);
 
@@ -115,8 +140,20 @@ internal sealed record FileRecord(string Name, string Sha256, long Bytes, int Wi
 internal sealed record OutcomeRecord(
     long Row, string? Id, string? JobId, int? Index, ulong? Seed, string Status, string? Reason, string? Message, IReadOnlyList<string> Flags, FileRecord? Image)
 {
+    /// <inheritdoc cref="ImageRecord.Scores"/>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<ImageScore>? Scores { get; init; }
+
+    /// <inheritdoc cref="ImageRecord.Quarantined"/>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public FileRecord? Quarantined { get; init; }
+
+    /// <summary>Whether the batch was given up: an image that failed has no message unless its judges give one, beside their scores.</summary>
+    [JsonIgnore]
+    public bool IsLost => this is { Status: OutcomeStatus.Failed, Message: not null, Scores: null };
+
     public static OutcomeRecord Of(ImageRecord image) =>
-        new(image.Row, image.Id, image.JobId, image.Index, image.Seed, image.Status, image.Reason, Message: null, image.Flags, image.Image);
+        new(image.Row, image.Id, image.JobId, image.Index, image.Seed, image.Status, image.Reason, image.Message, image.Flags, image.Image) { Scores = image.Scores, Quarantined = image.Quarantined };
 
     public static OutcomeRecord Of(RejectedRow row) =>
         new(row.Row, null, null, null, null, OutcomeStatus.Rejected, row.Rejection.Reason, row.Rejection.Message, [], null);
@@ -152,6 +189,9 @@ internal static class OutcomeStatus
     public const string Succeeded = "succeeded";
     public const string Failed = "failed";
     public const string Rejected = "rejected";
+
+    /// <summary>A candidate of an image for which others were chosen; the reason too.</summary>
+    public const string NotKept = "not_kept";
 }
 
 [JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]

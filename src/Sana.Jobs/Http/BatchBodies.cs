@@ -47,6 +47,8 @@ public sealed record BatchSettings(
 
     /// <value>Further pictures that the control network reads, at most 64, each by its SHA-256: each prompt is drawn along each of them too, with the same seeds. Default none.</value>
     public IReadOnlyList<ControlImage>? ControlImages { get; init; }
+    /// <value>Candidates of each image, of which the server's judges keep the best. Default none.</value>
+    public BestOf? BestOf { get; init; }
 }
 
 /// <summary>Asks for a curation run: <c>POST /v1/datasets/{name}/runs</c>.</summary>
@@ -84,6 +86,9 @@ public sealed record RunView
 
     /// <value>Images of a batch whose prompt was cut at what the network reads, once it has ended; null for none.</value>
     public long? Cut { get; init; }
+
+    /// <value>Candidates for which others were chosen; they are none of the counts above. Null without any.</value>
+    public long? NotKept { get; init; }
 
     /// <value>How often each reason code occurs among them.</value>
     public IReadOnlyDictionary<string, long>? Reasons { get; init; }
@@ -151,7 +156,7 @@ public static class RunViews
         if (instance.Workflow == GenerateImages.Workflow.Name)
         {
             var made = instance.ReadOutput<GenerateSummary>();
-            return view with { Succeeded = made.Succeeded, Failed = made.Failed, Rejected = made.Rejected, Cut = made.Cut > 0 ? made.Cut : null, Reasons = made.Reasons, Manifest = made.Manifest };
+            return view with { Succeeded = made.Succeeded, Failed = made.Failed, Rejected = made.Rejected, Cut = made.Cut > 0 ? made.Cut : null, NotKept = made.NotKept > 0 ? made.NotKept : null, Reasons = made.Reasons, Manifest = made.Manifest };
         }
 
         var curated = instance.ReadOutput<CurateSummary>();

@@ -32,6 +32,7 @@ internal static class BatchRequestValidator
     {
         var lines = Lines(asked, parts.MaxBatchImages);
         CheckLora(asked.Settings?.Lora, parts);
+        CheckBestOf(asked.Settings?.BestOf, parts);
         return Settings(asked, parts.RefusesLongPrompts, new PromptFile(() => new MemoryStream(lines, writable: false), ".jsonl")) with { Run = run, Device = parts.Device };
     }
 
@@ -52,7 +53,7 @@ internal static class BatchRequestValidator
         {
             var row = Row(asked, i);
             // Counted before it is written: a small body may ask for many millions.
-            images += Images(row, asked.Settings?.Images ?? 1) * (1 + (asked.Settings?.ControlImages?.Count ?? 0));
+            images += Images(row, asked.Settings?.Images ?? 1) * (1 + (asked.Settings?.ControlImages?.Count ?? 0)) * (asked.Settings?.BestOf?.Of ?? 1);
             if (images > mostImages)
                 throw ApiException.Invalid("prompts", $"The batch has more than {Counted.Of(mostImages, "image")} over its prompts, seeds and images (reached at prompt {i}); send it in parts, or raise max_batch_images of the server.");
             lines.Write(Encoding.UTF8.GetBytes(row.ToJsonString()));
@@ -116,6 +117,21 @@ internal static class BatchRequestValidator
         }
     }
 
+    // Its judges likewise.
+    private static void CheckBestOf(BestOf? best, ApiParts parts)
+    {
+        Range("settings.best_of.of", best?.Of, BestOf.Most);
+        try
+        {
+            if (parts.Model() is { } model)
+                best?.Resolve(model.Gate);
+        }
+        catch (InferenceException error)
+        {
+            throw ApiException.Invalid("settings.best_of", error.Message);
+        }
+    }
+
     private static GenerateJob Settings(BatchRequest asked, bool refusesLongPrompts, PromptFile prompts)
     {
         var settings = asked.Settings ?? new BatchSettings();
@@ -149,6 +165,7 @@ internal static class BatchRequestValidator
             },
             FurtherControlImages = settings.ControlImages ?? [],
             Images = settings.Images ?? 1,
+            BestOf = settings.BestOf,
             BatchSize = settings.BatchSize ?? 1,
             Format = Enum.Parse<ImageFormat>(format ?? "png", ignoreCase: true),
             Quality = settings.Quality ?? 90,

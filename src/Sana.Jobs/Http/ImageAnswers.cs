@@ -69,12 +69,16 @@ internal sealed class ImageAnswers(HttpRequest request, ApiParts parts, ImagesRe
                 Seed = image.Seed,
                 Flags = FlagsOf(image),
                 Usage = Usage(result, [image]),
-                Parameters = Parameters(image, message, asked, parts.Model()?.ModelName),
+                Parameters = Parameters(result, image, message, asked, parts.Model()?.ModelName),
             };
         }
     }
 
     private static JobImage[] Made(JobResult result) => [.. result.Images.Where(image => image.Blob is not null)];
+
+    // Candidates for which others were chosen were not asked for.
+    private static List<MissingImage> Lost(JobResult result) =>
+        [.. result.Images.Where(image => image.Blob is null && image.Reason != OutcomeStatus.NotKept).Select(image => new MissingImage(image.Seed, image.Reason))];
 
     private static string Size(JobImage image) => string.Create(CultureInfo.InvariantCulture, $"{image.Width}x{image.Height}");
 
@@ -92,17 +96,20 @@ internal sealed class ImageAnswers(HttpRequest request, ApiParts parts, ImagesRe
     private static ImagesResponse Response(JobResult result, JobMessage message, ImagesRequestReader asked, string? model, IReadOnlyList<ImageData> data)
     {
         var made = Made(result);
-        return new ImagesResponse(result.CompletedAt.ToUnixTimeSeconds(), data, Usage(result, made), Parameters(made[0], message, asked, model))
+        return new ImagesResponse(result.CompletedAt.ToUnixTimeSeconds(), data, Usage(result, made), Parameters(result, made[0], message, asked, model))
         {
             Size = Size(made[0]),
             OutputFormat = message.Output.Format ?? "png",
         };
     }
 
-    private static EffectiveParameters Parameters(JobImage first, JobMessage message, ImagesRequestReader asked, string? model)
+    private static EffectiveParameters Parameters(JobResult result, JobImage first, JobMessage message, ImagesRequestReader asked, string? model)
     {
         var input = message.Input;
         return new EffectiveParameters(model, first.Width, first.Height, input.Steps, input.GuidanceScale, input.NegativePrompt, input.Seeds!, message.JobId, asked.Ignored)
-        { Strength = input.StartImage?.Strength };
+        {
+            Strength = input.StartImage?.Strength,
+            Missing = Lost(result) is { Count: > 0 } lost ? lost : null,
+        };
     }
 }

@@ -78,6 +78,15 @@ public sealed record ImagesRequest(string Prompt)
     /// A control network by the name that the server gives it, its scale (0…100, 1 by default), and, unless it comes as a file of a form, its image by the SHA-256 of a file that the server has. Default none.
     /// </value>
     public ControlUse? Control { get; init; }
+    /// <value>Candidates of each image, of which the server's judges keep the best one, 2…64. Default none.</value>
+    [Range(2, 64)]
+    public int? BestOf { get; init; }
+
+    /// <value>With <see cref="BestOf"/>: labels of the judges, the first decides. Default the server's first.</value>
+    public IReadOnlyList<string>? Judges { get; init; }
+
+    /// <value>With <see cref="BestOf"/>: make no further candidate when one scores so much by the first judge. Default all are made.</value>
+    public double? StopAt { get; init; }
 
     /// <value>Answer with server-sent events, <c>image_generation.completed</c> for each image. Default false.</value>
     public bool? Stream { get; init; }
@@ -151,7 +160,15 @@ public sealed record EffectiveParameters(
 {
     /// <value>How much of the picture was made anew; null where the images did not begin from one.</value>
     public double? Strength { get; init; }
+
+    /// <value>Images that were asked for and did not come out; null when all did.</value>
+    public IReadOnlyList<MissingImage>? Missing { get; init; }
 }
+
+/// <summary>An image that did not come out.</summary>
+/// <param name="Seed">Its seed.</param>
+/// <param name="Reason">Such as <c>policy</c>: it is outside a limit of a judge.</param>
+public sealed record MissingImage(ulong Seed, string? Reason);
 
 /// <summary>The models, as OpenAI's clients list them.</summary>
 public sealed record ModelList(IReadOnlyList<ModelCardView> Data)

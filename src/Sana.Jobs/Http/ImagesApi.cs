@@ -24,7 +24,7 @@ public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
         var key = RequestHeaders.IdempotencyKey(request.Headers["Idempotency-Key"]);
         var body = await ApiJson.Body(request, BodyLimit);
         var repeat = key is null ? RepeatedRequest.Of(request, body.Span) : null;
-        return await Answer(request, new ImagesRequestReader(ApiJson.Parse<ImagesRequest>(body.Span), deployment), key, repeat);
+        return await Answer(request, new ImagesRequestReader(ApiJson.Parse<ImagesRequest>(body.Span), deployment) { ShowsPreviews = ShowsPreviews }, key, repeat);
     });
 
     /// <summary><c>POST /v1/images/edits</c>: a picture that a prompt changes, or that is painted where its mask leaves it open.</summary>
@@ -37,11 +37,14 @@ public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
     /// <param name="deployment">As for <see cref="Generate"/>.</param>
     public Task<IResult> Vary(HttpRequest request, string? deployment = null) => ApiResponse.Handle(request, () => FromForm(request, deployment, PictureUse.Variation));
 
+    // What is not done yet has not been judged.
+    private bool ShowsPreviews => parts.Model()?.Gate?.HasLimits != true;
+
     private async Task<IResult> FromForm(HttpRequest request, string? deployment, PictureUse use)
     {
         var key = RequestHeaders.IdempotencyKey(request.Headers["Idempotency-Key"]);
         var form = await PictureForm.Read(request, parts.MaxUpload, use);
-        return await Answer(request, new ImagesRequestReader(form.Asked, deployment, form.Start, form.Control), key, key is null ? RepeatedRequest.Of(request, form.Said) : null);
+        return await Answer(request, new ImagesRequestReader(form.Asked, deployment, form.Start, form.Control) { ShowsPreviews = ShowsPreviews }, key, key is null ? RepeatedRequest.Of(request, form.Said) : null);
     }
 
     private async Task<IResult> Answer(HttpRequest request, ImagesRequestReader asked, string? key, RepeatedRequest? repeat)
@@ -126,6 +129,8 @@ public sealed class ImagesApi(ApiParts parts, JobsApi jobs)
     {
         { Code: SanaPipeline.TooLong } => new ApiException(400, SanaPipeline.TooLong, "The prompt has more tokens than the network reads; shorten it, or send long_prompts: cut to have its end left out.") { Field = "prompt" },
         { Code: "canceled" } error => new ApiException(409, "canceled", $"Job {result.JobId} was canceled: {error.Message}.") { JobId = result.JobId, ShouldRetry = false },
+        { Code: FaultReason.Policy } error when result.Images.Count > 0 => new ApiException(400, FaultReason.Policy, $"No image was within the limits of this server. {error.Message}")
+        { OpenAICode = "content_policy_violation", JobId = result.JobId, ShouldRetry = false },
         { Code: FaultReason.BadInput or FaultReason.Policy } error => new ApiException(400, error.Code, error.Message) { JobId = result.JobId },
         { } error => new ApiException(500, error.Code, error.Message) { JobId = result.JobId },
         null => new ApiException(500, "image_invalid", "No usable image came out.") { JobId = result.JobId },

@@ -39,9 +39,10 @@ internal sealed class ImagesRequestReader
         if (asked.OutputCompression is < 0 or > 100)
             throw ApiException.BadRequest("output_compression", $"output_compression {asked.OutputCompression} is not in 0…100.");
         AsLinks = (_asked.ResponseFormat ?? (IsOfLinks(ImageWords.Given(asked.Model) ?? deployment) ? "url" : "b64_json")) == "url";
+        if (asked.BestOf is null && (asked.Judges ?? (object?)asked.StopAt) is not null)
+            throw ApiException.BadRequest("best_of", "judges and stop_at say how best_of chooses; give best_of too.");
         if (asked.PartialImages is < 0 or > Previews.Most)
             throw ApiException.BadRequest("partial_images", $"partial_images {asked.PartialImages} is not in 0…{Previews.Most}.");
-        Ignored = [.. Others(asked.Others), .. asked is { PartialImages: > 0, Stream: not true } ? ["partial_images"] : Array.Empty<string>()];
     }
 
     /// <summary>The answer holds links and not the images themselves.</summary>
@@ -60,7 +61,11 @@ internal sealed class ImagesRequestReader
     public bool IsStreamed => _asked.Stream == true;
 
     /// <summary>Fields that changed nothing.</summary>
-    public IReadOnlyList<string> Ignored { get; }
+    public IReadOnlyList<string> Ignored =>
+        field ??= [.. Others(_asked.Others), .. _asked.PartialImages > 0 && !(IsStreamed && ShowsPreviews && _asked.BestOf is null) ? ["partial_images"] : Array.Empty<string>()];
+
+    /// <summary>Whether images are shown before they are done.</summary>
+    public bool ShowsPreviews { get; init; } = true;
 
     /// <summary>The job under an id.</summary>
     /// <exception cref="ApiException">A value cannot be used.</exception>
@@ -80,7 +85,8 @@ internal sealed class ImagesRequestReader
             Lora = _asked.Lora,
             StartImage = Start?.Image,
             Control = _asked.Control,
-            Previews = IsStreamed && _asked.PartialImages > 0 ? _asked.PartialImages : null,
+            BestOf = _asked.BestOf is { } of ? new BestOf(of) { Judges = _asked.Judges, StopAt = _asked.StopAt } : null,
+            Previews = IsStreamed && ShowsPreviews && _asked.BestOf is null && _asked.PartialImages > 0 ? _asked.PartialImages : null,
         })
         {
             Output = new JobOutput
@@ -105,6 +111,7 @@ internal sealed class ImagesRequestReader
         "input.previews" => "partial_images",
         "input.start_image.strength" => "strength",
         "input.start_image" => "image",
+        "input.best_of.of" => "best_of",
         _ => field.StartsWith("input.", StringComparison.Ordinal) ? field["input.".Length..] : field,
     };
 
@@ -155,7 +162,7 @@ internal sealed class ImagesRequestReader
         }
 
         var first = (_asked.Seed is { } given ? Seed("seed", given) : null) ?? Drawn(id);
-        return [.. Enumerable.Range(0, _asked.N ?? 1).Select(i => unchecked(first + (ulong)i))];
+        return [.. Enumerable.Range(0, _asked.N ?? 1).Select(i => unchecked(first + (ulong)(i * (_asked.BestOf ?? 1))))];
     }
 
     private static ulong? Seed(string field, decimal value) => value switch

@@ -65,7 +65,11 @@ public sealed record JobView
 }
 
 /// <summary>One image of a job.</summary>
-public sealed record ImageView(int Index, ulong Seed, string? Blob, string? Url, string? Sha256, long Bytes, int Width, int Height, IReadOnlyList<string> Flags, string? Reason);
+public sealed record ImageView(int Index, ulong Seed, string? Blob, string? Url, string? Sha256, long Bytes, int Width, int Height, IReadOnlyList<string> Flags, string? Reason)
+{
+    /// <inheritdoc cref="JobImage.Scores"/>
+    public IReadOnlyList<ImageScore>? Scores { get; init; }
+}
 
 /// <summary>A page of jobs, newest first.</summary>
 public sealed record JobPage(IReadOnlyList<JobLine> Jobs);

@@ -123,6 +123,15 @@ internal sealed class JobRequestValidator(RequestRules rules, Func<string, strin
 
     private JobInput Resolved(JobInput input)
     {
+        if (input.BestOf is { } best)
+        {
+            Range("input.best_of.of", best.Of, 2, BestOf.Most);
+            if (input.Seeds!.Count * best.Of > rules.Limits.MaxImages)
+                throw Invalid("input.best_of.of", field => $"{field}: {best.Of} candidates of {Counted.Of(input.Seeds.Count, "image")} are {input.Seeds.Count * best.Of}; a job makes at most {rules.Limits.MaxImages}. Ask for fewer.");
+            if (input.Seeds.SelectMany(best.Seeds).Distinct().Count() != input.Seeds.Count * best.Of)
+                throw Invalid("input.seeds", field => $"With {best.Of} candidates each, seeds count up and two of {field} meet; leave {best.Of} between them.");
+        }
+
         Range("input.steps", input.Steps, 1, 1000);
         Range("input.previews", input.Previews, 0, Previews.Most);
         Side("input.width", input.Width);
@@ -131,6 +140,9 @@ internal sealed class JobRequestValidator(RequestRules rules, Func<string, strin
             throw Invalid("input.guidance_scale", field => $"{field} is a number in 0…100; use 4.5.");
         if (rules.Model() is not { } renderer)
             return Bounded(input);
+        // What is not done yet has not been judged.
+        if (renderer.Gate?.HasLimits == true || input.BestOf is not null)
+            input = input with { Previews = null };
         try
         {
             var options = renderer.Resolve(new GenerateOptions
@@ -159,7 +171,7 @@ internal sealed class JobRequestValidator(RequestRules rules, Func<string, strin
                     Fit("input.negative_prompt", renderer.Measure(options.NegativePrompt, useInstruction: false));
             }
 
-            return Bounded(input with { Width = options.Width, Height = options.Height, Steps = options.Steps, GuidanceScale = options.Guidance, Lora = options.Adapters?.Items, StartImage = options.StartImage, Control = options.Control });
+            return Bounded(input with { BestOf = input.BestOf?.Resolve(renderer.Gate), Width = options.Width, Height = options.Height, Steps = options.Steps, GuidanceScale = options.Guidance, Lora = options.Adapters?.Items, StartImage = options.StartImage, Control = options.Control });
         }
         catch (InferenceException error)
         {
@@ -179,6 +191,7 @@ internal sealed class JobRequestValidator(RequestRules rules, Func<string, strin
         "Lora" => "input.lora",
         "Control" => "input.control",
         "Strength" => "input.start_image.strength",
+        "best_of" or "best_of:" or "keep" or "stop_at" => "input.best_of.of",
         _ => "input",
     };
 
@@ -188,9 +201,10 @@ internal sealed class JobRequestValidator(RequestRules rules, Func<string, strin
         var pixels = (long)(input.Width ?? 1024) * (input.Height ?? 1024);
         if (pixels > rules.Limits.MaxImagePixels)
             throw Invalid("input.width", field => $"{field}: {input.Width}x{input.Height} has {pixels} pixels; an image has at most {rules.Limits.MaxImagePixels}, such as 4096x4096. Ask for a smaller one.");
-        return pixels * input.Seeds!.Count <= rules.Limits.MaxPixels
+        var images = input.Seeds!.Count * (input.BestOf?.Of ?? 1);
+        return pixels * images <= rules.Limits.MaxPixels
             ? input
-            : throw Invalid("input.width", field => $"{field}: {Counted.Of(input.Seeds.Count, "image")} of {pixels} pixels come to {pixels * input.Seeds.Count}; a job has at most {rules.Limits.MaxPixels}. Ask for fewer or smaller ones.");
+            : throw Invalid("input.width", field => $"{field}: {Counted.Of(images, "image")} of {pixels} pixels come to {pixels * images}; a job has at most {rules.Limits.MaxPixels}. Ask for fewer or smaller ones.");
     }
 
     private void Check(string field, Rejection? rejection)

@@ -23,6 +23,9 @@ public interface IModel
     /// <summary>The control networks that may be asked for: fingerprint by name.</summary>
     IReadOnlyDictionary<string, string> Controls => new Dictionary<string, string>();
 
+    /// <summary>Who judges every image before it is written; null for nobody. The fingerprint is of both.</summary>
+    GateCard? Gate => null;
+
     /// <summary>Fills every default from the checkpoint.</summary>
     /// <exception cref="Inference.InferenceException">An option is out of range for this checkpoint.</exception>
     GenerateOptions Resolve(GenerateOptions options);
@@ -34,6 +37,9 @@ public interface IModel
 /// <summary>What turns requests into pixels: the Sana pipeline, or a stand-in where no network is wanted.</summary>
 public interface IRenderer : IModel
 {
+    /// <summary>The judges of <see cref="IModel.Gate"/>; null for nobody. The renderer's owner closes them.</summary>
+    Gate? Judges => null;
+
     /// <summary>Renders one batch; the result has one entry per request, in order.</summary>
     IReadOnlyList<GeneratedImage> Generate(
         IReadOnlyList<ImageRequest> batch, GenerateOptions resolved, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken);
@@ -53,6 +59,8 @@ internal sealed record ModelFacts(CheckpointFacts Facts) : IModel
     public IReadOnlyDictionary<string, string> Adapters => Facts.Adapters;
 
     public IReadOnlyDictionary<string, string> Controls => Facts.Controls;
+
+    public GateCard? Gate { get; init; }
 
     public GenerateOptions Resolve(GenerateOptions options) => options.Resolve(Facts);
 }

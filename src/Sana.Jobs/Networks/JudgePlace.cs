@@ -1,3 +1,4 @@
+using Sana.Curation;
 using Sana.Curation.Captioning.Config;
 using Sana.GraphBuilder;
 using Sana.Inference;
@@ -24,6 +25,43 @@ internal static class JudgePlace
             [.. file.Layers.Select(layer => new HeadLayer(layer.From, layer.To, layer.Weight, layer.Bias, layer.HasRelu))],
             clip ?? throw new InferenceException($"The judge '{config.Label}' reads vectors of CLIP; give its \"clip\", or a checkpoint of CLIP for the run (--scorer)."));
     }
+
+    /// <summary>The judges of generated images, all at once, so that one that cannot be opened is heard of before anything is made. Those that read the same CLIP share it.</summary>
+    /// <exception cref="CheckpointException">A checkpoint is incomplete, damaged or of another kind.</exception>
+    /// <exception cref="InferenceException">A judge does not fit, or its graph cannot be loaded.</exception>
+    public static async Task<Gate?> OpenGate(GateConfig? gate, NetworkLoader networks, CancellationToken cancellationToken)
+    {
+        if (gate is null)
+            return null;
+        var (judges, clips) = (new List<(JudgeCard, IJudge)>(), new Dictionary<string, ClipScorer>(StringComparer.Ordinal));
+        try
+        {
+            foreach (var config in gate.Judges)
+            {
+                var place = config.Kind == JudgeKind.Clip ? config.Checkpoint : config.Clip;
+                if (place is not null && !clips.ContainsKey(place))
+                    clips.Add(place, await networks.LoadClip(place, cancellationToken));
+                var judge = await networks.LoadJudge(config, place is null ? null : clips[place], cancellationToken);
+                judges.Add((Card(config, judge), judge));
+            }
+
+            return new Gate(judges, gate.OutsideLimits, [.. clips.Values]);
+        }
+        catch
+        {
+            new Gate(judges, gate.OutsideLimits, [.. clips.Values]).Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What is stated of a judge.</summary>
+    public static JudgeCard Card(JudgeConfig config, IJudge judge) => new(config.Label, config.KindName, config.Column, judge.Name, judge.Fingerprint, judge.Scale.Unit)
+    {
+        IsFraction = judge.Scale.Most <= 1,
+        Class = config.Class,
+        Min = config.Min,
+        Max = config.Max,
+    };
 
     /// <summary>A classifier or a safety checker whose graph is built.</summary>
     /// <exception cref="InferenceException">It is of the other kind, or lacks the label.</exception>

@@ -25,6 +25,7 @@ public sealed class NetworkLoader : IDisposable
     private IReadOnlyList<ControlNetwork> _controls = [];
     private OtherDecoder? _decoder;
     private SanaPipeline? _pipeline;
+    private Gate? _judges;
 
     /// <value>What the networks run on. Default the processor.</value>
     public Device Device { get; init; } = Device.Cpu;
@@ -59,6 +60,9 @@ public sealed class NetworkLoader : IDisposable
     /// <value>Place of blobs whose folders hold captioners and scorers, under the names of their local folders. Default none: the folders are there.</value>
     public string? CurationWeights { get; init; }
 
+    /// <value>Who judges every image before it is written. Default nobody.</value>
+    public GateConfig? Gate { get; init; }
+
     /// <value>Hears how far the download of a repository is. Default nobody.</value>
     public IProgress<HubProgress>? Progress { get; init; }
 
@@ -69,7 +73,10 @@ public sealed class NetworkLoader : IDisposable
     /// <exception cref="InvalidOperationException">None was.</exception>
     internal CheckpointFacts Facts => _facts ?? throw new InvalidOperationException("Nothing was loaded yet.");
 
-    /// <summary>What plans need to know of the checkpoint: its graphs are built when they are missing, and no network is loaded.</summary>
+    /// <value>The judges of the checkpoint that was built last; null for nobody.</value>
+    internal GateCard? GateCard => _judges?.Card;
+
+    /// <summary>What plans need to know of the checkpoint: its graphs are built when they are missing, and no network but those of judges is loaded.</summary>
     /// <exception cref="CheckpointException">The folder holds no checkpoint of Sana.</exception>
     public async Task<IModel> ReadModel(CancellationToken cancellationToken)
     {
@@ -87,14 +94,17 @@ public sealed class NetworkLoader : IDisposable
                 _adapters = await OpenLoras(folder, cancellationToken);
                 _decoder = await BuildDecoder(folder, cancellationToken);
                 _controls = await BuildControls(_built, cancellationToken);
-                _facts = CheckpointFacts.From(new GraphMetadata(folder, built.Metadata)).With(_decoder) with
+                _judges ??= await JudgePlace.OpenGate(Gate, this, cancellationToken);
+                var facts = CheckpointFacts.From(new GraphMetadata(folder, built.Metadata)).With(_decoder);
+                _facts = facts with
                 {
+                    Fingerprint = _judges?.Card.FingerprintWith(facts.Fingerprint) ?? facts.Fingerprint,
                     Adapters = _adapters.ToDictionary(adapter => adapter.Name, adapter => adapter.Sha256, StringComparer.Ordinal),
                     Controls = _controls.ToDictionary(control => control.Name, control => control.Fingerprint, StringComparer.Ordinal),
                 };
             }
 
-            return new ModelFacts(_facts);
+            return new ModelFacts(_facts) { Gate = _judges?.Card };
         }
         finally
         {
@@ -108,10 +118,17 @@ public sealed class NetworkLoader : IDisposable
     public async Task<IRenderer> LoadPipeline(CancellationToken cancellationToken)
     {
         await ReadModel(cancellationToken);
-        _pipeline?.Dispose();
+        if (_pipeline is not null)
+        {
+            // What broke under the pipeline may have taken the judges' networks with it.
+            _pipeline.Dispose();
+            _judges?.Dispose();
+            _judges = await JudgePlace.OpenGate(Gate, this, cancellationToken);
+        }
+
         var options = new PipelineOptions { Device = Device, Precision = Precision, Adapters = _adapters, Controls = _controls, Decoder = _decoder, Extend = () => Build(_built!, extended: true), BuildEncoder = () => Build(_built!, encoder: true) };
         _pipeline = await Task.Run(() => SanaPipeline.Load(_built!, options), cancellationToken);
-        return new PipelineRenderer(_pipeline);
+        return new PipelineRenderer(_pipeline, _judges);
     }
 
     /// <summary>A captioner: a client of an endpoint, or the networks of a folder, which all captioners of that folder share.</summary>
@@ -155,7 +172,7 @@ public sealed class NetworkLoader : IDisposable
 
     /// <summary>A judge of images.</summary>
     /// <param name="config">What it is and where.</param>
-    /// <param name="clip">The CLIP that an aesthetic judge reads; stays the caller's. Null for other kinds.</param>
+    /// <param name="clip">The CLIP that an aesthetic judge reads, or that is the judge; stays the caller's. Null for other kinds.</param>
     /// <param name="cancellationToken">Stops a download.</param>
     /// <exception cref="CheckpointException">The checkpoint is incomplete, damaged or of another kind.</exception>
     /// <exception cref="Inference.InferenceException">It does not fit, or its graph cannot be loaded.</exception>
@@ -164,6 +181,8 @@ public sealed class NetworkLoader : IDisposable
         ArgumentNullException.ThrowIfNull(config);
         if (config.Kind == JudgeKind.Aesthetic)
             return await JudgePlace.OpenHead(config, clip, await FetchBlobs(config.Checkpoint, cancellationToken), Progress, cancellationToken);
+        if (config.Kind == JudgeKind.Clip)
+            return new ClipJudge(clip ?? throw new Inference.InferenceException($"The judge '{config.Label}' is of the kind clip, and its scorer is not loaded."));
         if (config.Kind == JudgeKind.Onnx)
             return await Task.Run(() => OnnxJudge.Load(config.Checkpoint, config.Graph! with { Network = new JudgeOptions { Device = Device } }), cancellationToken);
         var folder = await Fetch(config.Checkpoint, cancellationToken);
@@ -183,6 +202,7 @@ public sealed class NetworkLoader : IDisposable
     public void Dispose()
     {
         _pipeline?.Dispose();
+        _judges?.Dispose();
         _oneFetch.Dispose();
         _oneBuild.Dispose();
     }

@@ -4,10 +4,14 @@ using Sana.Jobs.Telemetry;
 
 namespace Sana.Jobs.Networks;
 
-/// <summary>The Sana pipeline as a renderer whose batches are counted, timed and traced. The caller disposes the pipeline.</summary>
-internal sealed class PipelineRenderer(SanaPipeline pipeline) : IRenderer
+/// <summary>The Sana pipeline as a renderer whose batches are counted, timed and traced. The caller disposes the pipeline and the judges.</summary>
+internal sealed class PipelineRenderer(SanaPipeline pipeline, Gate? judges) : IRenderer
 {
-    public string Fingerprint => pipeline.Fingerprint;
+    public string Fingerprint { get; } = judges?.Card.FingerprintWith(pipeline.Fingerprint) ?? pipeline.Fingerprint;
+
+    public Gate? Judges => judges;
+
+    public GateCard? Gate => judges?.Card;
 
     public string ModelName => pipeline.ModelName;
 

@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Sana.Inference.Diffusion;
+using Sana.Jobs.Generation;
 using Sana.Storage;
 
 namespace Sana.Jobs.Queue;
@@ -195,6 +196,8 @@ public sealed record JobInput
     /// The control network by the name that this host gives it, its scale, and its image by the SHA-256 of its file, which is the blob <c>work/images/{sha256}</c>. Default none.
     /// </value>
     public ControlUse? Control { get; init; }
+    /// <value>Candidates of each image, of which judges keep the best: those of a seed have it and the ones after it. Default none.</value>
+    public BestOf? BestOf { get; init; }
 
     /// <value>How often each image is shown before it is done, 0…3, at equal distances; fewer for checkpoints of few steps. Each costs the decoding of an image. Default 0.</value>
     public int? Previews { get; init; }

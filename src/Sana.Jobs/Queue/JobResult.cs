@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Sana.Jobs.Queue;
 
@@ -62,7 +63,25 @@ public sealed record JobResult
 }
 
 /// <summary>One image of a job. <paramref name="Blob"/> is null when it came out unusable; then <paramref name="Reason"/> says why.</summary>
-public sealed record JobImage(int Index, ulong Seed, string? Blob, string? Sha256, long Bytes, int Width, int Height, IReadOnlyList<string> Flags, string? Reason = null);
+public sealed record JobImage(int Index, ulong Seed, string? Blob, string? Sha256, long Bytes, int Width, int Height, IReadOnlyList<string> Flags, string? Reason = null)
+{
+    /// <value>What each judge says of it; null where nobody judges.</value>
+    public IReadOnlyList<ImageScore>? Scores { get; init; }
+}
+
+/// <summary>What one judge says of an image.</summary>
+/// <param name="Judge">The judge, as columns name it: its kind and its label, such as <c>classifier__nsfw</c>.</param>
+/// <param name="Score">On the judge's own scale; null where its network gave no finite number.</param>
+public sealed record ImageScore(string Judge, double? Score)
+{
+    /// <value>An image that scores less is outside; null for no limit.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? Min { get; init; }
+
+    /// <value>An image that scores more is outside; null for no limit.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? Max { get; init; }
+}
 
 /// <summary>Milliseconds of each stage.</summary>
 public sealed record JobTimings(long QueueMs, long TextMs, long DenoiseMs, long DecodeMs, long TotalMs);
@@ -101,7 +120,7 @@ public static class FaultReason
     /// <summary>The message or what it asks for cannot be used. Never tried again.</summary>
     public const string BadInput = "bad_input";
 
-    /// <summary>A good request that this worker is not to serve: too many images, too large, or too late. Never tried again.</summary>
+    /// <summary>A good request that this worker is not to serve: too many images, too large, or too late; or an image outside a limit of a judge. Never tried again.</summary>
     public const string Policy = "policy";
 
     /// <summary>Out of memory. Tried again at half the batch, down to one image.</summary>

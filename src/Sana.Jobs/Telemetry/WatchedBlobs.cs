@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Sana.Jobs.Generation;
 using Sana.Jobs.Queue;
 using Sana.Storage.Blobs;
 
@@ -72,7 +73,7 @@ public sealed class WatchedBlobs(IBlobs inner, TimeProvider clock) : IBlobs
     private void SeeRecord(ReadOnlySpan<byte> bytes)
     {
         var record = JsonSerializer.Deserialize<Record>(bytes, _json)!;
-        if (record.Schema != "sana.image/1")
+        if (record.Schema != "sana.image/1" || record.Status == OutcomeStatus.NotKept)
             return;
         Recent.Settle(record.RunId ?? "");
         if (record.Image is not { } image)
@@ -96,7 +97,7 @@ public sealed class WatchedBlobs(IBlobs inner, TimeProvider clock) : IBlobs
         SanaTelemetry.JobDuration.Record(timings.TotalMs / 1000.0, new("stage", "total"), new("outcome", result.Status));
     }
 
-    private sealed record Record(string? Schema, string? RunId, string? Prompt, ulong Seed, string? Reason, RecordedFile? Image);
+    private sealed record Record(string? Schema, string? RunId, string? Prompt, ulong Seed, string? Status, string? Reason, RecordedFile? Image);
 
     private sealed record RecordedFile(string Name, int Width, int Height);
 }

@@ -27,14 +27,14 @@ internal sealed class JobEnds(IBlobs blobs, WorkflowClient client, string queue,
         }
 
         var result = Result(delivery, attempts, records.Any(record => record.Image is not null) ? JobStatus.Succeeded : JobStatus.Failed);
-        var failed = records.All(record => record.Image is null) ? records[0].Reason : null;
+        var failed = records.All(record => record.Image is null) ? records.First(record => record.Status == OutcomeStatus.Failed) : null;
         await Conclude(
             delivery.Job,
             result with
             {
                 Images = [.. records.Select((record, i) => Image(record, i))],
                 Timings = seconds is null || result.StartedAt is not { } begun ? null : Timings(delivery.Message.Sent, begun, seconds),
-                Error = failed is null ? null : new JobError(failed, "No image came out that could be kept.", false, attempts.Spent),
+                Error = failed is null ? null : new JobError(failed.Reason!, failed.Message ?? "No image came out that could be kept.", false, attempts.Spent),
             },
             stop);
         return new Settlement(SettlementKind.Complete);
@@ -116,7 +116,8 @@ internal sealed class JobEnds(IBlobs blobs, WorkflowClient client, string queue,
     };
 
     private static JobImage Image(ImageRecord record, int index) => new(
-        index, record.Seed, record.Image?.Name, record.Image?.Sha256, record.Image?.Bytes ?? 0, record.Image?.Width ?? 0, record.Image?.Height ?? 0, record.Flags, record.Reason);
+        index, record.Seed, record.Image?.Name, record.Image?.Sha256, record.Image?.Bytes ?? 0, record.Image?.Width ?? 0, record.Image?.Height ?? 0, record.Flags, record.Reason)
+    { Scores = record.Scores };
 
     private JobTimings Timings(DateTimeOffset sent, DateTimeOffset begun, StageSeconds seconds) => new(
         Math.Max(0, (long)(begun - sent).TotalMilliseconds),

@@ -48,7 +48,7 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
         LeaveAdapters(rendered.Options.Adapters, model);
         var (start, control) = (await Start(rendered.Options.StartImage, cancellationToken), await Control(rendered.Options.Control, model, cancellationToken));
         rendered = rendered with { Options = rendered.Options with { StartImage = start, Control = control } };
-        return new RenderJob(new RunNames(chunk.RunId), rendered, chunk.Output, rendered.Images.Count);
+        return new RenderJob(new RunNames(chunk.RunId), rendered, chunk.Output, chunk.Together ?? rendered.Images.Count);
     }
 
     private async Task<StartImage?> Start(StartImage? asked, CancellationToken cancellationToken)
@@ -84,6 +84,11 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
         var seeds = input.Seeds ?? [0];
         if (seeds.Count == 0 || seeds.Distinct().Count() != seeds.Count)
             throw Bad($"seeds has {seeds.Count} entries; it should have different ones, at least one.");
+        var best = input.BestOf?.Resolve(model.Gate);
+        if (best is not null)
+            seeds = [.. seeds.SelectMany(best.Seeds)];
+        if (seeds.Distinct().Count() != seeds.Count)
+            throw Bad($"With best_of {best!.Of} each seed stands for as many from it on, and two of them meet; leave {best.Of} between them.");
         if (seeds.Count > options.MaxImages)
             throw new JobFaultException(FaultReason.Policy, $"The job asks for {seeds.Count} images; this worker makes up to {options.MaxImages} a job.");
 
@@ -106,7 +111,7 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
 
         var id = NameOf(job.JobId);
         var images = seeds.Select(seed => new PlannedImage(1, null, new ImageRequest(input.Prompt ?? "", seed)) { Job = id });
-        var batch = new RenderBatch(id, resolved, [.. images]) { Folder = job.BatchId is null ? id : NameOf(job.BatchId), Previews = Math.Clamp(input.Previews ?? 0, 0, Previews.Most) };
+        var batch = new RenderBatch(id, resolved, [.. images]) { Folder = job.BatchId is null ? id : NameOf(job.BatchId), Previews = Math.Clamp(input.Previews ?? 0, 0, Previews.Most), BestOf = best };
         return new RenderJob(Names(job, id), batch, new ImageOutput(Format(job.Output.Format), Quality(job.Output.Quality), options.Device), options.BatchSize);
     }
 
@@ -151,8 +156,8 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
         if (fingerprint != model.Fingerprint)
         {
             throw new OtherModelException(
-                $"This is for {Named(name, fingerprint)}, and this worker has {Named(model.ModelName, model.Fingerprint)} in {model.Precision}: "
-                + "start one with that checkpoint and precision, or cancel what asked for it.");
+                $"This is for {Named(name, fingerprint)}, and this worker has {Named(model.ModelName, model.Fingerprint)} in {model.Precision}{GenerateSubmission.Judged(model)}: "
+                + "start one with that checkpoint, precision and judges, or cancel what asked for it.");
         }
     }
 

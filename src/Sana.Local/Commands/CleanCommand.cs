@@ -11,7 +11,7 @@ namespace Sana.Local.Commands;
 internal sealed class CleanCommand : Command
 {
     private readonly Option<bool> _captions = new("--captions") { Description = "Remove cached captions too; another run asks and pays for them again. Default: they stay." };
-    private readonly Option<bool> _quarantine = new("--quarantine") { Description = "Remove files that are no image too. Default: they stay." };
+    private readonly Option<bool> _quarantine = new("--quarantine") { Description = "Remove files that are no image, and generated images outside a limit of a judge, too. Default: they stay." };
     private readonly Option<bool> _work = new("--work") { Description = "Remove the lists and rows of published versions too; what failed in them cannot be retried any more. Default: they stay." };
     private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Only count. Default: off." };
     private readonly Option<string> _data = CommonOptions.Data();

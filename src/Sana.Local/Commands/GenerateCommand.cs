@@ -13,6 +13,7 @@ internal sealed class GenerateCommand : Command
     private const int MostNamed = 8;
     private readonly HostArguments _host = new(defaultData: null, defaultOut: "out");
     private readonly GenerateArguments _arguments = new();
+    private readonly BestOfArguments _best = new();
     private readonly Option<int?> _inFlight = CommonOptions.Number("--in-flight", "Batches on their way at once, 1…500. Default: 16.", 1, 500);
     private readonly Option<int?> _deadline = CommonOptions.Number("--deadline", "Seconds that one batch may take, 1…604800; after that it is tried again. Default: 3600.", 1, 604_800);
     private readonly Option<bool> _json = CommonOptions.Json();
@@ -20,7 +21,7 @@ internal sealed class GenerateCommand : Command
     public GenerateCommand()
         : base("generate", "Make images from prompts. The same command again skips what is there; a run that was stopped or killed goes on.")
     {
-        Option[] options = [.. _arguments.All, .. _host.All, _inFlight, _deadline, _json];
+        Option[] options = [.. _arguments.All, .. _best.All, .. _host.All, _inFlight, _deadline, _json];
         foreach (var option in options)
             Add(option);
         SetAction(Run);
@@ -37,7 +38,7 @@ internal sealed class GenerateCommand : Command
         var pictures = WrongUseException.Unless(() => _arguments.ControlImages(parsed));
         var use = control.Use is { } network ? network with { Image = pictures[0].Image } : null;
         var job = WrongUseException.Unless(() => _arguments.Job(parsed, Device.Parse(options.Device), loras.Uses, start?.Image, use))
-            with { FurtherControlImages = [.. pictures.Skip(1).Select(picture => picture.Image)] };
+            with { BestOf = _best.Read(parsed), FurtherControlImages = [.. pictures.Skip(1).Select(picture => picture.Image)] };
         await using var host = await LocalHost.Open(options with { Worker = options.Worker with { WarmsUp = false } }, cancellationToken);
         var model = await host.Model(cancellationToken);
         WrongUseException.Unless(() => GenerateSubmission.Check(job, model));
@@ -71,7 +72,7 @@ internal sealed class GenerateCommand : Command
             var status = exitCode switch { ExitCode.Done => "succeeded", ExitCode.SomeFailed => "some_failed", _ => "failed" };
             Reports.WriteJson(
                 new GenerateReport(
-                    ended.Id, run.RunId, host.Blobs.Place, run.Manifest, status, made, skipped, run.Failed, run.Rejected, run.Reasons, run.Cut, flags, Math.Round(elapsed.TotalSeconds, 3)),
+                    ended.Id, run.RunId, host.Blobs.Place, run.Manifest, status, made, skipped, run.Failed, run.Rejected, run.NotKept, run.Reasons, run.Cut, flags, Math.Round(elapsed.TotalSeconds, 3)),
                 Reports.Json.GenerateReport);
         }
 

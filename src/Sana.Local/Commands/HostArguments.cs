@@ -20,6 +20,14 @@ internal sealed class HostArguments
         HelpName = "place",
     };
 
+    private readonly Option<string?> _judges = new("--judges")
+    {
+        Description = "File whose judges score every image before it is written, as captioners.json has them; what is outside a min or max is a failed image with the reason policy. none for nobody. Default: judges of sana.json, or as the last time with this --data, or nobody.",
+        HelpName = "file",
+    };
+
+    private readonly Option<string?> _outside = new("--outside-limits") { Description = "What becomes of an image outside a limit of a judge: withhold (it is not written) or quarantine (it is written under quarantine/ and never linked). Default: outside_limits of sana.json, or as the last time with this --data, or withhold." };
+
     private readonly Option<string?> _device = CommonOptions.Device();
     private readonly Option<string?> _precision = CommonOptions.Precision("precision of sana.json, or as the last time with this --data, or auto: mixed on a GPU, float32 on a processor");
     private readonly Option<string?> _out;
@@ -47,11 +55,12 @@ internal sealed class HostArguments
         };
         _out = CommonOptions.Place("--out", defaultOut is null ? "Default: as the last time, or the folder blobs in the data folder." : $"Default: {defaultOut}; with --data as the last time, or the folder blobs in it.");
         _outWithoutData = defaultOut;
+        _outside.AcceptOnlyFromAmong(GateConfig.Withhold, GateConfig.Quarantine);
     }
 
     private readonly string? _outWithoutData;
 
-    public IEnumerable<Option> All => [_data, _checkpoint, _decoder, _graphs, _device, _precision, _out, _queue, _journal, _visibility, _deaths];
+    public IEnumerable<Option> All => [_data, _checkpoint, _decoder, _graphs, _judges, _outside, _device, _precision, _out, _queue, _journal, _visibility, _deaths];
 
     /// <summary>The data folder and the journal's place as they are given, before anything else is looked at.</summary>
     public (string? Data, string? Journal) Folder(ParseResult parsed) => (parsed.GetValue(_data), parsed.GetValue(_journal));
@@ -66,6 +75,8 @@ internal sealed class HostArguments
             Checkpoint = parsed.GetValue(_checkpoint),
             Decoder = parsed.GetValue(_decoder),
             Graphs = parsed.GetValue(_graphs),
+            Judges = parsed.GetValue(_judges),
+            OutsideLimits = parsed.GetValue(_outside),
             Device = parsed.GetValue(_device) ?? "cpu",
             Precision = parsed.GetValue(_precision) ?? "auto",
             Queue = parsed.GetValue(_queue) ?? "sqlite",
@@ -79,6 +90,8 @@ internal sealed class HostArguments
         };
         WrongUseException.Unless(() => BlobPlace.Parse(options.Blobs ?? "blobs"));
         WrongUseException.Unless(() => Device.Parse(options.Device));
+        if (options.Judges is { } judges and not LocalOptions.NoJudges)
+            WrongUseException.Unless(() => GateConfig.Load(judges, options.OutsideLimits));
         if (options.Data is not null)
         {
             return Usable(HostFile.Complete(

@@ -17,7 +17,7 @@ internal sealed record ErrorReport(string Error, int ExitCode);
 
 /// <summary>Of <c>sana generate</c>.</summary>
 internal sealed record GenerateReport(
-    string Id, string RunId, string Place, string Manifest, string Status, long Made, long Skipped, long Failed, long Rejected, IReadOnlyDictionary<string, long> Reasons,
+    string Id, string RunId, string Place, string Manifest, string Status, long Made, long Skipped, long Failed, long Rejected, long NotKept, IReadOnlyDictionary<string, long> Reasons,
     long Cut, IReadOnlyDictionary<string, long> Flags, double Seconds);
 
 /// <summary>Of <c>sana fetch</c>.</summary>

@@ -16,6 +16,12 @@ internal sealed record HostFile(string? Blobs, string? Checkpoint, string Device
     /// <value>Folder or repository of another decoder; null for the checkpoint's own.</value>
     public string? Decoder { get; init; }
 
+    /// <value>File of the judges of images, or none; null where no command has said it.</value>
+    public string? Judges { get; init; }
+
+    /// <value>What becomes of an image outside a limit; null where no command has said it.</value>
+    public string? OutsideLimits { get; init; }
+
     private const string Withheld = "(holds a key, give it again)";
 
     private static readonly string[] _secrets = ["AccountKey=", "SharedAccessSignature=", "sig="];
@@ -32,6 +38,8 @@ internal sealed record HostFile(string? Blobs, string? Checkpoint, string Device
             Checkpoint = options.Checkpoint ?? known?.Checkpoint,
             Decoder = options.Decoder ?? known?.Decoder,
             Graphs = options.Graphs ?? known?.Graphs,
+            Judges = options.Judges ?? (ServerFile.Read(data).Judges is null ? known?.Judges : null),
+            OutsideLimits = options.OutsideLimits ?? (ServerFile.Read(data).OutsideLimits is null ? known?.OutsideLimits : null),
             Device = hasDevice ? options.Device : known?.Device ?? options.Device,
             Precision = hasPrecision ? options.Precision : ServerFile.Read(data).Precision ?? known?.Precision ?? options.Precision,
             Queue = hasQueue ? options.Queue : Kept(known?.Queue, "--queue", data) ?? options.Queue,
@@ -40,7 +48,7 @@ internal sealed record HostFile(string? Blobs, string? Checkpoint, string Device
         var file = new HostFile(
             Absolute(complete.Blobs), complete.Checkpoint is null ? null : CheckpointPlace.FullName(complete.Checkpoint), complete.Device, IsSecret(complete.Queue) ? Withheld : complete.Queue,
             IsSecret(complete.Journal) ? Withheld : complete.Journal)
-        { Decoder = complete.Decoder is null ? null : CheckpointPlace.FullName(complete.Decoder), Graphs = complete.Graphs is null ? null : Path.GetFullPath(complete.Graphs), Precision = complete.Precision };
+        { Decoder = complete.Decoder is null ? null : CheckpointPlace.FullName(complete.Decoder), Graphs = complete.Graphs is null ? null : Path.GetFullPath(complete.Graphs), Precision = complete.Precision, Judges = complete.Judges is null or LocalOptions.NoJudges ? complete.Judges : Path.GetFullPath(complete.Judges), OutsideLimits = complete.OutsideLimits };
         if (file != known)
             Write(path, file);
         return complete;

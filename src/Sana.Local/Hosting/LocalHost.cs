@@ -72,6 +72,7 @@ public sealed partial class LocalHost : IAsyncDisposable
             Decoder = options.Decoder,
             Loras = Places(options, options.Loras, file => file.Loras),
             Controls = Places(options, options.Controls, file => file.Controls),
+            Gate = Gate(options),
             Progress = new FetchLines(),
             Clock = options.Clock,
         };
@@ -159,6 +160,15 @@ public sealed partial class LocalHost : IAsyncDisposable
         Stopped = Task.WhenAny(_engine.Stopped, Failed(_work), _scratch?.Failed ?? Failed(Task.CompletedTask)).Unwrap();
     }
 
+    // Of the command, or else of sana.json.
+    private static GateConfig? Gate(LocalOptions options)
+    {
+        if (options.Checkpoint is null || options.Judges == LocalOptions.NoJudges)
+            return null;
+        var config = options.Config ?? ServerFile.Read(options.Data);
+        return options.Judges is { } path ? GateConfig.Load(path, options.OutsideLimits ?? config.OutsideLimits) : config.Gate(options.OutsideLimits);
+    }
+
     // Those that the command names, and those of sana.json.
     private static Dictionary<string, string> Places(LocalOptions options, IReadOnlyDictionary<string, string> named, Func<ServerFile, IReadOnlyDictionary<string, string>> known)
     {
@@ -229,6 +239,15 @@ public sealed record LocalOptions
 
     /// <value>Control networks that images may be asked for with, by name, beside those of <c>sana.json</c>: the place of each. Default none.</value>
     public IReadOnlyDictionary<string, string> Controls { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The value of <see cref="Judges"/> that takes those of <c>sana.json</c> away.</summary>
+    public const string NoJudges = "none";
+
+    /// <value>Path of a file whose judges look at every image before it is written, as <c>captioners.json</c> has them; or <see cref="NoJudges"/>. Default: those of <c>sana.json</c>.</value>
+    public string? Judges { get; init; }
+
+    /// <value>What becomes of an image outside a limit of a judge: <c>withhold</c> or <c>quarantine</c>. Default: as <c>sana.json</c> says, or withhold.</value>
+    public string? OutsideLimits { get; init; }
 
     /// <value>cpu, cuda or cuda:N. Default cpu.</value>
     public string Device { get; init; } = "cpu";

@@ -12,6 +12,8 @@ internal sealed class ScratchBlobs : IBlobs, IDisposable
 {
     private const string Prefix = "sana-work-";
 
+    private static readonly string[] _kept = ["runs/", "timings/", "quarantine/"];
+
     private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly IBlobs _outputs;
     private readonly FileBlobs _work;
@@ -60,7 +62,7 @@ internal sealed class ScratchBlobs : IBlobs, IDisposable
 
     public void Dispose() => Delete(_folder);
 
-    private IBlobs Of(string name) => name.StartsWith("runs/", StringComparison.Ordinal) || name.StartsWith("timings/", StringComparison.Ordinal) ? _outputs : _work;
+    private IBlobs Of(string name) => Array.Exists(_kept, prefix => name.StartsWith(prefix, StringComparison.Ordinal)) ? _outputs : _work;
 
     /// <summary>An operation whose exceptions are those of its task.</summary>
     private static async Task<T> Late<T>(Func<Task<T>> operation) => await operation();

@@ -44,6 +44,12 @@ internal sealed record ServerFile
     /// <value>Control networks that images may be asked for with, by name: a folder, from the data folder, or <c>owner/name[@revision]</c> of the Hub. Default none.</value>
     public IReadOnlyDictionary<string, string> Controls { get; init; } = new Dictionary<string, string>();
 
+    /// <value>Who judges every image before it is written: a list as <c>judges</c> of <c>captioners.json</c>, or the path of such a file, from the data folder. Default nobody.</value>
+    public JsonElement? Judges { get; init; }
+
+    /// <value>What becomes of an image outside a limit of a judge: <c>withhold</c>, or <c>quarantine</c>, which keeps it under <c>quarantine/</c>. Default withhold.</value>
+    public string? OutsideLimits { get; init; }
+
     /// <value>How datasets are made. Default: nobody captions.</value>
     public CurationConfig Curation { get; init; } = new();
 
@@ -100,7 +106,7 @@ internal sealed record ServerFile
         {
             var config = JsonSerializer.Deserialize<ServerFile>(File.ReadAllBytes(path), Json) ?? new ServerFile();
             var folder = Path.GetFullPath(dataFolder);
-            config = config with { Curation = config.Curation.Under(folder), Loras = Under(folder, config.Loras), Controls = Under(folder, config.Controls) };
+            config = config with { Curation = config.Curation.Under(folder), Loras = Under(folder, config.Loras), Controls = Under(folder, config.Controls), Judges = config.JudgesUnder(folder) };
             config.Check();
             return config;
         }
@@ -118,6 +124,21 @@ internal sealed record ServerFile
         }
     }
 
+    /// <summary>The judges of images; null for nobody.</summary>
+    /// <param name="outside">What becomes of an image outside a limit, where a command says it.</param>
+    /// <exception cref="SanaException">A value cannot be used.</exception>
+    public GateConfig? Gate(string? outside) => Judges switch
+    {
+        null or { ValueKind: JsonValueKind.Null or JsonValueKind.Undefined } => null,
+        { ValueKind: JsonValueKind.Array } list => GateConfig.Parse(list.GetRawText(), "judges of sana.json", outside ?? OutsideLimits),
+        { ValueKind: JsonValueKind.String } path => GateConfig.Load(path.GetString()!, outside ?? OutsideLimits),
+        _ => throw new SanaException("judges of sana.json takes a list of judges, or the path of a file that has one."),
+    };
+
+    private JsonElement? JudgesUnder(string folder) => Judges is { ValueKind: JsonValueKind.String } path && !Path.Exists(path.GetString())
+        ? JsonSerializer.SerializeToElement(Path.Combine(folder, path.GetString()!))
+        : Judges;
+
     private static Dictionary<string, string> Under(string folder, IReadOnlyDictionary<string, string> places) =>
         places.ToDictionary(place => place.Key, place => Path.Combine(folder, place.Value) is var path && Path.Exists(path) ? path : place.Value, StringComparer.Ordinal);
 
@@ -129,6 +150,8 @@ internal sealed record ServerFile
         LoraPlace.CheckNames(Controls.Keys, "a control network");
         if (Controls.FirstOrDefault(control => ControlPlace.Fault(control.Value) is not null) is { Key: { } gone } named)
             throw new SanaException($"controls.{gone}: {ControlPlace.Fault(named.Value)}");
+        _ = GateConfig.Checked(OutsideLimits, "outside_limits of sana.json");
+        _ = Gate(outside: null);
         _ = SecretKeys();
         _ = UrlRules();
         if (MaxBatchImages is < 1 or > 100_000_000)

@@ -14,8 +14,10 @@ public sealed partial class SettingsTests
     [
         "AzureWebJobsStorage", // a connection string: on a person's machine only
         "Sana:Controls", // only where there are control networks
+        "Sana:Judges", // only where images are judged
         "Sana:Loras", // only where there are adapters
         "Sana:MaxUpload", // only for larger or smaller pictures than 64 MiB
+        "Sana:OutsideLimits", // only where images are judged
         "Sana:Precision", // only for another one than the device's own
         "Sana:PublicUrl", // only behind a front of the owner's
         "Sana:RetentionDays", // only for another time than 30 days

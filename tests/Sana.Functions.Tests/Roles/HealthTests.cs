@@ -3,7 +3,9 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
+using Sana.Curation;
 using Sana.Inference.Diffusion;
+using Sana.Jobs.Networks;
 using Sana.Jobs.Queue;
 using Sana.Storage.Blobs;
 using Xunit;
@@ -39,7 +41,7 @@ public sealed class HealthTests(OneAzurite azurite)
     {
         using var app = await Orchestrator();
         var parts = await app.Jobs.Get(default);
-        await ModelCard.Write(parts.Blobs, Facts("tiny"), _clock.GetUtcNow(), default);
+        await ModelCard.Write(parts.Blobs, Facts("tiny"), gate: null, _clock.GetUtcNow(), default);
         for (var job = 0; job < jobs; job++)
             await parts.Queue.Send(new JobMessage { JobId = $"j{job}", Input = new JobInput { Prompt = "a cat" } });
         _clock.Advance(TimeSpan.FromMinutes(minutes));
@@ -60,6 +62,19 @@ public sealed class HealthTests(OneAzurite azurite)
 
         Assert.Equal(Facts("tiny").Fingerprint, (await ModelCard.Read(parts.Blobs, default)).Fingerprint);
         Assert.StartsWith("1 job waits, and no gpu app has shown its model for long. ", Sentence((await Ready(app)).Body), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_card_tells_who_judges_images()
+    {
+        using var app = await Orchestrator();
+        var gate = new GateCard([new JudgeCard("nsfw", "classifier", "classifier__nsfw", "model", new('0', 64), "probability of nsfw") { Class = "nsfw", Max = 0.5 }], GateConfig.Quarantine);
+
+        await ModelCard.Write(await Blobs(app), Facts("tiny"), gate, _clock.GetUtcNow(), default);
+
+        var read = (await ModelCard.Read(await Blobs(app), default)).Gate!;
+        Assert.Equal((gate.Judges[0], gate.OutsideLimits, true), (read.Judges[0], read.OutsideLimits, read.HasLimits));
+        Assert.Equal(gate.FingerprintWith("f"), read.FingerprintWith("f"));
     }
 
     [Fact]
@@ -99,7 +114,7 @@ public sealed class HealthTests(OneAzurite azurite)
 
     private async Task<App> Orchestrator() => new(azurite.Connection, await azurite.Fresh(), "orchestrator");
 
-    private ModelCardDisplay Display(App app, string checkpoint) => new(() => Facts(checkpoint), app.Warm, app.Jobs, _clock, NullLogger<ModelCardDisplay>.Instance);
+    private ModelCardDisplay Display(App app, string checkpoint) => new(() => Facts(checkpoint), () => null, app.Warm, app.Jobs, _clock, NullLogger<ModelCardDisplay>.Instance);
 
     private static async Task<DateTimeOffset?> Shown(App app) => (await ModelCard.Find(await Blobs(app), default))?.Shown;
 

@@ -20,6 +20,8 @@ public sealed class FunctionsSettingsTests
     [InlineData("Sana:Queue", "servicebus", "Sana__Queue is servicebus: set ServiceBus or ServiceBus__fullyQualifiedNamespace too.")]
     [InlineData("Sana:Role", "gpu", "Sana__Role is gpu: set Sana__Checkpoint to the folder of the weights, or to a repository of the Hugging Face Hub as owner/name.")]
     [InlineData("Sana:Precision", "fp16", "Sana__Precision is 'fp16'; use auto, float32, w8a8 or mixed.")]
+    [InlineData("Sana:OutsideLimits", "blur", "Sana__OutsideLimits is 'blur'; use withhold or quarantine.")]
+    [InlineData("Sana:Judges", "[{\"label\": \"a\"}]", "Sana__Judges: judges[0].kind is missing; add it.")]
     [InlineData("Sana:PublicUrl", "images.example.org", "'images.example.org' in Sana__PublicUrl is not an address such as https://images.example.org or https://images.example.org/sana.")]
     [InlineData("AzureWebJobsStorage", "", "Sana__Queue is storage: set AzureWebJobsStorage or AzureWebJobsStorage__accountName too.")]
     public void A_setting_that_cannot_be_used_is_named_with_what_would(string name, string value, string sentence)

@@ -97,7 +97,7 @@ public sealed class OtherModelTests : IAsyncDisposable
         var end = await _host.Work(id);
 
         Assert.Equal(WorkflowStatus.Failed, end.Status);
-        Assert.Contains("go on with the first one and its precision, or start another run", end.Error, StringComparison.Ordinal);
+        Assert.Contains("go on with the first one, its precision and its judges, or start another run", end.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -31,6 +31,10 @@ public sealed class ServeConfigTests
     [InlineData("{\"public_url\":\"https://images.example.org\",\"trusted_proxies\":[\"127.0.0.1\"]}", "keep one of them")]
     [InlineData("{\"trusted_proxies\":[\"nginx\"]}", "'nginx' in trusted_proxies")]
     [InlineData("{\"forwarded_headers\":\"x\"}", "use x-forwarded or forwarded")]
+    [InlineData("{\"outside_limits\":\"blur\"}", "outside_limits of sana.json is 'blur'; use withhold or quarantine.")]
+    [InlineData("{\"judges\":[{\"label\":\"nsfw\"}]}", "judges of sana.json: judges[0].kind is missing")]
+    [InlineData("{\"judges\":\"judges.json\"}", "judges.json cannot be read")]
+    [InlineData("{\"judges\":{}}", "takes a list of judges, or the path of a file")]
     [InlineData("{\"cors_origins\":[\"*\"]}", "'*' in cors_origins")]
     [InlineData("{\"cors_origins\":[\"https://app.example.org/page\"]}", "is not an origin")]
     public void What_cannot_be_used_is_refused_with_its_place(string json, string part)

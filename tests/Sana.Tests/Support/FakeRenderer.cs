@@ -12,9 +12,16 @@ internal sealed class FakeRenderer : IRenderer
 {
     public List<IReadOnlyList<ImageRequest>> Batches { get; } = [];
 
-    public string Fingerprint { get; init; } = new('f', 64);
+    public string Fingerprint { get => Gate?.FingerprintWith(field) ?? field; init; } = new('f', 64);
 
     public string ModelName { get; init; } = "fake";
+
+    public Gate? Judges { get; init; }
+
+    public GateCard? Gate => Judges?.Card;
+
+    /// <summary>Offers to show what is not done.</summary>
+    public bool ShowsPreviews { get; init; }
 
     /// <summary>Makes even what is broken.</summary>
     public bool Mends { get; init; }
@@ -32,8 +39,9 @@ internal sealed class FakeRenderer : IRenderer
         cancellationToken.WaitHandle.WaitOne(Pause);
         cancellationToken.ThrowIfCancellationRequested();
         Batches.Add(batch);
-        progress?.Report(new GenerateProgress("denoise", resolved.Steps!.Value, resolved.Steps.Value));
         var company = string.Concat(batch.Select(request => $"{request.Prompt}|{request.Seed}|{request.Index};"));
+        progress?.Report(new GenerateProgress("denoise", 1, resolved.Steps!.Value) { Preview = ShowsPreviews ? () => [.. batch.Select(request => Paint(request, "", resolved, mends: true).Image)] : null });
+        progress?.Report(new GenerateProgress("denoise", resolved.Steps!.Value, resolved.Steps.Value));
         return [.. batch.Select(request => Paint(request, company, resolved, Mends))];
     }
 

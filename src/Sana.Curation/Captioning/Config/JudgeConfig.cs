@@ -15,6 +15,9 @@ public enum JudgeKind
     /// <summary>Stable Diffusion's safety checker: by how much the nearest concept is above its threshold.</summary>
     SafetyChecker,
 
+    /// <summary>CLIP or SigLIP 2: 100 × cosine of image and prompt. Of generated images only.</summary>
+    Clip,
+
     /// <summary>Somebody's own ONNX graph, with a description of what it reads and which of its numbers counts.</summary>
     Onnx,
 }
@@ -50,12 +53,13 @@ public sealed record JudgeConfig
     /// <value>An image that scores more is left out; null for no limit.</value>
     public double? Max { get; init; }
 
-    /// <summary><c>aesthetic</c>, <c>classifier</c>, <c>safety-checker</c> or <c>onnx</c>.</summary>
+    /// <summary><c>aesthetic</c>, <c>classifier</c>, <c>safety-checker</c>, <c>clip</c> or <c>onnx</c>.</summary>
     public string KindName => Kind switch
     {
         JudgeKind.Aesthetic => "aesthetic",
         JudgeKind.Classifier => "classifier",
         JudgeKind.Onnx => "onnx",
+        JudgeKind.Clip => "clip",
         _ => "safety-checker",
     };
 
@@ -112,11 +116,12 @@ public sealed record JudgeConfig
         if (!label.All(letter => char.IsAsciiLetterLower(letter) || char.IsAsciiDigit(letter) || letter is '-' or '_'))
             throw part.Refuse("label", $"is \"{ConfigPart.Shorten(label)}\"; it becomes part of a column's name and takes a-z, 0-9, hyphens and underscores");
         part.Needed("kind");
-        var kind = part.Choice("kind", "", "aesthetic", "classifier", "safety-checker", "onnx") switch
+        var kind = part.Choice("kind", "", "aesthetic", "classifier", "safety-checker", "clip", "onnx") switch
         {
             "aesthetic" => JudgeKind.Aesthetic,
             "classifier" => JudgeKind.Classifier,
             "onnx" => JudgeKind.Onnx,
+            "clip" => JudgeKind.Clip,
             _ => JudgeKind.SafetyChecker,
         };
         var one = new JudgeConfig
