@@ -1,6 +1,5 @@
 using Sana.GraphBuilder;
 using Sana.Inference.Diffusion;
-using Sana.Storage.Blobs;
 using Sana.Storage.Hub;
 
 namespace Sana.Jobs.Networks;
@@ -29,11 +28,14 @@ public static class ControlPlace
         return new ControlNetwork(name, built.Metadata["fingerprint"], built.Folder);
     }
 
-    /// <summary>Fills a folder from a place of blobs; each of its folders is a control network by its name.</summary>
-    internal static async Task<IReadOnlyDictionary<string, string>> Fetch(string blobs, string folder, CancellationToken cancellationToken)
+    /// <summary>The places of control networks by name: those that are named, and those in a place of blobs, each folder of it.</summary>
+    /// <exception cref="SanaException">The blobs cannot be read, or hold a name that cannot be asked for.</exception>
+    internal static async Task<IReadOnlyDictionary<string, string>> All(IReadOnlyDictionary<string, string> named, string? blobs, CancellationToken cancellationToken)
     {
-        Directory.CreateDirectory(folder);
-        await Weights.Fetch(await BlobPlace.Parse(blobs).Open(cancellationToken), folder, cancellationToken);
-        return Directory.EnumerateDirectories(folder).ToDictionary(path => Path.GetFileName(path), StringComparer.Ordinal);
+        if (blobs is null)
+            return named;
+        var folders = Directory.EnumerateDirectories(await LoraPlace.Fetched("sana-controls", blobs, cancellationToken)).ToDictionary(path => Path.GetFileName(path), StringComparer.Ordinal);
+        LoraPlace.CheckNames(folders.Keys, "a control network");
+        return LoraPlace.Both(named, folders);
     }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Sana.GraphBuilder.Adapters;
 using Sana.Inference.Diffusion;
+using Sana.Storage;
 using Sana.Storage.Blobs;
 using Sana.Storage.Hub;
 
@@ -69,17 +70,34 @@ public static class LoraPlace
         return await Task.Run(() => LoraFile.Open(place), cancellationToken);
     }
 
-    /// <summary>Fills a folder from a place of blobs; each .safetensors file of it, and each of its folders, is an adapter by its name.</summary>
-    internal static async Task<IReadOnlyDictionary<string, string>> Fetch(string blobs, string folder, CancellationToken cancellationToken)
+    /// <summary>The places of adapters by name: those that are named, and those in a place of blobs, each .safetensors file and each folder of it.</summary>
+    /// <exception cref="SanaException">The blobs cannot be read, or hold a name that cannot be asked for.</exception>
+    internal static async Task<IReadOnlyDictionary<string, string>> All(IReadOnlyDictionary<string, string> named, string? blobs, CancellationToken cancellationToken)
     {
-        Directory.CreateDirectory(folder);
-        await Weights.Fetch(await BlobPlace.Parse(blobs).Open(cancellationToken), folder, cancellationToken);
+        if (blobs is null)
+            return named;
+        var folder = await Fetched("sana-loras", blobs, cancellationToken);
         string[] places = [.. Directory.EnumerateFiles(folder, "*.safetensors"), .. Directory.EnumerateDirectories(folder)];
-        return places.GroupBy(NameOf, StringComparer.Ordinal).ToDictionary(
+        var byName = places.GroupBy(NameOf, StringComparer.Ordinal).ToDictionary(
             group => group.Key,
             group => group.Count() == 1 ? group.Single() : throw new SanaException($"{blobs} has both a file and a folder of the adapter '{group.Key}'; keep one of them."),
             StringComparer.Ordinal);
+        CheckNames(byName.Keys);
+        return Both(named, byName);
     }
+
+    /// <summary>A folder of this machine with all that a place of blobs holds.</summary>
+    internal static async Task<string> Fetched(string kind, string blobs, CancellationToken cancellationToken)
+    {
+        var folder = Path.Combine(Path.GetTempPath(), kind, Digest.Sha256(blobs)[..16]);
+        Directory.CreateDirectory(folder);
+        await Weights.Fetch(await BlobPlace.Parse(blobs).Open(cancellationToken), folder, cancellationToken);
+        return folder;
+    }
+
+    /// <summary>Both, by name; a name that is in both is the first's.</summary>
+    internal static IReadOnlyDictionary<string, string> Both(IReadOnlyDictionary<string, string> first, IReadOnlyDictionary<string, string> second) =>
+        first.Concat(second.Where(place => !first.ContainsKey(place.Key))).ToDictionary(place => place.Key, place => place.Value, StringComparer.Ordinal);
 
     internal static Adapter Usable(string name, LoraFile file) => new(
         name, file.Sha256, () => [.. file.Read().Select(layer => new AdapterLayer(layer.Name, layer.Rank, layer.Scale, layer.A, layer.B, layer.Bias))]);

@@ -225,17 +225,8 @@ public sealed class NetworkLoader : IDisposable
     // All are opened at once, so that one that does not fit is heard of before anything is made.
     private async Task<IReadOnlyList<Adapter>> OpenLoras(string checkpoint, CancellationToken cancellationToken)
     {
-        var places = new Dictionary<string, string>(Loras, StringComparer.Ordinal);
-        if (LoraWeights is { } weights)
-        {
-            var fetched = await LoraPlace.Fetch(weights, Path.Combine(Path.GetTempPath(), "sana-loras", Digest.Sha256(weights)[..16]), cancellationToken);
-            LoraPlace.CheckNames(fetched.Keys);
-            foreach (var (name, place) in fetched)
-                places.TryAdd(name, place);
-        }
-
         var adapters = new List<Adapter>();
-        foreach (var (name, place) in places)
+        foreach (var (name, place) in await LoraPlace.All(Loras, LoraWeights, cancellationToken))
         {
             var file = await LoraPlace.Open(place, Progress, cancellationToken);
             file.RequireFit(checkpoint);
@@ -247,18 +238,9 @@ public sealed class NetworkLoader : IDisposable
 
     private async Task<IReadOnlyList<ControlNetwork>> BuildControls(string checkpoint, CancellationToken cancellationToken)
     {
-        var places = new Dictionary<string, string>(Controls, StringComparer.Ordinal);
-        if (ControlWeights is { } weights)
-        {
-            var fetched = await ControlPlace.Fetch(weights, Path.Combine(Path.GetTempPath(), "sana-controls", Digest.Sha256(weights)[..16]), cancellationToken);
-            LoraPlace.CheckNames(fetched.Keys, "a control network");
-            foreach (var (name, place) in fetched)
-                places.TryAdd(name, place);
-        }
-
         var options = new BuildOptions { Graphs = Graphs, Precision = GraphsOf(Precision.On(Device)) };
         var controls = new List<ControlNetwork>();
-        foreach (var (name, place) in places)
+        foreach (var (name, place) in await ControlPlace.All(Controls, ControlWeights, cancellationToken))
             controls.Add(await ControlPlace.Build(name, place, checkpoint, options, Progress, cancellationToken));
         return controls;
     }

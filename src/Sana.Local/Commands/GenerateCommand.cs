@@ -37,8 +37,8 @@ internal sealed class GenerateCommand : Command
         var start = WrongUseException.Unless(() => _arguments.StartImage(parsed));
         var pictures = WrongUseException.Unless(() => _arguments.ControlImages(parsed));
         var use = control.Use is { } network ? network with { Image = pictures[0].Image } : null;
-        var job = WrongUseException.Unless(() => _arguments.Job(parsed, Device.Parse(options.Device), loras.Uses, start?.Image, use))
-            with { BestOf = _best.Read(parsed), FurtherControlImages = [.. pictures.Skip(1).Select(picture => picture.Image)] };
+        var job = WrongUseException.Unless(() => _arguments.Job(parsed, Device.Parse(options.Device), loras.Uses, start?.Image, use));
+        job = job with { BestOf = _best.Read(parsed), FurtherControlImages = [.. pictures.Skip(1).Select(picture => picture.Image)] };
         await using var host = await LocalHost.Open(options with { Worker = options.Worker with { WarmsUp = false } }, cancellationToken);
         var model = await host.Model(cancellationToken);
         WrongUseException.Unless(() => GenerateSubmission.Check(job, model));

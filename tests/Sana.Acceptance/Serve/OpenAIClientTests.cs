@@ -162,9 +162,11 @@ public sealed class OpenAIClientTests(WaysIn waysIn)
     {
         var prompt = $"given up {Guid.NewGuid():n}";
         using var content = BinaryContent.Create(BinaryData.FromString($$"""{"prompt":"{{prompt}}","size":"512x512","num_inference_steps":500,"n":4}"""));
+        // Before the client's patience begins: the first to ask starts the server.
+        var images = await Images(way);
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(1));
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await (await Images(way)).GenerateImagesAsync(content, new RequestOptions { CancellationToken = patience.Token }));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await images.GenerateImagesAsync(content, new RequestOptions { CancellationToken = patience.Token }));
 
         Assert.Equal("canceled", await (await waysIn.To(way)).EndOf(prompt));
     }
