@@ -7,7 +7,6 @@ using Sana.Inference.Clip;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Judging;
 using Sana.Inference.Runtime;
-using Sana.Storage;
 using Sana.Storage.Blobs;
 using Sana.Storage.Hub;
 
