@@ -36,6 +36,7 @@ public sealed record FunctionsSettings
 
     /// <value>Of the gpu role: place of blobs with control networks that images may be asked for with; each folder is asked for by its name. Default none.</value>
     public string? Controls { get; init; }
+
     /// <value>Of the gpu role: who judges every image before it is written: a list as <c>judges</c> of <c>captioners.json</c>, or the path of such a file. Default nobody.</value>
     public string? Judges { get; init; }
 

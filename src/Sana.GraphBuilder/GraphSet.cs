@@ -46,8 +46,8 @@ internal sealed record GraphSet
 
         var known = options.Force || record?.IsOf(this) != true ? null : record;
         GraphFile[] built = [.. Graphs.SelectMany(graph => known?.Of(this, graph) ?? Write(graph)).DistinctBy(file => file.File)];
-        // Graphs of another precision stay valid beside these, if they are of the same files.
-        if (record is not null && record.IsOf(this))
+        // Graphs of another precision stay valid beside these, if they are of the same files; after a forced build they are written again when they are needed.
+        if (!options.Force && record?.IsOf(this) == true)
             built = [.. built, .. record.Graphs.Where(other => other is not null && !Array.Exists(built, graph => graph.File == other.File))];
         BuildRecord.Write(this, options, built);
         return Report(built, written: true);
@@ -94,6 +94,12 @@ internal sealed record BuildRecord(
     public const string FileName = "sana.build.json";
     private const int MaxBytes = 1_000_000;
 
+    /// <summary>Of the graphs that this program writes and reads. It is raised when one of them changes; those of another version are built anew.</summary>
+    private const int Version = 2;
+
+    /// <value>0 in records of earlier versions.</value>
+    public int GraphVersion { get; init; }
+
     public bool IgnoreUnusedTensors { get; init; }
 
     /// <summary>Name of the checkpoint, which each graph says; null in records of earlier versions.</summary>
@@ -125,15 +131,16 @@ internal sealed record BuildRecord(
     {
         var record = new BuildRecord(set.Fingerprint, options.Variant, options.Clamp, options.Precision, Locations(set), graphs)
         {
+            GraphVersion = Version,
             IgnoreUnusedTensors = options.IgnoreUnusedTensors,
             Name = CheckpointFolder.NameOf(set.Folder),
         };
         AtomicFile.Write(set.PathOf(FileName), file => JsonSerializer.Serialize(file, record, BuildRecordJson.Default.BuildRecord));
     }
 
-    /// <summary>Whether this build was of these files, in this place and under this name.</summary>
+    /// <summary>Whether this build was by this version, of these files, in this place and under this name.</summary>
     public bool IsOf(GraphSet set) =>
-        Fingerprint == set.Fingerprint && Name == CheckpointFolder.NameOf(set.Folder) && Graphs is not null && Weights is not null && Weights.SequenceEqual(Locations(set));
+        GraphVersion == Version && Fingerprint == set.Fingerprint && Name == CheckpointFolder.NameOf(set.Folder) && Graphs is not null && Weights is not null && Weights.SequenceEqual(Locations(set));
 
     /// <summary>Whether all these graphs are there, whole, and of these files in this place.</summary>
     public bool Holds(GraphSet set) => IsOf(set) && set.Graphs.All(wanted => Of(set, wanted) is not null);

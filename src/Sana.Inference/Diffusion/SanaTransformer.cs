@@ -72,7 +72,7 @@ internal sealed class SanaTransformer : IDisposable
         Conditioning conditioning, FloatTensor latents, float timestep, float guidance, PerturbedInputs? perturbed = null, ControlResiduals? residuals = null, CancellationToken cancellationToken = default)
     {
         if (residuals?.Values.FirstOrDefault(value => !_optional.Contains(value.Name)) is { Name: { } unknown })
-            throw new InferenceException($"The transformer takes no {unknown}: its graphs, transformer/*.extended.onnx, are of an earlier version; delete them, and they are built again.");
+            throw new InferenceException($"The transformer takes no {unknown}: its graphs were not built for this program. Run `sana build --force` on the checkpoint.");
 
         using var input = latents.ToOrtValue();
         using var time = Repeated(timestep, latents.Shape[0]);

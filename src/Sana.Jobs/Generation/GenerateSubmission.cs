@@ -170,6 +170,7 @@ internal sealed record JobDocument(
     /// <value>Null for none.</value>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<ControlImage>? FurtherControlImages { get; init; }
+
     /// <value>Candidates of each image; null, and then not written, for none.</value>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public BestOf? BestOf { get; init; }

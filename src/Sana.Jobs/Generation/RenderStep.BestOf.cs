@@ -16,13 +16,13 @@ internal sealed partial class RenderStep
         var groups = Enumerable.Range(0, settled.Length).Chunk(batch.BestOf!.Of).Where(group => Array.Exists(group, i => settled[i] is null)).ToArray();
         foreach (var group in groups)
         {
-            var candidates = new List<Candidate>();
+            var candidates = new List<CandidateImage>();
             foreach (var part in group.Chunk(maxImages))
             {
                 var images = renderer.Generate([.. part.Select(i => batch.Images[i].Request)], batch.Options, progress, cancellationToken);
                 RefuseNan(images, refuseNan);
                 spent = new StageSeconds(spent.Text + images[0].Seconds.Text, spent.Denoise + images[0].Seconds.Denoise, spent.Decode + images[0].Seconds.Decode);
-                candidates.AddRange(part.Zip(images, (i, made) => new Candidate(i, made, Judge(made, cancellationToken))));
+                candidates.AddRange(part.Zip(images, (i, made) => new CandidateImage(i, made, Judge(made, cancellationToken))));
                 if (Stop(batch.BestOf, candidates) is { } end)
                 {
                     candidates.RemoveRange(end, candidates.Count - end);
@@ -51,7 +51,7 @@ internal sealed partial class RenderStep
         return (settled!, spent);
     }
 
-    private (ImageRecord Record, byte[]? Bytes) Encode(RenderBatch batch, int place, Candidate? candidate, HashSet<Candidate> kept, HashSet<Candidate> lost)
+    private (ImageRecord Record, byte[]? Bytes) Encode(RenderBatch batch, int place, CandidateImage? candidate, HashSet<CandidateImage> kept, HashSet<CandidateImage> lost)
     {
         var planned = batch.Images[place];
         if (candidate is not null && (kept.Contains(candidate) || lost.Contains(candidate)))
@@ -61,13 +61,13 @@ internal sealed partial class RenderStep
     }
 
     /// <summary>Candidates that may be kept, best first; equal ones by their place.</summary>
-    private IEnumerable<Candidate> Best(BestOf best, IEnumerable<Candidate> candidates) => candidates
+    private IEnumerable<CandidateImage> Best(BestOf best, IEnumerable<CandidateImage> candidates) => candidates
         .Where(candidate => candidate.IsGood)
         .OrderByDescending(candidate => best.Rank(candidate.Verdict!.Scores, renderer.Gate!), Comparer<double[]>.Create((one, other) => one.AsSpan().SequenceCompareTo(other)))
         .ThenBy(candidate => candidate.Place);
 
     /// <summary>How many candidates count, where enough of them are good enough; it is asked of each in turn, so that the answer does not depend on how many were made at once.</summary>
-    private int? Stop(BestOf best, List<Candidate> candidates)
+    private int? Stop(BestOf best, List<CandidateImage> candidates)
     {
         var enough = 0;
         for (var i = 0; i < candidates.Count; i++)
@@ -81,7 +81,7 @@ internal sealed partial class RenderStep
     }
 
     /// <summary>Lets go of the pixels of what will not be written: memory does not grow with the number of candidates.</summary>
-    private void Forget(BestOf best, List<Candidate> candidates)
+    private void Forget(BestOf best, List<CandidateImage> candidates)
     {
         var written = Best(best, candidates).Take(best.Keep).Concat(candidates.Where(candidate => !candidate.IsGood).Take(best.Keep)).ToHashSet();
         foreach (var candidate in candidates.Where(candidate => !written.Contains(candidate)))
@@ -89,7 +89,7 @@ internal sealed partial class RenderStep
     }
 
     /// <summary>One candidate; its pixels until it is sure that they are not written.</summary>
-    private sealed class Candidate(int place, GeneratedImage made, GateVerdict? verdict)
+    private sealed class CandidateImage(int place, GeneratedImage made, GateVerdict? verdict)
     {
         public int Place => place;
 

@@ -19,6 +19,7 @@ internal sealed record RunConfig(
     /// <value>Hashes of the pictures that the control network reads beside the one of the settings; null, and then not written, for none.</value>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<string>? FurtherControlImages { get; init; }
+
     /// <value>Who judges every image, and the limits; null, and then not written, for nobody. The model's fingerprint is of it too.</value>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public GateCard? Gate { get; init; }

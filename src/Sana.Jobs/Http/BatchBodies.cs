@@ -42,11 +42,15 @@ public sealed record BatchSettings(
     /// <value>Adapters by the names that the server gives them, of prompts that name none themselves. Default none.</value>
     public IReadOnlyList<AdapterUse>? Lora { get; init; }
 
+    /// <value>Perturbed-attention guidance: <c>scale</c>, <c>adaptive_scale</c> (0) and <c>layers</c> (the checkpoint's own). Not for Sprint checkpoints. Default none.</value>
+    public PerturbedAttention? Pag { get; init; }
+
     /// <value>A control network by the name that the server gives it, its scale (0…100, 1 by default), and its image by the SHA-256 of a file that the server has. Default none.</value>
     public ControlUse? Control { get; init; }
 
     /// <value>Further pictures that the control network reads, at most 64, each by its SHA-256: each prompt is drawn along each of them too, with the same seeds. Default none.</value>
     public IReadOnlyList<ControlImage>? ControlImages { get; init; }
+
     /// <value>Candidates of each image, of which the server's judges keep the best. Default none.</value>
     public BestOf? BestOf { get; init; }
 }

@@ -32,6 +32,7 @@ internal static class BatchRequestValidator
     {
         var lines = Lines(asked, parts.MaxBatchImages);
         CheckLora(asked.Settings?.Lora, parts);
+        CheckPag(asked.Settings?.Pag, parts);
         CheckBestOf(asked.Settings?.BestOf, parts);
         return Settings(asked, parts.RefusesLongPrompts, new PromptFile(() => new MemoryStream(lines, writable: false), ".jsonl")) with { Run = run, Device = parts.Device };
     }
@@ -117,6 +118,20 @@ internal static class BatchRequestValidator
         }
     }
 
+    // Which blocks there are is known there too.
+    private static void CheckPag(PerturbedAttention? pag, ApiParts parts)
+    {
+        try
+        {
+            if (pag is not null && parts.Model() is { } model)
+                model.Resolve(new GenerateOptions { Pag = pag });
+        }
+        catch (InferenceException error)
+        {
+            throw ApiException.Invalid("settings.pag", error.Message);
+        }
+    }
+
     // Its judges likewise.
     private static void CheckBestOf(BestOf? best, ApiParts parts)
     {
@@ -160,6 +175,7 @@ internal static class BatchRequestValidator
                 Guidance = settings.GuidanceScale ?? options.Guidance,
                 NegativePrompt = settings.NegativePrompt ?? "",
                 Adapters = settings.Lora is { Count: > 0 } lora ? new AdapterUses(lora) : null,
+                Pag = settings.Pag,
                 Control = settings.Control,
                 RefuseLongPrompts = settings.LongPrompts is { } rule ? rule == "refuse" : refusesLongPrompts,
             },

@@ -74,10 +74,14 @@ public sealed record ImagesRequest(string Prompt)
     /// <value>Adapters by the names that the server gives them. Default none.</value>
     public IReadOnlyList<AdapterUse>? Lora { get; init; }
 
+    /// <value>Perturbed-attention guidance: <c>scale</c>, <c>adaptive_scale</c> (0) and <c>layers</c> (the checkpoint's own). Not for Sprint checkpoints. Default none.</value>
+    public PerturbedAttention? Pag { get; init; }
+
     /// <value>
     /// A control network by the name that the server gives it, its scale (0…100, 1 by default), and, unless it comes as a file of a form, its image by the SHA-256 of a file that the server has. Default none.
     /// </value>
     public ControlUse? Control { get; init; }
+
     /// <value>Candidates of each image, of which the server's judges keep the best one, 2…64. Default none.</value>
     [Range(2, 64)]
     public int? BestOf { get; init; }

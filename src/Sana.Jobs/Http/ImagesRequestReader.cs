@@ -84,6 +84,7 @@ internal sealed class ImagesRequestReader
             LongPrompts = _asked.LongPrompts,
             Lora = _asked.Lora,
             StartImage = Start?.Image,
+            Pag = _asked.Pag,
             Control = _asked.Control,
             BestOf = _asked.BestOf is { } of ? new BestOf(of) { Judges = _asked.Judges, StopAt = _asked.StopAt } : null,
             Previews = IsStreamed && ShowsPreviews && _asked.BestOf is null && _asked.PartialImages > 0 ? _asked.PartialImages : null,

@@ -162,6 +162,7 @@ internal sealed class JobRequestValidator(RequestRules rules, Func<string, strin
                 UseInstruction = input.Chi ?? true,
                 Adapters = input.Lora is { Count: > 0 } lora ? new AdapterUses(lora) : null,
                 StartImage = input.StartImage,
+                Pag = input.Pag,
                 Control = input.Control,
             });
             if (input.LongPrompts == "refuse")
@@ -171,7 +172,18 @@ internal sealed class JobRequestValidator(RequestRules rules, Func<string, strin
                     Fit("input.negative_prompt", renderer.Measure(options.NegativePrompt, useInstruction: false));
             }
 
-            return Bounded(input with { BestOf = input.BestOf?.Resolve(renderer.Gate), Width = options.Width, Height = options.Height, Steps = options.Steps, GuidanceScale = options.Guidance, Lora = options.Adapters?.Items, StartImage = options.StartImage, Control = options.Control });
+            return Bounded(input with
+            {
+                Width = options.Width,
+                Height = options.Height,
+                Steps = options.Steps,
+                GuidanceScale = options.Guidance,
+                Lora = options.Adapters?.Items,
+                Pag = options.Pag,
+                Control = options.Control,
+                StartImage = options.StartImage,
+                BestOf = input.BestOf?.Resolve(renderer.Gate),
+            });
         }
         catch (InferenceException error)
         {
@@ -189,6 +201,7 @@ internal sealed class JobRequestValidator(RequestRules rules, Func<string, strin
         "Negative" => "input.negative_prompt",
         "Solver" => "input.scheduler",
         "Lora" => "input.lora",
+        "Pag" => "input.pag",
         "Control" => "input.control",
         "Strength" => "input.start_image.strength",
         "best_of" or "best_of:" or "keep" or "stop_at" => "input.best_of.of",

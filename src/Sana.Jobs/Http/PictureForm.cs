@@ -163,9 +163,11 @@ internal sealed record PictureForm(ImagesRequest Asked, StartFiles? Start, Contr
 
     private static void Value(Utf8JsonWriter json, string name, string text)
     {
-        var isText = name is not ("n" or "output_compression" or "partial_images" or "width" or "height" or "num_inference_steps" or "steps" or "guidance_scale" or "cfg_scale" or "seed" or "seeds" or "lora" or "control" or "stream");
+        var isText = name is not ("n" or "output_compression" or "partial_images" or "width" or "height" or "num_inference_steps" or "steps" or "guidance_scale" or "cfg_scale" or "seed" or "seeds" or "lora" or "pag" or "control" or "best_of" or "judges" or "stop_at" or "stream");
         if (name == "control" && text.Length > 0 && text[0] != '{')
             WriteControl(json, text);
+        else if (name == "pag" && float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var scale) && float.IsFinite(scale))
+            WritePag(json, scale);
         else if (!isText && text.Length == 0)
             json.WriteNullValue();
         else if (!isText && IsJson(text))
@@ -181,6 +183,14 @@ internal sealed record PictureForm(ImagesRequest Asked, StartFiles? Start, Contr
         json.WriteStartObject();
         json.WriteString("name", float.IsFinite(scale) ? name : text);
         json.WriteNumber("scale", float.IsFinite(scale) ? scale : 1);
+        json.WriteEndObject();
+    }
+
+    // As --pag says it: the scale.
+    private static void WritePag(Utf8JsonWriter json, float scale)
+    {
+        json.WriteStartObject();
+        json.WriteNumber("scale", scale);
         json.WriteEndObject();
     }
 

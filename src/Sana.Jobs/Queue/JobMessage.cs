@@ -112,6 +112,7 @@ public sealed record JobMessage
     /// <summary><see cref="RequestSha256"/>, or the hash that stands in for it.</summary>
     public string Sha256OfRequest() => RequestSha256
         ?? Digest.Sha256(JsonSerializer.SerializeToUtf8Bytes(new JobMessage { JobId = "", Model = Model, Input = Input, Output = Output }, JobJson.Readable.JobMessage));
+
     /// <summary>A field that must hold something and holds null.</summary>
     private static string? Missing(JobMessage job) => job switch
     {
@@ -192,10 +193,14 @@ public sealed record JobInput
     /// </value>
     public StartImage? StartImage { get; init; }
 
+    /// <value>Perturbed-attention guidance: <c>scale</c>, <c>adaptive_scale</c> (0) and <c>layers</c> (the checkpoint's own). Not for Sprint checkpoints. Default none.</value>
+    public PerturbedAttention? Pag { get; init; }
+
     /// <value>
     /// The control network by the name that this host gives it, its scale, and its image by the SHA-256 of its file, which is the blob <c>work/images/{sha256}</c>. Default none.
     /// </value>
     public ControlUse? Control { get; init; }
+
     /// <value>Candidates of each image, of which judges keep the best: those of a seed have it and the ones after it. Default none.</value>
     public BestOf? BestOf { get; init; }
 

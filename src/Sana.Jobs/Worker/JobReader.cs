@@ -104,6 +104,7 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
             RefuseLongPrompts = RefusesLongPrompts(input.LongPrompts),
             Adapters = Adapters(input.Lora, model),
             StartImage = await Start(input.StartImage, cancellationToken),
+            Pag = input.Pag,
             Control = await Control(input.Control, model, cancellationToken),
         });
         if ((long)resolved.Width!.Value * resolved.Height!.Value is var pixels && pixels > options.MaxPixels)

@@ -40,7 +40,7 @@ internal sealed class Evaluator(SanaPipeline pipeline, ClipScorer? scorer, EvalO
 
         return new(
             pipeline.ModelName, pipeline.Fingerprint, scorer?.Name, scorer?.Fingerprint, Of(_main), options.Seed, _main.Width!.Value, Main.Count(one => one.Image is null),
-            all with { Share = Math.Round(categories.Average(row => row.Figure.Share), 4) }, categories, scores is null ? [] : BestOf.Rows(Main, options.Images, scores),
+            all with { Share = Math.Round(categories.Average(row => row.Figure.Share), 4) }, categories, scores is null ? [] : BestOfFigures.Rows(Main, options.Images, scores),
             [.. Solvers().SelectMany(solver => options.Steps.Select(steps => Sweep(sweep, _main with { Solver = solver, Steps = steps })))],
             [.. options.Guidance.Select(guidance => Sweep(sweep, _main with { Guidance = guidance }))]);
     }

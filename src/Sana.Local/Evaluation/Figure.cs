@@ -44,7 +44,7 @@ internal sealed record Figure(int Images, int Met, double Share, double Low, dou
 }
 
 /// <summary>Best of N by CLIP score: the images of a prompt in groups of N, and of each group the one that scores highest.</summary>
-internal static class BestOf
+internal static class BestOfFigures
 {
     private static readonly int[] Sizes = [1, 2, 4, 8];
 

@@ -109,6 +109,36 @@ public sealed class LoraCommandTests(SmallCheckpoint checkpoint) : IDisposable
         Assert.Contains("input.lora", path.Body.GetRawText(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Perturbed_attention_over_http_is_the_same_image_by_every_way()
+    {
+        await using var server = await SanaServer.Start(new { });
+        var pag = new { scale = 2, layers = new[] { 1 } };
+
+        await server.Send(HttpMethod.Put, "/v1/jobs/with", new { input = new { prompt = "a cat", width = 64, height = 64, steps = 2, seeds = new[] { 1 }, pag } });
+        await server.Send(HttpMethod.Put, "/v1/jobs/without", new { input = new { prompt = "a cat", width = 64, height = 64, steps = 2, seeds = new[] { 1 }, pag = new { scale = 0 } } });
+        var image = await server.Send(HttpMethod.Post, "/v1/images/generations", new { prompt = "a cat", size = "64x64", steps = 2, seed = 1, pag });
+        var batch = await server.Send(HttpMethod.Post, "/v1/batches", new { prompts = new[] { new { prompt = "a cat", seed = 1 } }, settings = new { width = 64, height = 64, steps = 2, pag } });
+        var with = await server.Until("/v1/jobs/with", "succeeded");
+        var without = await server.Until("/v1/jobs/without", "succeeded");
+        var unknown = await server.Send(HttpMethod.Put, "/v1/jobs/unknown", new { input = new { prompt = "a cat", pag = new { scale = 2, layers = new[] { 99 } } } });
+        var missing = await server.Send(HttpMethod.Post, "/v1/images/generations", new { prompt = "a cat", pag = new { layers = new[] { 1 } } });
+
+        Assert.NotEqual(Hash(with), Hash(without));
+        var answer = image.Body.GetProperty("data")[0].GetProperty("b64_json").GetBytesFromBase64();
+        var file = await server.Http.GetByteArrayAsync(with.GetProperty("images")[0].GetProperty("url").GetString());
+        Assert.Equal(Pixels(file), Pixels(answer));
+        Assert.Equal(1, with.GetProperty("input").GetProperty("pag").GetProperty("layers")[0].GetInt32());
+        Assert.Equal(202, (int)batch.Status);
+        Assert.Equal((422, 400), ((int)unknown.Status, (int)missing.Status));
+        Assert.Contains("input.pag", unknown.Body.GetRawText(), StringComparison.Ordinal);
+        Assert.Contains("scale", missing.Body.GetRawText(), StringComparison.Ordinal);
+
+        static byte[] Pixels(byte[] png) => Sana.Curation.Ingest.ImageIngest.Decode(png).Pixels;
+
+        static string Hash(JsonElement job) => job.GetProperty("images")[0].GetProperty("sha256").GetString()!;
+    }
+
     private static string LoraOf(string name) => Path.Combine(Fixtures.Adapters, "lora", "sana", name);
 
     private async Task<JsonElement> Generate(params string[] more)

@@ -64,7 +64,7 @@ public sealed class StorageTests
         }
 
         await server.Until("/v1/jobs/one", "succeeded");
-        Assert.Equal(HttpStatusCode.Accepted, (await server.Send(HttpMethod.Put, "/v1/jobs/two", new { input = new { prompt = "slow", width = 64, height = 64, steps = 200, seeds = Enumerable.Range(0, 16) } })).Status);
+        Assert.Equal(HttpStatusCode.Accepted, (await server.Send(HttpMethod.Put, "/v1/jobs/two", new { input = new { prompt = "slow", width = 64, height = 64, steps = 1000, seeds = Enumerable.Range(0, 16) } })).Status);
         var canceled = await SanaProgram.Run("cancel", "job-two", "--data", server.Data);
         Assert.True(canceled.ExitCode == 0, canceled.Error);
         Assert.Equal(0, await server.Terminate());

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Sana.GraphBuilder;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Runtime;
@@ -50,6 +51,31 @@ public sealed class BuildTests : IDisposable
         _checkpoint.Build();
 
         Assert.True(_checkpoint.Build(new BuildOptions { Force = true }).Written);
+    }
+
+    [Theory]
+    [InlineData("\"graph_version\": 1")]
+    [InlineData("\"unknown\": 0")]
+    public void Graphs_of_another_version_of_the_program_are_built_again(string version)
+    {
+        _checkpoint.Build();
+        _checkpoint.Build(new BuildOptions { Extended = true });
+        var record = _checkpoint.PathOf(Record);
+        File.WriteAllText(record, Regex.Replace(File.ReadAllText(record), "\"graph_version\": \\d+", version));
+
+        Assert.True(_checkpoint.Build().Written);
+        Assert.True(_checkpoint.Build(new BuildOptions { Extended = true }).Written);
+        Assert.False(_checkpoint.Build(new BuildOptions { Extended = true }).Written);
+    }
+
+    [Fact]
+    public void Graphs_beside_those_of_a_forced_build_are_written_again_when_they_are_needed()
+    {
+        _checkpoint.Build(new BuildOptions { Extended = true });
+        _checkpoint.Build(new BuildOptions { Force = true });
+
+        Assert.False(_checkpoint.Build().Written);
+        Assert.True(_checkpoint.Build(new BuildOptions { Extended = true }).Written);
     }
 
     [Fact]

@@ -21,11 +21,8 @@ public sealed class UploadedBatchTests : IAsyncLifetime
 
     private List<IReadOnlyList<Inference.Diffusion.ImageRequest>> Drawn => ((FakeRenderer)_host.Renderer).Batches;
 
-    public async ValueTask InitializeAsync()
-    {
-        _host = await JobHost.Sqlite.Start();
-        _host.Clock.SetUtcNow(DateTimeOffset.UtcNow); // files have the system's time
-    }
+    // Files have the system's time.
+    public async ValueTask InitializeAsync() => _host = await JobHost.Sqlite.Start(DateTimeOffset.UtcNow);
 
     public ValueTask DisposeAsync() => _host.DisposeAsync();
 

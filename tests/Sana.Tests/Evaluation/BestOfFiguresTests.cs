@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Sana.Tests.Evaluation;
 
-public sealed class BestOfTests
+public sealed class BestOfFiguresTests
 {
     private static readonly EvaluationPrompt Prompt = EvaluationPrompts.Draw(PromptCategory.Colours, 1, seed: 0)[0];
     private static readonly SeenObject Asked = new(Prompt.Scene.Objects[0].Shape, Prompt.Scene.Objects[0].Colour, X: 0.5, Y: 0.5, Radius: 0.1, Confidence: 1);
@@ -17,7 +17,7 @@ public sealed class BestOfTests
         bool[] met = [false, true, false, false, true, false, false, false];
         double[] scores = [10, 20, 30, 5, double.NaN, 1, double.NaN, double.NaN];
 
-        var rows = BestOf.Rows([.. met.Select(isMet => new Drawn(Prompt, new RgbImage(1, 1, [0, 0, 0]), new SeenScene(isMet ? [Asked] : [], Word: null)))], images: 4, scores);
+        var rows = BestOfFigures.Rows([.. met.Select(isMet => new Drawn(Prompt, new RgbImage(1, 1, [0, 0, 0]), new SeenScene(isMet ? [Asked] : [], Word: null)))], images: 4, scores);
 
         Assert.Equal([1, 2, 4], rows.Select(row => row.N));
         Assert.Equal([8, 4, 2], rows.Select(row => row.Figure.Images));
