@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
+using Sana.Jobs.Queue;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Generation;

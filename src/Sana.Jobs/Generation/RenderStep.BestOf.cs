@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Sana.Inference.Diffusion;
 using Sana.Jobs.Networks;
+using Sana.Jobs.Queue;
 
 namespace Sana.Jobs.Generation;
 

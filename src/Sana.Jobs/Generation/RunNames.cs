@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Sana.Inference.Diffusion;
 using Sana.Jobs.Curation;
+using Sana.Jobs.Queue;
 using Sana.Storage.Blobs;
 
 namespace Sana.Jobs.Generation;

@@ -2,7 +2,6 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Sana.Inference.Diffusion;
-using Sana.Jobs.Generation;
 using Sana.Storage;
 
 namespace Sana.Jobs.Queue;

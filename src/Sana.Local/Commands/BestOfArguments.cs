@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Sana.Jobs.Generation;
+using Sana.Jobs.Queue;
 
 namespace Sana.Local.Commands;
 
