@@ -67,22 +67,21 @@ internal sealed class AzureBucket(BlobContainerClient container) : IBucket
     public async Task Write(string key, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken)
     {
         var blob = container.GetBlockBlobClient(key);
-        var names = new List<string>();
 #pragma warning disable CA5351 // Content-MD5 is the header that the storage service defines; it finds damage, it keeps no secret.
         using var md5 = IncrementalHash.CreateHash(HashAlgorithmName.MD5);
 #pragma warning restore CA5351
-        await using var blocks = new BlockStream(async (number, bytes) =>
+        await using var blocks = new BlockStream<string>(async (number, bytes) =>
         {
             // Names that follow from the place: two writers of the same bytes stage the same blocks.
             var name = Convert.ToBase64String(Encoding.ASCII.GetBytes(number.ToString("d8", CultureInfo.InvariantCulture)));
             md5.AppendData(bytes.Span);
             await blob.StageBlockAsync(name, BytesStream.Of(bytes), cancellationToken: cancellationToken);
-            names.Add(name);
+            return name;
         });
         await Ask("write", async () =>
         {
             await write(blocks, cancellationToken);
-            await blocks.Finish();
+            var names = await blocks.Finish();
             var headers = new BlobHttpHeaders { ContentType = BlobContent.Type(key), ContentHash = md5.GetHashAndReset() };
             return await blob.CommitBlockListAsync(names, new CommitBlockListOptions { HttpHeaders = headers }, cancellationToken);
         });
@@ -90,10 +89,11 @@ internal sealed class AzureBucket(BlobContainerClient container) : IBucket
 
     public Task<Stream?> Open(string key, int bufferBytes, CancellationToken cancellationToken) => Ask<Stream?>("read", async () =>
     {
+        var blob = container.GetBlobClient(key);
         try
         {
-            var options = new BlobOpenReadOptions(allowModifications: false) { BufferSize = bufferBytes };
-            return new AzureReadStream(await container.GetBlobClient(key).OpenReadAsync(options, cancellationToken), error => Fault("read", error));
+            BlobProperties there = await blob.GetPropertiesAsync(cancellationToken: cancellationToken);
+            return new RangedStream(there.ContentLength, bufferBytes, (offset, into, cancellation) => Fill(blob, there.ETag, offset, into, cancellation));
         }
         catch (RequestFailedException error) when (error.Status == 404 && error.ErrorCode != "ContainerNotFound")
         {
@@ -131,6 +131,21 @@ internal sealed class AzureBucket(BlobContainerClient container) : IBucket
         return await container.GetBlobClient(key).UploadAsync(BinaryData.FromBytes(bytes), options, cancellationToken);
     }
 
+    private async Task Fill(BlobClient blob, ETag version, long offset, Memory<byte> into, CancellationToken cancellationToken) => await Ask("read", async () =>
+    {
+        try
+        {
+            var options = new BlobDownloadOptions { Range = new HttpRange(offset, into.Length), Conditions = new BlobRequestConditions { IfMatch = version } };
+            using BlobDownloadStreamingResult content = await blob.DownloadStreamingAsync(options, cancellationToken);
+            await content.Content.ReadExactlyAsync(into, cancellationToken);
+            return true;
+        }
+        catch (RequestFailedException error) when (error.Status is 404 or 412)
+        {
+            throw new ObjectChangedException(error);
+        }
+    });
+
     private async Task<T> Ask<T>(string verb, Func<Task<T>> request)
     {
         try
@@ -139,9 +154,8 @@ internal sealed class AzureBucket(BlobContainerClient container) : IBucket
         }
         catch (Exception error) when (AzureFault.IsFromService(error))
         {
-            throw Fault(verb, error);
+            throw AzureFault.From(verb, container.Uri, Place, error);
         }
     }
 
-    private SanaException Fault(string verb, Exception error) => AzureFault.From(verb, container.Uri, Place, error);
 }

@@ -1,44 +1,101 @@
+using System.Buffers;
 using Sana.Storage.Net;
 
 namespace Sana.Storage.Blobs;
 
-/// <summary>A seekable stream over requests for ranges of one object, each of at least the buffer's bytes.</summary>
+/// <summary>
+/// A seekable stream over requests for ranges of one object. Who reads on from range to range gets larger ones, the next of them while the last is read;
+/// who jumps gets one range of the buffer's size.
+/// </summary>
 /// <param name="length">The object's size in bytes.</param>
-/// <param name="bufferBytes">What one request asks for when less is read.</param>
+/// <param name="bufferBytes">The size of a range after a jump. It grows to 4 MB, and two ranges are held.</param>
 /// <param name="fill">Fills the memory with the bytes from an offset on, all of it or not at all.</param>
 internal sealed class RangedStream(long length, int bufferBytes, Func<long, Memory<byte>, CancellationToken, Task> fill) : RemoteStream(length)
 {
-    private byte[] _buffer = [];
-    private long _start;
-    private int _filled;
+    private const int MostBytes = 4 * 1024 * 1024;
+
+    private readonly int _leastBytes = bufferBytes;
+    private readonly CancellationTokenSource _closed = new();
+    private Part? _current;
+    private Part? _ahead;
+    private int _bytes;
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        var left = Length - Position;
-        if (left <= 0 || buffer.Length == 0)
+        if (Length <= Position || buffer.Length == 0)
             return 0;
+        if (_current?.Holds(Position) != true)
+            await Move(cancellationToken);
 
-        if (Position < _start || Position >= _start + _filled)
+        var bytes = _current!.From(Position, buffer.Length);
+        bytes.CopyTo(buffer);
+        Position += bytes.Length;
+        return bytes.Length;
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing && !_closed.IsCancellationRequested)
         {
-            if (buffer.Length >= bufferBytes)
-            {
-                var whole = buffer[..(int)Math.Min(buffer.Length, left)];
-                await fill(Position, whole, cancellationToken);
-                Position += whole.Length;
-                return whole.Length;
-            }
-
-            var wanted = (int)Math.Min(bufferBytes, left);
-            if (_buffer.Length < wanted)
-                _buffer = new byte[wanted];
-            _filled = 0;
-            await fill(Position, _buffer.AsMemory(0, wanted), cancellationToken);
-            (_start, _filled) = (Position, wanted);
+            _closed.Cancel();
+            Drop(ref _current);
+            Drop(ref _ahead);
+            _closed.Dispose();
         }
 
-        var part = _buffer.AsMemory((int)(Position - _start), (int)Math.Min(buffer.Length, _start + _filled - Position));
-        part.CopyTo(buffer);
-        Position += part.Length;
-        return part.Length;
+        base.Dispose(disposing);
+    }
+
+    private async Task Move(CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(_closed.IsCancellationRequested, this);
+        var readsOn = _current?.End == Position;
+        if (_ahead?.Holds(Position) != true)
+        {
+            Drop(ref _ahead);
+            _ahead = Ask(Position, readsOn);
+        }
+
+        try
+        {
+            await _ahead!.Filled.WaitAsync(cancellationToken);
+        }
+        catch
+        {
+            // The next read asks again.
+            Drop(ref _ahead);
+            throw;
+        }
+
+        Drop(ref _current);
+        (_current, _ahead) = (_ahead, null);
+        if (readsOn && _current.End < Length)
+            _ahead = Ask(_current.End, readsOn);
+    }
+
+    private Part Ask(long start, bool readsOn)
+    {
+        _bytes = readsOn ? Math.Max(_leastBytes, Math.Min(2 * _bytes, MostBytes)) : _leastBytes;
+        var count = (int)Math.Min(_bytes, Length - start);
+        var bytes = ArrayPool<byte>.Shared.Rent(count);
+        return new Part(start, count, bytes, fill(start, bytes.AsMemory(0, count), _closed.Token));
+    }
+
+    private static void Drop(ref Part? part)
+    {
+        // Memory that is still written to is not lent again.
+        if (part is { Filled.IsCompleted: true })
+            ArrayPool<byte>.Shared.Return(part.Bytes);
+        _ = part?.Filled.ContinueWith(static task => task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        part = null;
+    }
+
+    private sealed record Part(long Start, int Count, byte[] Bytes, Task Filled)
+    {
+        public long End => Start + Count;
+
+        public bool Holds(long position) => position >= Start && position < End;
+
+        public ReadOnlyMemory<byte> From(long position, int most) => Bytes.AsMemory((int)(position - Start), (int)Math.Min(most, End - position));
     }
 }

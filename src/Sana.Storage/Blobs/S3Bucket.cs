@@ -100,52 +100,56 @@ internal sealed class S3Bucket(IAmazonS3 client, string bucket) : IBucket
 
     public async Task Write(string key, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken)
     {
-        string? upload = null;
-        var parts = new List<PartETag>();
+        Task<string>? upload = null;
         var last = ReadOnlyMemory<byte>.Empty;
-        await using var blocks = new BlockStream(Stage);
+        await using var blocks = new BlockStream<PartETag?>(Stage);
         await Ask("write", async () =>
         {
             try
             {
                 await write(blocks, cancellationToken);
-                await blocks.Finish();
+                var parts = await blocks.Finish();
                 if (upload is null)
                     return await Upload(key, last, ifNoneMatch: null, cancellationToken);
-                var complete = new CompleteMultipartUploadRequest { BucketName = bucket, Key = key, UploadId = upload, PartETags = parts };
+                var complete = new CompleteMultipartUploadRequest { BucketName = bucket, Key = key, UploadId = await upload, PartETags = [.. parts] };
                 return (await client.CompleteMultipartUploadAsync(complete, cancellationToken)).ETag;
             }
             catch when (upload is not null)
             {
-                await Abort(key, upload);
+                // A part that arrives after the abort would stay.
+                await blocks.Settle();
+                if (upload.IsCompletedSuccessfully)
+                    await Abort(key, await upload);
                 throw;
             }
         });
 
         // What fits a block is one request; the stream's memory is not used again after its only block.
-        async Task Stage(int number, ReadOnlyMemory<byte> bytes)
+        async Task<PartETag?> Stage(int number, ReadOnlyMemory<byte> bytes)
         {
-            if (number == 0 && bytes.Length < BlockStream.BlockBytes)
+            if (number == 0 && bytes.Length < BlockStream<PartETag?>.BlockBytes)
             {
                 last = bytes;
-                return;
+                return null;
             }
 
-            upload ??= (await client.InitiateMultipartUploadAsync(
-                new InitiateMultipartUploadRequest { BucketName = bucket, Key = key, ContentType = BlobContent.Type(key) }, cancellationToken)).UploadId;
+            upload ??= Begin();
             var part = new UploadPartRequest
             {
                 BucketName = bucket,
                 Key = key,
-                UploadId = upload,
+                UploadId = await upload,
                 PartNumber = number + 1,
                 PartSize = bytes.Length,
                 InputStream = BytesStream.Of(bytes),
                 MD5Digest = Convert.ToBase64String(BlobContent.Md5(bytes.Span)),
                 UseChunkEncoding = false,
             };
-            parts.Add(new PartETag(number + 1, (await client.UploadPartAsync(part, cancellationToken)).ETag));
+            return new PartETag(number + 1, (await client.UploadPartAsync(part, cancellationToken)).ETag);
         }
+
+        async Task<string> Begin() => (await client.InitiateMultipartUploadAsync(
+            new InitiateMultipartUploadRequest { BucketName = bucket, Key = key, ContentType = BlobContent.Type(key) }, cancellationToken)).UploadId;
     }
 
     public Task<Stream?> Open(string key, int bufferBytes, CancellationToken cancellationToken) => Ask<Stream?>("read", async () =>
