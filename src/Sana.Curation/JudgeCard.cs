@@ -1,8 +1,10 @@
+using System.Text.Json.Serialization;
+
 namespace Sana.Curation;
 
 /// <summary>One judge of images, as configurations and reports state it.</summary>
 /// <param name="Label">Its label.</param>
-/// <param name="Kind">aesthetic, classifier, safety-checker or onnx.</param>
+/// <param name="Kind">aesthetic, classifier, safety-checker, clip, prompt or onnx.</param>
 /// <param name="Column">Name of the column of its scores.</param>
 /// <param name="Model">Name of the checkpoint or file behind it.</param>
 /// <param name="Fingerprint">Of what its scores depend on.</param>
@@ -11,6 +13,10 @@ public sealed record JudgeCard(string Label, string Kind, string Column, string 
 {
     /// <value>Whether scores are probabilities or cosines, which reports draw in hundredths. Default true.</value>
     public bool IsFraction { get; init; } = true;
+
+    /// <value>Whether it reads the prompt before an image is made, and not the image.</value>
+    [JsonIgnore]
+    public bool ReadsPrompts => Kind == "prompt";
 
     /// <value>The label of the network whose probability is the score; null for other kinds than classifiers.</value>
     public string? Class { get; init; }

@@ -1,6 +1,8 @@
 namespace Sana.GraphBuilder.Configs;
 
-/// <summary>text_encoder/config.json of a Sana checkpoint (Gemma2Model, or Gemma2ForCausalLM without its head). Defaults are those of gemma-2-2b.</summary>
+/// <summary>
+/// text_encoder/config.json of a Sana checkpoint (Gemma2Model, or Gemma2ForCausalLM without its head), or config.json of a Gemma2ForCausalLM whose head is its embedding. Defaults are those of gemma-2-2b.
+/// </summary>
 internal sealed record Gemma2Config
 {
     public required int VocabSize { get; init; }
@@ -18,6 +20,9 @@ internal sealed record Gemma2Config
 
     /// <summary>c of c·tanh(scores/c); null leaves the scores as they are.</summary>
     public required double? AttnLogitSoftcapping { get; init; }
+
+    /// <summary>c of c·tanh(logits/c) of the head; null leaves them as they are, and where there is no head.</summary>
+    public double? FinalLogitSoftcapping { get; init; }
     public required double RmsNormEps { get; init; }
     public required double RopeTheta { get; init; }
     public required int MaxPositionEmbeddings { get; init; }
@@ -34,9 +39,13 @@ internal sealed record Gemma2Config
     private static readonly string[] _harmless = [.. TransformersFields.HarmlessWithoutText, "final_logit_softcapping", "tie_word_embeddings", "hidden_act", "sliding_window_size"];
 
     /// <exception cref="CheckpointException">A value is out of range, or asks for a form of the network that is not built here.</exception>
-    public static Gemma2Config Load(string configFile)
+    /// <param name="configFile">The file.</param>
+    /// <param name="hasHead">Whether the head is used: then it must be the embedding.</param>
+    public static Gemma2Config Load(string configFile, bool hasHead = false)
     {
         var json = JsonConfig.Load(configFile);
+        if (hasHead)
+            json.Only("tie_word_embeddings", true);
         json.Word("model_type", "gemma2", "gemma2");
         json.Word("hidden_activation", "gelu_pytorch_tanh", "gelu_pytorch_tanh");
         json.Only("attention_bias", false);
@@ -55,6 +64,7 @@ internal sealed record Gemma2Config
             HeadDim = json.Integer("head_dim", 2, 1_024, 256),
             QueryPreAttnScalar = json.Number("query_pre_attn_scalar", 1e-6, 1e9, 256),
             AttnLogitSoftcapping = json.NumberOrNull("attn_logit_softcapping", 1e-6, 1e9, missing: 50),
+            FinalLogitSoftcapping = hasHead ? json.NumberOrNull("final_logit_softcapping", 1e-6, 1e9, missing: 30) : null,
             RmsNormEps = json.Number("rms_norm_eps", 0, 1, 1e-6),
             RopeTheta = theta,
             MaxPositionEmbeddings = json.Integer("max_position_embeddings", 1, 16_777_216, 8_192),

@@ -40,4 +40,15 @@ internal static class JudgeGraphs
 
         Value OfLength1(Value x) => g.Div(x, g.Sqrt(g.SumOfSquares(x, 1)));
     }
+
+    /// <summary>tokens.onnx of a judge of prompts: rows of the embedding, which is the head too. A product of a hidden state and a row is the logit of its token.</summary>
+    public static Graph Tokens(Gemma2Config config, SafetensorsWeights weights)
+    {
+        var g = new Graph("tokens", weights);
+        g.Path = "embed_tokens";
+        // Gather before Cast: only the rows that are asked for are read from the file.
+        var rows = g.Gather(g.Stored("embed_tokens.weight"), g.Input("input_ids", ElementType.Int64, Dim.Symbolic("tokens")), 0);
+        g.Output("rows", g.Reshape(g.Cast(rows, ElementType.Float), rows[0], config.HiddenSize)); // [tokens, hidden]
+        return g;
+    }
 }

@@ -15,7 +15,7 @@ public interface IJudge : IDisposable
     /// <summary>What its numbers mean.</summary>
     JudgeScale Scale { get; }
 
-    /// <summary>One number an image, in their order; not a number where a network gave none that is finite.</summary>
+    /// <summary>One number an image, or a text where there are no images, in their order; not a number where a network gave none that is finite.</summary>
     /// <param name="images">Any sizes.</param>
     /// <param name="cancellationToken">Stops between two nodes of a network.</param>
     /// <exception cref="InferenceException">An image has not as many bytes as its size implies, or a judge of texts is given none.</exception>
@@ -29,7 +29,7 @@ public interface IJudge : IDisposable
 public sealed record JudgeScale(string Unit, double Least, double Most);
 
 /// <summary>Images for several judges: what several of them need is computed once. One thread at a time.</summary>
-/// <param name="images">Any sizes.</param>
+/// <param name="images">Any sizes; none where only texts are judged.</param>
 /// <param name="texts">A prompt or caption of each image; null where no judge reads them.</param>
 public sealed class JudgedImages(IReadOnlyList<RgbImage> images, IReadOnlyList<string>? texts = null)
 {
@@ -39,7 +39,7 @@ public sealed class JudgedImages(IReadOnlyList<RgbImage> images, IReadOnlyList<s
     public IReadOnlyList<RgbImage> Images => images;
 
     /// <summary>A prompt or caption of each image; null for none.</summary>
-    public IReadOnlyList<string>? Texts { get; } = texts is null || texts.Count == images.Count ? texts
+    public IReadOnlyList<string>? Texts { get; } = texts is null || images.Count == 0 || texts.Count == images.Count ? texts
         : throw new ArgumentException($"There are {texts.Count} texts for {images.Count} images.", nameof(texts));
 
     /// <summary>As <see cref="ClipScorer.EmbedImages"/> gives them, once for each scorer.</summary>

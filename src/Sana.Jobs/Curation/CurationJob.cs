@@ -103,6 +103,8 @@ public sealed record CurationSettings
             concept.Check();
         if (ReadJudges().FirstOrDefault(judge => judge.Kind == JudgeKind.Clip) is { } scorer)
             throw new SanaException($"The judge '{scorer.Label}' compares generated images with their prompts; in a dataset captions are scored by --scorer. Take it out of the file of this run.");
+        if (ReadJudges().FirstOrDefault(judge => judge.Kind == JudgeKind.Prompt) is { } reader)
+            throw new SanaException($"The judge '{reader.Label}' reads prompts of images that are generated; take it out of the file of this run.");
         if (Clip is null && ReadJudges().FirstOrDefault(judge => judge is { Kind: JudgeKind.Aesthetic, Clip: null }) is { } blind)
             throw new SanaException($"The judge '{blind.Label}' reads vectors of CLIP, and the run has none; give its \"clip\", or a checkpoint of CLIP for the run (--scorer).");
     }

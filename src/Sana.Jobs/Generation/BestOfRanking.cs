@@ -22,9 +22,13 @@ internal static class BestOfRanking
             throw new InferenceException("stop_at is no number.");
         if (gate is null)
             throw new InferenceException("best_of needs a judge and this host has none; declare judges (--judges, or judges of sana.json).");
-        var judges = best.Judges is { Count: > 0 } named ? named : [gate.Judges[0].Label];
+        if (gate.Judges.FirstOrDefault(judge => !judge.ReadsPrompts) is not { } first)
+            throw new InferenceException("best_of needs a judge of images, and this host has judges of prompts only; declare another one.");
+        var judges = best.Judges is { Count: > 0 } named ? named : [first.Label];
         if (judges.FirstOrDefault(label => gate.Judges.All(judge => judge.Label != label)) is { } unknown)
             throw new InferenceException($"best_of: there is no judge '{(unknown.Length > 64 ? unknown[..64] + "…" : unknown)}'; there are {string.Join(", ", gate.Judges.Select(judge => judge.Label))}.");
+        if (gate.Judges.FirstOrDefault(judge => judge.ReadsPrompts && judges.Contains(judge.Label)) is { } reader)
+            throw new InferenceException($"best_of: the judge '{reader.Label}' reads the prompt, which all candidates have; name a judge of images.");
         if (judges.Distinct(StringComparer.Ordinal).Count() != judges.Count)
             throw new InferenceException("best_of names a judge twice; name each once.");
         return best with { Judges = [.. judges] };

@@ -14,6 +14,7 @@ internal sealed partial class RenderStep
         RenderBatch batch, ImageRecord?[] settled, int maxImages, bool refuseNan, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
     {
         var (clock, spent) = (Stopwatch.StartNew(), new StageSeconds(0, 0, 0));
+        _ = await RefusePrompts(batch, settled, cancellationToken);
         var groups = Enumerable.Range(0, settled.Length).Chunk(batch.BestOf!.Of).Where(group => Array.Exists(group, i => settled[i] is null)).ToArray();
         foreach (var group in groups)
         {

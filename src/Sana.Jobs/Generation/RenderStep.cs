@@ -16,6 +16,7 @@ namespace Sana.Jobs.Generation;
 internal sealed partial class RenderStep(IRenderer renderer, IBlobs blobs, RunNames names, ImageOutput output)
 {
     private readonly ModelRecord _model = ModelRecord.Of(renderer);
+    private readonly Dictionary<string, GateVerdict?> _prompts = new(StringComparer.Ordinal);
 
     /// <summary>Renders a batch in parts and writes the images that are null in <paramref name="settled"/>. Only one part is in memory. A part whose images are all there is skipped.</summary>
     /// <param name="batch">What to render.</param>
@@ -31,7 +32,8 @@ internal sealed partial class RenderStep(IRenderer renderer, IBlobs blobs, RunNa
         if (batch.BestOf is not null)
             return await RenderBest(batch, settled, maxImages, refuseNan, progress, cancellationToken);
         var (clock, seconds, encoding) = (Stopwatch.StartNew(), new StageSeconds(0, 0, 0), TimeSpan.Zero);
-        var parts = Enumerable.Range(0, settled.Length).Chunk(maxImages).Where(part => Array.Exists(part, i => settled[i] is null)).ToArray();
+        var refused = await RefusePrompts(batch, settled, cancellationToken);
+        var parts = Enumerable.Range(0, settled.Length).Where(i => !refused.Contains(i)).Chunk(maxImages).Where(part => Array.Exists(part, i => settled[i] is null)).ToArray();
         foreach (var part in parts)
         {
             // What is not done yet has not been judged, so nobody sees it.
@@ -57,14 +59,45 @@ internal sealed partial class RenderStep(IRenderer renderer, IBlobs blobs, RunNa
         return (settled!, seconds);
     }
 
+    // A prompt outside a limit costs no step of the solver. Its images are never in a part, so the parts are the same after a kill.
+    private async Task<HashSet<int>> RefusePrompts(RenderBatch batch, ImageRecord?[] settled, CancellationToken cancellationToken)
+    {
+        var refused = new HashSet<int>();
+        for (var i = 0; i < settled.Length; i++)
+        {
+            if (Judge(batch.Images[i].Request.Prompt, cancellationToken) is not { Fault: { } fault } verdict)
+                continue;
+            refused.Add(i);
+            // Of candidates as many fail as images were asked for.
+            var isLost = batch.BestOf is not { } best || i % best.Of < best.Keep;
+            var (status, reason) = isLost ? (OutcomeStatus.Failed, FaultReason.Policy) : (OutcomeStatus.NotKept, OutcomeStatus.NotKept);
+            settled[i] ??= await Settle(batch, batch.Images[i], Record(batch, batch.Images[i], [], status, reason) with { Scores = verdict.Scores, Message = fault }, bytes: null, cancellationToken);
+        }
+
+        return refused;
+    }
+
     private static void RefuseNan(IReadOnlyList<GeneratedImage> images, bool refuses)
     {
         if (refuses && images.FirstOrDefault(image => image.Failure == FaultReason.Nan) is { } bad)
             throw new JobFaultException(FaultReason.Nan, $"The image of seed {bad.Request.Seed} has values that are not numbers.");
     }
 
-    private GateVerdict? Judge(GeneratedImage made, CancellationToken cancellationToken) =>
-        made.Image is { } image ? renderer.Judges?.Judge(image, made.Request.Prompt, cancellationToken) : null;
+    // Batches have few prompts, many of them equal.
+    private GateVerdict? Judge(string prompt, CancellationToken cancellationToken)
+    {
+        if (!_prompts.TryGetValue(prompt, out var verdict))
+            _prompts.Add(prompt, verdict = renderer.Judges?.Judge(prompt, cancellationToken));
+        return verdict;
+    }
+
+    private GateVerdict? Judge(GeneratedImage made, CancellationToken cancellationToken)
+    {
+        if (made.Image is not { } pixels || renderer.Judges is not { } judges)
+            return null;
+        var verdict = judges.Judge(pixels, made.Request.Prompt, cancellationToken);
+        return Judge(made.Request.Prompt, cancellationToken) is { } prompt ? verdict with { Scores = [.. prompt.Scores, .. verdict.Scores] } : verdict;
+    }
 
     private ImageRecord Record(RenderBatch batch, PlannedImage planned, IReadOnlyList<string> flags, string status, string? reason) => new(
         "sana.image/1",

@@ -5,7 +5,7 @@ using Sana.Jobs.Queue;
 
 namespace Sana.Jobs.Networks;
 
-/// <summary>The judges of generated images, loaded. Whoever holds a renderer holds its gate, so no way to an image leads past it.</summary>
+/// <summary>The judges of generated images and their prompts, loaded. Whoever holds a renderer holds its gate, so no way to an image leads past it.</summary>
 public sealed class Gate : IDisposable
 {
     private const int Digits = 4;
@@ -27,15 +27,31 @@ public sealed class Gate : IDisposable
     /// <summary>What it is.</summary>
     public GateCard Card { get; }
 
+    /// <summary>What the judges of prompts say, before anything is made of one; null where there is none.</summary>
+    /// <param name="prompt">Alone: a score does not depend on other prompts.</param>
+    /// <param name="cancellationToken">Stops between two nodes of a network.</param>
+    public GateVerdict? Judge(string prompt, CancellationToken cancellationToken) =>
+        Card.Judges.Any(judge => judge.ReadsPrompts) ? Score(new JudgedImages([], [prompt]), readsPrompts: true, cancellationToken) : null;
+
     /// <summary>Scores an image, alone: a score does not depend on which other images were made with it.</summary>
     /// <param name="image">Any size.</param>
     /// <param name="prompt">What it was made from.</param>
     /// <param name="cancellationToken">Stops between two nodes of a network.</param>
-    public GateVerdict Judge(RgbImage image, string prompt, CancellationToken cancellationToken)
+    public GateVerdict Judge(RgbImage image, string prompt, CancellationToken cancellationToken) => Score(new JudgedImages([image], [prompt]), readsPrompts: false, cancellationToken);
+
+    /// <inheritdoc/>
+    public void Dispose()
     {
-        var images = new JudgedImages([image], [prompt]);
+        foreach (var judge in _judges)
+            judge.Dispose();
+        foreach (var network in _owned)
+            network.Dispose();
+    }
+
+    private GateVerdict Score(JudgedImages images, bool readsPrompts, CancellationToken cancellationToken)
+    {
         var (scores, faults) = (new List<ImageScore>(), new List<string>());
-        foreach (var (card, judge) in Card.Judges.Zip(_judges))
+        foreach (var (card, judge) in Card.Judges.Zip(_judges).Where(one => one.First.ReadsPrompts == readsPrompts))
         {
             var number = judge.Score(images, cancellationToken)[0];
             double? score = double.IsFinite(number) ? Math.Round(number, Digits) : null;
@@ -46,18 +62,9 @@ public sealed class Gate : IDisposable
 
         return new GateVerdict(scores, faults.Count == 0 ? null : string.Join(' ', faults));
     }
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        foreach (var judge in _judges)
-            judge.Dispose();
-        foreach (var network in _owned)
-            network.Dispose();
-    }
 }
 
-/// <summary>What a gate says of an image.</summary>
+/// <summary>What a gate says of an image or a prompt.</summary>
 /// <param name="Scores">In the order of the judges.</param>
 /// <param name="Fault">Why it is outside, in one sentence a judge; null when it is within every limit.</param>
 public sealed record GateVerdict(IReadOnlyList<ImageScore> Scores, string? Fault);

@@ -33,11 +33,21 @@ internal static class JudgePlace
     {
         if (gate is null)
             return null;
-        var (judges, clips) = (new List<(JudgeCard, IJudge)>(), new Dictionary<string, ClipScorer>(StringComparer.Ordinal));
+        var judges = new List<(JudgeCard, IJudge)>();
+        var (clips, readers) = (new Dictionary<string, ClipScorer>(StringComparer.Ordinal), new Dictionary<string, ShieldGemma>(StringComparer.Ordinal));
         try
         {
             foreach (var config in gate.Judges)
             {
+                if (config.Kind == JudgeKind.Prompt)
+                {
+                    if (!readers.ContainsKey(config.Checkpoint))
+                        readers.Add(config.Checkpoint, await networks.LoadShieldGemma(config, cancellationToken));
+                    var reader = new PromptJudge(readers[config.Checkpoint], config.Policy!);
+                    judges.Add((Card(config, reader), reader));
+                    continue;
+                }
+
                 var place = config.Kind == JudgeKind.Clip ? config.Checkpoint : config.Clip;
                 if (place is not null && !clips.ContainsKey(place))
                     clips.Add(place, await networks.LoadClip(place, cancellationToken));
@@ -45,11 +55,11 @@ internal static class JudgePlace
                 judges.Add((Card(config, judge), judge));
             }
 
-            return new Gate(judges, gate.OutsideLimits, [.. clips.Values]);
+            return new Gate(judges, gate.OutsideLimits, [.. clips.Values, .. readers.Values]);
         }
         catch
         {
-            new Gate(judges, gate.OutsideLimits, [.. clips.Values]).Dispose();
+            new Gate(judges, gate.OutsideLimits, [.. clips.Values, .. readers.Values]).Dispose();
             throw;
         }
     }
@@ -63,13 +73,31 @@ internal static class JudgePlace
         Max = config.Max,
     };
 
+    /// <summary>The language model of a judge of prompts whose graphs are built.</summary>
+    /// <exception cref="InferenceException">It is of another kind.</exception>
+    public static ShieldGemma LoadShieldGemma(JudgeConfig config, BuildReport built, JudgeOptions options)
+    {
+        RequireKind(config, built);
+        return ShieldGemma.Load(built.Folder, options);
+    }
+
     /// <summary>A classifier or a safety checker whose graph is built.</summary>
-    /// <exception cref="InferenceException">It is of the other kind, or lacks the label.</exception>
+    /// <exception cref="InferenceException">It is of another kind, or lacks the label.</exception>
     public static IJudge Load(JudgeConfig config, BuildReport built, JudgeOptions options)
     {
-        var isClassifier = built.Metadata["model_type"] == "vit";
-        if (isClassifier != (config.Kind == JudgeKind.Classifier))
-            throw new InferenceException($"The judge '{config.Label}' is of the kind {config.KindName}, but {config.Checkpoint} is {(isClassifier ? "an image classifier; say \"kind\": \"classifier\"" : "a safety checker; say \"kind\": \"safety-checker\"")}.");
-        return isClassifier ? ImageClassifier.Load(built.Folder, config.Class!, options) : SafetyChecker.Load(built.Folder, options);
+        RequireKind(config, built);
+        return config.Kind == JudgeKind.Classifier ? ImageClassifier.Load(built.Folder, config.Class!, options) : SafetyChecker.Load(built.Folder, options);
+    }
+
+    private static void RequireKind(JudgeConfig config, BuildReport built)
+    {
+        var (kind, words) = built.Metadata["model_type"] switch
+        {
+            "vit" => (JudgeKind.Classifier, "an image classifier; say \"kind\": \"classifier\""),
+            "gemma2" => (JudgeKind.Prompt, "a language model that reads prompts; say \"kind\": \"prompt\""),
+            _ => (JudgeKind.SafetyChecker, "a safety checker; say \"kind\": \"safety-checker\""),
+        };
+        if (kind != config.Kind)
+            throw new InferenceException($"The judge '{config.Label}' is of the kind {config.KindName}, but {config.Checkpoint} is {words}.");
     }
 }

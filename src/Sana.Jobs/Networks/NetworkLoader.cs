@@ -160,13 +160,7 @@ public sealed class NetworkLoader : IDisposable
     public async Task<ClipScorer> LoadClip(string checkpoint, CancellationToken cancellationToken)
     {
         var folder = await Fetch(checkpoint, cancellationToken);
-        return await Task.Run(
-            () =>
-            {
-                var built = ClipCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs });
-                return ClipScorer.Load(built.Folder, new ClipScorerOptions { Device = Device });
-            },
-            cancellationToken);
+        return await Task.Run(() => ClipScorer.Load(ClipCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs }).Folder, new ClipScorerOptions { Device = Device }), cancellationToken);
     }
 
     /// <summary>A judge of images.</summary>
@@ -186,6 +180,13 @@ public sealed class NetworkLoader : IDisposable
             return await Task.Run(() => OnnxJudge.Load(config.Checkpoint, config.Graph! with { Network = new JudgeOptions { Device = Device } }), cancellationToken);
         var folder = await Fetch(config.Checkpoint, cancellationToken);
         return await Task.Run(() => JudgePlace.Load(config, JudgeCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs }), new JudgeOptions { Device = Device }), cancellationToken);
+    }
+
+    /// <summary>The language model of a judge of prompts; it is the caller's. Errors as of <see cref="LoadJudge"/>.</summary>
+    public async Task<ShieldGemma> LoadShieldGemma(JudgeConfig config, CancellationToken cancellationToken)
+    {
+        var folder = await Fetch(config.Checkpoint, cancellationToken);
+        return await Task.Run(() => JudgePlace.LoadShieldGemma(config, JudgeCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs }), new JudgeOptions { Device = Device }), cancellationToken);
     }
 
     /// <summary>The graphs that a precision needs.</summary>

@@ -15,7 +15,7 @@ public sealed record BestOf(int Of)
     /// <value>How many of them are kept, 1…<see cref="Of"/> − 1. Default 1.</value>
     public int Keep { get; init; } = 1;
 
-    /// <value>Labels of the judges: the first decides, each further one where those before it are equal. Default the first judge of the host.</value>
+    /// <value>Labels of the judges: the first decides, each further one where those before it are equal. Default the first judge of images of the host.</value>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<string>? Judges { get; init; }
 

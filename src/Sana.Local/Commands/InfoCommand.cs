@@ -169,7 +169,7 @@ internal sealed class InfoCommand : Command
             return ExitCode.Done;
         }
 
-        Console.WriteLine($"{checkpoint.Name}: judge of images, {checkpoint.Kind}, {checkpoint.ImageSize} pixels{(checkpoint.Labels.Count == 0 ? "" : $", labels {string.Join(", ", checkpoint.Labels.Take(MostLabels))}{(checkpoint.Labels.Count > MostLabels ? $" and {checkpoint.Labels.Count - MostLabels} more" : "")}")}");
+        Console.WriteLine($"{checkpoint.Name}: judge of {(checkpoint.ImageSize is { } side ? $"images, {checkpoint.Kind}, {side} pixels" : "prompts")}{(checkpoint.Labels.Count == 0 ? "" : $", labels {string.Join(", ", checkpoint.Labels.Take(MostLabels))}{(checkpoint.Labels.Count > MostLabels ? $" and {checkpoint.Labels.Count - MostLabels} more" : "")}")}");
         Console.WriteLine($"fingerprint {checkpoint.Fingerprint}");
         Write([checkpoint.Network], checkpoint.Bytes, checkpoint.StoredAs, checkpoint.Files);
         return ExitCode.Done;

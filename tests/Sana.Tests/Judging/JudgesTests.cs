@@ -1,4 +1,5 @@
 using Sana.Inference;
+using Sana.Inference.Imaging;
 using Sana.Inference.Judging;
 using Sana.Tests.Support;
 using Xunit;
@@ -28,7 +29,7 @@ public sealed class JudgesTests
         using var clip = built.Scorer();
 
         Assert.Contains("give a text for each image", Assert.Throws<InferenceException>(() => new ClipJudge(clip).Score(new JudgedImages([]))).Message, StringComparison.Ordinal);
-        Assert.Throws<ArgumentException>(() => new JudgedImages([], ["one"]));
+        Assert.Throws<ArgumentException>(() => new JudgedImages([new RgbImage(1, 1, new byte[3])], ["one", "two"]));
     }
 
     [Fact]

@@ -18,6 +18,9 @@ public enum JudgeKind
     /// <summary>CLIP or SigLIP 2: 100 × cosine of image and prompt. Of generated images only.</summary>
     Clip,
 
+    /// <summary>A language model (Gemma2ForCausalLM, as ShieldGemma): the probability that a prompt violates a policy. Of generated images only.</summary>
+    Prompt,
+
     /// <summary>Somebody's own ONNX graph, with a description of what it reads and which of its numbers counts.</summary>
     Onnx,
 }
@@ -41,6 +44,9 @@ public sealed record JudgeConfig
     /// <value>The label of the network whose probability is the score, for the kind <c>classifier</c>.</value>
     public string? Class { get; init; }
 
+    /// <value>What prompts must not ask for, of the kind <c>prompt</c>: <c>dangerous</c>, <c>harassment</c>, <c>hate</c>, <c>sexual</c>, or a policy in your words of at most 2,000 characters.</value>
+    public string? Policy { get; init; }
+
     /// <value>The CLIP whose vectors are read, for the kind <c>aesthetic</c>: a folder or repository. Null: that of the run's scores.</value>
     public string? Clip { get; init; }
 
@@ -53,13 +59,14 @@ public sealed record JudgeConfig
     /// <value>An image that scores more is left out; null for no limit.</value>
     public double? Max { get; init; }
 
-    /// <summary><c>aesthetic</c>, <c>classifier</c>, <c>safety-checker</c>, <c>clip</c> or <c>onnx</c>.</summary>
+    /// <summary><c>aesthetic</c>, <c>classifier</c>, <c>safety-checker</c>, <c>clip</c>, <c>prompt</c> or <c>onnx</c>.</summary>
     public string KindName => Kind switch
     {
         JudgeKind.Aesthetic => "aesthetic",
         JudgeKind.Classifier => "classifier",
         JudgeKind.Onnx => "onnx",
         JudgeKind.Clip => "clip",
+        JudgeKind.Prompt => "prompt",
         _ => "safety-checker",
     };
 
@@ -116,12 +123,13 @@ public sealed record JudgeConfig
         if (!label.All(letter => char.IsAsciiLetterLower(letter) || char.IsAsciiDigit(letter) || letter is '-' or '_'))
             throw part.Refuse("label", $"is \"{ConfigPart.Shorten(label)}\"; it becomes part of a column's name and takes a-z, 0-9, hyphens and underscores");
         part.Needed("kind");
-        var kind = part.Choice("kind", "", "aesthetic", "classifier", "safety-checker", "clip", "onnx") switch
+        var kind = part.Choice("kind", "", "aesthetic", "classifier", "safety-checker", "clip", "prompt", "onnx") switch
         {
             "aesthetic" => JudgeKind.Aesthetic,
             "classifier" => JudgeKind.Classifier,
             "onnx" => JudgeKind.Onnx,
             "clip" => JudgeKind.Clip,
+            "prompt" => JudgeKind.Prompt,
             _ => JudgeKind.SafetyChecker,
         };
         var one = new JudgeConfig
@@ -130,6 +138,7 @@ public sealed record JudgeConfig
             Kind = kind,
             Checkpoint = part.Needed("checkpoint", 2000),
             Class = part.Text("class"),
+            Policy = part.Text("policy", 2000),
             Clip = part.Text("clip", 2000),
             Graph = part.Object("graph") is { } graph ? ReadGraph(graph) : null,
             Min = part.Number("min", -1000, 1000),
@@ -138,6 +147,8 @@ public sealed record JudgeConfig
         part.Close();
         if ((kind == JudgeKind.Classifier) != (one.Class is not null))
             throw part.Refuse("class", kind == JudgeKind.Classifier ? "is missing; name the label of the network whose probability is the score, such as nsfw" : "belongs to the kind classifier; take it out");
+        if ((kind == JudgeKind.Prompt) != (one.Policy is not null))
+            throw part.Refuse("policy", kind == JudgeKind.Prompt ? $"is missing; say what prompts must not ask for: {string.Join(", ", PromptJudge.Policies.Keys)}, or a policy in your words" : "belongs to the kind prompt; take it out");
         if (kind != JudgeKind.Aesthetic && one.Clip is not null)
             throw part.Refuse("clip", "belongs to the kind aesthetic; take it out");
         if ((kind == JudgeKind.Onnx) != (one.Graph is not null))
