@@ -20,10 +20,10 @@ internal static class ScenePictures
     public static RgbImage Render(Scene scene) => new(Side, Side, SceneRenderer.Render(scene, Side));
 
     /// <summary>The pictures of consecutive seeds: [count, side · side · 3] bytes.</summary>
-    public static byte[][] Render(ulong seed, int count, int side)
+    public static byte[][] Render(ulong seed, int count, int side, Light light = Light.Day)
     {
         var images = new byte[count][];
-        Parallel.For(0, count, i => images[i] = SceneRenderer.Render(SceneGenerator.Draw(seed + (ulong)i), side));
+        Parallel.For(0, count, i => images[i] = SceneRenderer.Render(SceneGenerator.Draw(seed + (ulong)i), side, light));
         return images;
     }
 

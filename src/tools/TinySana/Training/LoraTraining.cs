@@ -1,0 +1,57 @@
+using Sana.StillLife.Captions;
+using Sana.StillLife.Rendering;
+using TinySana.Networks;
+using TinySana.Publishing;
+using TinySana.Torch;
+
+namespace TinySana.Training;
+
+/// <summary>Trains a low-rank adapter that paints the still lifes at night: what the transformer learned by day stays as it is, and only the adapter learns.</summary>
+internal sealed class LoraTraining(string checkpoint, string artifacts, FrozenAutoencoder autoencoder)
+{
+    private const int Rank = 4;
+    private const int Side = 128; // of a picture, in pixels
+    private const int Scenes = 4_096;
+
+    private static readonly TrainingOptions Options = new()
+    {
+        Steps = 600,
+        BatchSize = 32,
+        LearningRate = 4e-3,
+        WarmUp = 20,
+        WeightDecay = 0,
+        EmaDecay = 0.98,
+        CheckpointEvery = 100,
+        Seed = 11,
+    };
+
+    private string Folder => Path.Combine(artifacts, "lora");
+
+    /// <summary>Trains, or continues a training, and writes the adapter.</summary>
+    /// <param name="folder">The adapter's folder.</param>
+    public void Run(string folder)
+    {
+        TorchSharp.torch.random.manual_seed((long)Options.Seed);
+        var (network, _) = TransformerFolder.Read(Path.Combine(checkpoint, "transformer"));
+        var prompts = new TrainingPromptEncoder(checkpoint);
+        var sheet = new PromptSheet(prompts, autoencoder);
+        if (!File.Exists(Sheet(0)))
+            sheet.Save(Sheet(0), network, Side);
+
+        var adapter = new LoraModule(network, Rank);
+        using var run = new TrainingRun(Folder, adapter, Options);
+        var scenes = SceneLatents.Load(Path.Combine(artifacts, "latents", $"{autoencoder.Digest}-night"), autoencoder.Encode, Side, TransformerTraining.FirstScene, Scenes, Light.Night);
+        var batches = new TransformerBatches(prompts, (_, scene, random) => CaptionGrammar.Paraphrase(scene, random), Options.Seed);
+        run.Train(
+            step =>
+            {
+                var batch = batches.Draw(scenes, step, Options.BatchSize);
+                return TransformerTraining.VelocityLoss(network, batch.Latents, batch.Text, batch.Mask).Loss;
+            },
+            step => run.WithEma(() => sheet.Save(Sheet(step), network, Side)));
+        run.UseEma();
+        LoraFolder.Write(folder, adapter, Rank);
+    }
+
+    private string Sheet(int step) => Path.Combine(Folder, $"{step:D6}.png");
+}
