@@ -62,6 +62,9 @@ public sealed class NetworkLoader : IDisposable
     /// <value>Who judges every image before it is written. Default nobody.</value>
     public GateConfig? Gate { get; init; }
 
+    /// <value>Prompts whose embeddings the pipeline keeps, see <see cref="PipelineOptions.CachedPrompts"/>. Default its own.</value>
+    public int CachedPrompts { get; init; } = new PipelineOptions().CachedPrompts;
+
     /// <value>Hears how far the download of a repository is. Default nobody.</value>
     public IProgress<HubProgress>? Progress { get; init; }
 
@@ -111,10 +114,15 @@ public sealed class NetworkLoader : IDisposable
         }
     }
 
-    /// <summary>The pipeline of the checkpoint; loading again releases the old one.</summary>
+    /// <summary>What images are rendered with: the pipeline of the checkpoint and the judges. Loading again releases the old one.</summary>
     /// <exception cref="CheckpointException">The folder holds no checkpoint of Sana.</exception>
     /// <exception cref="Inference.InferenceException">The device or the weights cannot be used.</exception>
-    public async Task<IRenderer> LoadPipeline(CancellationToken cancellationToken)
+    public async Task<IRenderer> LoadPipeline(CancellationToken cancellationToken) => new PipelineRenderer(await LoadSana(cancellationToken), _judges);
+
+    /// <summary>The pipeline of the checkpoint, which stays the loader's; loading again releases the old one.</summary>
+    /// <exception cref="CheckpointException">The folder holds no checkpoint of Sana.</exception>
+    /// <exception cref="Inference.InferenceException">The device or the weights cannot be used.</exception>
+    public async Task<SanaPipeline> LoadSana(CancellationToken cancellationToken)
     {
         await ReadModel(cancellationToken);
         if (_pipeline is not null)
@@ -125,9 +133,8 @@ public sealed class NetworkLoader : IDisposable
             _judges = await JudgePlace.OpenGate(Gate, this, cancellationToken);
         }
 
-        var options = new PipelineOptions { Device = Device, Precision = Precision, Adapters = _adapters, Controls = _controls, Decoder = _decoder, Extend = () => Build(_built!, extended: true), BuildEncoder = () => Build(_built!, encoder: true) };
-        _pipeline = await Task.Run(() => SanaPipeline.Load(_built!, options), cancellationToken);
-        return new PipelineRenderer(_pipeline, _judges);
+        var options = new PipelineOptions { Device = Device, Precision = Precision, CachedPrompts = CachedPrompts, Adapters = _adapters, Controls = _controls, Decoder = _decoder, Extend = () => Build(_built!, extended: true), BuildEncoder = () => Build(_built!, encoder: true) };
+        return _pipeline = await Task.Run(() => SanaPipeline.Load(_built!, options), cancellationToken);
     }
 
     /// <summary>A captioner: a client of an endpoint, or the networks of a folder, which all captioners of that folder share.</summary>

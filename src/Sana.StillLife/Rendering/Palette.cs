@@ -3,13 +3,6 @@ namespace Sana.StillLife.Rendering;
 /// <summary>The colours of objects and backgrounds in 8-bit sRGB.</summary>
 internal static class Palette
 {
-    // Dark, but still lighter than black objects, and in the hue of no object.
-    private static readonly (double R, double G, double B) Moonlight = (0.38, 0.42, 0.60);
-
-    /// <summary>A background's or a shadow's colour under a light.</summary>
-    public static (double R, double G, double B) Under(Light light, (double R, double G, double B) colour) =>
-        light == Light.Day ? colour : (colour.R * Moonlight.R, colour.G * Moonlight.G, colour.B * Moonlight.B);
-
     public static (double R, double G, double B) Rgb(Colour colour) => colour switch
     {
         Colour.Red => (214, 40, 40),

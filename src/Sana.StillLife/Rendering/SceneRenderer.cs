@@ -8,18 +8,17 @@ public static class SceneRenderer
 
     /// <param name="scene">The scene.</param>
     /// <param name="side">Pixels on a side, 16 to 2,048.</param>
-    /// <param name="light">What the scene is lit by.</param>
     /// <returns>side × side × 3 bytes, rows from the top, RGB.</returns>
-    public static byte[] Render(Scene scene, int side, Light light = Light.Day)
+    public static byte[] Render(Scene scene, int side)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(side, 16);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(side, 2_048);
         var canvas = new double[side * side * 3];
-        PaintBackground(canvas, side, scene.Background, light);
+        PaintBackground(canvas, side, scene.Background);
         if (scene.Word is { } word)
             PaintCard(canvas, side, word);
         foreach (var one in scene.Objects)
-            PaintShadow(canvas, side, one, light);
+            PaintShadow(canvas, side, one);
         foreach (var one in scene.Objects)
             PaintObject(canvas, side, one);
 
@@ -29,9 +28,9 @@ public static class SceneRenderer
         return pixels;
     }
 
-    private static void PaintBackground(double[] canvas, int side, Background background, Light lighting)
+    private static void PaintBackground(double[] canvas, int side, Background background)
     {
-        var (r, g, b) = Palette.Under(lighting, Palette.Rgb(background.Tone));
+        var (r, g, b) = Palette.Rgb(background.Tone);
         for (var i = 0; i < side * side; i++)
         {
             var light = Backdrop.Light(background.Texture, ((i % side) + 0.5) / side, ((i / side) + 0.5) / side, 1.0 / side);
@@ -57,15 +56,14 @@ public static class SceneRenderer
         });
     }
 
-    private static void PaintShadow(double[] canvas, int side, SceneObject one, Light light)
+    private static void PaintShadow(double[] canvas, int side, SceneObject one)
     {
-        var (r, g, b) = Palette.Under(light, (70, 70, 80));
         const double right = 0.012, down = 0.028, soft = 0.3;
         ForEach(side, one.X + right, one.Y + down, (1 + soft) * 1.15 * one.Radius, (i, x, y) =>
         {
             var distance = Outline.Distance(one.Shape, (x - one.X - right) / one.Radius, (y - one.Y - down) / one.Radius);
             var part = Math.Clamp(0.5 - (distance / soft), 0, 1);
-            Blend(canvas, i, r, g, b, 0.3 * part * part * (3 - (2 * part)));
+            Blend(canvas, i, 70, 70, 80, 0.3 * part * part * (3 - (2 * part)));
         });
     }
 
@@ -103,16 +101,6 @@ public static class SceneRenderer
         canvas[(3 * pixel) + 1] += (Math.Min(g, 255) - canvas[(3 * pixel) + 1]) * part;
         canvas[(3 * pixel) + 2] += (Math.Min(b, 255) - canvas[(3 * pixel) + 2]) * part;
     }
-}
-
-/// <summary>What a scene is lit by.</summary>
-public enum Light
-{
-    /// <summary>Daylight, in which backgrounds are pale.</summary>
-    Day,
-
-    /// <summary>Moonlight on background and shadows, which makes them dark and blue. Objects and cards are lit as by day.</summary>
-    Night,
 }
 
 /// <summary>The patterns of backgrounds: how much darker than the tone a place is.</summary>

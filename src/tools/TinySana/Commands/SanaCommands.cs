@@ -39,7 +39,7 @@ internal static class SanaCommands
     {
         Prepare(arguments);
         var checkpoint = Path.Combine(Models, "tiny-sana");
-        new LoraTraining(checkpoint, Artifacts, FrozenAutoencoder.Load(checkpoint)).Run(Path.Combine(Models, "tiny-sana-night"));
+        new LoraTraining(checkpoint, Artifacts, FrozenAutoencoder.Load(checkpoint)).Run(Path.Combine(Models, "tiny-sana-delft"));
         return 0;
     }
 

@@ -1,12 +1,15 @@
+using Sana.StillLife;
 using Sana.StillLife.Captions;
-using Sana.StillLife.Rendering;
 using TinySana.Networks;
 using TinySana.Publishing;
 using TinySana.Torch;
 
 namespace TinySana.Training;
 
-/// <summary>Trains a low-rank adapter that paints the still lifes at night: what the transformer learned by day stays as it is, and only the adapter learns.</summary>
+/// <summary>
+/// Trains a low-rank adapter that paints every still life as on a tile from Delft: all objects blue, the background plain cream. Shapes, numbers, sizes and places are as the captions say, which
+/// still name the colours. The transformer's own weights stay as they are. The autoencoder knows these colours; it cannot show what no scene of its own training had, such as dark backgrounds.
+/// </summary>
 internal sealed class LoraTraining(string checkpoint, string artifacts, FrozenAutoencoder autoencoder)
 {
     private const int Rank = 4;
@@ -15,15 +18,17 @@ internal sealed class LoraTraining(string checkpoint, string artifacts, FrozenAu
 
     private static readonly TrainingOptions Options = new()
     {
-        Steps = 600,
+        Steps = 500,
         BatchSize = 32,
-        LearningRate = 4e-3,
+        LearningRate = 3e-3,
         WarmUp = 20,
         WeightDecay = 0,
         EmaDecay = 0.98,
         CheckpointEvery = 100,
         Seed = 11,
     };
+
+    private static Scene Delft(Scene scene) => scene with { Objects = [.. scene.Objects.Select(one => one with { Colour = Colour.Blue })], Background = new Background(Tone.Cream, Texture.Plain) };
 
     private string Folder => Path.Combine(artifacts, "lora");
 
@@ -40,7 +45,7 @@ internal sealed class LoraTraining(string checkpoint, string artifacts, FrozenAu
 
         var adapter = new LoraModule(network, Rank);
         using var run = new TrainingRun(Folder, adapter, Options);
-        var scenes = SceneLatents.Load(Path.Combine(artifacts, "latents", $"{autoencoder.Digest}-night"), autoencoder.Encode, Side, TransformerTraining.FirstScene, Scenes, Light.Night);
+        var scenes = SceneLatents.Load(Path.Combine(artifacts, "latents", $"{autoencoder.Digest}-delft"), autoencoder.Encode, Side, TransformerTraining.FirstScene, Scenes, Delft);
         var batches = new TransformerBatches(prompts, (_, scene, random) => CaptionGrammar.Paraphrase(scene, random), Options.Seed);
         run.Train(
             step =>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Sana.Inference.Diffusion;
+using Sana.StillLife;
 using Sana.StillLife.Analysis;
 using Sana.StillLife.Evaluation;
 using TinySana.Networks;
@@ -24,7 +25,7 @@ internal sealed class PromptSheet(TrainingPromptEncoder prompts, FrozenAutoencod
     // Prompts with the evaluation's categories and held-out combinations, but another seed.
     private static readonly IReadOnlyList<EvaluationPrompt> EvaluatedPrompts = EvaluationPrompts.All(countEach: 16, seed: 77);
 
-    /// <summary>Saves pictures of some prompts, and prints the share of correct pictures for each category of the evaluation and the mean brightness of all.</summary>
+    /// <summary>Saves pictures of some prompts, and prints the share of correct pictures for each category of the evaluation and how many objects are blue.</summary>
     /// <param name="path">The PNG.</param>
     /// <param name="network">Makes the latents.</param>
     /// <param name="side">Side of a picture in pixels.</param>
@@ -37,8 +38,8 @@ internal sealed class PromptSheet(TrainingPromptEncoder prompts, FrozenAutoencod
         ScenePictures.SaveSheet(path, pictures[..(2 * SheetPrompts.Length)], side, columns: 8);
         var shares = pictures[SheetPrompts.Length..].Zip(EvaluatedPrompts, (picture, prompt) => (prompt.Category, IsMet: prompt.IsMetBy(SceneAnalyser.Read(picture, side))))
             .GroupBy(one => one.Category, (category, all) => string.Create(CultureInfo.InvariantCulture, $"{category} {all.Average(one => one.IsMet ? 1.0 : 0.0):f2}"));
-        var brightness = pictures[SheetPrompts.Length..].Average(picture => picture.Average(value => (double)value));
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileNameWithoutExtension(path)}: {string.Join(", ", shares)}, mean value {brightness:f1} of 255"));
+        var objects = pictures[SheetPrompts.Length..].SelectMany(picture => SceneAnalyser.Read(picture, side).Objects).ToArray();
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileNameWithoutExtension(path)}: {string.Join(", ", shares)}, blue {objects.Count(one => one.Colour == Colour.Blue)} of {objects.Length} objects"));
     }
 
     // Makes latents [b, c, side, side] from prompts with the pipeline's solver and classifier-free guidance.
