@@ -12,7 +12,9 @@ namespace TinySana.Training;
 /// </summary>
 internal sealed class LoraTraining(string checkpoint, string artifacts, FrozenAutoencoder autoencoder)
 {
-    private const int Rank = 4;
+    /// <summary>Rank of all layers, and alpha.</summary>
+    public const int Rank = 4;
+
     private const int Side = 128; // of a picture, in pixels
     private const int Scenes = 4_096;
 
