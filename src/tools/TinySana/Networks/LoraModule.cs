@@ -19,7 +19,8 @@ internal sealed class LoraModule : CheckpointModule
     {
         foreach (var parameter in network.parameters())
             parameter.requires_grad = false;
-        foreach (var (path, module) in network.named_modules())
+        // TorchSharp lists modules by the names of their fields too.
+        foreach (var (path, module) in network.named_modules().Where(one => !one.name.Contains("._", StringComparison.Ordinal)))
         {
             if (module is not Linear linear || !Array.Exists(Targets, target => path == target || path.EndsWith($".{target}", StringComparison.Ordinal)))
                 continue;

@@ -20,13 +20,13 @@ internal sealed class LoraTraining(string checkpoint, string artifacts, FrozenAu
 
     private static readonly TrainingOptions Options = new()
     {
-        Steps = 500,
+        Steps = 300,
         BatchSize = 32,
         LearningRate = 3e-3,
         WarmUp = 20,
         WeightDecay = 0,
         EmaDecay = 0.98,
-        CheckpointEvery = 100,
+        CheckpointEvery = 150,
         Seed = 11,
     };
 
