@@ -108,7 +108,7 @@ public sealed class Retention(IBlobs blobs, IJobQueue queue, WorkflowClient clie
             var document = WorkflowJson.Read<GenerateRequest>(run.Input).Job;
             used.Add(document);
             if (await blobs.Read(document, cancellationToken) is { } json)
-                used.UnionWith(GenerateSubmission.BlobsOf(json));
+                used.UnionWith([.. GenerateSubmission.BlobsOf(json), .. GenerateSubmission.PicturesOfRows(blobs, json)]);
         }
 
         await foreach (var run in client.All("curate-").WithCancellation(cancellationToken))

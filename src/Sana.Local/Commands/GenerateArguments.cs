@@ -14,7 +14,7 @@ internal sealed class GenerateArguments
     private readonly Option<string[]> _prompt = new("--prompt", "-p") { Description = "What to draw, at most 100,000 characters. May be given many times.", HelpName = "text" };
     private readonly Option<string?> _prompts = new("--prompts")
     {
-        Description = "List of prompts: .txt with one a line; .jsonl, .json, .csv, .tsv or Parquet with a field prompt, caption or text, and negative_prompt, id, seed or seeds, images, width, height, steps, guidance_scale, lora; "
+        Description = "List of prompts: .txt with one a line; .jsonl, .json, .csv, .tsv or Parquet with a field prompt, caption or text, and negative_prompt, id, seed or seeds, images, width, height, steps, guidance_scale, lora, in .jsonl also image, mask (files, from the list's folder) and strength; "
             + "each also as .gz; a folder of .txt files; the folder of a curated dataset; - for the standard input.",
         HelpName = "list",
     };
@@ -79,6 +79,9 @@ internal sealed class GenerateArguments
 
     /// <summary>The adapters as they are given.</summary>
     public string[] Loras(ParseResult parsed) => parsed.GetValue(_lora) ?? [];
+
+    /// <summary>What paths in rows of the list count from.</summary>
+    public string FolderOfPrompts(ParseResult parsed) => File.Exists(parsed.GetValue(_prompts)) ? Path.GetDirectoryName(Path.GetFullPath(parsed.GetValue(_prompts)!))! : Environment.CurrentDirectory;
 
     /// <summary>The picture that the images begin from; null for none.</summary>
     /// <exception cref="WrongUseException">A file cannot be read, or is missing.</exception>

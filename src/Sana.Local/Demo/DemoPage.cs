@@ -63,7 +63,7 @@ internal static class DemoPage
         return Html.Of($"""
             <section>
             <h2>With an adapter</h2>
-            <p class="lead">The same network, prompts and noise, on the left without and on the right with a low-rank adapter (LoRA) of 150 kB that learned to paint tiles from Delft: blue on plain cream. The analyser reads {objects.Count(one => one.Colour == Colour.Blue)} of the {objects.Length} objects on the right as blue.</p>
+            <p class="lead">The same network, prompts and noise, on the left without and on the right with a low-rank adapter (LoRA) that learned to paint tiles from Delft: blue on plain cream. The analyser reads {objects.Count(one => one.Colour == Colour.Blue)} of the {objects.Length} objects on the right as blue.</p>
             <div class="pairs">{Html.Join(pairs)}</div>
             </section>
             """);
