@@ -1,7 +1,6 @@
 using System.Text;
 using Sana.Inference.Imaging;
 using Sana.Jobs.Generation;
-using Sana.Jobs.Queue;
 using Sana.Storage;
 using Sana.Storage.Blobs;
 using Sana.Tests.Support;
