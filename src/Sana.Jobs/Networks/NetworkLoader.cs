@@ -2,7 +2,6 @@ using Sana.Curation.Captioning;
 using Sana.Curation.Captioning.Chat;
 using Sana.Curation.Captioning.Config;
 using Sana.GraphBuilder;
-using Sana.Inference.Captioning;
 using Sana.Inference.Clip;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Judging;
@@ -17,7 +16,7 @@ public sealed class NetworkLoader : IDisposable
 {
     private readonly SemaphoreSlim _oneFetch = new(1);
     private readonly SemaphoreSlim _oneBuild = new(1);
-    private readonly Dictionary<string, (CaptionNetwork Network, int Users)> _captionNetworks = [];
+    private readonly CaptionNetworks _captionNetworks = new();
     private CheckpointFacts? _facts;
     private string? _built;
     private IReadOnlyList<Adapter> _adapters = [];
@@ -144,23 +143,7 @@ public sealed class NetworkLoader : IDisposable
         if (config.Kind != CaptionerKind.Onnx)
             return ChatCaptioner.Create(config, Clock);
         var folder = await Fetch(config.Checkpoint!, cancellationToken);
-        return await Task.Run(
-            () =>
-            {
-                var built = CaptionerCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs });
-                var name = $"{built.Folder} {built.Fingerprint}";
-                var network = Share(name, built.Folder);
-                try
-                {
-                    return new OnnxCaptioner(network, OnnxCaptionerOptions.FromConfig(config, Device), () => Release(name));
-                }
-                catch
-                {
-                    Release(name);
-                    throw;
-                }
-            },
-            cancellationToken);
+        return await Task.Run(() => _captionNetworks.Open(CaptionerCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs }), config, Device), cancellationToken);
     }
 
     /// <summary>CLIP or SigLIP 2 of a folder, or of a repository of the Hub.</summary>
@@ -249,34 +232,6 @@ public sealed class NetworkLoader : IDisposable
         foreach (var (name, place) in await ControlPlace.All(Controls, ControlWeights, cancellationToken))
             controls.Add(await ControlPlace.Build(name, place, checkpoint, options, Progress, cancellationToken));
         return controls;
-    }
-
-    private CaptionNetwork Share(string name, string folder)
-    {
-        lock (_captionNetworks)
-        {
-            var (network, users) = _captionNetworks.TryGetValue(name, out var known)
-                ? known
-                : (CaptionNetwork.Load(folder, new CaptionNetworkOptions { Device = Device, BatchSize = CaptionNetworkOptions.MostImages }), 0);
-            _captionNetworks[name] = (network, users + 1);
-            return network;
-        }
-    }
-
-    private void Release(string name)
-    {
-        lock (_captionNetworks)
-        {
-            var (network, users) = _captionNetworks[name];
-            if (users > 1)
-            {
-                _captionNetworks[name] = (network, users - 1);
-                return;
-            }
-
-            _captionNetworks.Remove(name);
-            network.Dispose();
-        }
     }
 
     // From the blobs, where they hold it; from the Hub, where it is a repository's id and no folder has come.

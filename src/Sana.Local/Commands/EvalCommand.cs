@@ -54,7 +54,13 @@ internal sealed class EvalCommand : Command
         var clip = parsed.GetValue(_clip) is { } place ? await CheckpointPlace.Folder(place, variant: null, new FetchLines(), cancellationToken) : null;
         using var networks = new NetworkLoader
         {
-            Checkpoint = parsed.GetRequiredValue(_checkpoint), Decoder = parsed.GetValue(_decoder), Loras = loras.Places, Device = device, Precision = precision, CachedPrompts = 64, Progress = new FetchLines(),
+            Checkpoint = parsed.GetRequiredValue(_checkpoint),
+            Decoder = parsed.GetValue(_decoder),
+            Loras = loras.Places,
+            Device = device,
+            Precision = precision,
+            CachedPrompts = 64,
+            Progress = new FetchLines(),
         };
         var pipeline = await networks.LoadSana(cancellationToken);
         return prompts is null ? Evaluate(parsed, clip, options, pipeline, device, baseline, cancellationToken) : Lay(parsed, options, pipeline, prompts, cancellationToken);
