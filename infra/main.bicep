@@ -33,6 +33,9 @@ param gpuImage string = ''
 @description('Folder of the container `weights` that holds the checkpoint, as `sana build` left it.')
 param checkpoint string = 'sana-1.6b'
 
+@description('Another decoder than the checkpoint\'s own: a folder of the gpu app, or a repository of the Hugging Face Hub.')
+param decoder string = ''
+
 @allowed(['scheduler', 'storage'])
 @description('Backend of the orchestrations: Durable Task Scheduler, or Azure Storage.')
 param durable string = 'scheduler'
@@ -151,6 +154,7 @@ module settings 'settings.bicep' = {
     schedulerEndpoint: durable == 'scheduler' ? scheduler!.outputs.endpoint : ''
     insightsConnection: watch.outputs.connection
     checkpoint: checkpoint
+    decoder: decoder
     durable: durable
     queue: queue
     curationDataset: curationDataset

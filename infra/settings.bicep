@@ -8,6 +8,7 @@ param bus string
 param schedulerEndpoint string
 param insightsConnection string
 param checkpoint string
+param decoder string
 param durable string
 param queue string
 param curationDataset string
@@ -162,6 +163,7 @@ output gpu object = union(
     CurationCron: curationCron
     Sana__Blobs: '${blobEndpoint}sana'
     Sana__Checkpoint: '/weights/${checkpoint}'
+    Sana__Decoder: decoder
     Sana__Device: 'cuda'
     Sana__Queue: queue
     Sana__Role: 'gpu'

@@ -31,6 +31,9 @@ public sealed record FunctionsSettings
     /// <value>Of the gpu role: the place of blobs that the folder is filled from. Default none: the folder is there.</value>
     public string? Weights { get; init; }
 
+    /// <value>Of the gpu role: folder of an autoencoder, or a repository of the Hub, whose decoder takes the place of the checkpoint's own. Default none.</value>
+    public string? Decoder { get; init; }
+
     /// <value>Of the gpu role: place of blobs with adapters (LoRA) that images may be asked for with; each .safetensors file, and each folder with one, is asked for by its name. Default none.</value>
     public string? Loras { get; init; }
 
@@ -104,6 +107,7 @@ public sealed record FunctionsSettings
             Precision = Given(section["Precision"]) ?? plain.Precision,
             Checkpoint = Given(section["Checkpoint"]),
             Weights = Given(section["Weights"]),
+            Decoder = Given(section["Decoder"]),
             Loras = Given(section["Loras"]),
             Controls = Given(section["Controls"]),
             Judges = Given(section["Judges"]),

@@ -48,6 +48,7 @@ internal static class Registration
             Checkpoint = settings.Checkpoint,
             Weights = settings.Weights,
             CurationWeights = settings.CurationWeights,
+            Decoder = settings.IsGpu ? settings.Decoder : null,
             LoraWeights = settings.IsGpu ? settings.Loras : null,
             ControlWeights = settings.IsGpu ? settings.Controls : null,
             Gate = settings.IsGpu ? settings.Gate() : null,

@@ -3,6 +3,7 @@ using System.Text;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Generation;
+using Sana.Jobs.Http;
 using Sana.Jobs.Queue;
 using Sana.Jobs.Requests;
 using Sana.Storage;
@@ -107,7 +108,7 @@ public sealed class Retention(IBlobs blobs, IJobQueue queue, WorkflowClient clie
             var document = WorkflowJson.Read<GenerateRequest>(run.Input).Job;
             used.Add(document);
             if (await blobs.Read(document, cancellationToken) is { } json)
-                used.UnionWith(GenerateSubmission.BlobsOf(json));
+                used.UnionWith([.. GenerateSubmission.BlobsOf(json), .. GenerateSubmission.PicturesOfRows(blobs, json)]);
         }
 
         await foreach (var run in client.All("curate-").WithCancellation(cancellationToken))
@@ -115,7 +116,7 @@ public sealed class Retention(IBlobs blobs, IJobQueue queue, WorkflowClient clie
         return used;
     }
 
-    /// <summary>Pictures that requested jobs begin from, or that control networks read for them, while their instances are known.</summary>
+    /// <summary>Pictures that requested jobs begin from, or that control networks read for them, while their instances are known; and those of lines of batches that have not ended.</summary>
     private async Task<HashSet<string>> PicturesOfJobs(CancellationToken cancellationToken)
     {
         var used = new HashSet<string>(StringComparer.Ordinal);
@@ -123,6 +124,17 @@ public sealed class Retention(IBlobs blobs, IJobQueue queue, WorkflowClient clie
         {
             if (await blobs.Read(WorkflowJson.Read<JobTicket>(job.Input).Message, cancellationToken) is { } json && JobMessage.Parse(Encoding.UTF8.GetString(json)).Input is { } input)
                 used.UnionWith(StartImages.BlobsOf(input.StartImage, input.Control));
+        }
+
+        await foreach (var batch in client.All(BatchFiles.IdPrefix).WithCancellation(cancellationToken))
+        {
+            if (batch.IsFinished || WorkflowJson.Read<BatchFileRequest>(batch.Input).Endpoint != BatchPictures.Endpoint)
+                continue;
+            await foreach (var chunk in blobs.List(BatchFiles.Lines(batch.Id), cancellationToken))
+            {
+                foreach (var line in BatchLine.ReadAll(await blobs.Read(chunk.Name, cancellationToken) ?? []))
+                    used.UnionWith(BatchPictures.BlobsOf(line));
+            }
         }
 
         return used;

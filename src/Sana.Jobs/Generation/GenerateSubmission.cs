@@ -115,6 +115,7 @@ public static class GenerateSubmission
             LoraOfRows = job.LoraOfRows,
             BestOf = job.BestOf,
             FurtherControlImages = job.FurtherControlImages.Count == 0 ? null : job.FurtherControlImages,
+            RowsHavePictures = job.Prompts.Rows().Any(row => row.Prompt?.StartImage is not null) ? true : null,
         };
         var json = JsonSerializer.SerializeToUtf8Bytes(document, GenerateJson.Default.JobDocument);
         var name = $"work/jobs/{Digest.Sha256(json)}.json";
@@ -135,6 +136,22 @@ public static class GenerateSubmission
         {
             return [];
         }
+    }
+
+    /// <summary>The pictures that the rows of a document's prompts begin from.</summary>
+    internal static IEnumerable<string> PicturesOfRows(IBlobs blobs, byte[] json)
+    {
+        JobDocument? document = null;
+        try
+        {
+            document = JsonSerializer.Deserialize(json, GenerateJson.Default.JobDocument);
+        }
+        catch (JsonException)
+        {
+            // None of a generation run.
+        }
+
+        return document is { Schema: Schema, RowsHavePictures: true } ? PromptBlobs.Open(blobs, document.Prompts).Rows().SelectMany(row => row.Prompt?.StartImage is { } start ? StartImages.BlobsOf(start) : []) : [];
     }
 
     /// <exception cref="SanaException">There is no such job.</exception>
@@ -174,6 +191,10 @@ internal sealed record JobDocument(
     /// <value>Candidates of each image; null, and then not written, for none.</value>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public BestOf? BestOf { get; init; }
+
+    /// <value>True where rows begin from pictures.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public bool? RowsHavePictures { get; init; }
 }
 
 /// <summary>A prompts file in blobs: its pieces are <c>{Folder}000000</c>, <c>{Folder}000001</c> …, its ending says how it is read.</summary>

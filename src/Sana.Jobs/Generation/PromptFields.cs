@@ -17,7 +17,15 @@ internal static partial class PromptFields
         ("size", "size"),
         ("steps", "steps step num_inference_steps num_steps inference_steps"),
         ("guidance_scale", "guidance_scale guidance cfg_scale cfg"),
-        ("lora", "lora loras"));
+        ("lora", "lora loras"),
+        ("image", "image"),
+        ("mask", "mask"),
+        ("strength", "strength"),
+        (StartImage, StartImage),
+        (PictureFault, PictureFault));
+
+    /// <summary>What stands in the place of a row's picture when it was taken: its hash, or why it cannot be used.</summary>
+    public const string StartImage = "start_image", PictureFault = "picture_fault";
 
     /// <summary>What the text itself may be called, the surest first.</summary>
     public static IReadOnlyList<string> Prompts { get; } = ["prompt", "prompts", "caption", "captions", "text", "texts", "description", "sentence", "top_caption"];
@@ -32,7 +40,7 @@ internal static partial class PromptFields
     /// <summary>Writes a value that came as text: as a number where the field takes one.</summary>
     public static void WriteValue(Utf8JsonWriter line, string name, string text)
     {
-        if (name is not ("negative_prompt" or "size" or "prompt" or "id" or "lora") && Number().IsMatch(text))
+        if (name is not ("negative_prompt" or "size" or "prompt" or "id" or "lora" or "image" or "mask") && Number().IsMatch(text))
         {
             line.WritePropertyName(name);
             line.WriteRawValue(text);

@@ -149,6 +149,12 @@ public sealed class PromptFile
         return Convert.ToHexStringLower(Ending.StartsWith(StrictEnding, StringComparison.Ordinal) ? SHA256.HashData([.. hash, .. "strict"u8]) : hash);
     }
 
+    /// <summary>Whether its lines are texts and not JSON.</summary>
+    internal bool IsText => Ending.EndsWith(".txt", StringComparison.Ordinal);
+
+    /// <summary>The same list with other lines.</summary>
+    internal PromptFile Rewritten(Spool lines) => new(lines.Open, Ending) { Notes = Notes };
+
     /// <summary>The bytes, from their begin.</summary>
     internal Stream OpenBytes() => _open();
 
@@ -247,6 +253,15 @@ public sealed record PromptSpec(string Text)
 
     /// <value>Guidance scale.</value>
     public float? GuidanceScale { get; init; }
+
+    /// <value>The picture that its images begin from, instead of the job's.</value>
+    public Inference.Diffusion.StartImage? StartImage { get; init; }
+
+    /// <value>The files of that picture, before <see cref="RowPictures.Take"/> has read them.</value>
+    public RowPicture? Picture { get; init; }
+
+    /// <value>How much of the picture is made anew, above 0…1.</value>
+    public double? Strength { get; init; }
 
     /// <value>Adapters, instead of those of the job; an empty list for none.</value>
     public IReadOnlyList<Inference.Diffusion.AdapterUse>? Lora { get; init; }

@@ -6,7 +6,7 @@ using Sana.Inference.Diffusion;
 namespace Sana.Jobs.Generation;
 
 /// <summary>
-/// One JSON line: <c>{prompt, negative_prompt?, id?, seed? or seeds?, images?, width?, height?, size?, steps?, guidance_scale?, lora?}</c>, under any of the names of
+/// One JSON line: <c>{prompt, negative_prompt?, id?, seed? or seeds?, images?, width?, height?, size?, steps?, guidance_scale?, lora?, image?, mask?, strength?}</c>, under any of the names of
 /// <see cref="PromptFields"/>. Other fields are named in the row, or with <c>strict</c> a reason to leave it out.
 /// </summary>
 internal static class PromptJson
@@ -52,7 +52,8 @@ internal static class PromptJson
         foreach (var member in members)
         {
             var name = PromptFields.Canonical(member.Name);
-            if (name is null)
+            // Lists of other programs have pictures themselves there.
+            if (name is null || (name is "image" or "mask" && member.Value.ValueKind is not (JsonValueKind.String or JsonValueKind.Null)))
                 unknown.Add(member.Name.Length <= 60 ? member.Name : member.Name[..60] + "…");
             else if (member.Value.ValueKind != JsonValueKind.Null)
                 Add(name, member);
@@ -102,9 +103,28 @@ internal static class PromptJson
             Height = Whole(row, "height", MinSide, MaxSide) ?? height,
             Steps = Whole(row, "steps", 1, MaxSteps),
             GuidanceScale = Scale(row),
+            StartImage = Field(row, PromptFields.StartImage, JsonValueKind.Object) is { } taken ? RowPictures.Taken(taken) ?? throw new RejectedException(RejectReason.BadRow, $"{PromptFields.StartImage} has no sha256 of 64 lower-case hexadecimal digits, or a mask_sha256 that is none.") : null,
+            Picture = Picture(row),
+            Strength = Strength(row),
             Lora = row.TryGetValue("lora", out var lora) ? LoraField.Read(lora, message => new RejectedException(RejectReason.BadRow, message)) : null,
         };
     }
+
+    private static RowPicture? Picture(Dictionary<string, JsonElement> row)
+    {
+        if (Text(row, PromptFields.PictureFault) is { } fault)
+            throw new RejectedException(RejectReason.BadRequest, fault);
+        var (image, mask) = (Text(row, "image"), Text(row, "mask"));
+        if (image is null && mask is not null)
+            throw new RejectedException(RejectReason.BadRow, "The line has a mask and no image; give the image that it belongs to.");
+        return image is null ? null : new RowPicture(image, mask);
+    }
+
+    private static double? Strength(Dictionary<string, JsonElement> row) => Field(row, "strength", JsonValueKind.Number) is not { } value
+        ? null
+        : value.TryGetDouble(out var strength) && strength is > 0 and <= 1
+            ? strength
+            : throw new RejectedException(RejectReason.BadRequest, $"strength {Short(value)} is not a number above 0 and up to 1.");
 
     private static (int? Width, int? Height) Size(Dictionary<string, JsonElement> row)
     {

@@ -181,7 +181,7 @@ internal sealed partial class PromptLists
             line.Flush();
         }
 
-        private static string? Meaning(string name, bool isOfImages) => PromptFields.Canonical(name.Trim()) is { } meaning and not "prompt"
+        private static string? Meaning(string name, bool isOfImages) => PromptFields.Canonical(name.Trim()) is { } meaning and not ("prompt" or "image" or "mask" or "strength")
             && !(isOfImages && meaning is "width" or "height" or "size" or "images") ? meaning : null;
 
         private static int Find(IReadOnlyList<string> names, PromptListOptions options, string file)

@@ -144,6 +144,11 @@ internal sealed class RenderPlan(GenerateJob job, IModel model, BestOf? bestOf =
 
     private (GenerateOptions? Options, string? Fault) Resolve(PromptSpec prompt, ControlUse? control)
     {
+        if (prompt.Picture is not null)
+            return (null, "The row's image is a file, and files of rows are read by sana generate alone, from lists of JSON lines; bring the list there.");
+        var start = prompt.StartImage ?? job.Options.StartImage;
+        if (start is null && prompt.Strength is not null)
+            return (null, "The row's strength says what becomes of a picture, and there is none; give the row an image.");
         var asked = job.Options with
         {
             Width = prompt.Width ?? job.Options.Width,
@@ -152,6 +157,7 @@ internal sealed class RenderPlan(GenerateJob job, IModel model, BestOf? bestOf =
             Guidance = prompt.GuidanceScale ?? job.Options.Guidance,
             NegativePrompt = prompt.NegativePrompt ?? job.Options.NegativePrompt,
             Control = control,
+            StartImage = prompt.Strength is { } strength ? start! with { Strength = strength } : start,
             Adapters = prompt.Lora is { } lora ? new AdapterUses(lora) : job.Options.Adapters,
         };
         if (_resolved.TryGetValue(asked, out var known))

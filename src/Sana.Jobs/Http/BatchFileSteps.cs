@@ -37,13 +37,17 @@ internal sealed class BatchFileSteps(IBlobs blobs, Func<CancellationToken, Task<
             return await Fail([new UploadedBatchError("file_not_found", $"There is no file {batch.InputFile} any more.", Param: "input_file_id")]);
         await using var closed = stream;
         var (reader, chunks, lines, part) = (new BatchLineReader(batch.Endpoint), 0, 0, new MemoryStream());
-        foreach (var line in reader.Read(stream))
+        var pictures = batch.Endpoint == BatchPictures.Endpoint ? new BatchPictures(blobs, _files) : null;
+        foreach (var read in reader.Read(stream))
         {
             cancellationToken.ThrowIfCancellationRequested();
+            var (line, fault) = pictures is null ? (read, null) : await pictures.Take(read, cancellationToken);
+            if (fault is not null)
+                reader.Add(fault with { Line = read.Number });
             // A file with a fault is read to its end for the others, and nothing of it is kept.
             if (reader.Faults > 0)
                 continue;
-            line.WriteTo(part);
+            line!.WriteTo(part);
             if (++lines < ChunkLines && part.Length < ChunkBytes)
                 continue;
             await Flush();
@@ -186,19 +190,11 @@ internal sealed class BatchFileSteps(IBlobs blobs, Func<CancellationToken, Task<
         return (asked, asked.Job(BatchFiles.Job(batch.Id, line.Number)) with { Priority = Priority });
     }
 
-    private async Task<List<BatchLine>> Lines(BatchFileRequest batch, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<BatchLine>> Lines(BatchFileRequest batch, CancellationToken cancellationToken)
     {
         var name = BatchFiles.Lines(batch.Id, batch.Chunk);
         var bytes = await blobs.Read(name, cancellationToken) ?? throw new SanaException($"{blobs.Place} has no {name} any more; send the batch again.");
-        var lines = new List<BatchLine>();
-        for (var start = 0; start < bytes.Length;)
-        {
-            var end = Array.IndexOf(bytes, (byte)'\n', start);
-            lines.Add(BatchLine.Read(bytes.AsMemory(start, end - start)));
-            start = end + 1;
-        }
-
-        return lines;
+        return BatchLine.ReadAll(bytes);
     }
 
     private static UploadedBatchLine Row(BatchFileRequest batch, BatchLine line, UploadedBatchAnswer answer) => new(RowId(batch, line), line.CustomId, answer, null);

@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Sana.Inference.Diffusion;
 using Sana.Jobs.Generation;
+using Sana.Jobs.Requests;
 using Sana.Storage;
 
 namespace Sana.Jobs.Http;
@@ -29,6 +31,20 @@ internal sealed record BatchLine(int Number, string CustomId, ReadOnlyMemory<byt
         stream.WriteByte((byte)'\n');
     }
 
+    /// <summary>The lines of a chunk.</summary>
+    public static IReadOnlyList<BatchLine> ReadAll(byte[] chunk)
+    {
+        var lines = new List<BatchLine>();
+        for (var start = 0; start < chunk.Length;)
+        {
+            var end = Array.IndexOf(chunk, (byte)'\n', start);
+            lines.Add(Read(chunk.AsMemory(start, end - start)));
+            start = end + 1;
+        }
+
+        return lines;
+    }
+
     /// <summary>From a line of a chunk.</summary>
     public static BatchLine Read(ReadOnlyMemory<byte> json)
     {
@@ -43,7 +59,8 @@ internal static class BatchEndpoints
 {
     private static readonly Dictionary<string, Func<Memory<byte>, ImagesRequestReader>> Readers = new(StringComparer.Ordinal)
     {
-        ["/v1/images/generations"] = body => Images(ApiJson.Parse<ImagesRequest>(body.Span)),
+        ["/v1/images/generations"] = body => Images(ApiJson.Parse<ImagesRequest>(body.Span), start: null),
+        [BatchPictures.Endpoint] = body => Edits(ApiJson.Parse<ImagesRequest>(body.Span)),
     };
 
     /// <summary>The endpoints, for sentences.</summary>
@@ -55,9 +72,11 @@ internal static class BatchEndpoints
     /// <exception cref="ApiException">A value cannot be used.</exception>
     public static ImagesRequestReader Read(string endpoint, ReadOnlyMemory<byte> body) => Readers[endpoint](body.ToArray());
 
-    private static ImagesRequestReader Images(ImagesRequest asked) => asked.Stream == true
+    private static ImagesRequestReader Edits(ImagesRequest asked) => Images(asked, BatchPictures.Read(asked));
+
+    private static ImagesRequestReader Images(ImagesRequest asked, StartImage? start) => asked.Stream == true
         ? throw ApiException.BadRequest("stream", "stream is true; a line of a batch is answered in one piece: leave it out.")
-        : new ImagesRequestReader(asked with { ResponseFormat = ImageWords.Given(asked.ResponseFormat) ?? "url" }, deployment: null);
+        : new ImagesRequestReader(asked with { ResponseFormat = ImageWords.Given(asked.ResponseFormat) ?? "url" }, deployment: null, start is null ? null : new StartFiles(start, []));
 }
 
 /// <summary>Reads an uploaded file line by line. A file has no faults or is not used: they are collected, the first hundred with their lines. Memory is that of one line and of a hash for each id.</summary>
@@ -100,7 +119,7 @@ internal sealed class BatchLineReader(string endpoint)
             }
 
             var (line, fault) = tooLong
-                ? (null, new UploadedBatchError("line_too_long", $"The line is longer than {PromptLines.MaxBytes} bytes."))
+                ? (null, new UploadedBatchError("line_too_long", $"The line is longer than {PromptLines.MaxBytes} bytes{(endpoint == BatchPictures.Endpoint ? $"; upload its picture with POST /v1/files and purpose {StoredFile.Vision}, and name the file_id" : "")}."))
                 : Line((int)number, bytes);
             if (fault is not null)
                 Add(fault with { Line = (int)number });
@@ -112,7 +131,8 @@ internal sealed class BatchLineReader(string endpoint)
             Add(new UploadedBatchError("empty_file", "The file has no lines; each is a JSON object with custom_id, method, url and body."));
     }
 
-    private void Add(UploadedBatchError fault)
+    /// <summary>Notes a fault.</summary>
+    public void Add(UploadedBatchError fault)
     {
         if (Faults++ < MaxListed)
             _listed.Add(fault);

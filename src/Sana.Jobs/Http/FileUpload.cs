@@ -83,11 +83,11 @@ internal sealed class FileUpload(ApiParts parts, StoredFiles files)
         if (_name is null)
             throw ApiException.Missing("file");
         if (!_fields.TryGetValue("purpose", out var purpose))
-            throw ApiException.Missing("purpose", ": it is batch");
-        if (purpose != StoredFile.Batch)
-            throw ApiException.BadRequest("purpose", $"purpose {Name(purpose)} is not known here; files are uploaded for batches: purpose is batch.");
+            throw ApiException.Missing("purpose", ": it is batch or vision");
+        if (purpose is not (StoredFile.Batch or StoredFile.Vision))
+            throw ApiException.BadRequest("purpose", $"purpose {Name(purpose)} is not known here; files are uploaded for batches: purpose is batch, or vision for a picture that lines name.");
         var created = parts.Clock.GetUtcNow().UtcDateTime;
-        return new StoredFile(_id, 0, created, _name, StoredFile.Batch) { ExpiresAt = Expiry() is { } expiry ? created.AddSeconds(expiry.Seconds) : null };
+        return new StoredFile(_id, 0, created, _name, purpose) { ExpiresAt = Expiry() is { } expiry ? created.AddSeconds(expiry.Seconds) : null };
     }
 
     private FileExpiry? Expiry()
@@ -133,7 +133,7 @@ internal sealed class FileUpload(ApiParts parts, StoredFiles files)
         }
     }
 
-    private ApiException TooLarge() => new(413, "body_too_large", $"The file is larger than {parts.MaxFileBytes} bytes; send its lines in several files.");
+    private ApiException TooLarge() => new(413, "body_too_large", $"The file is larger than {parts.MaxFileBytes} bytes; send lines in several files, or a smaller picture.");
 
     private static ApiException Disturbed() => new(503, "storage", "The file could not be written at once; send it again.") { RetryAfter = TimeSpan.FromSeconds(1) };
 

@@ -3,7 +3,7 @@ using Sana.Jobs.Requests;
 
 namespace Sana.Jobs.Http;
 
-/// <summary>OpenAI's files: what batches are made from and what they write. Other purposes are refused.</summary>
+/// <summary>OpenAI's files: what batches are made from, pictures that their lines name, and what they write. Other purposes are refused.</summary>
 public sealed class FilesApi
 {
     private const int MostOfAPage = 10_000;
@@ -45,15 +45,15 @@ public sealed class FilesApi
     /// <summary><c>GET /v1/files/{id}/content</c>: as it was uploaded; of a file that a batch wrote with links that are good for an hour, or the images themselves, in their places.</summary>
     public Task<IResult> Content(HttpRequest request, string id) => ApiResponse.Handle(request, async () =>
     {
-        const string Type = "application/jsonl";
         var file = await Find(request, id);
+        var type = file.Purpose == StoredFile.Vision ? "application/octet-stream" : "application/jsonl";
         var stream = await _files.Open(file, request.HttpContext.RequestAborted) ?? throw NotFound();
         var headers = request.HttpContext.Response.Headers;
         headers.XContentTypeOptions = "nosniff";
         headers.CacheControl = "private, no-store";
         if (file.Purpose != StoredFile.BatchOutput)
-            return TypedResults.Stream(stream, Type, file.Filename);
-        return TypedResults.Stream(Fill, Type, file.Filename);
+            return TypedResults.Stream(stream, type, file.Filename);
+        return TypedResults.Stream(Fill, type, file.Filename);
 
         async Task Fill(Stream target)
         {

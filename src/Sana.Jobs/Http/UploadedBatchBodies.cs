@@ -6,7 +6,7 @@ namespace Sana.Jobs.Http;
 
 /// <summary>Asks for a batch of an uploaded file: <c>POST /v1/batches</c>.</summary>
 /// <param name="InputFileId">Of a file that was uploaded with the purpose <c>batch</c>.</param>
-/// <param name="Endpoint">The <c>url</c> of every line: <c>/v1/images/generations</c>.</param>
+/// <param name="Endpoint">The <c>url</c> of every line: <c>/v1/images/generations</c> or <c>/v1/images/edits</c>.</param>
 /// <param name="CompletionWindow"><c>24h</c>, or another time in 1 s…720 h, such as <c>90s</c>, <c>30m</c>, <c>72h</c>.</param>
 public sealed record UploadedBatchRequest(string InputFileId, string Endpoint, string CompletionWindow)
 {
@@ -106,7 +106,7 @@ public sealed record UploadedBatchAnswer(int StatusCode, string RequestId, objec
 /// <param name="Bytes">As it is stored: links and images of an output file are put in when it is read.</param>
 /// <param name="CreatedAt">When it was made.</param>
 /// <param name="Filename">As it was given.</param>
-/// <param name="Purpose"><c>batch</c> or <c>batch_output</c>.</param>
+/// <param name="Purpose"><c>batch</c>, <c>vision</c> or <c>batch_output</c>.</param>
 public sealed record FileView(string Id, long Bytes, long CreatedAt, string Filename, string Purpose)
 {
     /// <value>Always file.</value>
@@ -147,5 +147,5 @@ public sealed record FileDeleted(string Id)
 
 /// <summary>The fields of an upload, as a form; only the OpenAPI document reads this.</summary>
 /// <param name="File">The content.</param>
-/// <param name="Purpose">Always <c>batch</c>.</param>
+/// <param name="Purpose"><c>batch</c>, or <c>vision</c> for a picture that lines name.</param>
 public sealed record FileUploadForm(byte[] File, string Purpose);

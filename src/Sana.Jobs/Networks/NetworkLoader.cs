@@ -2,7 +2,6 @@ using Sana.Curation.Captioning;
 using Sana.Curation.Captioning.Chat;
 using Sana.Curation.Captioning.Config;
 using Sana.GraphBuilder;
-using Sana.Inference.Captioning;
 using Sana.Inference.Clip;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Judging;
@@ -17,7 +16,7 @@ public sealed class NetworkLoader : IDisposable
 {
     private readonly SemaphoreSlim _oneFetch = new(1);
     private readonly SemaphoreSlim _oneBuild = new(1);
-    private readonly Dictionary<string, (CaptionNetwork Network, int Users)> _captionNetworks = [];
+    private readonly CaptionNetworks _captionNetworks = new();
     private CheckpointFacts? _facts;
     private string? _built;
     private IReadOnlyList<Adapter> _adapters = [];
@@ -61,6 +60,9 @@ public sealed class NetworkLoader : IDisposable
 
     /// <value>Who judges every image before it is written. Default nobody.</value>
     public GateConfig? Gate { get; init; }
+
+    /// <value>Prompts whose embeddings the pipeline keeps, see <see cref="PipelineOptions.CachedPrompts"/>. Default its own.</value>
+    public int CachedPrompts { get; init; } = new PipelineOptions().CachedPrompts;
 
     /// <value>Hears how far the download of a repository is. Default nobody.</value>
     public IProgress<HubProgress>? Progress { get; init; }
@@ -111,10 +113,15 @@ public sealed class NetworkLoader : IDisposable
         }
     }
 
-    /// <summary>The pipeline of the checkpoint; loading again releases the old one.</summary>
+    /// <summary>What images are rendered with: the pipeline of the checkpoint and the judges. Loading again releases the old one.</summary>
     /// <exception cref="CheckpointException">The folder holds no checkpoint of Sana.</exception>
     /// <exception cref="Inference.InferenceException">The device or the weights cannot be used.</exception>
-    public async Task<IRenderer> LoadPipeline(CancellationToken cancellationToken)
+    public async Task<IRenderer> LoadPipeline(CancellationToken cancellationToken) => new PipelineRenderer(await LoadSana(cancellationToken), _judges);
+
+    /// <summary>The pipeline of the checkpoint, which stays the loader's; loading again releases the old one.</summary>
+    /// <exception cref="CheckpointException">The folder holds no checkpoint of Sana.</exception>
+    /// <exception cref="Inference.InferenceException">The device or the weights cannot be used.</exception>
+    public async Task<SanaPipeline> LoadSana(CancellationToken cancellationToken)
     {
         await ReadModel(cancellationToken);
         if (_pipeline is not null)
@@ -125,9 +132,8 @@ public sealed class NetworkLoader : IDisposable
             _judges = await JudgePlace.OpenGate(Gate, this, cancellationToken);
         }
 
-        var options = new PipelineOptions { Device = Device, Precision = Precision, Adapters = _adapters, Controls = _controls, Decoder = _decoder, Extend = () => Build(_built!, extended: true), BuildEncoder = () => Build(_built!, encoder: true) };
-        _pipeline = await Task.Run(() => SanaPipeline.Load(_built!, options), cancellationToken);
-        return new PipelineRenderer(_pipeline, _judges);
+        var options = new PipelineOptions { Device = Device, Precision = Precision, CachedPrompts = CachedPrompts, Adapters = _adapters, Controls = _controls, Decoder = _decoder, Extend = () => Build(_built!, extended: true), BuildEncoder = () => Build(_built!, encoder: true) };
+        return _pipeline = await Task.Run(() => SanaPipeline.Load(_built!, options), cancellationToken);
     }
 
     /// <summary>A captioner: a client of an endpoint, or the networks of a folder, which all captioners of that folder share.</summary>
@@ -137,23 +143,7 @@ public sealed class NetworkLoader : IDisposable
         if (config.Kind != CaptionerKind.Onnx)
             return ChatCaptioner.Create(config, Clock);
         var folder = await Fetch(config.Checkpoint!, cancellationToken);
-        return await Task.Run(
-            () =>
-            {
-                var built = CaptionerCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs });
-                var name = $"{built.Folder} {built.Fingerprint}";
-                var network = Share(name, built.Folder);
-                try
-                {
-                    return new OnnxCaptioner(network, OnnxCaptionerOptions.FromConfig(config, Device), () => Release(name));
-                }
-                catch
-                {
-                    Release(name);
-                    throw;
-                }
-            },
-            cancellationToken);
+        return await Task.Run(() => _captionNetworks.Open(CaptionerCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs }), config, Device), cancellationToken);
     }
 
     /// <summary>CLIP or SigLIP 2 of a folder, or of a repository of the Hub.</summary>
@@ -243,34 +233,6 @@ public sealed class NetworkLoader : IDisposable
         foreach (var (name, place) in await ControlPlace.All(Controls, ControlWeights, cancellationToken))
             controls.Add(await ControlPlace.Build(name, place, checkpoint, options, Progress, cancellationToken));
         return controls;
-    }
-
-    private CaptionNetwork Share(string name, string folder)
-    {
-        lock (_captionNetworks)
-        {
-            var (network, users) = _captionNetworks.TryGetValue(name, out var known)
-                ? known
-                : (CaptionNetwork.Load(folder, new CaptionNetworkOptions { Device = Device, BatchSize = CaptionNetworkOptions.MostImages }), 0);
-            _captionNetworks[name] = (network, users + 1);
-            return network;
-        }
-    }
-
-    private void Release(string name)
-    {
-        lock (_captionNetworks)
-        {
-            var (network, users) = _captionNetworks[name];
-            if (users > 1)
-            {
-                _captionNetworks[name] = (network, users - 1);
-                return;
-            }
-
-            _captionNetworks.Remove(name);
-            network.Dispose();
-        }
     }
 
     // From the blobs, where they hold it; from the Hub, where it is a repository's id and no folder has come.

@@ -135,8 +135,11 @@ public static class BatchFiles
     /// <summary>The batch of such a job; null when it is another's.</summary>
     public static string? OfJob(string job) => job.StartsWith(IdPrefix, StringComparison.Ordinal) && job.LastIndexOf('-') is > 0 and var end ? job[..end] : null;
 
+    /// <summary>How the names of all chunks of lines begin.</summary>
+    internal static string Lines(string batch) => $"work/batches/{batch}/lines/";
+
     /// <summary>The lines of a chunk, as they are handed on.</summary>
-    internal static string Lines(string batch, int chunk) => $"work/batches/{batch}/lines/{chunk:00000}.jsonl";
+    internal static string Lines(string batch, int chunk) => $"{Lines(batch)}{chunk:00000}.jsonl";
 
     /// <summary>Lines of a chunk whose values cannot be used.</summary>
     internal static string Refused(string batch, int chunk) => $"work/batches/{batch}/refused/{chunk:00000}.jsonl";

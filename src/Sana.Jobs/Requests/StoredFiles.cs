@@ -12,11 +12,14 @@ namespace Sana.Jobs.Requests;
 /// <param name="Bytes">Of its content as it is stored.</param>
 /// <param name="CreatedAt">UTC.</param>
 /// <param name="Filename">As it was given, for people.</param>
-/// <param name="Purpose"><c>batch</c> or <c>batch_output</c>.</param>
+/// <param name="Purpose"><c>batch</c>, <c>batch_output</c> or <c>vision</c>.</param>
 public sealed record StoredFile(string Id, long Bytes, DateTime CreatedAt, string Filename, string Purpose)
 {
     /// <summary>What a batch is made from.</summary>
     public const string Batch = "batch";
+
+    /// <summary>A picture that lines of a batch name.</summary>
+    public const string Vision = "vision";
 
     /// <summary>What a batch has written.</summary>
     public const string BatchOutput = "batch_output";

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
-using Sana.GraphBuilder;
 using Sana.Inference.Diffusion;
 using Sana.Inference.Runtime;
 using Sana.Jobs.Networks;
@@ -13,6 +12,8 @@ namespace Sana.Local.Commands;
 internal sealed class BenchCommand : Command
 {
     private readonly Option<string> _checkpoint = CommonOptions.CheckpointOption();
+    private readonly Option<string[]> _lora = CommonOptions.Loras();
+    private readonly Option<string?> _decoder = CommonOptions.Decoder();
     private readonly Option<string?> _device = CommonOptions.Device();
     private readonly Option<string?> _precision = new("--precision")
     {
@@ -30,7 +31,7 @@ internal sealed class BenchCommand : Command
     public BenchCommand()
         : base("bench", "Measure images a second, stage times, memory and cost of a checkpoint on this device in each precision.")
     {
-        Option[] options = [_checkpoint, _device, _precision, _side, _steps, _images, _batch, _price, _json];
+        Option[] options = [_checkpoint, _lora, _decoder, _device, _precision, _side, _steps, _images, _batch, _price, _json];
         foreach (var option in options)
             Add(option);
         SetAction(Run);
@@ -40,19 +41,20 @@ internal sealed class BenchCommand : Command
     {
         var device = WrongUseException.Unless(() => Device.Parse(parsed.GetValue(_device) ?? "cpu"));
         var precisions = WrongUseException.Unless(() => Precisions(parsed.GetValue(_precision), device));
-        var options = new GenerateOptions { Width = parsed.GetValue(_side), Height = parsed.GetValue(_side), Steps = parsed.GetValue(_steps), UseResolutionBinning = false };
+        var loras = WrongUseException.Unless(() => PlaceArguments.Loras(parsed.GetValue(_lora) ?? [], known: new Dictionary<string, string>()));
+        var options = new GenerateOptions { Width = parsed.GetValue(_side), Height = parsed.GetValue(_side), Steps = parsed.GetValue(_steps), UseResolutionBinning = false, Adapters = loras.Uses };
         var (count, batch) = (parsed.GetValue(_images) ?? 4, parsed.GetValue(_batch) ?? 1);
-        var checkpoint = await CheckpointPlace.Folder(parsed.GetRequiredValue(_checkpoint), variant: null, new FetchLines(), cancellationToken);
         var rows = new List<BenchRow>();
         GenerateOptions? resolved = null;
         IReadOnlyList<GeneratedImage>? exact = null;
         foreach (var precision in precisions)
         {
             var clock = Stopwatch.StartNew();
-            var built = SanaCheckpoint.Build(checkpoint, new BuildOptions { Precision = NetworkLoader.GraphsOf(precision) });
+            using var networks = new NetworkLoader { Checkpoint = parsed.GetRequiredValue(_checkpoint), Decoder = parsed.GetValue(_decoder), Loras = loras.Places, Device = device, Precision = precision, Progress = new FetchLines() };
+            await networks.ReadModel(cancellationToken);
             var build = Lap(clock);
             PeakMemory.Reset();
-            using var pipeline = SanaPipeline.Load(built.Folder, new PipelineOptions { Device = device, Precision = precision });
+            var pipeline = await networks.LoadSana(cancellationToken);
             resolved = WrongUseException.Unless(() => pipeline.Resolve(options));
             var load = Lap(clock);
             pipeline.Generate([Request(count)], resolved, progress: null, cancellationToken);
@@ -63,7 +65,11 @@ internal sealed class BenchCommand : Command
             rows.Add(BenchRow.Of(precision, build, load, first, all, images, batch, parsed.GetValue(_price), precision == Precision.Float32 ? null : exact));
         }
 
-        var report = new BenchReport(parsed.GetRequiredValue(_checkpoint), device.ToString(), resolved!.Width!.Value, resolved.Height!.Value, resolved.Steps!.Value, batch, count, rows);
+        var report = new BenchReport(parsed.GetRequiredValue(_checkpoint), device.ToString(), resolved!.Width!.Value, resolved.Height!.Value, resolved.Steps!.Value, batch, count, rows)
+        {
+            Decoder = parsed.GetValue(_decoder),
+            Lora = resolved.Adapters?.Items,
+        };
         if (parsed.GetValue(_json))
             Reports.WriteJson(report, Reports.Json.BenchReport);
         else
@@ -92,7 +98,8 @@ internal sealed class BenchCommand : Command
 
     private static void Write(BenchReport report)
     {
-        Console.WriteLine($"{report.Checkpoint} on {report.Device}, {report.Width}×{report.Height} pixels, {report.Steps} steps, {report.Images} images in batches of {report.Batch}");
+        var with = string.Concat((report.Lora ?? []).Select(use => string.Create(CultureInfo.InvariantCulture, $", adapter {use.Name} at weight {use.Weight}"))) + (report.Decoder is null ? "" : $", decoder {report.Decoder}");
+        Console.WriteLine($"{report.Checkpoint}{with} on {report.Device}, {report.Width}×{report.Height} pixels, {report.Steps} steps, {report.Images} images in batches of {report.Batch}");
         Console.WriteLine($"{"precision",-10}{"images/s",10}{"text s",9}{"denoise s",11}{"decode s",10}{"load s",9}{"first s",9}{"peak MiB",10}{"to float32",13}{"cost of 1,000",15}");
         foreach (var row in report.Precisions)
         {
@@ -105,7 +112,14 @@ internal sealed class BenchCommand : Command
 }
 
 /// <summary>Of <c>sana bench</c>.</summary>
-internal sealed record BenchReport(string Checkpoint, string Device, int Width, int Height, int Steps, int Batch, int Images, IReadOnlyList<BenchRow> Precisions);
+internal sealed record BenchReport(string Checkpoint, string Device, int Width, int Height, int Steps, int Batch, int Images, IReadOnlyList<BenchRow> Precisions)
+{
+    /// <summary>The decoder in place of the checkpoint's own, as it was given; null for none.</summary>
+    public string? Decoder { get; init; }
+
+    /// <summary>The adapters that all images are drawn with; null without one.</summary>
+    public IReadOnlyList<AdapterUse>? Lora { get; init; }
+}
 
 /// <summary>One precision. Seconds of stages are for one image.</summary>
 /// <param name="Precision">float32, w8a8 or mixed.</param>

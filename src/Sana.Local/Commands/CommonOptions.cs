@@ -65,6 +65,30 @@ internal static class CommonOptions
         return checkpoint;
     }
 
+    /// <summary>Adapters to draw with.</summary>
+    /// <param name="known">What a name that is no place means; empty for nothing.</param>
+    public static Option<string[]> Loras(string known = "") => new("--lora")
+    {
+        Description = $"Adapter (LoRA) to draw with: a .safetensors file, a folder that holds one, {(known.Length == 0 ? "or " : "")}owner/name[@revision] of the Hugging Face Hub{known}; with :weight for another weight than 1, -100…100. May be given many times. Default: none.",
+        HelpName = "place",
+    };
+
+    /// <summary>Another decoder.</summary>
+    public static Option<string?> Decoder(string otherwise = "the checkpoint's own")
+    {
+        var decoder = new Option<string?>("--decoder")
+        {
+            Description = $"Folder of an autoencoder whose decoder is used in place of the checkpoint's own, such as the light one (DC-AE-Lite), {OrRepository}. Default: {otherwise}.",
+            HelpName = "place",
+        };
+        decoder.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<string?>() is { } place && CheckpointPlace.Fault(place, "decoder's folder", "the autoencoder's config.json") is { } fault)
+                result.AddError(fault);
+        });
+        return decoder;
+    }
+
     public static Option<string?> Device() => new("--device") { Description = "cpu, cuda or cuda:N with N 0…63. Default: cpu." };
 
     public static Option<string?> Precision(string otherwise = "auto: mixed on a GPU, float32 on a processor") => new Option<string?>("--precision")

@@ -34,18 +34,21 @@ internal sealed class DemoCommand : Command
         var dataset = Path.Combine(folder, "still-lifes");
         var scenes = SampleDataset.Write(dataset, parsed.GetValue(_images) ?? 60);
 
-        await using var host = await LocalHost.Open(new LocalOptions { Data = folder, Checkpoint = models.Sana }, cancellationToken);
+        await using var host = await LocalHost.Open(new LocalOptions { Data = folder, Checkpoint = models.Sana, Loras = new Dictionary<string, string> { [DemoJobs.Adapter] = models.Delft } }, cancellationToken);
         var curate = await CurationSubmission.Start(host.Client, host.Blobs, DemoJobs.Curate(dataset, models), CurationSubmission.Pace, cancellationToken);
-        var generate = await GenerateSubmission.Start(host.Client, host.Blobs, (await host.Model(cancellationToken)).Fingerprint, DemoJobs.Generate(), pace: null, cancellationToken);
-        var ended = await ProgressView.ToTheEnd(host, [("curate", curate.Instance.Id), ("generate", generate.Instance.Id)], linesWhenRedirected: true, cancellationToken);
+        var model = await host.Model(cancellationToken);
+        var generate = await GenerateSubmission.Start(host.Client, host.Blobs, model.Fingerprint, DemoJobs.Generate(), pace: null, cancellationToken);
+        var restyle = await GenerateSubmission.Start(host.Client, host.Blobs, model.Fingerprint, GenerateSubmission.Pinned(DemoJobs.Restyle(), model), pace: null, cancellationToken);
+        var ended = await ProgressView.ToTheEnd(host, [("curate", curate.Instance.Id), ("generate", generate.Instance.Id), ("restyle", restyle.Instance.Id)], linesWhenRedirected: true, cancellationToken);
         if (ended.FirstOrDefault(one => one.Status != WorkflowStatus.Completed) is { } broken)
             throw new SanaException($"{broken.Id} was {broken.Status}: {broken.Error}");
-        var (curated, generated) = (ended[0].ReadOutput<CurateSummary>(), ended[1].ReadOutput<GenerateSummary>());
+        var (curated, generated, restyled) = (ended[0].ReadOutput<CurateSummary>(), ended[1].ReadOutput<GenerateSummary>(), ended[2].ReadOutput<GenerateSummary>());
         var gallery = await DemoResults.Gallery(host.Blobs, generated, cancellationToken);
+        var styled = await DemoResults.Gallery(host.Blobs, restyled, cancellationToken);
         var captions = await DemoResults.Captions(host.Blobs, curated, dataset, scenes, cancellationToken);
         var page = Path.Combine(folder, "index.html");
-        await File.WriteAllTextAsync(page, DemoPage.Write(gallery, captions, curated, generated).Text, cancellationToken);
-        return Tell(page, gallery.Count, captions.Count, clock.Elapsed, parsed.GetValue(_json), parsed.GetValue(_open));
+        await File.WriteAllTextAsync(page, DemoPage.Write(gallery, styled, captions, curated, generated).Text, cancellationToken);
+        return Tell(page, gallery.Count + styled.Count, captions.Count, clock.Elapsed, parsed.GetValue(_json), parsed.GetValue(_open));
     }
 
     private static int Tell(string page, int images, int captioned, TimeSpan elapsed, bool json, bool open)

@@ -20,6 +20,8 @@ namespace Sana.Local.Commands;
 internal sealed class EvalCommand : Command
 {
     private readonly Option<string> _checkpoint = CommonOptions.CheckpointOption();
+    private readonly Option<string[]> _lora = CommonOptions.Loras();
+    private readonly Option<string?> _decoder = CommonOptions.Decoder();
     private readonly Option<string?> _clip = CommonOptions.Scorer("It adds scores, distances and best of N. Default: none.");
     private readonly EvalArguments _arguments = new();
     private readonly Option<string?> _against = new("--against") { Description = "An earlier eval.json: figures that are worse by more than chance end with exit code 1. Default: none.", HelpName = "file" };
@@ -34,7 +36,7 @@ internal sealed class EvalCommand : Command
         : base("eval", "Measure a checkpoint on prompts of still lifes that it was never trained on, or draw for GenEval and DPG-Bench.")
     {
         _layout.AcceptOnlyFromAmong("geneval", "dpg");
-        Option[] options = [_checkpoint, _clip, .. _arguments.All, _against, _layout, _prompts, _out, _device, _precision, _json];
+        Option[] options = [_checkpoint, _lora, _decoder, _clip, .. _arguments.All, _against, _layout, _prompts, _out, _device, _precision, _json];
         foreach (var option in options)
             Add(option);
         SetAction(Run);
@@ -42,16 +44,25 @@ internal sealed class EvalCommand : Command
 
     private async Task<int> Run(ParseResult parsed, CancellationToken cancellationToken)
     {
-        var options = _arguments.Read(parsed);
+        var loras = WrongUseException.Unless(() => PlaceArguments.Loras(parsed.GetValue(_lora) ?? [], known: new Dictionary<string, string>()));
+        var options = _arguments.Read(parsed) with { Adapters = loras.Uses };
         var device = WrongUseException.Unless(() => Device.Parse(parsed.GetValue(_device) ?? "cpu"));
         var precision = WrongUseException.Unless(() => PrecisionName.Parse(parsed.GetValue(_precision) ?? "auto").On(device));
         var baseline = parsed.GetValue(_against) is { } file ? Baseline(file) : null;
         var prompts = Prompts(parsed);
 
         var clip = parsed.GetValue(_clip) is { } place ? await CheckpointPlace.Folder(place, variant: null, new FetchLines(), cancellationToken) : null;
-        var checkpoint = await CheckpointPlace.Folder(parsed.GetRequiredValue(_checkpoint), variant: null, new FetchLines(), cancellationToken);
-        var built = SanaCheckpoint.Build(checkpoint, new BuildOptions { Precision = NetworkLoader.GraphsOf(precision) });
-        using var pipeline = SanaPipeline.Load(built.Folder, new PipelineOptions { Device = device, Precision = precision, CachedPrompts = 64 });
+        using var networks = new NetworkLoader
+        {
+            Checkpoint = parsed.GetRequiredValue(_checkpoint),
+            Decoder = parsed.GetValue(_decoder),
+            Loras = loras.Places,
+            Device = device,
+            Precision = precision,
+            CachedPrompts = 64,
+            Progress = new FetchLines(),
+        };
+        var pipeline = await networks.LoadSana(cancellationToken);
         return prompts is null ? Evaluate(parsed, clip, options, pipeline, device, baseline, cancellationToken) : Lay(parsed, options, pipeline, prompts, cancellationToken);
     }
 
@@ -83,7 +94,7 @@ internal sealed class EvalCommand : Command
     private int Lay(ParseResult parsed, EvalOptions options, SanaPipeline pipeline, IReadOnlyList<BenchmarkPrompt> prompts, CancellationToken cancellationToken)
     {
         var (images, folder) = (_arguments.Images(parsed) ?? 4, parsed.GetRequiredValue(_out));
-        var setting = WrongUseException.Unless(() => pipeline.Resolve(new GenerateOptions { Width = options.Side, Height = options.Side, Steps = options.MainSteps, Guidance = options.MainGuidance }));
+        var setting = WrongUseException.Unless(() => pipeline.Resolve(new GenerateOptions { Width = options.Side, Height = options.Side, Steps = options.MainSteps, Guidance = options.MainGuidance, Adapters = options.Adapters }));
         var layout = new BenchmarkLayout(new Drawing(pipeline, options.BatchSize, options.Seed, cancellationToken), setting, options.Seed, Tell(parsed));
         var isDpg = parsed.GetValue(_layout) == "dpg";
         if (isDpg && images is not (1 or 4))

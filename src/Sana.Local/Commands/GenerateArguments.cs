@@ -14,7 +14,7 @@ internal sealed class GenerateArguments
     private readonly Option<string[]> _prompt = new("--prompt", "-p") { Description = "What to draw, at most 100,000 characters. May be given many times.", HelpName = "text" };
     private readonly Option<string?> _prompts = new("--prompts")
     {
-        Description = "List of prompts: .txt with one a line; .jsonl, .json, .csv, .tsv or Parquet with a field prompt, caption or text, and negative_prompt, id, seed or seeds, images, width, height, steps, guidance_scale, lora; "
+        Description = "List of prompts: .txt with one a line; .jsonl, .json, .csv, .tsv or Parquet with a field prompt, caption or text, and negative_prompt, id, seed or seeds, images, width, height, steps, guidance_scale, lora, in .jsonl also image, mask (files, from the list's folder) and strength; "
             + "each also as .gz; a folder of .txt files; the folder of a curated dataset; - for the standard input.",
         HelpName = "list",
     };
@@ -27,12 +27,7 @@ internal sealed class GenerateArguments
     private readonly Option<int?> _steps = CommonOptions.Number<int>("--steps", "Model evaluations per image, 1…1000. Default: 20, or 2 for Sprint checkpoints.");
     private readonly Option<float?> _guidance = CommonOptions.Number<float>("--guidance", "Guidance scale, 0…100; 1 or less runs the prompt alone. Default: 4.5.");
     private readonly Option<string?> _negative = new("--negative") { Description = "What the image should not show, at most 100,000 characters. Default: empty.", HelpName = "text" };
-    private readonly Option<string[]> _lora = new("--lora")
-    {
-        Description = "Adapter (LoRA) to draw with: a .safetensors file, a folder that holds one, owner/name[@revision] of the Hugging Face Hub, or a name of loras in sana.json; with :weight for another weight than 1, -100…100. May be given many times.",
-        HelpName = "place",
-    };
-
+    private readonly Option<string[]> _lora = CommonOptions.Loras(", or a name of loras in sana.json");
     private readonly Option<float?> _pag = CommonOptions.Number<float>("--pag", "Perturbed-attention guidance: how far to lead the image away from that without self-attention in some blocks, 0…100; costs half as much again. Default: 0, off.");
     private readonly Option<string?> _pagLayers = new("--pag-layers") { Description = "Blocks that --pag perturbs, from 0, with commas between. Default: 8 of 20 blocks, else the one in the middle.", HelpName = "list" };
     private readonly Option<float?> _pagAdaptive = CommonOptions.Number<float>("--pag-adaptive", "What --pag loses for each unit of time passed, of 1000, 0…100; at 0.002 a scale of 2 is 0 at the end. Default: 0.");
@@ -84,6 +79,9 @@ internal sealed class GenerateArguments
 
     /// <summary>The adapters as they are given.</summary>
     public string[] Loras(ParseResult parsed) => parsed.GetValue(_lora) ?? [];
+
+    /// <summary>What paths in rows of the list count from.</summary>
+    public string FolderOfPrompts(ParseResult parsed) => File.Exists(parsed.GetValue(_prompts)) ? Path.GetDirectoryName(Path.GetFullPath(parsed.GetValue(_prompts)!))! : Environment.CurrentDirectory;
 
     /// <summary>The picture that the images begin from; null for none.</summary>
     /// <exception cref="WrongUseException">A file cannot be read, or is missing.</exception>

@@ -40,6 +40,7 @@ internal sealed class GenerateCommand : Command
         var job = WrongUseException.Unless(() => _arguments.Job(parsed, Device.Parse(options.Device), loras.Uses, start?.Image, use));
         job = job with { BestOf = _best.Read(parsed), FurtherControlImages = [.. pictures.Skip(1).Select(picture => picture.Image)] };
         await using var host = await LocalHost.Open(options with { Worker = options.Worker with { WarmsUp = false } }, cancellationToken);
+        job = job with { Prompts = await RowPictures.Take(job.Prompts, _arguments.FolderOfPrompts(parsed), host.Blobs, cancellationToken) };
         var model = await host.Model(cancellationToken);
         WrongUseException.Unless(() => GenerateSubmission.Check(job, model));
         job = GenerateSubmission.Pinned(job, model);

@@ -14,12 +14,7 @@ internal sealed class HostArguments
     private readonly Option<string?> _data;
     private readonly Option<string?> _checkpoint = new("--checkpoint", "-c") { Description = $"Folder of a Sana checkpoint in diffusers layout, {CommonOptions.OrRepository}. Missing graphs are built. Default: as the last time with this --data.", HelpName = "place" };
     private readonly Option<string?> _graphs = CommonOptions.Graphs();
-    private readonly Option<string?> _decoder = new("--decoder")
-    {
-        Description = $"Folder of an autoencoder whose decoder is used in place of the checkpoint's own, such as the light one (DC-AE-Lite), {CommonOptions.OrRepository}. Default: as the last time with this --data, or the checkpoint's own.",
-        HelpName = "place",
-    };
-
+    private readonly Option<string?> _decoder = CommonOptions.Decoder("as the last time with this --data, or the checkpoint's own");
     private readonly Option<string?> _judges = new("--judges")
     {
         Description = "File whose judges score every image before it is written, as captioners.json has them; what is outside a min or max is a failed image with the reason policy. none for nobody. Default: judges of sana.json, or as the last time with this --data, or nobody.",

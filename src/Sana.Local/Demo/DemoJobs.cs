@@ -9,11 +9,19 @@ using Sana.Jobs.Generation;
 
 namespace Sana.Local.Demo;
 
-/// <summary>The two jobs of the demo: what <c>sana curate</c> and <c>sana generate</c> would be asked for.</summary>
+/// <summary>The jobs of the demo: what <c>sana curate</c> and <c>sana generate</c> would be asked for.</summary>
 internal static class DemoJobs
 {
     /// <summary>Chosen on the sweep of <c>sana eval</c>.</summary>
     private const float Guidance = 4.5f;
+
+    private const int BatchSize = 4;
+
+    /// <summary>The adapter of <see cref="Restyle"/>, as the host knows it.</summary>
+    public const string Adapter = "delft";
+
+    /// <summary>Prompts of the gallery that are drawn with the adapter too: its first batches, so that each image begins from the same noise.</summary>
+    public const int Restyled = 2 * BatchSize;
 
     /// <summary>Two captioners and the captions that came with the images; the best by CLIP score is chosen.</summary>
     public static CurationJob Curate(string source, ShippedModels models) => new(source, "still-lifes", "v1", Since: null, new CurationSettings
@@ -26,12 +34,17 @@ internal static class DemoJobs
         Selection = new SelectionOptions { Rule = SelectionRule.Max, Threshold = 0 },
     });
 
-    public static GenerateJob Generate() => new()
+    public static GenerateJob Generate() => Generate(DemoPrompts.All, adapters: null);
+
+    /// <summary>The first prompts once more, with the adapter.</summary>
+    public static GenerateJob Restyle() => Generate([.. DemoPrompts.All.Take(Restyled)], new AdapterUses([new AdapterUse(Adapter)]));
+
+    private static GenerateJob Generate(IReadOnlyList<string> prompts, AdapterUses? adapters) => new()
     {
-        Prompts = PromptFile.Of(DemoPrompts.All),
-        Options = new GenerateOptions { Guidance = Guidance },
+        Prompts = PromptFile.Of(prompts),
+        Options = new GenerateOptions { Guidance = Guidance, Adapters = adapters },
         Seed = 1,
-        BatchSize = 4,
+        BatchSize = BatchSize,
     };
 
     private static string Captioners(ShippedModels models) => new JsonObject

@@ -2,6 +2,7 @@ using Sana.Curation;
 using Sana.Curation.Report;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Generation;
+using Sana.StillLife;
 
 namespace Sana.Local.Demo;
 
@@ -11,7 +12,7 @@ internal static class DemoPage
     /// <summary>Images that are shown with their captions.</summary>
     private const int ShownRows = 16;
 
-    public static Html Write(IReadOnlyList<DemoImage> gallery, IReadOnlyList<DemoCaptions> captions, CurateSummary curated, GenerateSummary generated) => Html.Of($"""
+    public static Html Write(IReadOnlyList<DemoImage> gallery, IReadOnlyList<DemoImage> styled, IReadOnlyList<DemoCaptions> captions, CurateSummary curated, GenerateSummary generated) => Html.Of($"""
         <!doctype html>
         <html lang="en">
         <head>
@@ -29,6 +30,7 @@ internal static class DemoPage
         <p class="lead">Small networks, trained by this project on a world of still lifes, run through the same durable workflows, graphs and solver as the published ones: on this machine's processor, in one process.</p>
         </header>
         {Gallery(gallery, generated)}
+        {Styled(gallery, styled)}
         {Captions(captions, curated)}
         <footer>Everything is beside this page: <a href="blobs/{curated.Report}">report of the curation</a> · <a href="blobs/datasets/{curated.Dataset}/{curated.Version}/shards/">training shards</a> · <a href="blobs/{generated.Manifest}">manifest of the gallery</a> · <a href="still-lifes/">the sample dataset</a></footer>
         </main>
@@ -51,6 +53,24 @@ internal static class DemoPage
 
     private static Html Painted(DemoImage image) => Html.Of($"""
         <figure><img src="{Data(image.Png)}" alt="{image.Prompt}"><figcaption><span>{image.Prompt}</span><span class="pill {(image.Check.Follows ? "good" : "bad")}">{(image.Check.Follows ? "as asked" : image.Check.Seen)}</span></figcaption></figure>
+
+        """);
+
+    private static Html Styled(IReadOnlyList<DemoImage> gallery, IReadOnlyList<DemoImage> styled)
+    {
+        var objects = styled.SelectMany(image => image.Check.Objects).ToArray();
+        var pairs = styled.Join(gallery, one => one.Prompt, one => one.Prompt, (with, without) => Pair(without, with));
+        return Html.Of($"""
+            <section>
+            <h2>With an adapter</h2>
+            <p class="lead">The same network, prompts and noise, on the left without and on the right with a low-rank adapter (LoRA) that learned to paint tiles from Delft: blue on plain cream. The analyser reads {objects.Count(one => one.Colour == Colour.Blue)} of the {objects.Length} objects on the right as blue.</p>
+            <div class="pairs">{Html.Join(pairs)}</div>
+            </section>
+            """);
+    }
+
+    private static Html Pair(DemoImage without, DemoImage with) => Html.Of($"""
+        <figure><div><img src="{Data(without.Png)}" alt="{without.Prompt}"><img src="{Data(with.Png)}" alt="{without.Prompt}, with the adapter"></div><figcaption><span>{without.Prompt}</span></figcaption></figure>
 
         """);
 
@@ -103,6 +123,7 @@ internal static class DemoStyle
         header .lead{margin-top:8px}
         a{color:var(--accent);text-decoration:none}a:hover{text-decoration:underline}
         .gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(178px,1fr));gap:18px 16px}
+        .pairs{display:grid;grid-template-columns:repeat(auto-fill,minmax(270px,1fr));gap:18px 16px}.pairs figure div{display:grid;grid-template-columns:1fr 1fr;gap:2px}
         figure{margin:0;background:var(--card);border:1px solid var(--line);border-radius:14px;overflow:hidden;display:flex;flex-direction:column}
         figure img{display:block;width:100%;aspect-ratio:1;object-fit:cover}
         figcaption{padding:10px 12px 12px;font-size:13.5px;line-height:1.4;display:flex;flex-direction:column;gap:8px;flex:1;justify-content:space-between}

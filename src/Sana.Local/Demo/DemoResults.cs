@@ -94,7 +94,8 @@ internal sealed record CaptionTruth(string Title, double Share, bool IsChosen)
 /// <summary>What the analyser sees in a painted image, held against its prompt.</summary>
 /// <param name="Follows">Whether all that was asked for is there and nothing else. Backgrounds are not judged.</param>
 /// <param name="Seen">What is there, in words.</param>
-internal sealed record PromptCheck(bool Follows, string Seen)
+/// <param name="Objects">What is there.</param>
+internal sealed record PromptCheck(bool Follows, string Seen, IReadOnlyList<SeenObject> Objects)
 {
     public static PromptCheck Of(string prompt, byte[] png)
     {
@@ -102,7 +103,7 @@ internal sealed record PromptCheck(bool Follows, string Seen)
         var seen = SceneAnalyser.Read(image.Pixels, image.Width);
         var asked = CaptionClaims.Parse(prompt) with { Tone = null, Texture = null };
         var isAll = seen.Objects.Count == asked.Objects.Sum(one => one.Count ?? 1) && seen.Word == asked.Word;
-        return new PromptCheck(isAll && asked.Judge(AsScene(seen)).IsTrue, InWords(seen));
+        return new PromptCheck(isAll && asked.Judge(AsScene(seen)).IsTrue, InWords(seen), seen.Objects);
     }
 
     private static Scene AsScene(SeenScene seen) => new(

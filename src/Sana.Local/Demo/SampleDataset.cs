@@ -45,6 +45,9 @@ internal sealed record ShippedModels(string Folder)
 {
     public string Sana => Path.Combine(Folder, "tiny-sana");
 
+    /// <summary>An adapter of <see cref="Sana"/>.</summary>
+    public string Delft => Path.Combine(Folder, "tiny-sana-delft");
+
     public string Clip => Path.Combine(Folder, "tiny-clip");
 
     /// <summary>The captioners by the label that their captions get.</summary>
@@ -59,9 +62,9 @@ internal sealed record ShippedModels(string Folder)
     public static ShippedModels Find(string? folder)
     {
         var models = new ShippedModels(Path.GetFullPath(folder ?? Path.Combine(AppContext.BaseDirectory, "models")));
-        string[] all = [models.Sana, models.Clip, .. models.Captioners.Select(one => one.Checkpoint)];
+        string[] all = [models.Sana, models.Delft, models.Clip, .. models.Captioners.Select(one => one.Checkpoint)];
         return all.FirstOrDefault(one => !Directory.Exists(one)) is { } missing
-            ? throw new SanaException($"There is no folder '{missing}'; give --models the folder that holds tiny-sana, tiny-clip and the two captioners.")
+            ? throw new SanaException($"There is no folder '{missing}'; give --models the folder that holds tiny-sana, tiny-sana-delft, tiny-clip and the two captioners.")
             : models;
     }
 }

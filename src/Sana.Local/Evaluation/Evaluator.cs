@@ -21,7 +21,7 @@ internal sealed class Evaluator(SanaPipeline pipeline, ClipScorer? scorer, EvalO
     private readonly Drawing _drawing = new(pipeline, options.BatchSize, options.Seed, cancellationToken);
     private readonly ClipMeasure? _clip = scorer is null ? null : new ClipMeasure(scorer, cancellationToken);
     private readonly GenerateOptions _main = pipeline.Resolve(
-        new GenerateOptions { Width = options.Side, Height = options.Side, Steps = options.MainSteps, Guidance = options.MainGuidance, UseResolutionBinning = false });
+        new GenerateOptions { Width = options.Side, Height = options.Side, Steps = options.MainSteps, Guidance = options.MainGuidance, UseResolutionBinning = false, Adapters = options.Adapters });
 
     /// <summary>Images of the main set, for a sheet.</summary>
     public IReadOnlyList<Drawn> Main { get; private set; } = [];
@@ -42,7 +42,10 @@ internal sealed class Evaluator(SanaPipeline pipeline, ClipScorer? scorer, EvalO
             pipeline.ModelName, pipeline.Fingerprint, scorer?.Name, scorer?.Fingerprint, Of(_main), options.Seed, _main.Width!.Value, Main.Count(one => one.Image is null),
             all with { Share = Math.Round(categories.Average(row => row.Figure.Share), 4) }, categories, scores is null ? [] : BestOfFigures.Rows(Main, options.Images, scores),
             [.. Solvers().SelectMany(solver => options.Steps.Select(steps => Sweep(sweep, _main with { Solver = solver, Steps = steps })))],
-            [.. options.Guidance.Select(guidance => Sweep(sweep, _main with { Guidance = guidance }))]);
+            [.. options.Guidance.Select(guidance => Sweep(sweep, _main with { Guidance = guidance }))])
+        {
+            Lora = _main.Adapters?.Items,
+        };
     }
 
     private CategoryRow Category(PromptCategory category, int[] images, double[]? scores) =>
@@ -150,6 +153,9 @@ internal sealed record EvalOptions
 
     /// <value>Guidance scales of the sweep; empty for none.</value>
     public IReadOnlyList<float> Guidance { get; init; } = [1, 2, 3, 4.5f, 6, 8];
+
+    /// <value>What the images are drawn with beside the checkpoint. Default none.</value>
+    public AdapterUses? Adapters { get; init; }
 
     /// <value>Decides prompts and noise. Default 0.</value>
     public ulong Seed { get; init; }

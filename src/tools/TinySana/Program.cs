@@ -17,6 +17,7 @@ TrainingProcess.EndWithParent();
     ("text", "trains tokenizer and text encoder of models/tiny-sana", SanaCommands.Text),
     ("latents", "makes the latents for the training of the transformer, which else makes them itself", SanaCommands.Latents),
     ("transformer", "trains the transformer of models/tiny-sana on its text encoder and autoencoder", SanaCommands.Transformer),
+    ("lora", "trains models/tiny-sana-delft, an adapter that has models/tiny-sana paint in blue on cream: some minutes", SanaCommands.Lora),
 ];
 
 var command = Array.Find(commands, one => args.Length > 0 && one.Name == args[0]);

@@ -10,6 +10,9 @@ public sealed class DemoTests : IDisposable
 {
     private const int Images = 12;
 
+    // Prompts that are painted with the adapter too.
+    private const int Restyled = 8;
+
     private readonly TempFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -21,9 +24,9 @@ public sealed class DemoTests : IDisposable
         var made = await Demo(place);
 
         Assert.True(made.ExitCode == 0, made.Error);
-        ProgressLines.EndAtTheirTotals(made.Error, "curate", "generate");
+        ProgressLines.EndAtTheirTotals(made.Error, "curate", "generate", "restyle");
         var report = JsonDocument.Parse(made.Output).RootElement;
-        Assert.Equal(24, report.GetProperty("images").GetInt32());
+        Assert.Equal(24 + Restyled, report.GetProperty("images").GetInt32());
         // The copy and the file that is cut off are left out, each with its reason.
         Assert.Equal(Images, report.GetProperty("captioned").GetInt32());
         var rows = new Curated(Path.Combine(place, "blobs"), "still-lifes", "v1").Rows();
@@ -35,7 +38,9 @@ public sealed class DemoTests : IDisposable
         await page.Go(new Uri(report.GetProperty("page").GetString()!));
         Assert.Single(page.Requests);
         Assert.Empty(page.Complaints);
-        Assert.Equal("24", await page.Evaluate("document.querySelectorAll('figure img').length"));
+        Assert.Equal("24", await page.Evaluate("document.querySelectorAll('.gallery figure img').length"));
+        Assert.Equal($"{2 * Restyled}", await page.Evaluate("document.querySelectorAll('.pairs figure img').length"));
+        Assert.Equal("0", await page.Evaluate("[...document.querySelectorAll('.pairs figure')].filter(pair => pair.querySelectorAll('img')[0].src === pair.querySelectorAll('img')[1].src).length"));
         Assert.Equal($"{Images}", await page.Evaluate("document.querySelectorAll('.row').length"));
         Assert.Equal("0", await page.Evaluate("[...document.images].filter(image => image.naturalWidth !== 128).length"));
         Assert.Equal("420", await page.Evaluate("document.documentElement.scrollWidth"));

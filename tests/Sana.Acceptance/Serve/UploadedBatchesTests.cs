@@ -7,6 +7,7 @@ using OpenAI;
 using OpenAI.Batch;
 using OpenAI.Files;
 using Sana.Acceptance.Support;
+using Sana.Inference.Imaging;
 using Xunit;
 
 #pragma warning disable OPENAI001 // The client says that its batches may change yet.
@@ -18,6 +19,7 @@ namespace Sana.Acceptance.Serve;
 public sealed class UploadedBatchesTests(SharedServer shared)
 {
     private const string Generations = "/v1/images/generations";
+    private const string Edits = "/v1/images/edits";
     private const string Small = "\"size\":\"64x64\",\"num_inference_steps\":2";
 
     // Forty of them take longer than any of these tests waits.
@@ -106,12 +108,17 @@ public sealed class UploadedBatchesTests(SharedServer shared)
         Assert.Equal([(2, "invalid_json_line"), (3, "duplicate_custom_id")], batch.GetProperty("errors").GetProperty("data").EnumerateArray().Select(error => (error.GetProperty("line").GetInt32(), Text(error, "code"))));
     }
 
-    [Fact]
-    public async Task Lines_are_lost_and_doubled_by_no_kill()
+    [Theory]
+    [InlineData(Generations)]
+    [InlineData(Edits)]
+    public async Task Lines_are_lost_and_doubled_by_no_kill(string endpoint)
     {
         await using var server = await SanaServer.Start();
-        var (_, batches) = Clients(server);
-        var operation = await Create(server, batches, string.Join('\n', Enumerable.Range(1, 30).Select(i => Line($"{i}", Small))), "24h");
+        var (files, batches) = Clients(server);
+        var picture = ImageCodec.Encode(new RgbImage(64, 64, [.. Enumerable.Range(0, 64 * 64 * 3).Select(i => (byte)i)]), ImageFormat.Png);
+        OpenAIFile uploaded = await files.UploadFileAsync(BinaryData.FromBytes(picture), "picture.png", FileUploadPurpose.Vision);
+        string[] sources = [$"\"image_url\":\"data:image/png;base64,{Convert.ToBase64String(picture)}\"", $"\"file_id\":\"{uploaded.Id}\""];
+        var operation = await Create(server, batches, string.Join('\n', Enumerable.Range(1, 30).Select(i => Of(endpoint, Line($"{i}", endpoint == Edits ? $"{Small},\"images\":[{{{sources[i % 2]}}}]" : Small)))), "24h", endpoint);
         for (var kills = 0; kills < 2; kills++)
         {
             var done = Counts(await AsItStands(server, operation)).Completed;
@@ -194,6 +201,8 @@ public sealed class UploadedBatchesTests(SharedServer shared)
 
     private static string Line(string id, string body) => $$$"""{"custom_id":"{{{id}}}","method":"POST","url":"{{{Generations}}}","body":{"prompt":"picture {{{id}}}",{{{body}}}}}""";
 
+    private static string Of(string endpoint, string line) => line.Replace(Generations, endpoint, StringComparison.Ordinal);
+
     private static string Forty() => string.Join('\n', Enumerable.Range(1, 40).Select(i => Line($"{i}", Larger)));
 
     private static string Text(JsonElement element, string name) => element.GetProperty(name).GetString()!;
@@ -220,10 +229,10 @@ public sealed class UploadedBatchesTests(SharedServer shared)
         return JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
     }
 
-    private static async Task<CreateBatchOperation> Create(SanaServer server, BatchClient batches, string lines, string window)
+    private static async Task<CreateBatchOperation> Create(SanaServer server, BatchClient batches, string lines, string window, string endpoint = Generations)
     {
         var file = Text(await Upload(server, lines), "id");
-        using var asked = BinaryContent.Create(BinaryData.FromString($$"""{"input_file_id":"{{file}}","endpoint":"{{Generations}}","completion_window":"{{window}}"}"""));
+        using var asked = BinaryContent.Create(BinaryData.FromString($$"""{"input_file_id":"{{file}}","endpoint":"{{endpoint}}","completion_window":"{{window}}"}"""));
         return await batches.CreateBatchAsync(asked, false);
     }
 

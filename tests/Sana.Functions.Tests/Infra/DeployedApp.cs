@@ -54,6 +54,7 @@ internal sealed record DeployedApp(Deployment Deployment, string Role, IReadOnly
             ["schedulerEndpoint"] = deployment.Durable == "scheduler" ? "https://dts-sana.swedencentral.durabletask.io" : "",
             ["insightsConnection"] = "InstrumentationKey=33333333-3333-3333-3333-333333333333",
             ["checkpoint"] = "sana-1.6b",
+            ["decoder"] = "/weights/sana-1.6b/dc-ae-lite",
             ["durable"] = deployment.Durable,
             ["queue"] = deployment.Queue,
             ["curationDataset"] = deployment.Dataset,

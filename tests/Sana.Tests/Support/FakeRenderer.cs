@@ -12,6 +12,9 @@ internal sealed class FakeRenderer : IRenderer
 {
     public List<IReadOnlyList<ImageRequest>> Batches { get; } = [];
 
+    /// <summary>What each batch was asked with.</summary>
+    public List<GenerateOptions> Options { get; } = [];
+
     public string Fingerprint { get => Gate?.FingerprintWith(field) ?? field; init; } = new('f', 64);
 
     public string ModelName { get; init; } = "fake";
@@ -39,6 +42,7 @@ internal sealed class FakeRenderer : IRenderer
         cancellationToken.WaitHandle.WaitOne(Pause);
         cancellationToken.ThrowIfCancellationRequested();
         Batches.Add(batch);
+        Options.Add(resolved);
         var company = string.Concat(batch.Select(request => $"{request.Prompt}|{request.Seed}|{request.Index};"));
         progress?.Report(new GenerateProgress("denoise", 1, resolved.Steps!.Value) { Preview = ShowsPreviews ? () => [.. batch.Select(request => Paint(request, "", resolved, mends: true).Image)] : null });
         progress?.Report(new GenerateProgress("denoise", resolved.Steps!.Value, resolved.Steps.Value));

@@ -10,7 +10,7 @@ using Xunit;
 namespace Sana.Tests.Workflows;
 
 /// <summary>A batch of an uploaded file, with a worker that the test turns by hand.</summary>
-public sealed class UploadedBatchTests : IAsyncLifetime
+public sealed partial class UploadedBatchTests : IAsyncLifetime
 {
     private const string Endpoint = "/v1/images/generations";
     private const string Id = "batch_0123";
@@ -152,12 +152,12 @@ public sealed class UploadedBatchTests : IAsyncLifetime
 
     private DateTime Now() => _host.Clock.GetUtcNow().UtcDateTime;
 
-    private async Task<BatchFileRequest> Request(IEnumerable<string> lines)
+    private async Task<BatchFileRequest> Request(IEnumerable<string> lines, string endpoint = Endpoint)
     {
         var file = new StoredFile(StoredFiles.NewId(_host.Clock.GetUtcNow(), "lines"), 0, Now(), "lines.jsonl", StoredFile.Batch);
         await Files.WriteContent(file.Id, async (stream, cancellation) => await stream.WriteAsync(Encoding.UTF8.GetBytes(string.Join('\n', lines)), cancellation), default);
         await Files.Describe(file, default);
-        return new BatchFileRequest(Id, file.Id, Endpoint, "24h", Now(), Now().AddHours(24), new string('0', 64), new RequestLimits(64L << 20, 16L << 20, 64, false, 600));
+        return new BatchFileRequest(Id, file.Id, endpoint, "24h", Now(), Now().AddHours(24), new string('0', 64), new RequestLimits(64L << 20, 16L << 20, 64, false, 600));
     }
 
     private async Task<string> Start(IEnumerable<string> lines) => await Start(await Request(lines));

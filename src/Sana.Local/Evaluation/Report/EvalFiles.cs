@@ -45,7 +45,7 @@ internal static class EvalMarkdown
         var text = new StringBuilder();
         Line(text, $"# {report.Checkpoint}");
         Line(text, $"");
-        Line(text, $"Prompts of held-out combinations, judged by reading the pixels; {report.Setting.Solver}, {Counted.Of(report.Setting.Steps, "step")}, guidance {report.Setting.Guidance}, {report.Side} px, seed {report.Seed}. Intervals are Wilson's, 95 %. Checkpoint {report.Fingerprint[..12]}{(report.Clip is null ? "" : $", scores (100 × cosine) by {report.Clip} {report.ClipFingerprint![..12]}")}.");
+        Line(text, $"Prompts of held-out combinations, judged by reading the pixels; {report.Setting.Solver}, {Counted.Of(report.Setting.Steps, "step")}, guidance {report.Setting.Guidance}, {report.Side} px, seed {report.Seed}. Intervals are Wilson's, 95 %. Checkpoint {report.Fingerprint[..12]}{string.Concat((report.Lora ?? []).Select(use => string.Create(CultureInfo.InvariantCulture, $", adapter {use.Name} {use.Sha256![..12]} at weight {use.Weight}")))}{(report.Clip is null ? "" : $", scores (100 × cosine) by {report.Clip} {report.ClipFingerprint![..12]}")}.");
         Table(text, "Prompt following", "category", report.Categories.Select(row => (row.Category, row.Figure)).Append(("all", report.Overall)));
         Line(text, $"");
         Line(text, $"The last share is the mean of the six. {(report.Unusable > 0 ? $"{Counted.Of(report.Unusable, "image")} came out broken and {(report.Unusable == 1 ? "counts" : "count")} as not met." : "No image came out broken.")} What was seen in each stands in `images.jsonl`.");

@@ -1,3 +1,6 @@
+using System.Text.Json.Serialization;
+using Sana.Inference.Diffusion;
+
 namespace Sana.Local.Evaluation.Report;
 
 /// <summary>All figures of one evaluation. Nothing of the clock stands in it: the same checkpoint and options give the same report.</summary>
@@ -16,7 +19,12 @@ namespace Sana.Local.Evaluation.Report;
 /// <param name="Guidance">Guidance scales.</param>
 internal sealed record EvalReport(
     string Checkpoint, string Fingerprint, string? Clip, string? ClipFingerprint, Setting Setting, ulong Seed, int Side, int Unusable,
-    Figure Overall, IReadOnlyList<CategoryRow> Categories, IReadOnlyList<BestOfRow> BestOf, IReadOnlyList<SweepRow> Steps, IReadOnlyList<SweepRow> Guidance);
+    Figure Overall, IReadOnlyList<CategoryRow> Categories, IReadOnlyList<BestOfRow> BestOf, IReadOnlyList<SweepRow> Steps, IReadOnlyList<SweepRow> Guidance)
+{
+    /// <summary>The adapters that all images are drawn with; left out without one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<AdapterUse>? Lora { get; init; }
+}
 
 /// <summary>How images were made.</summary>
 internal sealed record Setting(string Solver, int Steps, double Guidance);

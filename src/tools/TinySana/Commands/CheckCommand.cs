@@ -2,6 +2,8 @@ using System.Globalization;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 using Sana.GraphBuilder;
+using Sana.GraphBuilder.Adapters;
+using Sana.GraphBuilder.Configs;
 using Sana.GraphBuilder.Models;
 using Sana.GraphBuilder.Onnx;
 using Sana.GraphBuilder.Safetensors;
@@ -15,6 +17,7 @@ using TinySana.Publishing;
 using TinySana.Scenes;
 using TinySana.Tokenizers;
 using TinySana.Torch;
+using TinySana.Training;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 
@@ -31,6 +34,7 @@ internal static class CheckCommand
         ("tiny-sana/text_encoder", TextEncoder),
         ("tiny-sana/transformer", Transformer),
         ("tiny-sana/vae", Autoencoder),
+        ("tiny-sana-delft", Adapter),
         ("tiny-clip", Clip),
         ("tiny-captioner-rich", Captioner),
         ("tiny-captioner-terse", Captioner),
@@ -90,19 +94,49 @@ internal static class CheckCommand
         ];
     }
 
-    // Three noise levels, texts of different lengths, latents that are not square.
     private static IEnumerable<(string Network, double Difference)> Transformer(string folder)
     {
-        const int tokens = 20;
         var (network, config) = TransformerFolder.Read(folder);
         using var graph = new OnnxGraph(SanaGraphs.Transformer(config, SafetensorsWeights.Open(folder, "diffusion_pytorch_model"), clamp: false), folder);
-        var timestep = tensor(new float[] { 999, 500, 20 });
-        var (latents, text) = (randn(3, config.InChannels, 8, 6), randn(3, tokens, config.CaptionChannels));
-        var mask = arange(tokens).less(tensor(new long[] { 1, 7, tokens }).unsqueeze(1)).to_type(ScalarType.Int64); // [3, tokens]
+        var (latents, timestep, text, mask) = TransformerInputs(config);
         var actual = graph.Run(
             "out_hidden_states",
             ("hidden_states", latents), ("timestep", timestep), ("encoder_attention_mask", mask), ("encoder_hidden_states", text));
         return [("velocity", OnnxGraph.Difference(network.Forward(latents, timestep, text, mask).Velocity, actual))];
+    }
+
+    // The adapted transformer, against the graphs that take adapters with the file as the project reads it.
+    private static IEnumerable<(string Network, double Difference)> Adapter(string folder)
+    {
+        var place = Path.Combine(Path.GetDirectoryName(folder)!, "tiny-sana", "transformer");
+        var (network, config) = TransformerFolder.Read(place);
+        LoraFolder.Read(folder, new LoraModule(network, LoraTraining.Rank));
+        var (latents, timestep, text, mask) = TransformerInputs(config);
+
+        var weights = SafetensorsWeights.Open(place, "diffusion_pytorch_model");
+        using var conditioning = new OnnxGraph(SanaGraphs.Conditioning(config, weights, extended: true), place);
+        using var denoiser = new OnnxGraph(SanaGraphs.Denoiser(config, weights, clamp: false, extended: true), place);
+        var ofText = LoraFile.Open(folder).Read().ToLookup(layer => layer.Name.EndsWith(".attn2.to_k", StringComparison.Ordinal) || layer.Name.EndsWith(".attn2.to_v", StringComparison.Ordinal));
+        (string Name, Tensor Value)[] textInputs = [("encoder_hidden_states", text), .. Inputs(ofText[true])];
+        var keysAndValues = Enumerable.Range(0, config.NumLayers).SelectMany(i => new[] { $"transformer_blocks.{i}.attn2.k", $"transformer_blocks.{i}.attn2.v" })
+            .Select(name => (name, conditioning.Run(name, textInputs)));
+        var actual = denoiser.Run("out_hidden_states", [("hidden_states", latents), ("timestep", timestep), ("encoder_attention_mask", mask), .. keysAndValues, .. Inputs(ofText[false])]);
+        return [("velocity", OnnxGraph.Difference(network.Forward(latents, timestep, text, mask).Velocity, actual))];
+
+        static IEnumerable<(string Name, Tensor Value)> Inputs(IEnumerable<LoraMatrices> layers) => layers.SelectMany(layer => new[]
+        {
+            ($"{layer.Name}.lora_A", tensor(layer.A, layer.A.Length / layer.Rank, layer.Rank)),
+            ($"{layer.Name}.lora_B", tensor(layer.B, layer.Rank, layer.B.Length / layer.Rank) * layer.Scale),
+        });
+    }
+
+    // Three noise levels, texts of different lengths, latents that are not square.
+    private static (Tensor Latents, Tensor Timestep, Tensor Text, Tensor Mask) TransformerInputs(SanaTransformerConfig config)
+    {
+        const int tokens = 20;
+        var timestep = tensor(new float[] { 999, 500, 20 });
+        var (latents, text) = (randn(3, config.InChannels, 8, 6), randn(3, tokens, config.CaptionChannels));
+        return (latents, timestep, text, arange(tokens).less(tensor(new long[] { 1, 7, tokens }).unsqueeze(1)).to_type(ScalarType.Int64)); // mask [3, tokens]
     }
 
     // Encoder and decoder, on scenes of both sizes.

@@ -35,6 +35,14 @@ internal static class SanaCommands
         return 0;
     }
 
+    public static int Lora(string[] arguments)
+    {
+        Prepare(arguments);
+        var checkpoint = Path.Combine(Models, "tiny-sana");
+        new LoraTraining(checkpoint, Artifacts, FrozenAutoencoder.Load(checkpoint)).Run(Path.Combine(Models, "tiny-sana-delft"));
+        return 0;
+    }
+
     private static TransformerTraining Transformer()
     {
         var checkpoint = Path.Combine(Models, "tiny-sana");

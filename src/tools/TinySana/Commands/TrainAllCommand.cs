@@ -12,7 +12,7 @@ internal static class TrainAllCommand
     private static readonly string[][] SideBySide = [["text", "autoencoder", "latents"], ["captioners", "clip"]];
 
     // The steps of the transformer are large enough for two threads.
-    private static readonly string[] Afterwards = ["transformer 2", "check"];
+    private static readonly string[] Afterwards = ["transformer 2", "lora", "check"];
 
     public static int Run(string[] arguments)
     {

@@ -104,16 +104,16 @@ internal abstract class SanaAttention : nn.Module
     }
 
     /// <summary>[b, n, d] to [b, heads, n, head_dim].</summary>
-    protected Tensor Queries(Tensor x) => Heads(Normalize(_q.forward(x), _normQ));
+    protected Tensor Queries(Tensor x) => Heads(Normalize(_q.call(x), _normQ));
 
     /// <inheritdoc cref="Queries"/>
-    protected Tensor Keys(Tensor x) => Heads(Normalize(_k.forward(x), _normK));
+    protected Tensor Keys(Tensor x) => Heads(Normalize(_k.call(x), _normK));
 
     /// <inheritdoc cref="Queries"/>
-    protected Tensor Values(Tensor x) => Heads(_v.forward(x));
+    protected Tensor Values(Tensor x) => Heads(_v.call(x));
 
     /// <summary>[b, heads, n, head_dim] to [b, n, d].</summary>
-    protected Tensor Out(Tensor mixed) => _out.forward(mixed.transpose(1, 2).flatten(2));
+    protected Tensor Out(Tensor mixed) => _out.call(mixed.transpose(1, 2).flatten(2));
 
     private Tensor Heads(Tensor x) => x.view(x.shape[0], x.shape[1], _heads, -1).transpose(1, 2);
 
@@ -142,10 +142,10 @@ internal sealed class MixFeedForward : nn.Module
     public Tensor Forward(Tensor x, long height, long width)
     {
         var (batch, tokens) = (x.shape[0], x.shape[1]);
-        x = nn.functional.silu(_inverted.forward(x)); // [b, n, 2·hidden]
+        x = nn.functional.silu(_inverted.call(x)); // [b, n, 2·hidden]
         x = x.view(batch, height, width, -1).permute(0, 3, 1, 2); // [b, 2·hidden, h, w], channels last in memory
         x = _depth.forward(x).permute(0, 2, 3, 1).reshape(batch, tokens, -1); // [b, n, 2·hidden]
         var parts = x.chunk(2, -1);
-        return _point.forward(parts[0] * nn.functional.silu(parts[1])); // [b, n, d]
+        return _point.call(parts[0] * nn.functional.silu(parts[1])); // [b, n, d]
     }
 }

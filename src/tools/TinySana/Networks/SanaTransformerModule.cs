@@ -50,7 +50,7 @@ internal sealed class SanaTransformerModule : nn.Module
         var bias = ((1 - mask.to_type(float32)) * -10000f).view(batch, 1, 1, -1); // [b, 1, 1, l]
         var (embedded, time) = _time.Forward(timestep); // [b, d], [b, 6, d]
 
-        var x = _patch.forward(latents.flatten(2).transpose(1, 2)); // [b, n, d]
+        var x = _patch.call(latents.flatten(2).transpose(1, 2)); // [b, n, d]
         if (_config.InterpolationScale is { } scale)
             x = x + SinCosPositions.Create(height, width, _config.Width, _config.SampleSize, scale);
         var halfway = x;
@@ -61,7 +61,7 @@ internal sealed class SanaTransformerModule : nn.Module
         }
 
         var modulation = (_scaleShift + embedded.unsqueeze(1)).chunk(2, 1); // 2 × [b, 1, d]: shift, scale
-        x = _output.forward(SanaBlock.Modulate(x, modulation[0], modulation[1], _config.NormEps)); // [b, n, c]
+        x = _output.call(SanaBlock.Modulate(x, modulation[0], modulation[1], _config.NormEps)); // [b, n, c]
         return (x.transpose(1, 2).reshape(batch, channels, height, width), halfway);
     }
 }
@@ -103,7 +103,7 @@ internal sealed class TwoLayerMlp : nn.Module<Tensor, Tensor>
         register_module("linear_2", _second = LinearLayer.Create(width, width, bias: true));
     }
 
-    public override Tensor forward(Tensor x) => _second.forward(_act(_first.forward(x)));
+    public override Tensor forward(Tensor x) => _second.call(_act(_first.call(x)));
 }
 
 /// <summary>

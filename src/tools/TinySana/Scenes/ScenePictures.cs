@@ -20,10 +20,18 @@ internal static class ScenePictures
     public static RgbImage Render(Scene scene) => new(Side, Side, SceneRenderer.Render(scene, Side));
 
     /// <summary>The pictures of consecutive seeds: [count, side · side · 3] bytes.</summary>
-    public static byte[][] Render(ulong seed, int count, int side)
+    /// <param name="seed">Of the first scene.</param>
+    /// <param name="count">Number of scenes.</param>
+    /// <param name="side">Side of a picture in pixels.</param>
+    /// <param name="restyle">What becomes of each scene before it is rendered; null leaves it as it is.</param>
+    public static byte[][] Render(ulong seed, int count, int side, Func<Scene, Scene>? restyle = null)
     {
         var images = new byte[count][];
-        Parallel.For(0, count, i => images[i] = SceneRenderer.Render(SceneGenerator.Draw(seed + (ulong)i), side));
+        Parallel.For(0, count, i =>
+        {
+            var scene = SceneGenerator.Draw(seed + (ulong)i);
+            images[i] = SceneRenderer.Render(restyle is null ? scene : restyle(scene), side);
+        });
         return images;
     }
 

@@ -21,7 +21,8 @@ internal static class SafetensorsFile
     /// <param name="path">The file; its folder is created.</param>
     /// <param name="tensors">The tensors; they are stored in the order of their names.</param>
     /// <param name="half">Whether to store floating-point tensors as float16; if not, they keep their type.</param>
-    public static void Save(string path, IEnumerable<(string Name, Tensor Value)> tensors, bool half)
+    /// <param name="metadata">Texts for the header.</param>
+    public static void Save(string path, IEnumerable<(string Name, Tensor Value)> tensors, bool half, params ReadOnlySpan<(string Name, string Text)> metadata)
     {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
@@ -31,7 +32,10 @@ internal static class SafetensorsFile
                 .Select(one => (one.Name, one.Value.to_type(half && one.Value.is_floating_point() ? ScalarType.Float16 : one.Value.dtype).contiguous())),
         ];
 
-        var (header, offset) = (new JsonObject { ["__metadata__"] = new JsonObject { ["format"] = "pt" } }, 0L);
+        var texts = new JsonObject { ["format"] = "pt" };
+        foreach (var (name, text) in metadata)
+            texts[name] = text;
+        var (header, offset) = (new JsonObject { ["__metadata__"] = texts }, 0L);
         foreach (var (name, value) in ordered)
         {
             var length = value.numel() * value.element_size();

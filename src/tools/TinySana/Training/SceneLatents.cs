@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Sana.GraphBuilder.Configs;
+using Sana.StillLife;
 using TinySana.Networks;
 using TinySana.Publishing;
 using TinySana.Scenes;
@@ -31,7 +32,8 @@ internal sealed class SceneLatents
     /// <param name="side">Side of the pictures in pixels.</param>
     /// <param name="first">Seed of the first scene.</param>
     /// <param name="count">Number of scenes.</param>
-    public static SceneLatents Load(string folder, Func<Tensor, Tensor> encode, int side, ulong first, int count)
+    /// <param name="restyle">What becomes of each scene before it is rendered; null leaves it as it is. Each needs a folder of its own.</param>
+    public static SceneLatents Load(string folder, Func<Tensor, Tensor> encode, int side, ulong first, int count, Func<Scene, Scene>? restyle = null)
     {
         const int part = 4_096;
         using var noGradient = no_grad();
@@ -42,7 +44,7 @@ internal sealed class SceneLatents
             if (!File.Exists(path))
             {
                 using var scope = NewDisposeScope();
-                SafetensorsFile.Save(path, [("latents", Encode(encode, side, first + (ulong)at, Math.Min(part, count - at)))], half: true);
+                SafetensorsFile.Save(path, [("latents", Encode(encode, side, first + (ulong)at, Math.Min(part, count - at), restyle))], half: true);
                 Console.WriteLine($"latents of {at + part} scenes at {side} pixels");
             }
 
@@ -52,13 +54,13 @@ internal sealed class SceneLatents
         return new(cat(parts).DetachFromDisposeScope(), first);
     }
 
-    private static Tensor Encode(Func<Tensor, Tensor> encode, int side, ulong first, int count)
+    private static Tensor Encode(Func<Tensor, Tensor> encode, int side, ulong first, int count, Func<Scene, Scene>? restyle)
     {
         var latents = new List<Tensor>();
         for (var at = 0; at < count; at += Chunk)
         {
             using var scope = NewDisposeScope();
-            var pixels = ScenePictures.Render(first + (ulong)at, Math.Min(Chunk, count - at), side);
+            var pixels = ScenePictures.Render(first + (ulong)at, Math.Min(Chunk, count - at), side, restyle);
             latents.Add(encode(ScenePictures.ToTensor(pixels, side)).MoveToOuterDisposeScope());
         }
 

@@ -1,12 +1,7 @@
-using System.Globalization;
 using Sana.GraphBuilder.Configs;
-using Sana.Inference.Diffusion;
-using Sana.StillLife.Analysis;
 using Sana.StillLife.Captions;
-using Sana.StillLife.Evaluation;
 using TinySana.Networks;
 using TinySana.Publishing;
-using TinySana.Scenes;
 using TinySana.Torch;
 using static TorchSharp.torch;
 
@@ -19,25 +14,14 @@ namespace TinySana.Training;
 /// </summary>
 internal sealed class TransformerTraining(string checkpoint, string artifacts, FrozenAutoencoder autoencoder)
 {
-    private const double FlowShift = 3; // the scheduler's flow_shift
-    private const double Guidance = 4.5;
-    private const int SolverSteps = 20;
+    /// <summary>The scheduler's flow_shift.</summary>
+    public const double FlowShift = 3;
 
     // Weight of the loss of SceneHeads; that of the velocity has 1.
     private const double HeadsWeight = 0.25;
 
     /// <summary>Seed of the first scene of every stage.</summary>
     public const ulong FirstScene = 1UL << 32;
-
-    private static readonly string[] SheetPrompts =
-    [
-        "a red circle", "a blue square", "a yellow star in the middle", "a large green heart on the left", "a purple moon at the top right", "a small black ring at the bottom left",
-        "a red circle to the left of a blue square", "a green star above a pink heart", "a yellow moon below a purple cross", "a brown ring and a teal triangle",
-        "two red stars", "three green circles", "four blue hearts", "three orange crosses", "a sign that says \"sun\" above a red heart", "a red circle, a green square and a blue star in a row",
-    ];
-
-    // Prompts with the evaluation's categories and held-out combinations, but another seed.
-    private static readonly IReadOnlyList<EvaluationPrompt> EvaluatedPrompts = EvaluationPrompts.All(countEach: 16, seed: 77);
 
     /// <summary>One resolution of the training.</summary>
     /// <param name="Side">Side of the pictures in pixels.</param>
@@ -120,6 +104,7 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, F
         Lazy<SceneLatents>[] scenes = [.. Stages.Select(stage => new Lazy<SceneLatents>(() => Latents(stage)))];
         var prompts = new TrainingPromptEncoder(checkpoint);
         var batches = new TransformerBatches(prompts, Captions, Options.Seed);
+        var sheet = new PromptSheet(prompts, autoencoder);
         run.Train(
             step =>
             {
@@ -129,14 +114,17 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, F
                 var cells = (int)batch.Latents.shape[^1];
                 return velocity + (HeadsWeight * model.Heads.PatchLoss(halfway, SceneTruth.Create(batch.Scenes, cells)));
             },
-            step => run.WithEma(() => SaveSheet(Path.Combine(Folder, $"{step:D6}.png"), model.Network, prompts, Stages.First(stage => stage.Until >= step).Side)));
+            step => run.WithEma(() => sheet.Save(Path.Combine(Folder, $"{step:D6}.png"), model.Network, Stages.First(stage => stage.Until >= step).Side)));
     }
 
     private SceneLatents Latents(Stage stage) => SceneLatents.Load(Path.Combine(artifacts, "latents", autoencoder.Digest), autoencoder.Encode, stage.Side, FirstScene, stage.Scenes);
 
-    // Flow matching (Sana, arXiv:2410.10629, section 3.2; Esser et al., arXiv:2403.03206): for x = (1 − σ)·x₀ + σ·ε the network learns the velocity ε − x₀.
-    // The noise level σ is logit-normal, shifted towards noise. Returns the mean squared error and the network's states after half of its blocks [b, n, d].
-    private static (Tensor Loss, Tensor Halfway) VelocityLoss(SanaTransformerModule network, Tensor latents, Tensor text, Tensor mask)
+    /// <summary>
+    /// Flow matching (Sana, arXiv:2410.10629, section 3.2; Esser et al., arXiv:2403.03206): for x = (1 − σ)·x₀ + σ·ε the network learns the velocity ε − x₀.
+    /// The noise level σ is logit-normal, shifted towards noise.
+    /// </summary>
+    /// <returns>The mean squared error, and the network's states after half of its blocks [b, n, d].</returns>
+    public static (Tensor Loss, Tensor Halfway) VelocityLoss(SanaTransformerModule network, Tensor latents, Tensor text, Tensor mask)
     {
         var level = randn(latents.shape[0]).sigmoid(); // [b]
         var sigma = level * FlowShift / (1 + (level * (FlowShift - 1)));
@@ -144,38 +132,5 @@ internal sealed class TransformerTraining(string checkpoint, string artifacts, F
         var at = sigma.view(-1, 1, 1, 1);
         var (velocity, halfway) = network.Forward(((1 - at) * latents) + (at * noise), sigma * 1000, text, mask);
         return (nn.functional.mse_loss(velocity, noise - latents), halfway);
-    }
-
-    // Saves pictures of some prompts and prints the share of correct pictures for each category of the evaluation.
-    private void SaveSheet(string path, SanaTransformerModule network, TrainingPromptEncoder prompts, int side)
-    {
-        using var noGradient = no_grad();
-        using var scope = NewDisposeScope();
-        var latents = Sample(network, prompts, [.. SheetPrompts, .. EvaluatedPrompts.Select(prompt => prompt.Text)], side / autoencoder.Compression);
-        var pictures = ScenePictures.ToBytes(autoencoder.Decode(latents));
-        ScenePictures.SaveSheet(path, pictures[..(2 * SheetPrompts.Length)], side, columns: 8);
-        var shares = pictures[SheetPrompts.Length..].Zip(EvaluatedPrompts, (picture, prompt) => (prompt.Category, IsMet: prompt.IsMetBy(SceneAnalyser.Read(picture, side))))
-            .GroupBy(one => one.Category, (category, all) => string.Create(CultureInfo.InvariantCulture, $"{category} {all.Average(one => one.IsMet ? 1.0 : 0.0):f2}"));
-        Console.WriteLine($"{Path.GetFileNameWithoutExtension(path)}: {string.Join(", ", shares)}");
-    }
-
-    // Makes latents [b, c, side, side] from prompts with the pipeline's solver and classifier-free guidance.
-    private Tensor Sample(SanaTransformerModule network, TrainingPromptEncoder prompts, string[] texts, int side)
-    {
-        using var scope = NewDisposeScope();
-        var (text, mask) = prompts.Encode([.. texts.Select(_ => (string?)null), .. texts]);
-        using var generator = new Generator(1);
-        var latents = randn(texts.Length, autoencoder.Channels, side, side, generator: generator);
-        var (values, solver) = (latents.data<float>().ToArray(), new FlowDpmSolver(SolverSteps, FlowShift));
-        for (var step = 0; step < SolverSteps; step++)
-        {
-            using var inner = NewDisposeScope();
-            var x = tensor(values, latents.shape);
-            var velocity = network.Forward(cat([x, x]), full(2 * texts.Length, solver.Timesteps[step]), text, mask).Velocity.chunk(2);
-            var guided = velocity[0] + (Guidance * (velocity[1] - velocity[0]));
-            solver.Step(step, values, guided.contiguous().data<float>().ToArray());
-        }
-
-        return tensor(values, latents.shape).MoveToOuterDisposeScope();
     }
 }
