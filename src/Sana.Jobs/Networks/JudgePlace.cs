@@ -3,6 +3,7 @@ using Sana.Curation.Captioning.Config;
 using Sana.GraphBuilder;
 using Sana.Inference;
 using Sana.Inference.Clip;
+using Sana.Inference.Diffusion;
 using Sana.Inference.Judging;
 using Sana.Storage.Hub;
 
@@ -33,16 +34,16 @@ internal static class JudgePlace
     {
         if (gate is null)
             return null;
-        var (judges, clips) = (new List<(JudgeCard, IJudge)>(), new Dictionary<string, ClipScorer>(StringComparer.Ordinal));
+        var (judges, clips) = (new List<(JudgeCard, IJudge)>(), new Dictionary<(string, Precision), ClipScorer>());
         try
         {
             foreach (var config in gate.Judges)
             {
                 var place = config.Kind == JudgeKind.Clip ? config.Checkpoint : config.Clip;
-                if (place is not null && !clips.ContainsKey(place))
-                    clips.Add(place, await networks.LoadClip(place, cancellationToken));
-                var judge = await networks.LoadJudge(config, place is null ? null : clips[place], cancellationToken);
-                judges.Add((Card(config, judge), judge));
+                if (place is not null && !clips.ContainsKey((place, config.Precision)))
+                    clips.Add((place, config.Precision), await networks.LoadClip(place, config.Precision, cancellationToken));
+                var judge = await networks.LoadJudge(config, place is null ? null : clips[(place, config.Precision)], cancellationToken);
+                judges.Add((Card(config, judge, config.Precision), judge));
             }
 
             return new Gate(judges, gate.OutsideLimits, [.. clips.Values]);
@@ -55,10 +56,14 @@ internal static class JudgePlace
     }
 
     /// <summary>What is stated of a judge.</summary>
-    public static JudgeCard Card(JudgeConfig config, IJudge judge) => new(config.Label, config.KindName, config.Column, judge.Name, judge.Fingerprint, judge.Scale.Unit)
+    /// <param name="config">Of the judge.</param>
+    /// <param name="judge">Opened.</param>
+    /// <param name="precision">Of the CLIP that it reads; float32 where it reads none.</param>
+    public static JudgeCard Card(JudgeConfig config, IJudge judge, Precision precision) => new(config.Label, config.KindName, config.Column, judge.Name, judge.Fingerprint, judge.Scale.Unit)
     {
         IsFraction = judge.Scale.Most <= 1,
         Class = config.Class,
+        Precision = precision == Precision.Float32 ? null : precision.Word(),
         Min = config.Min,
         Max = config.Max,
     };

@@ -29,7 +29,7 @@ public sealed class NetworkLoader : IDisposable
     /// <value>What the networks run on. Default the processor.</value>
     public Device Device { get; init; } = Device.Cpu;
 
-    /// <value>What the checkpoint's networks compute in. Captioners and CLIP compute in float32. Default <see cref="Precision.Auto"/>.</value>
+    /// <value>What the checkpoint's networks compute in. Captioners and CLIP say theirs where they are loaded. Default <see cref="Precision.Auto"/>.</value>
     public Precision Precision { get; init; }
 
     /// <value>Folder of the Sana checkpoint, or a repository of the Hub (<see cref="CheckpointPlace"/>). Default none: this host renders nothing.</value>
@@ -140,9 +140,9 @@ public sealed class NetworkLoader : IDisposable
         return await Task.Run(
             () =>
             {
-                var built = CaptionerCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs });
-                var name = $"{built.Folder} {built.Fingerprint}";
-                var network = Share(name, built.Folder);
+                var built = CaptionerCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs, Precision = GraphsOf(config.Precision.On(Device)) });
+                var name = $"{built.Folder} {built.Metadata["fingerprint"]}";
+                var network = Share(name, built.Folder, config.Precision);
                 try
                 {
                     return new OnnxCaptioner(network, OnnxCaptionerOptions.FromConfig(config, Device), () => Release(name));
@@ -157,14 +157,19 @@ public sealed class NetworkLoader : IDisposable
     }
 
     /// <summary>CLIP or SigLIP 2 of a folder, or of a repository of the Hub.</summary>
-    public async Task<ClipScorer> LoadClip(string checkpoint, CancellationToken cancellationToken)
+    /// <param name="checkpoint">The folder, or the repository.</param>
+    /// <param name="precision">Float32 or w8a8.</param>
+    /// <param name="cancellationToken">Stops a download.</param>
+    /// <exception cref="CheckpointException">The checkpoint is incomplete, damaged or of another kind.</exception>
+    /// <exception cref="Inference.InferenceException">The device has no kernels for the precision, or a graph cannot be loaded.</exception>
+    public async Task<ClipScorer> LoadClip(string checkpoint, Precision precision, CancellationToken cancellationToken)
     {
         var folder = await Fetch(checkpoint, cancellationToken);
         return await Task.Run(
             () =>
             {
-                var built = ClipCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs });
-                return ClipScorer.Load(built.Folder, new ClipScorerOptions { Device = Device });
+                var built = ClipCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs, Precision = GraphsOf(precision.On(Device)) });
+                return ClipScorer.Load(built.Folder, new ClipScorerOptions { Device = Device, Precision = precision });
             },
             cancellationToken);
     }
@@ -244,13 +249,13 @@ public sealed class NetworkLoader : IDisposable
         return controls;
     }
 
-    private CaptionNetwork Share(string name, string folder)
+    private CaptionNetwork Share(string name, string folder, Precision precision)
     {
         lock (_captionNetworks)
         {
             var (network, users) = _captionNetworks.TryGetValue(name, out var known)
                 ? known
-                : (CaptionNetwork.Load(folder, new CaptionNetworkOptions { Device = Device, BatchSize = CaptionNetworkOptions.MostImages }), 0);
+                : (CaptionNetwork.Load(folder, new CaptionNetworkOptions { Device = Device, BatchSize = CaptionNetworkOptions.MostImages, Precision = precision }), 0);
             _captionNetworks[name] = (network, users + 1);
             return network;
         }
