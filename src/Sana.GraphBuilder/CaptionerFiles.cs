@@ -57,6 +57,9 @@ internal abstract class CaptionerFiles
     /// <summary>What only this family's graphs say.</summary>
     protected abstract IEnumerable<(string Key, string Value)> FamilyMetadata { get; }
 
+    /// <summary>Both graphs in eight bits, not written: they say what that saves.</summary>
+    protected Graph[] InEightBits => field ??= [Encoder(Arithmetic.W8A8), Decoder(Arithmetic.W8A8)];
+
     /// <summary>encoder_model.onnx.</summary>
     public abstract Graph Encoder(Arithmetic arithmetic);
 
@@ -84,8 +87,8 @@ internal abstract class CaptionerFiles
 
         public override IReadOnlyList<TowerSummary> Networks =>
         [
-            TowerSummary.From("encoder", config.Encoder.NumHiddenLayers, config.Encoder.HiddenSize, CaptionerTensors.Encoder(config)),
-            TowerSummary.From("decoder", config.Decoder.NLayer, config.Decoder.NEmbd, CaptionerTensors.Decoder(config.Decoder, tables)),
+            TowerSummary.From("encoder", config.Encoder.NumHiddenLayers, config.Encoder.HiddenSize, CaptionerTensors.Encoder(config), InEightBits),
+            TowerSummary.From("decoder", config.Decoder.NLayer, config.Decoder.NEmbd, CaptionerTensors.Decoder(config.Decoder, tables), InEightBits),
         ];
 
         public override (int Layers, int Width, int Tokens) DecoderSize => (config.Decoder.NLayer, config.Decoder.NEmbd, config.Encoder.Tokens);
@@ -126,11 +129,11 @@ internal abstract class CaptionerFiles
 
         public override IReadOnlyList<TowerSummary> Networks =>
         [
-            TowerSummary.From("vision_tower", config.Vision.Stages.Sum(stage => stage.Depth), config.Vision.Width, Florence2Tensors.Vision(config.Vision)),
-            TowerSummary.From("projector", 1, config.Text.DModel, Florence2Tensors.Projector(config.Vision)),
-            TowerSummary.From("encoder", config.Text.EncoderLayers, config.Text.DModel, Florence2Tensors.Encoder(config.Text)),
+            TowerSummary.From("vision_tower", config.Vision.Stages.Sum(stage => stage.Depth), config.Vision.Width, Florence2Tensors.Vision(config.Vision), InEightBits),
+            TowerSummary.From("projector", 1, config.Text.DModel, Florence2Tensors.Projector(config.Vision), InEightBits),
+            TowerSummary.From("encoder", config.Text.EncoderLayers, config.Text.DModel, Florence2Tensors.Encoder(config.Text), InEightBits),
             TowerSummary.From(
-                "decoder", config.Text.DecoderLayers, config.Text.DModel, Florence2Tensors.Decoder(config.Text).Concat(Florence2Tensors.Table(config, tables))),
+                "decoder", config.Text.DecoderLayers, config.Text.DModel, Florence2Tensors.Decoder(config.Text).Concat(Florence2Tensors.Table(config, tables)), InEightBits),
         ];
 
         public override (int Layers, int Width, int Tokens) DecoderSize => (config.Text.DecoderLayers, config.Text.DModel, ImageTokens + Sentence);

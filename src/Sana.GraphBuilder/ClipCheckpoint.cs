@@ -101,8 +101,8 @@ public sealed record ClipSummary(
             config.Vision.HiddenAct,
             files.Fingerprint,
             [
-                TowerSummary.From("vision_model", config.Vision.NumHiddenLayers, config.Vision.HiddenSize, ClipTensors.Vision(config)),
-                TowerSummary.From("text_model", config.Text.NumHiddenLayers, config.Text.HiddenSize, ClipTensors.Text(config)),
+                TowerSummary.From("vision_model", config.Vision.NumHiddenLayers, config.Vision.HiddenSize, ClipTensors.Vision(config), files.Vision(Arithmetic.W8A8)),
+                TowerSummary.From("text_model", config.Text.NumHiddenLayers, config.Text.HiddenSize, ClipTensors.Text(config), files.Text(Arithmetic.W8A8)),
             ],
             weights.StoredAs,
             weights.Bytes,
@@ -118,10 +118,16 @@ public sealed record ClipSummary(
 /// <param name="MemoryBytes">What they take while it is loaded, in float32.</param>
 public sealed record TowerSummary(string Name, int Layers, int Width, long Parameters, long MemoryBytes)
 {
-    internal static TowerSummary From(string name, int layers, int width, IEnumerable<ExpectedTensor> tensors)
+    /// <value>What they take while it is loaded in precision <c>w8a8</c>; null where it has none.</value>
+    public long? EightBitBytes { get; init; }
+
+    internal static TowerSummary From(string name, int layers, int width, IEnumerable<ExpectedTensor> tensors, params IEnumerable<Graph> inEightBits)
     {
-        var parameters = tensors.Sum(tensor => tensor.Elements);
-        return new(name, layers, width, parameters, parameters * sizeof(float));
+        ExpectedTensor[] all = [.. tensors];
+        var names = all.Select(tensor => tensor.Name).ToHashSet(StringComparer.Ordinal);
+        var (parameters, graphs) = (all.Sum(tensor => tensor.Elements), inEightBits.ToArray());
+        var saved = graphs.SelectMany(graph => graph.EightBits.Matrices).Where(matrix => names.Contains(matrix.Name)).Sum(matrix => matrix.Float32Bytes - matrix.Bytes);
+        return new(name, layers, width, parameters, parameters * sizeof(float)) { EightBitBytes = graphs.Length == 0 ? null : (parameters * sizeof(float)) - saved };
     }
 }
 

@@ -44,8 +44,8 @@ internal static class SiglipCheckpoint
             config.Vision.HiddenAct,
             files.Fingerprint,
             [
-                TowerSummary.From("vision_model", config.Vision.NumHiddenLayers, config.Vision.HiddenSize, SiglipTensors.Vision(config)),
-                TowerSummary.From("text_model", config.Text.NumHiddenLayers, config.Text.HiddenSize, SiglipTensors.Text(config)),
+                TowerSummary.From("vision_model", config.Vision.NumHiddenLayers, config.Vision.HiddenSize, SiglipTensors.Vision(config), files.Vision(Arithmetic.W8A8)),
+                TowerSummary.From("text_model", config.Text.NumHiddenLayers, config.Text.HiddenSize, SiglipTensors.Text(config), files.Text(Arithmetic.W8A8)),
             ],
             weights.StoredAs,
             weights.Bytes,

@@ -28,6 +28,10 @@ internal sealed class EightBitWeights
     /// <summary>How many there are.</summary>
     public long Numbers => _parts.Sum(part => part.Rows * part.Columns);
 
+    /// <summary>The matrices of the checkpoint that are among them, with the bytes that they take here and in float32.</summary>
+    public IEnumerable<(string Name, long Bytes, long Float32Bytes)> Matrices =>
+        _parts.Select(part => (part.Matrix.Name, (part.Rows * part.Columns) + (part.Rows * sizeof(float)), part.Rows * part.Columns * sizeof(float)));
+
     /// <summary>Bytes of the file.</summary>
     public long Length => _length;
 
