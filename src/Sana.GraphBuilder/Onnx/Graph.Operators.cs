@@ -54,7 +54,7 @@ internal sealed partial class Graph
     public Value Conv1D(Value x, string path)
     {
         if (Arithmetic.EightBits)
-            {
+        {
             var product = Add(EightBitProduct(x, path, EightBitWeight($"{path}.weight"), bits: 8), Weight($"{path}.bias"));
             return Reshape(product, [.. x.Shape[..^1], product[1]]);
         }

@@ -1,13 +1,11 @@
 using System.Text.Json;
 using Sana.Curation;
-using Sana.Curation.Captioning.Config;
 using Sana.Curation.Ingest;
 using Sana.Curation.Report;
 using Sana.Curation.Selection;
 using Sana.Curation.Shards;
 using Sana.Curation.Sources;
 using Sana.Inference.Clip;
-using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Inference.Judging;
 using Sana.Jobs.Networks;
