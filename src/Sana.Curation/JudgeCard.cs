@@ -21,6 +21,9 @@ public sealed record JudgeCard(string Label, string Kind, string Column, string 
     /// <value>The label of the network whose probability is the score; null for other kinds than classifiers.</value>
     public string? Class { get; init; }
 
+    /// <value><c>w8a8</c> where it reads a CLIP in eight bits; null in float32.</value>
+    public string? Precision { get; init; }
+
     /// <value>An image that scores less is left out; null for no limit.</value>
     public double? Min { get; init; }
 

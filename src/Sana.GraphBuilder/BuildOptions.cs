@@ -60,8 +60,9 @@ public enum GraphPrecision
     Float32,
 
     /// <summary>
-    /// Text encoder and transformer multiply integers of eight bits, for processors: activations symmetric with a scale for each token, weights symmetric with a scale for each
-    /// output channel. Norms, attention itself, what comes of the text, the first and the last layer and the autoencoder stay in float32. The build writes the weights.
+    /// Text encoder and transformer, the layers of captioners, CLIP and SigLIP 2 multiply integers of eight bits, for processors: activations symmetric with a scale for each token,
+    /// weights symmetric with a scale for each output channel. Norms, attention itself, what comes of the text, the first and the last layer and the autoencoder stay in float32.
+    /// The build writes the weights.
     /// </summary>
     W8A8,
 

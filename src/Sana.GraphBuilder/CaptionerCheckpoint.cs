@@ -8,9 +8,9 @@ namespace Sana.GraphBuilder;
 /// </summary>
 public static class CaptionerCheckpoint
 {
-    /// <summary>Writes <c>encoder_model.onnx</c> and <c>decoder_model.onnx</c> beside the weights, unless they are there and belong to these files.</summary>
+    /// <summary>Writes <c>encoder_model.onnx</c> and <c>decoder_model.onnx</c> beside the weights, and <c>encoder_model.w8a8.onnx</c> and <c>decoder_model.w8a8.onnx</c> where these are asked for, unless they are there and belong to these files.</summary>
     /// <param name="checkpoint">The folder that holds <c>config.json</c>, <c>preprocessor_config.json</c> and <c>model.safetensors</c> or its shards.</param>
-    /// <param name="options">How to build; without a variant, that of the last build. There is nothing to clamp, and precision is float32.</param>
+    /// <param name="options">How to build; without a variant, that of the last build. There is nothing to clamp, and precision is float32 or w8a8.</param>
     /// <exception cref="CheckpointException">The checkpoint is incomplete, damaged or of another kind, or no folder for its graphs can be written.</exception>
     public static BuildReport Build(string checkpoint, BuildOptions options)
     {
@@ -23,8 +23,8 @@ public static class CaptionerCheckpoint
             Folder = files.Folder,
             Fingerprint = files.Fingerprint,
             Weights = files.Weights.Files,
-            Metadata = files.Metadata,
-            Graphs = [new("encoder_model.onnx", files.Encoder), new("decoder_model.onnx", files.Decoder)],
+            Metadata = files.MetadataOf(options.Precision),
+            Graphs = CheckpointFolder.Graphs(options.Precision, files.MetadataOf, ("encoder_model", files.Encoder), ("decoder_model", files.Decoder)),
         }.Write(record, options, Build);
     }
 

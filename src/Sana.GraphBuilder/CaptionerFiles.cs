@@ -35,11 +35,11 @@ internal abstract class CaptionerFiles
     /// <summary>Of the decoder: layers, width, and tokens of the image and the question that it reads.</summary>
     public abstract (int Layers, int Width, int Tokens) DecoderSize { get; }
 
-    /// <summary>What running the checkpoint needs to know.</summary>
-    public IReadOnlyList<(string Key, string Value)> Metadata =>
+    /// <summary>What running the checkpoint in a precision needs to know.</summary>
+    public IReadOnlyList<(string Key, string Value)> MetadataOf(GraphPrecision precision) =>
     [
         ("checkpoint", Name),
-        ("fingerprint", Fingerprint),
+        ("fingerprint", CheckpointFingerprint.In(precision, Fingerprint)),
         ("vocab_size", MetadataText.Of(VocabSize)),
         ("decoder_start_token_id", MetadataText.Of(Generation.DecoderStartTokenId)),
         ("eos_token_id", MetadataText.Of(Generation.EosTokenIds)),
@@ -57,11 +57,14 @@ internal abstract class CaptionerFiles
     /// <summary>What only this family's graphs say.</summary>
     protected abstract IEnumerable<(string Key, string Value)> FamilyMetadata { get; }
 
+    /// <summary>Both graphs in eight bits, not written: they say what that saves.</summary>
+    protected Graph[] InEightBits => field ??= [Encoder(Arithmetic.W8A8), Decoder(Arithmetic.W8A8)];
+
     /// <summary>encoder_model.onnx.</summary>
-    public abstract Graph Encoder();
+    public abstract Graph Encoder(Arithmetic arithmetic);
 
     /// <summary>decoder_model.onnx.</summary>
-    public abstract Graph Decoder();
+    public abstract Graph Decoder(Arithmetic arithmetic);
 
     /// <exception cref="CheckpointException">Something is missing, damaged, or does not fit the rest.</exception>
     public static CaptionerFiles Open(string folder, BuildOptions options)
@@ -84,8 +87,8 @@ internal abstract class CaptionerFiles
 
         public override IReadOnlyList<TowerSummary> Networks =>
         [
-            TowerSummary.From("encoder", config.Encoder.NumHiddenLayers, config.Encoder.HiddenSize, CaptionerTensors.Encoder(config)),
-            TowerSummary.From("decoder", config.Decoder.NLayer, config.Decoder.NEmbd, CaptionerTensors.Decoder(config.Decoder, tables)),
+            TowerSummary.From("encoder", config.Encoder.NumHiddenLayers, config.Encoder.HiddenSize, CaptionerTensors.Encoder(config), InEightBits),
+            TowerSummary.From("decoder", config.Decoder.NLayer, config.Decoder.NEmbd, CaptionerTensors.Decoder(config.Decoder, tables), InEightBits),
         ];
 
         public override (int Layers, int Width, int Tokens) DecoderSize => (config.Decoder.NLayer, config.Decoder.NEmbd, config.Encoder.Tokens);
@@ -93,15 +96,15 @@ internal abstract class CaptionerFiles
         protected override IEnumerable<(string Key, string Value)> FamilyMetadata =>
             [("model_type", VisionEncoderDecoderConfig.ModelType), ("n_positions", MetadataText.Of(config.Decoder.NPositions))];
 
-        public override Graph Encoder() => CaptionerGraphs.Encoder(config, tables, Weights);
+        public override Graph Encoder(Arithmetic arithmetic) => CaptionerGraphs.Encoder(config, tables, Weights, arithmetic: arithmetic);
 
-        public override Graph Decoder() => CaptionerGraphs.Decoder(config, tables, Weights);
+        public override Graph Decoder(Arithmetic arithmetic) => CaptionerGraphs.Decoder(config, tables, Weights, arithmetic: arithmetic);
 
         public static new VitGpt2Files Open(string folder, BuildOptions options)
         {
             var config = VisionEncoderDecoderConfig.Load(Path.Combine(folder, "config.json"), Path.Combine(folder, "generation_config.json"));
             var image = VitImageConfig.Load(Path.Combine(folder, "preprocessor_config.json"), config.Encoder.ImageSize);
-            var weights = CheckpointFolder.OpenWeights(folder, "captioner's", options);
+            var weights = CheckpointFolder.OpenWeights(folder, "captioner's", options, eightBits: true);
             var tables = TokenTables.Find(weights, config.Decoder.TieWordEmbeddings);
             weights.Require(CaptionerTensors.All(config, tables), options.IgnoreUnusedTensors);
             return new VitGpt2Files(folder, config, tables)
@@ -126,11 +129,11 @@ internal abstract class CaptionerFiles
 
         public override IReadOnlyList<TowerSummary> Networks =>
         [
-            TowerSummary.From("vision_tower", config.Vision.Stages.Sum(stage => stage.Depth), config.Vision.Width, Florence2Tensors.Vision(config.Vision)),
-            TowerSummary.From("projector", 1, config.Text.DModel, Florence2Tensors.Projector(config.Vision)),
-            TowerSummary.From("encoder", config.Text.EncoderLayers, config.Text.DModel, Florence2Tensors.Encoder(config.Text)),
+            TowerSummary.From("vision_tower", config.Vision.Stages.Sum(stage => stage.Depth), config.Vision.Width, Florence2Tensors.Vision(config.Vision), InEightBits),
+            TowerSummary.From("projector", 1, config.Text.DModel, Florence2Tensors.Projector(config.Vision), InEightBits),
+            TowerSummary.From("encoder", config.Text.EncoderLayers, config.Text.DModel, Florence2Tensors.Encoder(config.Text), InEightBits),
             TowerSummary.From(
-                "decoder", config.Text.DecoderLayers, config.Text.DModel, Florence2Tensors.Decoder(config.Text).Concat(Florence2Tensors.Table(config, tables))),
+                "decoder", config.Text.DecoderLayers, config.Text.DModel, Florence2Tensors.Decoder(config.Text).Concat(Florence2Tensors.Table(config, tables)), InEightBits),
         ];
 
         public override (int Layers, int Width, int Tokens) DecoderSize => (config.Text.DecoderLayers, config.Text.DModel, ImageTokens + Sentence);
@@ -145,9 +148,9 @@ internal abstract class CaptionerFiles
 
         private int ImageTokens => TokensOf(config.Vision, Image.Side);
 
-        public override Graph Encoder() => CaptionerGraphs.Encoder(config, Image.Side, tables, Weights);
+        public override Graph Encoder(Arithmetic arithmetic) => CaptionerGraphs.Encoder(config, Image.Side, tables, Weights, arithmetic: arithmetic);
 
-        public override Graph Decoder() => CaptionerGraphs.Decoder(config, tables, Weights);
+        public override Graph Decoder(Arithmetic arithmetic) => CaptionerGraphs.Decoder(config, tables, Weights, arithmetic: arithmetic);
 
         public static new Florence2Files Open(string folder, BuildOptions options)
         {
@@ -167,7 +170,7 @@ internal abstract class CaptionerFiles
 
             if (!File.Exists(Path.Combine(folder, "tokenizer.json")))
                 throw new CheckpointException($"{folder} has no tokenizer.json, which Florence-2's question is read with; fetch the whole checkpoint.");
-            var weights = CheckpointFolder.OpenWeights(folder, "captioner's", options);
+            var weights = CheckpointFolder.OpenWeights(folder, "captioner's", options, eightBits: true);
             if (weights.TryGet("image_projection", out _) || weights.TryGet("language_model.model.shared.weight", out _))
                 throw new CheckpointException(Florence2Config.MicrosoftLayout(CheckpointFolder.NameOf(folder)));
             var tables = Florence2Tensors.Tables(weights, config.TieWordEmbeddings);

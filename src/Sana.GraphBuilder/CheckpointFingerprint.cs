@@ -37,6 +37,13 @@ internal static class CheckpointFingerprint
         void Add(string text) => hash.AppendData(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
     }
 
+    /// <summary>The fingerprint of graphs in a precision: results of another one are other results. That of float32 is the checkpoint's own.</summary>
+    public static string In(GraphPrecision precision, string fingerprint) =>
+        precision == GraphPrecision.Float32 ? fingerprint : Sha256.Hex(Encoding.UTF8.GetBytes($"{fingerprint} {precision.Word()}"));
+
+    /// <summary>As records name the precision.</summary>
+    public static string Word(this GraphPrecision precision) => precision.ToString().ToLowerInvariant();
+
     /// <summary>Hashes of those files that are there, for a checkpoint whose tokenizer comes in several forms. That one is missing is found when it is read.</summary>
     /// <param name="folder">Of the checkpoint.</param>
     /// <param name="files">Names in it.</param>

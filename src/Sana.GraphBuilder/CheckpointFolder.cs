@@ -1,3 +1,4 @@
+using Sana.GraphBuilder.Onnx;
 using Sana.GraphBuilder.Safetensors;
 
 namespace Sana.GraphBuilder;
@@ -27,18 +28,42 @@ internal static class CheckpointFolder
             : parts[^1];
     }
 
-    /// <summary>Opens the weights of a checkpoint that is one transformers model, which has no choice of clamp and precision.</summary>
+    /// <summary>Opens the weights of a checkpoint that is one transformers model, which has no choice of clamp.</summary>
     /// <param name="path">Full path of the folder.</param>
     /// <param name="kind">How messages name the kind of checkpoint.</param>
     /// <param name="options">Of the build.</param>
+    /// <param name="eightBits">Whether it has graphs in eight bits too.</param>
     /// <exception cref="CheckpointException">An option does not apply, or there are no safetensors.</exception>
-    public static SafetensorsWeights OpenWeights(string path, string kind, BuildOptions options)
+    public static SafetensorsWeights OpenWeights(string path, string kind, BuildOptions options, bool eightBits = false)
     {
         if (options.Clamp != Clamp.Auto)
             throw new CheckpointException($"{path} is a {kind} checkpoint, which has nothing to clamp; leave --clamp away.");
-        if (options.Precision != GraphPrecision.Float32)
-            throw new CheckpointException($"{path} is a {kind} checkpoint, which computes in float32 only; leave the precision away.");
+        if (options.Precision == GraphPrecision.Mixed || (options.Precision == GraphPrecision.W8A8 && !eightBits))
+        {
+            throw new CheckpointException($"{path} is a {kind} checkpoint, which has no graphs in precision {options.Precision.Word()}; "
+                + (eightBits ? "use float32 or w8a8." : "it computes in float32 only, so leave the precision away."));
+        }
 
         return SafetensorsWeights.Open(path, "model", options.Variant);
+    }
+
+    /// <summary>The graphs of a checkpoint that is one transformers model: those of float32 are always there, those in eight bits beside them where they are asked for.</summary>
+    /// <param name="precision">What is asked for.</param>
+    /// <param name="metadata">What graphs of a precision say that those of another do not.</param>
+    /// <param name="graphs">Name and construction of each.</param>
+    public static IReadOnlyList<PlannedGraph> Graphs(
+        GraphPrecision precision, Func<GraphPrecision, IEnumerable<(string Key, string Value)>> metadata, params (string Name, Func<Arithmetic, Graph> Build)[] graphs)
+    {
+        return [.. Of(GraphPrecision.Float32), .. precision == GraphPrecision.Float32 ? [] : Of(precision)];
+
+        IEnumerable<PlannedGraph> Of(GraphPrecision one) => graphs.Select(graph => new PlannedGraph(
+            one == GraphPrecision.Float32 ? $"{graph.Name}.onnx" : $"{graph.Name}.{one.Word()}.onnx",
+            () =>
+            {
+                var built = graph.Build(one == GraphPrecision.W8A8 ? Arithmetic.W8A8 : Arithmetic.Float32);
+                foreach (var (key, value) in metadata(one))
+                    built.Metadata(key, value);
+                return built;
+            }));
     }
 }

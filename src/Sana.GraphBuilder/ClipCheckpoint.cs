@@ -1,5 +1,6 @@
 using Sana.GraphBuilder.Configs;
 using Sana.GraphBuilder.Models;
+using Sana.GraphBuilder.Onnx;
 using Sana.GraphBuilder.Safetensors;
 
 namespace Sana.GraphBuilder;
@@ -10,9 +11,9 @@ namespace Sana.GraphBuilder;
 /// </summary>
 public static class ClipCheckpoint
 {
-    /// <summary>Writes <c>vision_model.onnx</c> and <c>text_model.onnx</c> beside the weights, unless they are there and belong to these files.</summary>
+    /// <summary>Writes <c>vision_model.onnx</c> and <c>text_model.onnx</c> beside the weights, and <c>vision_model.w8a8.onnx</c> and <c>text_model.w8a8.onnx</c> where these are asked for, unless they are there and belong to these files.</summary>
     /// <param name="checkpoint">The folder that holds <c>config.json</c>, <c>preprocessor_config.json</c> and <c>model.safetensors</c> or its shards.</param>
-    /// <param name="options">How to build; without a variant, that of the last build. There is nothing to clamp, and precision is float32.</param>
+    /// <param name="options">How to build; without a variant, that of the last build. There is nothing to clamp, and precision is float32 or w8a8.</param>
     /// <exception cref="CheckpointException">The checkpoint is incomplete, damaged or of another kind, or no folder for its graphs can be written.</exception>
     public static BuildReport Build(string checkpoint, BuildOptions options)
     {
@@ -27,12 +28,8 @@ public static class ClipCheckpoint
             Folder = files.Folder,
             Fingerprint = files.Fingerprint,
             Weights = files.Weights.Files,
-            Metadata = files.Metadata,
-            Graphs =
-            [
-                new("vision_model.onnx", () => ClipGraphs.Vision(files.Config, files.Weights)),
-                new("text_model.onnx", () => ClipGraphs.Text(files.Config, files.Weights)),
-            ],
+            Metadata = files.MetadataOf(options.Precision),
+            Graphs = CheckpointFolder.Graphs(options.Precision, files.MetadataOf, ("vision_model", files.Vision), ("text_model", files.Text)),
         }.Write(record, options, Build);
     }
 
@@ -104,8 +101,8 @@ public sealed record ClipSummary(
             config.Vision.HiddenAct,
             files.Fingerprint,
             [
-                TowerSummary.From("vision_model", config.Vision.NumHiddenLayers, config.Vision.HiddenSize, ClipTensors.Vision(config)),
-                TowerSummary.From("text_model", config.Text.NumHiddenLayers, config.Text.HiddenSize, ClipTensors.Text(config)),
+                TowerSummary.From("vision_model", config.Vision.NumHiddenLayers, config.Vision.HiddenSize, ClipTensors.Vision(config), files.Vision(Arithmetic.W8A8)),
+                TowerSummary.From("text_model", config.Text.NumHiddenLayers, config.Text.HiddenSize, ClipTensors.Text(config), files.Text(Arithmetic.W8A8)),
             ],
             weights.StoredAs,
             weights.Bytes,
@@ -121,10 +118,16 @@ public sealed record ClipSummary(
 /// <param name="MemoryBytes">What they take while it is loaded, in float32.</param>
 public sealed record TowerSummary(string Name, int Layers, int Width, long Parameters, long MemoryBytes)
 {
-    internal static TowerSummary From(string name, int layers, int width, IEnumerable<ExpectedTensor> tensors)
+    /// <value>What they take while it is loaded in precision <c>w8a8</c>; null where it has none.</value>
+    public long? EightBitBytes { get; init; }
+
+    internal static TowerSummary From(string name, int layers, int width, IEnumerable<ExpectedTensor> tensors, params IEnumerable<Graph> inEightBits)
     {
-        var parameters = tensors.Sum(tensor => tensor.Elements);
-        return new(name, layers, width, parameters, parameters * sizeof(float));
+        ExpectedTensor[] all = [.. tensors];
+        var names = all.Select(tensor => tensor.Name).ToHashSet(StringComparer.Ordinal);
+        var (parameters, graphs) = (all.Sum(tensor => tensor.Elements), inEightBits.ToArray());
+        var saved = graphs.SelectMany(graph => graph.EightBits.Matrices).Where(matrix => names.Contains(matrix.Name)).Sum(matrix => matrix.Float32Bytes - matrix.Bytes);
+        return new(name, layers, width, parameters, parameters * sizeof(float)) { EightBitBytes = graphs.Length == 0 ? null : (parameters * sizeof(float)) - saved };
     }
 }
 
@@ -138,7 +141,7 @@ internal sealed class ClipFiles
         var (config, preprocessor) = (Path.Combine(Folder, "config.json"), Path.Combine(Folder, "preprocessor_config.json"));
         Config = ClipConfig.Load(config);
         Image = ClipImageConfig.Load(preprocessor, Config.ImageSize);
-        Weights = CheckpointFolder.OpenWeights(Folder, "CLIP", options);
+        Weights = CheckpointFolder.OpenWeights(Folder, "CLIP", options, eightBits: true);
         Weights.Require(ClipTensors.All(Config), options.IgnoreUnusedTensors);
         var tokenizer = CheckpointFingerprint.OfPresent(Folder, "vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json");
         Fingerprint = CheckpointFingerprint.Compute($"clip {tokenizer}", [config, preprocessor], Weights);
@@ -153,11 +156,17 @@ internal sealed class ClipFiles
     /// <summary>SHA-256 over what a score depends on: configs, tokenizer, and names, lengths, headers and a sample of the weights.</summary>
     public string Fingerprint { get; }
 
-    /// <summary>What running the checkpoint needs to know.</summary>
-    public IReadOnlyList<(string Key, string Value)> Metadata =>
+    /// <summary>vision_model.onnx.</summary>
+    public Graph Vision(Arithmetic arithmetic) => ClipGraphs.Vision(Config, Weights, arithmetic: arithmetic);
+
+    /// <summary>text_model.onnx.</summary>
+    public Graph Text(Arithmetic arithmetic) => ClipGraphs.Text(Config, Weights, arithmetic: arithmetic);
+
+    /// <summary>What running the checkpoint in a precision needs to know.</summary>
+    public IReadOnlyList<(string Key, string Value)> MetadataOf(GraphPrecision precision) =>
     [
         ("checkpoint", Name),
-        ("fingerprint", Fingerprint),
+        ("fingerprint", CheckpointFingerprint.In(precision, Fingerprint)),
         ("vocab_size", MetadataText.Of(Config.VocabSize)),
         ("max_position_embeddings", MetadataText.Of(Config.MaxPositionEmbeddings)),
         .. Image.Metadata,

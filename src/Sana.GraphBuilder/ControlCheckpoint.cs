@@ -101,7 +101,7 @@ public static class ControlCheckpoint
 
         static Graph Saying(Graph graph, GraphPrecision precision)
         {
-            graph.Metadata("precision", SanaFiles.Word(precision));
+            graph.Metadata("precision", precision.Word());
             return graph;
         }
     }

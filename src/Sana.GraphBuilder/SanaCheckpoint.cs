@@ -1,4 +1,3 @@
-using System.Text;
 using Sana.GraphBuilder.Configs;
 using Sana.GraphBuilder.Models;
 using Sana.GraphBuilder.Onnx;
@@ -133,8 +132,8 @@ internal sealed class SanaFiles
     public IReadOnlyList<(string Key, string Value)> MetadataOf(GraphPrecision precision) =>
     [
         ("checkpoint", Name),
-        ("fingerprint", precision == GraphPrecision.Float32 ? Fingerprint : Sha256.Hex(Encoding.UTF8.GetBytes($"{Fingerprint} {Word(precision)}"))),
-        ("precision", Word(precision)),
+        ("fingerprint", CheckpointFingerprint.In(precision, Fingerprint)),
+        ("precision", precision.Word()),
         ("scheduler", Scheduler.ClassName),
         ("flow_shift", MetadataText.Of(Scheduler.FlowShift)),
         ("sigma_data", MetadataText.Of(Scheduler.SigmaData)),
@@ -148,8 +147,6 @@ internal sealed class SanaFiles
 
     /// <exception cref="CheckpointException">Something is missing, damaged, or does not fit the rest.</exception>
     public static SanaFiles Open(string folder, BuildOptions options) => new(folder, options);
-
-    internal static string Word(GraphPrecision precision) => precision.ToString().ToLowerInvariant();
 
     private string PathOf(string file) => Path.Combine([Folder, .. file.Split('/')]);
 

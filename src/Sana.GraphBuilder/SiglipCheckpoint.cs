@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using Sana.GraphBuilder.Configs;
 using Sana.GraphBuilder.Models;
+using Sana.GraphBuilder.Onnx;
 using Sana.GraphBuilder.Safetensors;
 
 namespace Sana.GraphBuilder;
@@ -26,12 +27,8 @@ internal static class SiglipCheckpoint
             Folder = files.Folder,
             Fingerprint = files.Fingerprint,
             Weights = files.Weights.Files,
-            Metadata = files.Metadata,
-            Graphs =
-            [
-                new("vision_model.onnx", () => SiglipGraphs.Vision(files.Config, files.Weights)),
-                new("text_model.onnx", () => SiglipGraphs.Text(files.Config, files.Weights)),
-            ],
+            Metadata = files.MetadataOf(options.Precision),
+            Graphs = CheckpointFolder.Graphs(options.Precision, files.MetadataOf, ("vision_model", files.Vision), ("text_model", files.Text)),
         }.Write(record, options, Build);
     }
 
@@ -47,8 +44,8 @@ internal static class SiglipCheckpoint
             config.Vision.HiddenAct,
             files.Fingerprint,
             [
-                TowerSummary.From("vision_model", config.Vision.NumHiddenLayers, config.Vision.HiddenSize, SiglipTensors.Vision(config)),
-                TowerSummary.From("text_model", config.Text.NumHiddenLayers, config.Text.HiddenSize, SiglipTensors.Text(config)),
+                TowerSummary.From("vision_model", config.Vision.NumHiddenLayers, config.Vision.HiddenSize, SiglipTensors.Vision(config), files.Vision(Arithmetic.W8A8)),
+                TowerSummary.From("text_model", config.Text.NumHiddenLayers, config.Text.HiddenSize, SiglipTensors.Text(config), files.Text(Arithmetic.W8A8)),
             ],
             weights.StoredAs,
             weights.Bytes,
@@ -77,7 +74,7 @@ internal sealed class SiglipFiles
                 + "fetch the whole checkpoint of a SigLIP 2 model, such as google/siglip2-base-patch16-224.");
         }
 
-        Weights = CheckpointFolder.OpenWeights(Folder, "SigLIP", options);
+        Weights = CheckpointFolder.OpenWeights(Folder, "SigLIP", options, eightBits: true);
         Weights.Require(SiglipTensors.All(Config), options.IgnoreUnusedTensors);
         LogitScale = Math.Exp(Number("logit_scale", -20, 20));
         LogitBias = Number("logit_bias", -1e6, 1e6);
@@ -99,11 +96,17 @@ internal sealed class SiglipFiles
     /// <summary>SHA-256 over what a score depends on: configs, tokenizer, and names, lengths, headers and a sample of the weights.</summary>
     public string Fingerprint { get; }
 
-    /// <summary>What running the checkpoint needs to know.</summary>
-    public IReadOnlyList<(string Key, string Value)> Metadata =>
+    /// <summary>vision_model.onnx.</summary>
+    public Graph Vision(Arithmetic arithmetic) => SiglipGraphs.Vision(Config, Weights, arithmetic: arithmetic);
+
+    /// <summary>text_model.onnx.</summary>
+    public Graph Text(Arithmetic arithmetic) => SiglipGraphs.Text(Config, Weights, arithmetic: arithmetic);
+
+    /// <summary>What running the checkpoint in a precision needs to know.</summary>
+    public IReadOnlyList<(string Key, string Value)> MetadataOf(GraphPrecision precision) =>
     [
         ("checkpoint", Name),
-        ("fingerprint", Fingerprint),
+        ("fingerprint", CheckpointFingerprint.In(precision, Fingerprint)),
         ("model_type", SiglipConfig.ModelType),
         ("vocab_size", MetadataText.Of(Config.VocabSize)),
         ("max_position_embeddings", MetadataText.Of(Config.MaxPositionEmbeddings)),

@@ -3,6 +3,7 @@ using Sana.GraphBuilder;
 using Sana.GraphBuilder.Configs;
 using Sana.GraphBuilder.Safetensors;
 using Sana.Inference.Captioning;
+using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Tests.Support;
 
@@ -19,24 +20,27 @@ internal static class CaptionBenchmark
         using var folder = new TempFolder();
         Write(folder);
         using var network = CaptionNetwork.Load(folder.Path, new CaptionNetworkOptions { BatchSize = Batch });
+        using var eightBits = CaptionNetwork.Load(folder.Path, new CaptionNetworkOptions { BatchSize = Batch, Precision = Precision.W8A8 });
         var random = new Random(1);
         RgbImage[] images = [.. Enumerable.Range(0, Batch).Select(_ => new RgbImage(512, 512, [.. Enumerable.Range(0, 3 * 512 * 512).Select(i => (byte)((i % 200) + random.Next(56)))]))];
-        (string Name, int Images, Action Run)[] ways =
+        (string Name, int Images, Action<CaptionNetwork> Run)[] ways =
         [
-            ("the encoder and one step of the decoder", Batch, () => Caption(images, beams: 1, tokens: 3)),
-            ("greedy, an image alone", 1, () => Caption(images[..1], beams: 1, Tokens)),
-            ($"greedy, {Batch} images together", Batch, () => Caption(images, beams: 1, Tokens)),
-            ("3 beams, an image alone", 1, () => Caption(images[..1], beams: 3, Tokens)),
-            ($"3 beams, {Batch} images together", Batch, () => Caption(images, beams: 3, Tokens)),
+            ("the encoder and one step of the decoder", Batch, one => Caption(one, images, beams: 1, tokens: 3)),
+            ("greedy, an image alone", 1, one => Caption(one, images[..1], beams: 1, Tokens)),
+            ($"greedy, {Batch} images together", Batch, one => Caption(one, images, beams: 1, Tokens)),
+            ("3 beams, an image alone", 1, one => Caption(one, images[..1], beams: 3, Tokens)),
+            ($"3 beams, {Batch} images together", Batch, one => Caption(one, images, beams: 3, Tokens)),
         ];
-        var race = Race.Run(rounds, [.. ways.Select(way => way.Run)]);
-        Markdown.Text($"Florence-2-base's shape with random weights, captions of {Tokens} tokens, all cores; time of an image relative to the first row. Memory at most {Memory.Peak / 1e9:0.0} GB.");
+        var race = Race.Run(rounds, [.. ways.SelectMany(way => new Action[] { () => way.Run(network), () => way.Run(eightBits) })]);
+        Markdown.Text($"Florence-2-base's shape with random weights, captions of {Tokens} tokens, all cores; time of an image relative to the first row, and of w8a8 relative to float32. Memory of both at most {Memory.Peak / 1e9:0.0} GB.");
         Markdown.Table(
-            ["caption", "time", "captions a second"],
-            ways.Select((way, i) => (string[])[way.Name, $"{race.Ratio(i, 0, way.Images / (double)Batch)}", (way.Images / race.Seconds(i)).ToString("0.000", CultureInfo.InvariantCulture)]));
+            ["caption", "time in float32", "captions a second", "w8a8 to float32", "captions a second"],
+            ways.Select((way, i) => (string[])[way.Name, $"{race.Ratio(2 * i, 0, way.Images / (double)Batch)}", Rate(2 * i), $"{race.Ratio((2 * i) + 1, 2 * i)}", Rate((2 * i) + 1)]));
+
+        string Rate(int entrant) => (ways[entrant / 2].Images / race.Seconds(entrant)).ToString("0.000", CultureInfo.InvariantCulture);
 
         // Start and first token are given, so a caption of three takes one step.
-        void Caption(RgbImage[] some, int beams, int tokens) => network.Generate(some, new GenerationOptions { Beams = beams, NoRepeatNgramSize = 3, MaxTokens = tokens });
+        static void Caption(CaptionNetwork one, RgbImage[] some, int beams, int tokens) => one.Generate(some, new GenerationOptions { Beams = beams, NoRepeatNgramSize = 3, MaxTokens = tokens });
     }
 
     private static void Write(TempFolder folder)
@@ -52,6 +56,6 @@ internal static class CaptionBenchmark
         var tables = new TokenTables("model.language_model.shared", "model.language_model.shared");
         var tensors = Florence2Tensors.All(Florence2Config.Load(folder.File("config.json"), folder.File("generation_config.json"), "Florence-2-base"), tables);
         new SyntheticWeights(seed: 0).Write(folder.Path, "model", null, TensorType.F16, tensors);
-        CaptionerCheckpoint.Build(folder.Path, new BuildOptions());
+        CaptionerCheckpoint.Build(folder.Path, new BuildOptions { Precision = GraphPrecision.W8A8 });
     }
 }

@@ -9,6 +9,7 @@ using Sana.Curation.Ingest;
 using Sana.Curation.Shards;
 using Sana.Inference;
 using Sana.Inference.Captioning;
+using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Inference.Runtime;
 
@@ -65,7 +66,7 @@ public sealed class OnnxCaptioner : ICaptioner, IAsyncDisposable
     public static OnnxCaptioner Load(string checkpoint, OnnxCaptionerOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        var network = CaptionNetwork.Load(checkpoint, new CaptionNetworkOptions { Device = options.Device, Threads = options.Threads, BatchSize = options.BatchSize });
+        var network = CaptionNetwork.Load(checkpoint, new CaptionNetworkOptions { Device = options.Device, Threads = options.Threads, BatchSize = options.BatchSize, Precision = options.Precision });
         try
         {
             return new OnnxCaptioner(network, options, network.Dispose);
@@ -207,6 +208,8 @@ public sealed class OnnxCaptioner : ICaptioner, IAsyncDisposable
             decoding["beams"] = first.Beams;
         if (first.NoRepeatNgramSize > 0)
             decoding["no_repeat_ngram_size"] = first.NoRepeatNgramSize;
+        if (_network.Precision != Precision.Float32)
+            decoding["precision"] = _network.Precision.Word();
         if (_options.Rules != new CaptionRules())
             decoding["rules"] = JsonSerializer.SerializeToNode(_options.Rules, ConfigJson.Settings.CaptionRules);
         return decoding;
@@ -236,6 +239,7 @@ public sealed record OnnxCaptionerOptions
             Rules = config.Rules,
             Device = device,
             BatchSize = config.Concurrency,
+            Precision = config.Precision,
             Generation = new GenerationOptions
             {
                 // What endpoints are given by default says nothing of a network's own limit.
@@ -268,6 +272,9 @@ public sealed record OnnxCaptionerOptions
 
     /// <value>Images that are captioned together, and asks in flight at once, 1…256. Default 16.</value>
     public int BatchSize { get; init; } = 16;
+
+    /// <value>What the layers compute in, where the captioner loads its network itself. Default float32.</value>
+    public Precision Precision { get; init; } = Precision.Float32;
 
     /// <value>How tokens are chosen at first. Default: as the checkpoint says.</value>
     public GenerationOptions Generation { get; init; } = new();

@@ -39,7 +39,7 @@ internal sealed class BartGraph(Graph g, BartConfig config, TokenTables tables)
     public KeysAndValues[] Cross(Value states) => [.. Enumerable.Range(0, config.DecoderLayers).Select(i =>
     {
         g.Path = $"{Root}.decoder.layers.{i}.encoder_attn";
-        return _attention.OfImage(g.Linear(states, $"{g.Path}.k_proj"), g.Linear(states, $"{g.Path}.v_proj"));
+        return _attention.OfImage(g.WideLinear(states, $"{g.Path}.k_proj"), g.WideLinear(states, $"{g.Path}.v_proj"));
     })];
 
     /// <summary>Token ids [b, k, s] after <paramref name="past"/> to the logits of the token that follows, [b, k, vocab], and to keys and values of all t tokens, each [b, k, heads, t, head_dim].</summary>
@@ -55,12 +55,12 @@ internal sealed class BartGraph(Graph g, BartConfig config, TokenTables tables)
         {
             var layer = $"{path}.layers.{i}";
             g.Path = $"{layer}.self_attn";
-            var q = g.Mul(g.Linear(x, $"{g.Path}.q_proj"), _attention.Scale()); // [b, k, s, d]
-            (var mixed, present[i]) = _attention.OverTokens(q, g.Linear(x, $"{g.Path}.k_proj"), g.Linear(x, $"{g.Path}.v_proj"), past[i], mask);
-            x = Norm(g.Add(x, g.Linear(mixed, $"{g.Path}.out_proj")), $"{layer}.self_attn_layer_norm");
+            var q = g.Mul(g.WideLinear(x, $"{g.Path}.q_proj"), _attention.Scale()); // [b, k, s, d]
+            (var mixed, present[i]) = _attention.OverTokens(q, g.WideLinear(x, $"{g.Path}.k_proj"), g.WideLinear(x, $"{g.Path}.v_proj"), past[i], mask);
+            x = Norm(g.Add(x, g.WideLinear(mixed, $"{g.Path}.out_proj")), $"{layer}.self_attn_layer_norm");
             g.Path = $"{layer}.encoder_attn";
-            mixed = _attention.OverImage(g.Linear(x, $"{g.Path}.q_proj"), cross[i]); // [b, k, s, d]
-            x = Norm(g.Add(x, g.Linear(mixed, $"{g.Path}.out_proj")), $"{layer}.encoder_attn_layer_norm");
+            mixed = _attention.OverImage(g.WideLinear(x, $"{g.Path}.q_proj"), cross[i]); // [b, k, s, d]
+            x = Norm(g.Add(x, g.WideLinear(mixed, $"{g.Path}.out_proj")), $"{layer}.encoder_attn_layer_norm");
             g.Path = layer;
             x = g.Module(layer, Norm(g.Add(x, Mlp(x, layer)), $"{layer}.final_layer_norm"));
         }
@@ -72,16 +72,16 @@ internal sealed class BartGraph(Graph g, BartConfig config, TokenTables tables)
     private Value SelfAttention(Value x, string path)
     {
         long heads = config.EncoderAttentionHeads, size = config.DModel / heads;
-        var q = g.Mul(Heads(g.Linear(x, $"{path}.q_proj"), 0, 2, 1, 3), g.Scalar(1f / MathF.Sqrt(size), g.Compute)); // [b, heads, n, head_dim]
-        var k = Heads(g.Linear(x, $"{path}.k_proj"), 0, 2, 3, 1); // [b, heads, head_dim, n]
-        var v = Heads(g.Linear(x, $"{path}.v_proj"), 0, 2, 1, 3);
+        var q = g.Mul(Heads(g.WideLinear(x, $"{path}.q_proj"), 0, 2, 1, 3), g.Scalar(1f / MathF.Sqrt(size), g.Compute)); // [b, heads, n, head_dim]
+        var k = Heads(g.WideLinear(x, $"{path}.k_proj"), 0, 2, 3, 1); // [b, heads, head_dim, n]
+        var v = Heads(g.WideLinear(x, $"{path}.v_proj"), 0, 2, 1, 3);
         var mixed = g.Transpose(g.MatMul(g.Softmax(g.MatMul(q, k)), v), 0, 2, 1, 3); // [b, n, heads, head_dim]
-        return g.Linear(g.Reshape(mixed, x.Shape), $"{path}.out_proj");
+        return g.WideLinear(g.Reshape(mixed, x.Shape), $"{path}.out_proj");
 
         Value Heads(Value y, params long[] order) => g.Transpose(g.Reshape(y, y[0], y[1], heads, size), order);
     }
 
-    private Value Mlp(Value x, string path) => g.Linear(g.Activation(g.Linear(x, $"{path}.fc1"), config.ActivationFunction), $"{path}.fc2");
+    private Value Mlp(Value x, string path) => g.WideLinear(g.Activation(g.WideLinear(x, $"{path}.fc1"), config.ActivationFunction), $"{path}.fc2");
 
     // Gather before Cast: only the rows that are needed are read from the file.
     private Value Embedded(Value ids) => g.Cast(g.Gather(g.Stored($"{tables.Embedding}.weight"), ids, 0), g.Compute);

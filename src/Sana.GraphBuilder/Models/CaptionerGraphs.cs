@@ -14,9 +14,9 @@ internal static class CaptionerGraphs
     private static readonly Dim Captions = Dim.Symbolic("captions");
 
     /// <summary>encoder_model.onnx of ViT with GPT-2: what depends only on the image.</summary>
-    public static Graph Encoder(VisionEncoderDecoderConfig config, TokenTables tables, SafetensorsWeights weights, Func<string, bool>? expose = null)
+    public static Graph Encoder(VisionEncoderDecoderConfig config, TokenTables tables, SafetensorsWeights weights, Func<string, bool>? expose = null, Arithmetic? arithmetic = null)
     {
-        var g = new Graph("encoder_model", weights, expose: expose);
+        var g = new Graph("encoder_model", weights, arithmetic, expose);
         long side = config.Encoder.ImageSize;
         var states = new VitGraph(g, config.Encoder, "encoder").Encode(g.Input("pixel_values", ElementType.Float, Batch, 3, side, side));
         states = config.Projects ? g.Module("enc_to_dec_proj", g.Linear(states, "enc_to_dec_proj")) : states;
@@ -29,9 +29,10 @@ internal static class CaptionerGraphs
     /// <param name="tables">Where the token embedding is.</param>
     /// <param name="weights">Of the checkpoint.</param>
     /// <param name="expose">Which module outputs become outputs too.</param>
-    public static Graph Encoder(Florence2Config config, int side, TokenTables tables, SafetensorsWeights weights, Func<string, bool>? expose = null)
+    /// <param name="arithmetic">What it computes in; null for float32.</param>
+    public static Graph Encoder(Florence2Config config, int side, TokenTables tables, SafetensorsWeights weights, Func<string, bool>? expose = null, Arithmetic? arithmetic = null)
     {
-        var g = new Graph("encoder_model", weights, expose: expose);
+        var g = new Graph("encoder_model", weights, arithmetic, expose);
         var pixels = g.Input("pixel_values", ElementType.Float, Batch, 3, side, side);
         var ids = g.Input("input_ids", ElementType.Int64, Dim.Symbolic("sequence"));
         var image = new FlorenceProjectorGraph(g).Project(new DaVitGraph(g, config.Vision).Encode(pixels));
@@ -40,16 +41,16 @@ internal static class CaptionerGraphs
     }
 
     /// <summary>decoder_model.onnx of ViT with GPT-2: what runs once for each token, the first included.</summary>
-    public static Graph Decoder(VisionEncoderDecoderConfig config, TokenTables tables, SafetensorsWeights weights, Func<string, bool>? expose = null)
+    public static Graph Decoder(VisionEncoderDecoderConfig config, TokenTables tables, SafetensorsWeights weights, Func<string, bool>? expose = null, Arithmetic? arithmetic = null)
     {
-        var (g, gpt2) = (new Graph("decoder_model", weights, expose: expose), config.Decoder);
+        var (g, gpt2) = (new Graph("decoder_model", weights, arithmetic, expose), config.Decoder);
         return Decoder(g, gpt2.NLayer, gpt2.NHead, gpt2.HeadDim, config.Encoder.Tokens, new Gpt2Graph(g, gpt2, tables).Decode);
     }
 
     /// <summary>decoder_model.onnx of Florence-2.</summary>
-    public static Graph Decoder(Florence2Config config, TokenTables tables, SafetensorsWeights weights, Func<string, bool>? expose = null)
+    public static Graph Decoder(Florence2Config config, TokenTables tables, SafetensorsWeights weights, Func<string, bool>? expose = null, Arithmetic? arithmetic = null)
     {
-        var (g, bart) = (new Graph("decoder_model", weights, expose: expose), config.Text);
+        var (g, bart) = (new Graph("decoder_model", weights, arithmetic, expose), config.Text);
         return Decoder(g, bart.DecoderLayers, bart.DecoderAttentionHeads, bart.DModel / bart.DecoderAttentionHeads, Dim.Symbolic("states"), new BartGraph(g, bart, tables).Decode);
     }
 

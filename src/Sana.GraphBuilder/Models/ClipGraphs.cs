@@ -10,9 +10,9 @@ internal static class ClipGraphs
     private static readonly Dim Batch = Dim.Symbolic("batch");
 
     /// <summary>vision_model.onnx.</summary>
-    public static Graph Vision(ClipConfig config, SafetensorsWeights weights, Func<string, bool>? expose = null)
+    public static Graph Vision(ClipConfig config, SafetensorsWeights weights, Func<string, bool>? expose = null, Arithmetic? arithmetic = null)
     {
-        var g = new Graph("vision_model", weights, expose: expose);
+        var g = new Graph("vision_model", weights, arithmetic, expose);
         long side = config.ImageSize;
         var clip = new ClipGraph(g, config);
         g.Output("image_embeds", clip.EmbedImages(g.Input("pixel_values", ElementType.Float, Batch, 3, side, side)));
@@ -21,9 +21,9 @@ internal static class ClipGraphs
     }
 
     /// <summary>text_model.onnx.</summary>
-    public static Graph Text(ClipConfig config, SafetensorsWeights weights, Func<string, bool>? expose = null)
+    public static Graph Text(ClipConfig config, SafetensorsWeights weights, Func<string, bool>? expose = null, Arithmetic? arithmetic = null)
     {
-        var g = new Graph("text_model", weights, expose: expose);
+        var g = new Graph("text_model", weights, arithmetic, expose);
         g.Output("text_embeds", new ClipGraph(g, config).EmbedTexts(g.Input("input_ids", ElementType.Int64, Batch, Dim.Symbolic("sequence"))));
         return g;
     }
@@ -84,9 +84,16 @@ internal sealed class ClipGraph(Graph g, ClipConfig config)
     }
 }
 
-/// <summary>The layers of a tower of CLIP or SigLIP: pre-norm, attention and MLP with residuals.</summary>
+/// <summary>
+/// The layers of a tower of CLIP or SigLIP: pre-norm, attention and MLP with residuals. In eight bits the first and the last layer stay in float32, and what attention and activation give
+/// takes 16 bits: a score is the angle between two vectors, and every rounding turns them (docs/precision.md has the measurements).
+/// </summary>
 internal sealed class ClipEncoder(Graph g)
 {
+    private const int MixedBits = 16;
+
+    private bool _isWide;
+
     /// <summary>States [b, s, d] to [b, s, d]; the mask [s, s] is added to the attention scores.</summary>
     public Value Run(Value x, ClipTower tower, Value? mask, string path)
     {
@@ -94,10 +101,11 @@ internal sealed class ClipEncoder(Graph g)
         {
             var layer = $"{path}.layers.{i}";
             g.Path = layer;
+            _isWide = i > 0 && i < tower.NumHiddenLayers - 1;
             x = g.Add(x, Attention(g.LayerNorm(x, (float)tower.LayerNormEps, $"{layer}.layer_norm1"), tower, mask, $"{layer}.self_attn"));
-            var y = g.Linear(g.LayerNorm(x, (float)tower.LayerNormEps, $"{layer}.layer_norm2"), $"{layer}.mlp.fc1");
+            var y = Linear(g.LayerNorm(x, (float)tower.LayerNormEps, $"{layer}.layer_norm2"), $"{layer}.mlp.fc1");
             y = tower.HiddenAct == "quick_gelu" ? g.Mul(y, g.Sigmoid(g.Mul(y, g.Scalar(1.702f, y.Type)))) : g.Activation(y, tower.HiddenAct);
-            x = g.Module(layer, g.Add(x, g.Linear(y, $"{layer}.mlp.fc2")));
+            x = g.Module(layer, g.Add(x, Linear(y, $"{layer}.mlp.fc2", MixedBits)));
         }
 
         return x;
@@ -107,14 +115,16 @@ internal sealed class ClipEncoder(Graph g)
     {
         g.Path = path;
         long heads = tower.NumAttentionHeads, size = tower.HiddenSize / heads;
-        var q = Heads(g.Linear(x, $"{path}.q_proj"), heads, size, 0, 2, 1, 3); // [b, heads, s, head_dim]
-        var k = Heads(g.Linear(x, $"{path}.k_proj"), heads, size, 0, 2, 3, 1); // [b, heads, head_dim, s]
-        var v = Heads(g.Linear(x, $"{path}.v_proj"), heads, size, 0, 2, 1, 3);
+        var q = Heads(Linear(x, $"{path}.q_proj"), heads, size, 0, 2, 1, 3); // [b, heads, s, head_dim]
+        var k = Heads(Linear(x, $"{path}.k_proj"), heads, size, 0, 2, 3, 1); // [b, heads, head_dim, s]
+        var v = Heads(Linear(x, $"{path}.v_proj"), heads, size, 0, 2, 1, 3);
         var scores = g.Cast(g.Mul(g.MatMul(q, k), g.Scalar(1f / MathF.Sqrt(size), q.Type)), ElementType.Float); // [b, heads, s, s]
         scores = mask is null ? scores : g.Add(scores, mask);
         var mixed = g.Transpose(g.MatMul(g.Cast(g.Softmax(scores), g.Compute), v), 0, 2, 1, 3); // [b, s, heads, head_dim]
-        return g.Linear(g.Reshape(mixed, x[0], x[1], x[2]), $"{path}.out_proj");
+        return Linear(g.Reshape(mixed, x[0], x[1], x[2]), $"{path}.out_proj", MixedBits);
     }
+
+    private Value Linear(Value x, string path, int bits = 8) => _isWide ? g.WideLinear(x, path, bits: bits) : g.Linear(x, path);
 
     private Value Heads(Value x, long heads, long size, params long[] order) =>
         g.Transpose(g.Reshape(x, x[0], x[1], heads, size), order);

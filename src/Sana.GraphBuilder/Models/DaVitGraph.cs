@@ -53,8 +53,8 @@ internal sealed class DaVitGraph(Graph g, DaVitConfig config)
         map = Map(y, map); // [b, c, h, w]
         map = g.Add(map, g.Conv(map, $"{path}.conv2", groups: x[1].Factor));
         y = Tokens(map); // [b, n, c]
-        var inner = g.Linear(g.LayerNorm(y, Epsilon, $"{path}.norm2"), $"{path}.ffn.fc1"); // [b, n, 4c]
-        return Map(g.Add(y, g.Linear(g.Activation(inner, config.ActivationFunction), $"{path}.ffn.fc2")), map); // [b, c, h, w]
+        var inner = g.WideLinear(g.LayerNorm(y, Epsilon, $"{path}.norm2"), $"{path}.ffn.fc1"); // [b, n, 4c]
+        return Map(g.Add(y, g.WideLinear(g.Activation(inner, config.ActivationFunction), $"{path}.ffn.fc2")), map); // [b, c, h, w]
     }
 
     // The map is filled up with zeros on the right and below; keys and values of these places are the biases, and take part.
@@ -66,10 +66,10 @@ internal sealed class DaVitGraph(Graph g, DaVitConfig config)
         var y = g.PadEnd(g.PadEnd(g.Reshape(x, x[0], h, w, c), 1, down * side), 2, across * side); // [b, h', w', c]
         y = g.Transpose(g.Reshape(y, x[0], down, side, across, side, c), 0, 1, 3, 2, 4, 5); // [b, h'/a, w'/a, a, a, c]
         y = g.Reshape(y, x[0] * (down * across), side * side, c); // [b · m, a², c]
-        var parts = g.Split(g.Linear(y, $"{path}.qkv", config.QkvBias), 2, 3); // queries, keys, values, each [b · m, a², c]
+        var parts = g.Split(g.WideLinear(y, $"{path}.qkv", config.QkvBias), 2, 3); // queries, keys, values, each [b · m, a², c]
         var q = g.Mul(Heads(parts[0], 0, 2, 1, 3), g.Scalar(1f / MathF.Sqrt(c / heads), g.Compute)); // [b · m, heads, a², head_dim]
         var mixed = g.MatMul(g.Softmax(g.MatMul(q, Heads(parts[1], 0, 2, 3, 1))), Heads(parts[2], 0, 2, 1, 3));
-        y = g.Linear(g.Reshape(g.Transpose(mixed, 0, 2, 1, 3), y.Shape), $"{path}.proj"); // [b · m, a², c]
+        y = g.WideLinear(g.Reshape(g.Transpose(mixed, 0, 2, 1, 3), y.Shape), $"{path}.proj"); // [b · m, a², c]
         y = g.Transpose(g.Reshape(y, x[0], down, across, side, side, c), 0, 1, 3, 2, 4, 5); // [b, h'/a, a, w'/a, a, c]
         y = g.Reshape(y, x[0], down * side, across * side, c); // [b, h', w', c]
         y = h == down * side ? y : g.Row(y, 1, 0, h);
@@ -84,11 +84,11 @@ internal sealed class DaVitGraph(Graph g, DaVitConfig config)
     {
         g.Path = path;
         long n = x[1].Factor, c = x[2].Factor;
-        var parts = g.Split(g.Linear(x, $"{path}.qkv", config.QkvBias), 2, 3); // queries, keys, values, each [b, n, c]
+        var parts = g.Split(g.WideLinear(x, $"{path}.qkv", config.QkvBias), 2, 3); // queries, keys, values, each [b, n, c]
         var q = g.Mul(Groups(parts[0], 0, 2, 3, 1), g.Scalar(1f / MathF.Sqrt(n), g.Compute)); // [b, groups, c / groups, n]
         var weights = g.Softmax(g.MatMul(q, Groups(parts[1], 0, 2, 1, 3))); // [b, groups, c / groups, c / groups]
         var mixed = g.MatMul(Groups(parts[2], 0, 2, 1, 3), g.Transpose(weights, 0, 1, 3, 2)); // [b, groups, n, c / groups]
-        return g.Linear(g.Reshape(g.Transpose(mixed, 0, 2, 1, 3), x.Shape), $"{path}.proj"); // [b, n, c]
+        return g.WideLinear(g.Reshape(g.Transpose(mixed, 0, 2, 1, 3), x.Shape), $"{path}.proj"); // [b, n, c]
 
         Value Groups(Value z, params long[] order) => g.Transpose(g.Reshape(z, z[0], z[1], groups, c / groups), order);
     }

@@ -10,18 +10,18 @@ internal static class SiglipGraphs
     private static readonly Dim Batch = Dim.Symbolic("batch");
 
     /// <summary>vision_model.onnx.</summary>
-    public static Graph Vision(SiglipConfig config, SafetensorsWeights weights, Func<string, bool>? expose = null)
+    public static Graph Vision(SiglipConfig config, SafetensorsWeights weights, Func<string, bool>? expose = null, Arithmetic? arithmetic = null)
     {
-        var g = new Graph("vision_model", weights, expose: expose);
+        var g = new Graph("vision_model", weights, arithmetic, expose);
         long side = config.ImageSize;
         g.Output("image_embeds", new SiglipGraph(g, config).EmbedImages(g.Input("pixel_values", ElementType.Float, Batch, 3, side, side)));
         return g;
     }
 
     /// <summary>text_model.onnx. Texts come padded to all places, because the tower reads padding too.</summary>
-    public static Graph Text(SiglipConfig config, SafetensorsWeights weights, Func<string, bool>? expose = null)
+    public static Graph Text(SiglipConfig config, SafetensorsWeights weights, Func<string, bool>? expose = null, Arithmetic? arithmetic = null)
     {
-        var g = new Graph("text_model", weights, expose: expose);
+        var g = new Graph("text_model", weights, arithmetic, expose);
         g.Output("text_embeds", new SiglipGraph(g, config).EmbedTexts(g.Input("input_ids", ElementType.Int64, Batch, config.MaxPositionEmbeddings)));
         return g;
     }

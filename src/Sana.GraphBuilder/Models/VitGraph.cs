@@ -27,8 +27,8 @@ internal sealed class VitGraph(Graph g, VitConfig config, string name)
             var layer = $"{name}.encoder.layer.{i}";
             g.Path = layer;
             x = g.Add(x, Attention(g.LayerNorm(x, _epsilon, $"{layer}.layernorm_before"), $"{layer}.attention"));
-            var y = g.Linear(g.LayerNorm(x, _epsilon, $"{layer}.layernorm_after"), $"{layer}.intermediate.dense"); // [b, 1 + n, intermediate]
-            x = g.Module(layer, g.Add(x, g.Linear(g.Activation(y, config.HiddenAct), $"{layer}.output.dense")));
+            var y = g.WideLinear(g.LayerNorm(x, _epsilon, $"{layer}.layernorm_after"), $"{layer}.intermediate.dense"); // [b, 1 + n, intermediate]
+            x = g.Module(layer, g.Add(x, g.WideLinear(g.Activation(y, config.HiddenAct), $"{layer}.output.dense")));
         }
 
         g.Path = name;
@@ -39,12 +39,12 @@ internal sealed class VitGraph(Graph g, VitConfig config, string name)
     {
         g.Path = path;
         long heads = config.NumAttentionHeads, size = config.HiddenSize / heads;
-        var q = Heads(g.Linear(x, $"{path}.attention.query", config.QkvBias), 0, 2, 1, 3); // [b, heads, 1 + n, head_dim]
-        var k = Heads(g.Linear(x, $"{path}.attention.key", config.QkvBias), 0, 2, 3, 1); // [b, heads, head_dim, 1 + n]
-        var v = Heads(g.Linear(x, $"{path}.attention.value", config.QkvBias), 0, 2, 1, 3);
+        var q = Heads(g.WideLinear(x, $"{path}.attention.query", config.QkvBias), 0, 2, 1, 3); // [b, heads, 1 + n, head_dim]
+        var k = Heads(g.WideLinear(x, $"{path}.attention.key", config.QkvBias), 0, 2, 3, 1); // [b, heads, head_dim, 1 + n]
+        var v = Heads(g.WideLinear(x, $"{path}.attention.value", config.QkvBias), 0, 2, 1, 3);
         var scores = g.Mul(g.MatMul(q, k), g.Scalar(1f / MathF.Sqrt(size), q.Type)); // [b, heads, 1 + n, 1 + n]
         var mixed = g.Transpose(g.MatMul(g.Softmax(scores), v), 0, 2, 1, 3); // [b, 1 + n, heads, head_dim]
-        return g.Linear(g.Reshape(mixed, x[0], x[1], x[2]), $"{path}.output.dense");
+        return g.WideLinear(g.Reshape(mixed, x[0], x[1], x[2]), $"{path}.output.dense");
 
         Value Heads(Value y, params long[] order) => g.Transpose(g.Reshape(y, y[0], y[1], heads, size), order);
     }

@@ -34,17 +34,23 @@ internal sealed partial class Graph
             return Product(x, path, weight, weight[0], addend, rows, ("transB", 1L));
         }
 
-        var (integers, scales) = EightBitWeight($"{path}.weight", first, count);
-        Check(x[-1] == integers[0], $"Linear {path} [{integers[1]}, {integers[0]}] of {x}");
-        var parts = Quantise(x, bits);
-        var product = IntegerProduct(parts[1], 1, integers, scales);
-        if (bits == 16)
-            product = Add(product, IntegerProduct(parts[2], RestScale, integers, scales));
-        product = Mul(product, parts[0]);
+        var product = EightBitProduct(x, path, EightBitWeight($"{path}.weight", first, count), bits);
         if (IsExtended)
             addend = Gain(Reshape(x, product[0], x[-1]), path, count, addend, rows);
         product = addend is null ? product : Add(product, addend);
         return Reshape(product, [.. x.Shape[..^1], count]);
+    }
+
+    // x · weight: [rows, out].
+    private Value EightBitProduct(Value x, string path, (Value Integers, Value Scales) weight, int bits)
+    {
+        var (integers, scales) = weight;
+        Check(x[-1] == integers[0], $"Product of {path} [{integers[0]}, {integers[1]}] and {x}");
+        var parts = Quantise(x, bits);
+        var product = IntegerProduct(parts[1], 1, integers, scales);
+        if (bits == 16)
+            product = Add(product, IntegerProduct(parts[2], RestScale, integers, scales));
+        return Mul(product, parts[0]);
     }
 
     // The scale of each token [rows, 1], the integers [rows, in], and with 16 bits those of what rounding left.

@@ -50,9 +50,15 @@ internal sealed partial class Graph
         return Product(x, path, weight, weight[0], bias ? Weight($"{path}.bias") : null, part: null, ("transB", 1L));
     }
 
-    /// <summary>x · weight + bias over the last axis, the weight as GPT-2 stores it: [in, out].</summary>
+    /// <summary>x · weight + bias over the last axis, the weight as GPT-2 stores it: [in, out]. In eight bits where the graph computes in them.</summary>
     public Value Conv1D(Value x, string path)
     {
+        if (Arithmetic.EightBits)
+        {
+            var product = Add(EightBitProduct(x, path, EightBitWeight($"{path}.weight"), bits: 8), Weight($"{path}.bias"));
+            return Reshape(product, [.. x.Shape[..^1], product[1]]);
+        }
+
         var weight = Weight($"{path}.weight");
         Check(x[-1] == weight[0], $"Conv1D {path} [{weight[0]}, {weight[1]}] of {x}");
         return Product(x, path, weight, weight[1], Weight($"{path}.bias"), part: null);

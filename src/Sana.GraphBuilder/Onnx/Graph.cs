@@ -131,12 +131,17 @@ internal sealed partial class Graph
     }
 
     /// <summary>Rows of a matrix of the checkpoint in eight bits: integers [in, out], and the scale of each output channel.</summary>
-    public (Value Integers, Value Scales) EightBitWeight(string name, long first, long rows)
+    public (Value Integers, Value Scales) EightBitWeight(string name, long first, long rows) => EightBitWeight(EightBits.Add(_weights[name], first, rows));
+
+    /// <summary>The same of a whole matrix that is stored as [in, out].</summary>
+    public (Value Integers, Value Scales) EightBitWeight(string name) => EightBitWeight(EightBits.AddTransposed(_weights[name]));
+
+    private (Value Integers, Value Scales) EightBitWeight((TensorProto Integers, TensorProto Scales) weight)
     {
-        var (integers, scales) = EightBits.Add(_weights[name], first, rows);
+        var (integers, scales) = weight;
         _proto.Initializer.Add(integers);
         _proto.Initializer.Add(scales);
-        return (new Value(integers.Name, ElementType.Int8, [.. integers.Dims.Select(d => (Dim)d)]), new Value(scales.Name, ElementType.Float, [rows]));
+        return (new Value(integers.Name, ElementType.Int8, [.. integers.Dims.Select(d => (Dim)d)]), new Value(scales.Name, ElementType.Float, [integers.Dims[1]]));
     }
 
     public Value Constant(ReadOnlySpan<float> values, params Dim[] shape) =>

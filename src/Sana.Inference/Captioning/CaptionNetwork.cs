@@ -1,5 +1,6 @@
 using System.Buffers;
 using Microsoft.ML.OnnxRuntime;
+using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Inference.Runtime;
 using Sana.Inference.Text;
@@ -32,8 +33,11 @@ public sealed class CaptionNetwork : IDisposable
     /// <summary>Name of the checkpoint: its folder's, or <c>owner/name</c> in the Hugging Face cache.</summary>
     public string Name => _facts.Name;
 
-    /// <summary>SHA-256 over the checkpoint's configs, its vocabulary and the headers, lengths and a sample of its weights, lower-case hex.</summary>
+    /// <summary>SHA-256 over the checkpoint's configs, its vocabulary and the headers, lengths and a sample of its weights, and the precision where it is not float32, lower-case hex.</summary>
     public string Fingerprint => _facts.Fingerprint;
+
+    /// <summary>What its layers compute in.</summary>
+    public Precision Precision => _options.Precision;
 
     /// <summary>Longest caption in tokens, unless the options say another.</summary>
     public int MaxTokens => _facts.MaxTokens;
@@ -48,14 +52,14 @@ public sealed class CaptionNetwork : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         options.Check();
         var network = new OnnxModelOptions(options.Device, options.Threads, KeepMemory: true);
-        var decoder = CaptionDecoder.Load(Path.Combine(checkpoint, "decoder_model.onnx"), network);
+        var decoder = CaptionDecoder.Load(Path.Combine(checkpoint, options.Precision.FileOf("decoder_model")), network);
         OnnxModel? encoder = null;
         try
         {
             var facts = CaptionerFacts.From(decoder.Metadata);
             var vocabulary = facts.AsksQuestions ? Gpt2Vocabulary.LoadWithMerges(checkpoint) : Gpt2Vocabulary.Load(checkpoint);
             string[] question = facts.AsksQuestions ? [Question] : [];
-            encoder = OnnxModel.Load(Path.Combine(checkpoint, "encoder_model.onnx"), network, [Pixels, .. question, .. decoder.CrossNames]);
+            encoder = OnnxModel.Load(Path.Combine(checkpoint, options.Precision.FileOf("encoder_model")), network, [Pixels, .. question, .. decoder.CrossNames]);
             CheckFit(checkpoint, facts, CaptionerFacts.From(encoder.Metadata), vocabulary);
             return new CaptionNetwork(encoder, decoder, vocabulary, facts, Questions(checkpoint, facts, vocabulary), options);
         }
@@ -257,9 +261,13 @@ public sealed record CaptionNetworkOptions
     /// <value>Images that are captioned together, 1…256. It changes captions by rounding only. Default 16.</value>
     public int BatchSize { get; init; } = 16;
 
-    /// <exception cref="InferenceException">A value is out of its range.</exception>
+    /// <value>What the layers compute in, <see cref="Precision.Float32"/> or <see cref="Precision.W8A8"/>. The graphs of that precision must be there. Default float32.</value>
+    public Precision Precision { get; init; } = Precision.Float32;
+
+    /// <exception cref="InferenceException">A value is out of its range, or the device has no kernels for the precision.</exception>
     internal void Check()
     {
+        Precision.OfCurationOn(Device);
         if (BatchSize is < 1 or > MostImages)
             throw new InferenceException($"Batch size {BatchSize} is not in 1…256; use 16.");
     }

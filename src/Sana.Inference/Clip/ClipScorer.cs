@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using Microsoft.ML.OnnxRuntime;
+using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Inference.Runtime;
 
@@ -43,8 +44,11 @@ public sealed class ClipScorer : IDisposable
     /// </summary>
     public double? EvenScore => _facts.Sigmoid?.Even;
 
-    /// <summary>SHA-256 over the checkpoint's configs, its tokenizer and the headers, lengths and a sample of its weights, lower-case hex.</summary>
+    /// <summary>SHA-256 over the checkpoint's configs, its tokenizer and the headers, lengths and a sample of its weights, and the precision where it is not float32, lower-case hex.</summary>
     public string Fingerprint => _facts.Fingerprint;
+
+    /// <summary>What its layers compute in.</summary>
+    public Precision Precision => _options.Precision;
 
     /// <summary>Tokens that the text network reads, start and end included: 77 in every published checkpoint of CLIP, 64 in those of SigLIP 2.</summary>
     public int ContextLength => _tokens.ContextLength;
@@ -65,11 +69,11 @@ public sealed class ClipScorer : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         options.Check();
         var network = new OnnxModelOptions(options.Device, options.Threads, KeepMemory: true);
-        var vision = OnnxModel.Load(Path.Combine(checkpoint, "vision_model.onnx"), network, Pixels, ImageEmbeddings);
+        var vision = OnnxModel.Load(Path.Combine(checkpoint, options.Precision.FileOf("vision_model")), network, Pixels, ImageEmbeddings);
         OnnxModel? text = null;
         try
         {
-            text = OnnxModel.Load(Path.Combine(checkpoint, "text_model.onnx"), network, Ids, TextEmbeddings);
+            text = OnnxModel.Load(Path.Combine(checkpoint, options.Precision.FileOf("text_model")), network, Ids, TextEmbeddings);
             var facts = ClipFacts.From(vision.Metadata);
             var tokens = facts.Family == ScorerFamily.Siglip ? ScorerTokens.Siglip(checkpoint, facts.MaxPositions) : ScorerTokens.Clip(checkpoint);
             CheckFit(checkpoint, facts, ClipFacts.From(text.Metadata), tokens);

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Sana.Inference.Diffusion;
 using Sana.Inference.Runtime;
 
 namespace Sana.Inference.Clip;
@@ -18,9 +19,13 @@ public sealed record ClipScorerOptions
     /// <value>The <see cref="ClipScorer.Name"/>: lower-case letters, digits and single hyphens, 1…64. Default: made from the checkpoint's name.</value>
     public string? Name { get; init; }
 
-    /// <exception cref="InferenceException">A value is out of its range.</exception>
+    /// <value>What the layers compute in, <see cref="Precision.Float32"/> or <see cref="Precision.W8A8"/>. The graphs of that precision must be there. Default float32.</value>
+    public Precision Precision { get; init; } = Precision.Float32;
+
+    /// <exception cref="InferenceException">A value is out of its range, or the device has no kernels for the precision.</exception>
     internal void Check()
     {
+        Precision.OfCurationOn(Device);
         if (BatchSize is < 1 or > 256)
             throw new InferenceException($"Batch size {BatchSize} is not in 1…256; use 16.");
 

@@ -56,19 +56,16 @@ internal static class PipelineLoader
     internal static SanaTransformer LoadTransformer(string checkpoint, Precision precision, OnnxModelOptions options, bool extended = false)
     {
         var folder = Path.Combine(checkpoint, "transformer");
-        return SanaTransformer.Load(Path.Combine(folder, FileOf("conditioning", precision, extended)), Path.Combine(folder, FileOf("model", precision, extended)), options);
+        return SanaTransformer.Load(Path.Combine(folder, precision.FileOf("conditioning", extended)), Path.Combine(folder, precision.FileOf("model", extended)), options);
     }
 
     internal static SanaControlNet LoadControl(string folder, Precision precision, OnnxModelOptions options) =>
-        SanaControlNet.Load(Path.Combine(folder, FileOf("conditioning", precision)), Path.Combine(folder, FileOf("model", precision)), options);
-
-    private static string FileOf(string graph, Precision precision, bool extended = false) =>
-        $"{graph}{(precision == Precision.Float32 ? "" : $".{precision.Word()}")}{(extended ? ".extended" : "")}.onnx";
+        SanaControlNet.Load(Path.Combine(folder, precision.FileOf("conditioning")), Path.Combine(folder, precision.FileOf("model")), options);
 
     internal static PromptEncoder LoadPrompts(string checkpoint, PipelineOptions options, Precision precision)
     {
         var tokenizer = GemmaTokenizer.Load(Path.Combine(checkpoint, "tokenizer"));
-        var encoder = TextEncoder.Load(Path.Combine(checkpoint, "text_encoder", FileOf("model", precision)), new OnnxModelOptions(options.Device, options.Threads, KeepMemory: false));
+        var encoder = TextEncoder.Load(Path.Combine(checkpoint, "text_encoder", precision.FileOf("model")), new OnnxModelOptions(options.Device, options.Threads, KeepMemory: false));
         if (tokenizer.VocabularySize > encoder.VocabularySize)
         {
             encoder.Dispose();

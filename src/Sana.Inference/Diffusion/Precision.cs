@@ -13,7 +13,7 @@ public enum Precision
     /// <summary>Everything in 32-bit float.</summary>
     Float32,
 
-    /// <summary>For processors: text encoder and transformer multiply integers of eight bits, activations with a scale for each token, weights with a scale for each output channel.</summary>
+    /// <summary>For processors: text encoder and transformer, and the layers of captioners and scorers, multiply integers of eight bits, activations with a scale for each token, weights with a scale for each output channel.</summary>
     W8A8,
 
     /// <summary>For GPUs: the transformer in float16 or bfloat16, whichever it was trained in, and the text encoder in bfloat16; sums over many tokens and norms in float32.</summary>
@@ -41,6 +41,19 @@ public static class PrecisionName
 
     /// <summary>The name.</summary>
     public static string Word(this Precision precision) => precision.ToString().ToLowerInvariant();
+
+    /// <summary>The precisions of captioners and scorers, the default first.</summary>
+    public static IReadOnlyList<string> OfCuration { get; } = [Precision.Float32.Word(), Precision.W8A8.Word()];
+
+    /// <summary>What captioners and scorers compute in on a device.</summary>
+    /// <exception cref="InferenceException">They have no graphs in this precision, or the device has no kernels for it.</exception>
+    internal static Precision OfCurationOn(this Precision precision, Device device) => precision is Precision.Float32 or Precision.W8A8
+        ? precision.On(device)
+        : throw new InferenceException($"Captioners and scorers have no graphs in precision {precision.Word()}; use {OfCuration[0]} or {OfCuration[1]}.");
+
+    /// <summary>File of a graph in a precision.</summary>
+    internal static string FileOf(this Precision precision, string graph, bool extended = false) =>
+        $"{graph}{(precision == Precision.Float32 ? "" : $".{precision.Word()}")}{(extended ? ".extended" : "")}.onnx";
 
     // Without these instructions ONNX Runtime multiplies unsigned by signed bytes in sums of 16 bits, which saturate.
     private static bool HasIntegerProducts { get; } = File.ReadLines("/proc/cpuinfo")

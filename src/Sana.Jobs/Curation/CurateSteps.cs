@@ -3,6 +3,7 @@ using Sana.Curation.Captioning;
 using Sana.Curation.Captioning.Config;
 using Sana.Curation.Sources;
 using Sana.Inference.Clip;
+using Sana.Inference.Diffusion;
 using Sana.Inference.Judging;
 using Sana.Jobs.Durable;
 using Sana.Storage.Blobs;
@@ -68,8 +69,8 @@ public sealed record CurationTools
     /// <value>Makes a captioner from its configuration.</value>
     public required Func<CaptionerConfig, CancellationToken, Task<ICaptioner>> Captioner { get; init; }
 
-    /// <value>Loads a checkpoint of CLIP or SigLIP 2 from its folder.</value>
-    public required Func<string, CancellationToken, Task<ClipScorer>> Scorer { get; init; }
+    /// <value>Loads a checkpoint of CLIP or SigLIP 2 from its folder, in float32 or w8a8.</value>
+    public required Func<string, Precision, CancellationToken, Task<ClipScorer>> Scorer { get; init; }
 
     /// <value>Loads a judge of images from its configuration; of the kind <c>aesthetic</c> over the CLIP that is given.</value>
     public required Func<JudgeConfig, ClipScorer?, CancellationToken, Task<IJudge>> Judge { get; init; }

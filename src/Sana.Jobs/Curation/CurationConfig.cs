@@ -3,6 +3,7 @@ using System.Text.Json;
 using Sana.Curation.Captioning.Config;
 using Sana.Curation.Ingest;
 using Sana.Curation.Selection;
+using Sana.Inference.Diffusion;
 using Sana.Jobs.Networks;
 using Sana.Storage.Net;
 
@@ -30,6 +31,9 @@ public sealed record CurationConfig
 
     /// <value>Further checkpoints of CLIP or SigLIP 2, whose scores are recorded beside. Default none.</value>
     public IReadOnlyList<string> OtherScorers { get; init; } = [];
+
+    /// <value>What the layers of the scorers compute in: float32 or w8a8. Default float32.</value>
+    public string? ScorerPrecision { get; init; }
 
     /// <value>none or datacomp-basic. Default none.</value>
     public string Filters { get; init; } = "none";
@@ -93,6 +97,7 @@ public sealed record CurationConfig
             Captioners = CaptionersText(),
             Clip = Clip is null ? null : CheckpointPlace.FullName(Clip),
             OtherScorers = OtherScorers.Count == 0 ? null : [.. OtherScorers.Select(CheckpointPlace.FullName)],
+            ScorerPrecision = ScorerPrecision == PrecisionName.OfCuration[0] ? null : ScorerPrecision,
             Filters = FilterRules.Preset(Filters),
             Selection = new SelectionOptions { Rule = SelectionRules.Parse(Rule), Tau = Tau, Threshold = Threshold },
             Budget = new Budget(Budget),

@@ -9,6 +9,7 @@ using Sana.Curation.Selection;
 using Sana.Curation.Shards;
 using Sana.Curation.Sources;
 using Sana.Inference.Clip;
+using Sana.Inference.Diffusion;
 
 namespace Sana.Jobs.Curation;
 
@@ -50,6 +51,9 @@ public sealed record CurationSettings
     /// <value>Further checkpoints of CLIP or SigLIP 2, whose scores stand beside those of <see cref="Clip"/>; null for none.</value>
     public IReadOnlyList<string>? OtherScorers { get; init; }
 
+    /// <value>What the layers of the scorers compute in: <c>w8a8</c>; null for float32. Vectors that an aesthetic judge reads of the run's CLIP are computed in it too.</value>
+    public string? ScorerPrecision { get; init; }
+
     /// <value>What every image is compared with, such as nudity or watermarks. Default nothing.</value>
     public IReadOnlyList<Concept> Concepts { get; init; } = [];
 
@@ -68,6 +72,9 @@ public sealed record CurationSettings
 
     /// <value>Whether normalised images stay in the cache when the version is published. Default null: only where a retry may cure something.</value>
     public bool? KeepImages { get; init; }
+
+    /// <summary>What <see cref="ScorerPrecision"/> is, as a value.</summary>
+    internal Precision ScorersIn => ScorerPrecision is null ? Precision.Float32 : PrecisionName.Parse(ScorerPrecision);
 
     /// <summary>The captioners, in the order of their file.</summary>
     /// <exception cref="Sana.Curation.CurationException">The text is no such file.</exception>
@@ -99,6 +106,10 @@ public sealed record CurationSettings
             throw new SanaException("Concepts are scored like captions; give a checkpoint of CLIP or SigLIP 2 (--scorer).");
         if (OtherScorers is { Count: > 0 } && Clip is null)
             throw new SanaException("Further scorers stand beside a first one; give that (clip, or --scorer).");
+        if (ScorerPrecision is not null && Clip is null)
+            throw new SanaException($"Precision {ScorerPrecision} is that of scorers, and the run has none; give one (clip, or --scorer), or leave the precision away.");
+        if (ScorerPrecision is not null && ScorersIn != Precision.W8A8)
+            throw new SanaException($"Scorers have no graphs in precision {ScorerPrecision}; use {PrecisionName.OfCuration[0]} or {PrecisionName.OfCuration[1]}.");
         foreach (var concept in Concepts)
             concept.Check();
         if (ReadJudges().FirstOrDefault(judge => judge.Kind == JudgeKind.Clip) is { } scorer)
@@ -162,9 +173,11 @@ internal sealed record DatasetConfig(
 /// <param name="Name">As in the column's name.</param>
 /// <param name="Fingerprint">Of configs, tokenizer and weights.</param>
 /// <param name="Family">siglip; null for CLIP, as in datasets of earlier versions of the program.</param>
-internal sealed record ScorerCard(string Name, string Fingerprint, string? Family = null)
+/// <param name="Precision">w8a8; null for float32.</param>
+internal sealed record ScorerCard(string Name, string Fingerprint, string? Family = null, string? Precision = null)
 {
-    public static ScorerCard Of(ClipScorer scorer) => new(scorer.Name, scorer.Fingerprint, scorer.Family == ScorerFamily.Siglip ? "siglip" : null);
+    public static ScorerCard Of(ClipScorer scorer) => new(
+        scorer.Name, scorer.Fingerprint, scorer.Family == ScorerFamily.Siglip ? "siglip" : null, scorer.Precision == Inference.Diffusion.Precision.Float32 ? null : scorer.Precision.Word());
 
     /// <summary>The family as a value.</summary>
     [JsonIgnore]

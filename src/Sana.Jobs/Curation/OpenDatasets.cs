@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Sana.Curation;
-using Sana.Curation.Captioning.Config;
 using Sana.Curation.Ingest;
 using Sana.Curation.Report;
 using Sana.Curation.Selection;
@@ -106,12 +105,15 @@ internal sealed class OpenDatasets(IBlobs blobs, CurationTools tools) : IDisposa
         var before = job.Since is { } since ? new DatasetNames(job.Dataset, since) : null;
         var scorers = new List<ClipScorer>();
         foreach (var checkpoint in (job.Settings.OtherScorers ?? []).Prepend(job.Settings.Clip).OfType<string>())
-            scorers.Add(await _networks.Scorer(checkpoint));
+            scorers.Add(await _networks.Scorer(checkpoint, job.Settings.ScorersIn));
         ScorerOrder.Sort(scorers, job.Settings.Selection.Scorer);
         var scorer = scorers.FirstOrDefault();
-        var judges = new List<(JudgeConfig Config, IJudge Judge)>();
+        var judges = new List<(JudgeCard Card, IJudge Judge)>();
         foreach (var config in job.Settings.ReadJudges())
-            judges.Add((config, await _networks.Judge(config, job.Settings.Clip)));
+        {
+            var (judge, precision) = await _networks.Judge(config, job.Settings.Clip, job.Settings.ScorersIn);
+            judges.Add((JudgePlace.Card(config, judge, precision), judge));
+        }
 
         // From here on the threshold is a number.
         var selection = job.Settings.Selection.For(scorer?.Family ?? ScorerFamily.Clip) with { Scorer = scorers.Count > 1 ? scorer!.Name : null };
@@ -186,7 +188,7 @@ internal sealed class OpenDataset : IDisposable
     public required IReadOnlyList<ClipScorer> OtherScorers { get; init; }
 
     /// <summary>Who judges images. They are shared by all datasets.</summary>
-    public required IReadOnlyList<(JudgeConfig Config, IJudge Judge)> Judges { get; init; }
+    public required IReadOnlyList<(JudgeCard Card, IJudge Judge)> Judges { get; init; }
 
     /// <summary>All of them, the one that captions are chosen by first.</summary>
     public IEnumerable<ClipScorer> Scorers => Scorer is null ? [] : OtherScorers.Prepend(Scorer);
@@ -194,7 +196,7 @@ internal sealed class OpenDataset : IDisposable
     /// <summary>Whether there is anything to score.</summary>
     public bool IsScored => Scorer is not null || Judges.Count > 0;
 
-    public IReadOnlyList<JudgeCard> JudgeCards => field ??= [.. Judges.Select(one => JudgePlace.Card(one.Config, one.Judge))];
+    public IReadOnlyList<JudgeCard> JudgeCards => field ??= [.. Judges.Select(one => one.Card)];
 
     public required KnownHashes Known { get; init; }
 

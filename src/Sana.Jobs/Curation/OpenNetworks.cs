@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Sana.Curation.Captioning.Config;
 using Sana.Inference.Clip;
+using Sana.Inference.Diffusion;
 using Sana.Inference.Judging;
 
 namespace Sana.Jobs.Curation;
@@ -11,15 +12,20 @@ internal sealed class OpenNetworks(CurationTools tools) : IDisposable
     private readonly OpenOnce<ClipScorer> _scorers = new();
     private readonly OpenOnce<IJudge> _judges = new();
 
-    public Task<ClipScorer> Scorer(string checkpoint) => _scorers.Get(checkpoint, () => tools.Scorer(checkpoint, default));
+    public Task<ClipScorer> Scorer(string checkpoint, Precision precision) =>
+        _scorers.Get($"{precision.Word()}\n{checkpoint}", () => tools.Scorer(checkpoint, precision, default));
 
     /// <param name="config">Of the judge.</param>
     /// <param name="clip">The checkpoint of the run's scores, which an aesthetic judge reads unless it names another.</param>
-    public Task<IJudge> Judge(JudgeConfig config, string? clip)
+    /// <param name="precision">Of the run's scores.</param>
+    /// <returns>The judge, and the precision of the CLIP that it reads.</returns>
+    public async Task<(IJudge Judge, Precision Precision)> Judge(JudgeConfig config, string? clip, Precision precision)
     {
         var reads = config.Kind == JudgeKind.Aesthetic ? config.Clip ?? clip : null;
-        return _judges.Get(string.Join('\n', config.KindName, config.Checkpoint, config.Class, reads, config.Identity()["graph"]?.ToJsonString()), async () =>
-            await tools.Judge(config, reads is null ? null : await Scorer(reads), default));
+        var its = reads is null || config.Clip is not null ? config.Precision : precision;
+        var judge = await _judges.Get(string.Join('\n', config.KindName, config.Checkpoint, config.Class, its.Word(), reads, config.Identity()["graph"]?.ToJsonString()), async () =>
+            await tools.Judge(config, reads is null ? null : await Scorer(reads, its), default));
+        return (judge, its);
     }
 
     public void Dispose()

@@ -123,7 +123,7 @@ internal sealed class ScoreStep(IBlobs blobs, OpenDatasets datasets, StageClock 
     {
         if (dataset.Judges.Count == 0)
             return null;
-        var all = dataset.Judges.Select(one => (one.Config.Label, Scores: one.Judge.Score(images, cancellationToken))).ToArray();
+        var all = dataset.Judges.Select(one => (one.Card.Label, Scores: one.Judge.Score(images, cancellationToken))).ToArray();
         return [.. Enumerable.Range(0, images.Images.Count).Select(i =>
             (JudgeScore[])[.. all.Select(judge => new JudgeScore(judge.Label, Finite(judge.Scores[i])))])];
     }

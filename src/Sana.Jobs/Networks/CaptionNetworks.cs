@@ -2,6 +2,7 @@ using Sana.Curation.Captioning;
 using Sana.Curation.Captioning.Config;
 using Sana.GraphBuilder;
 using Sana.Inference.Captioning;
+using Sana.Inference.Diffusion;
 using Sana.Inference.Runtime;
 
 namespace Sana.Jobs.Networks;
@@ -14,8 +15,8 @@ internal sealed class CaptionNetworks
     /// <summary>A captioner of a folder with its graphs.</summary>
     public OnnxCaptioner Open(BuildReport built, CaptionerConfig config, Device device)
     {
-        var name = $"{built.Folder} {built.Fingerprint}";
-        var network = Share(name, built.Folder, device);
+        var name = $"{built.Folder} {built.Metadata["fingerprint"]}";
+        var network = Share(name, built.Folder, device, config.Precision);
         try
         {
             return new OnnxCaptioner(network, OnnxCaptionerOptions.FromConfig(config, device), () => Release(name));
@@ -27,13 +28,13 @@ internal sealed class CaptionNetworks
         }
     }
 
-    private CaptionNetwork Share(string name, string folder, Device device)
+    private CaptionNetwork Share(string name, string folder, Device device, Precision precision)
     {
         lock (_known)
         {
             var (network, users) = _known.TryGetValue(name, out var known)
                 ? known
-                : (CaptionNetwork.Load(folder, new CaptionNetworkOptions { Device = device, BatchSize = CaptionNetworkOptions.MostImages }), 0);
+                : (CaptionNetwork.Load(folder, new CaptionNetworkOptions { Device = device, BatchSize = CaptionNetworkOptions.MostImages, Precision = precision }), 0);
             _known[name] = (network, users + 1);
             return network;
         }

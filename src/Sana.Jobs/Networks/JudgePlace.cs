@@ -3,6 +3,7 @@ using Sana.Curation.Captioning.Config;
 using Sana.GraphBuilder;
 using Sana.Inference;
 using Sana.Inference.Clip;
+using Sana.Inference.Diffusion;
 using Sana.Inference.Judging;
 using Sana.Storage.Hub;
 
@@ -34,7 +35,7 @@ internal static class JudgePlace
         if (gate is null)
             return null;
         var judges = new List<(JudgeCard, IJudge)>();
-        var (clips, readers) = (new Dictionary<string, ClipScorer>(StringComparer.Ordinal), new Dictionary<string, ShieldGemma>(StringComparer.Ordinal));
+        var (clips, readers) = (new Dictionary<(string, Precision), ClipScorer>(), new Dictionary<string, ShieldGemma>(StringComparer.Ordinal));
         try
         {
             foreach (var config in gate.Judges)
@@ -44,15 +45,15 @@ internal static class JudgePlace
                     if (!readers.ContainsKey(config.Checkpoint))
                         readers.Add(config.Checkpoint, await networks.LoadShieldGemma(config, cancellationToken));
                     var reader = new PromptJudge(readers[config.Checkpoint], config.Policy!);
-                    judges.Add((Card(config, reader), reader));
+                    judges.Add((Card(config, reader, config.Precision), reader));
                     continue;
                 }
 
                 var place = config.Kind == JudgeKind.Clip ? config.Checkpoint : config.Clip;
-                if (place is not null && !clips.ContainsKey(place))
-                    clips.Add(place, await networks.LoadClip(place, cancellationToken));
-                var judge = await networks.LoadJudge(config, place is null ? null : clips[place], cancellationToken);
-                judges.Add((Card(config, judge), judge));
+                if (place is not null && !clips.ContainsKey((place, config.Precision)))
+                    clips.Add((place, config.Precision), await networks.LoadClip(place, config.Precision, cancellationToken));
+                var judge = await networks.LoadJudge(config, place is null ? null : clips[(place, config.Precision)], cancellationToken);
+                judges.Add((Card(config, judge, config.Precision), judge));
             }
 
             return new Gate(judges, gate.OutsideLimits, [.. clips.Values, .. readers.Values]);
@@ -65,10 +66,14 @@ internal static class JudgePlace
     }
 
     /// <summary>What is stated of a judge.</summary>
-    public static JudgeCard Card(JudgeConfig config, IJudge judge) => new(config.Label, config.KindName, config.Column, judge.Name, judge.Fingerprint, judge.Scale.Unit)
+    /// <param name="config">Of the judge.</param>
+    /// <param name="judge">Opened.</param>
+    /// <param name="precision">Of the CLIP that it reads; float32 where it reads none.</param>
+    public static JudgeCard Card(JudgeConfig config, IJudge judge, Precision precision) => new(config.Label, config.KindName, config.Column, judge.Name, judge.Fingerprint, judge.Scale.Unit)
     {
         IsFraction = judge.Scale.Most <= 1,
         Class = config.Class,
+        Precision = precision == Precision.Float32 ? null : precision.Word(),
         Min = config.Min,
         Max = config.Max,
     };

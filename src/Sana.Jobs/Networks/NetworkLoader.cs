@@ -28,7 +28,7 @@ public sealed class NetworkLoader : IDisposable
     /// <value>What the networks run on. Default the processor.</value>
     public Device Device { get; init; } = Device.Cpu;
 
-    /// <value>What the checkpoint's networks compute in. Captioners and CLIP compute in float32. Default <see cref="Precision.Auto"/>.</value>
+    /// <value>What the checkpoint's networks compute in. Captioners and CLIP say theirs where they are loaded. Default <see cref="Precision.Auto"/>.</value>
     public Precision Precision { get; init; }
 
     /// <value>Folder of the Sana checkpoint, or a repository of the Hub (<see cref="CheckpointPlace"/>). Default none: this host renders nothing.</value>
@@ -143,14 +143,25 @@ public sealed class NetworkLoader : IDisposable
         if (config.Kind != CaptionerKind.Onnx)
             return ChatCaptioner.Create(config, Clock);
         var folder = await Fetch(config.Checkpoint!, cancellationToken);
-        return await Task.Run(() => _captionNetworks.Open(CaptionerCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs }), config, Device), cancellationToken);
+        return await Task.Run(() => _captionNetworks.Open(CaptionerCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs, Precision = GraphsOf(config.Precision.On(Device)) }), config, Device), cancellationToken);
     }
 
     /// <summary>CLIP or SigLIP 2 of a folder, or of a repository of the Hub.</summary>
-    public async Task<ClipScorer> LoadClip(string checkpoint, CancellationToken cancellationToken)
+    /// <param name="checkpoint">The folder, or the repository.</param>
+    /// <param name="precision">Float32 or w8a8.</param>
+    /// <param name="cancellationToken">Stops a download.</param>
+    /// <exception cref="CheckpointException">The checkpoint is incomplete, damaged or of another kind.</exception>
+    /// <exception cref="Inference.InferenceException">The device has no kernels for the precision, or a graph cannot be loaded.</exception>
+    public async Task<ClipScorer> LoadClip(string checkpoint, Precision precision, CancellationToken cancellationToken)
     {
         var folder = await Fetch(checkpoint, cancellationToken);
-        return await Task.Run(() => ClipScorer.Load(ClipCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs }).Folder, new ClipScorerOptions { Device = Device }), cancellationToken);
+        return await Task.Run(
+            () =>
+            {
+                var built = ClipCheckpoint.Build(folder, new BuildOptions { Graphs = Graphs, Precision = GraphsOf(precision.On(Device)) });
+                return ClipScorer.Load(built.Folder, new ClipScorerOptions { Device = Device, Precision = precision });
+            },
+            cancellationToken);
     }
 
     /// <summary>A judge of images.</summary>

@@ -31,6 +31,12 @@ internal static class CommonOptions
     /// <summary>The same, of several.</summary>
     public static Option<string[]> Scorers(string what) => new("--scorer", "--clip") { Description = Scorer(what).Description, HelpName = "place" };
 
+    /// <summary>What scorers compute in.</summary>
+    public static Option<string?> ScorerPrecision() => new Option<string?>("--scorer-precision", "--clip-precision")
+    {
+        Description = "What the layers of --scorer compute in: float32, or w8a8 (eight bits, for processors). Missing graphs are built. Captioners and judges have a precision of their own in their file. Default: float32.",
+    }.Only([.. PrecisionName.OfCuration]);
+
     public static Argument<string> Checkpoint()
     {
         var checkpoint = new Argument<string>("checkpoint") { Description = $"Folder of a checkpoint: of Sana in diffusers layout (it holds model_index.json), of CLIP, SigLIP 2, a captioner or a judge of images (config.json); {OrRepository}." };

@@ -5,7 +5,9 @@ using Sana.Curation.Captioning.Config;
 using Sana.Curation.Ingest;
 using Sana.Curation.Selection;
 using Sana.Curation.Sources;
+using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
+using Sana.Inference.Runtime;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
 using Sana.Jobs.Networks;
@@ -57,6 +59,7 @@ internal sealed class CurateCommand : Command
         var dataset = parsed.GetValue(_dataset) ?? CurationSubmission.NameOf(place);
         var options = _host.Read(parsed) with { Checkpoint = null, DownloadNetworks = _arguments.Networks(parsed) };
         WrongUseException.Unless(() => Checked(new CurationJob(place, dataset, parsed.GetValue(_version) ?? "v1", parsed.GetValue(_since), settings)));
+        WrongUseException.Unless(() => WithKernels(settings, Device.Parse(options.Device)));
         NameMissingKeys(settings);
         await using var host = await LocalHost.Open(options, cancellationToken);
 
@@ -85,6 +88,17 @@ internal sealed class CurateCommand : Command
         return await CurationSubmission.Next(host.Blobs, job, cancellationToken);
     }
 
+    // A device has kernels for some precisions only.
+    private static CurationSettings WithKernels(CurationSettings settings, Device device)
+    {
+        PrecisionName.Parse(settings.ScorerPrecision ?? PrecisionName.OfCuration[0]).On(device);
+        foreach (var captioner in settings.ReadCaptioners())
+            captioner.Precision.On(device);
+        foreach (var judge in settings.ReadJudges())
+            judge.Precision.On(device);
+        return settings;
+    }
+
     // Before the first image: a run whose captioners all lack their keys is not begun, one that lacks some says so.
     private static void NameMissingKeys(CurationSettings settings)
     {
@@ -108,6 +122,7 @@ internal sealed class CurateArguments
 {
     private readonly Option<string?> _captioners = new("--captioners") { Description = "File of captioners and judges of images (captioners.json): endpoints, models, prompts, limits, prices; aesthetic heads, classifiers, safety checkers with their limits. Default: only captions that come with the images, and no judge.", HelpName = "file" };
     private readonly Option<string[]> _scorers = CommonOptions.Scorers("Given again, further scores stand beside in columns of their own; captions are chosen by the first, or by --score-by. Default: captions are not scored.");
+    private readonly Option<string?> _scorerPrecision = CommonOptions.ScorerPrecision();
     private readonly SelectionArguments _selection = new();
     private readonly Option<string?> _filters = new("--filters") { Description = "none, or datacomp-basic: sides of 200 px, at most 3 to 1, captions of 3 words. Default: none." };
     private readonly Option<int?> _distance = CommonOptions.Number("--similar", "Bits in which perceptual hashes of images that count as one may differ, 0…11; -1 takes equal bytes only. Default: 3.", -1, 11);
@@ -146,7 +161,7 @@ internal sealed class CurateArguments
 
     public IEnumerable<Option> All =>
     [
-        _captioners, _scorers, .. _selection.All, _filters, _distance, _format, _items, _sample, _concepts, _budget, _budgetTokens, _maxFailures,
+        _captioners, _scorers, _scorerPrecision, .. _selection.All, _filters, _distance, _format, _items, _sample, _concepts, _budget, _budgetTokens, _maxFailures,
             _captionFields, _editedCaptions, _keepImages, _encoding, _networks,
     ];
 
@@ -159,6 +174,7 @@ internal sealed class CurateArguments
             Captioners = parsed.GetValue(_captioners) is { } file ? CaptionerFile.Read(file) : null,
             Clip = scorers.Length > 0 ? scorers[0] : null,
             OtherScorers = scorers.Length > 1 ? scorers[1..] : null,
+            ScorerPrecision = parsed.GetValue(_scorerPrecision) is { } precision && PrecisionName.Parse(precision) != Precision.Float32 ? precision : null,
             Selection = _selection.Read(parsed, new SelectionOptions()),
             Filters = FilterRules.Preset(parsed.GetValue(_filters) ?? "none"),
             Duplicates = new DuplicateOptions { MaxDistance = parsed.GetValue(_distance) switch { null => new DuplicateOptions().MaxDistance, < 0 => null, var bits => bits } },

@@ -198,8 +198,12 @@ internal sealed class InfoCommand : Command
     {
         foreach (var network in networks)
         {
-            Console.WriteLine($"{network.Name,-14} {network.Parameters,16:N0} parameters {network.MemoryBytes / Mebi,10:N1} MiB while it is loaded, {network.Layers} layers of {network.Width}");
+            var inEightBits = network.EightBitBytes is { } some ? $", {some / Mebi:N1} MiB in w8a8" : "";
+            Console.WriteLine($"{network.Name,-14} {network.Parameters,16:N0} parameters {network.MemoryBytes / Mebi,10:N1} MiB while it is loaded{inEightBits}, {network.Layers} layers of {network.Width}");
         }
+
+        if (networks.Count > 1 && networks.All(network => network.EightBitBytes is not null))
+            Console.WriteLine($"memory of all {networks.Sum(network => network.MemoryBytes) / Mebi:N0} MiB in float32, {networks.Sum(network => network.EightBitBytes!.Value) / Mebi:N0} MiB in w8a8");
 
         Console.WriteLine($"{"weights",-14} {bytes / Mebi,16:N1} MiB {storedAs} in {string.Join(", ", files)}");
     }

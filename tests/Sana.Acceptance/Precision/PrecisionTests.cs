@@ -65,6 +65,49 @@ public sealed class PrecisionTests : IDisposable
     }
 
     [Fact]
+    public async Task A_dataset_in_eight_bits_is_another_version_and_its_files_say_so()
+    {
+        Photographs.Fill(_folder.File("photos"), 3);
+        using var clip = new ShippedModel("tiny-clip");
+        using var captioner = new ShippedModel("tiny-captioner-terse");
+        File.WriteAllText(_folder.File("captioners.json"), $$"""
+            {"captioners": [{"label": "terse", "kind": "onnx", "checkpoint": "{{captioner.Path}}", "precision": "w8a8", "min_words": 1, "language": "any"}]}
+            """);
+        string[] arguments = ["curate", _folder.File("photos"), "--data", _folder.File("data"), "--dataset", "photos", "--captioners", _folder.File("captioners.json"), "--scorer", clip.Path, "--json"];
+
+        var made = await SanaProgram.Run([.. arguments, "--dataset-version", "v1", "--scorer-precision", "w8a8"]);
+        var other = await SanaProgram.Run([.. arguments, "--dataset-version", "v1"]);
+        var onAGpu = await SanaProgram.Run([.. arguments, "--dataset-version", "v2", "--device", "cuda"]);
+        var unknown = await SanaProgram.Run([.. arguments, "--dataset-version", "v2", "--clip-precision", "mixed"]);
+
+        Assert.True(made.ExitCode is 0 or 3, made.Error);
+        var config = JsonElement.Parse(File.ReadAllText(_folder.File("data/blobs/datasets/photos/v1/config.json")));
+        Assert.Equal("w8a8", config.GetProperty("scorer").GetProperty("precision").GetString());
+        Assert.Contains("\"precision\":\"w8a8\"", config.GetProperty("captioners")[0].GetProperty("decoding").GetString(), StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(clip.Path, "vision_model.w8a8.onnx.data")));
+        Assert.NotEqual(0, other.ExitCode);
+        Assert.Contains("scorer_precision", other.Error, StringComparison.Ordinal);
+        Assert.Equal((2, 2), (onAGpu.ExitCode, unknown.ExitCode));
+        Assert.Contains("runs on the processor only", onAGpu.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Memory_of_captioners_and_scorers_is_said_in_both_precisions()
+    {
+        using var clip = new ShippedModel("tiny-clip");
+        using var captioner = new ShippedModel("tiny-captioner-rich");
+        foreach (var (folder, networks) in new[] { (clip.Path, "towers"), (captioner.Path, "networks") })
+        {
+            var said = await SanaProgram.Run("info", folder);
+            var json = await SanaProgram.Run("info", folder, "--json");
+
+            Assert.Matches("memory of all [0-9,]+ MiB in float32, [0-9,]+ MiB in w8a8", said.Output);
+            Assert.All(JsonElement.Parse(json.Output).GetProperty("checkpoint").GetProperty(networks).EnumerateArray(), network =>
+                Assert.InRange(network.GetProperty("eight_bit_bytes").GetInt64(), 1, network.GetProperty("memory_bytes").GetInt64() - 1));
+        }
+    }
+
+    [Fact]
     public async Task Bench_measures_each_precision_and_what_it_costs()
     {
         var finished = await SanaProgram.Run("bench", "-c", _model.Path, "--images", "2", "--steps", "2", "--side", "64", "--price", "3.6", "--json");

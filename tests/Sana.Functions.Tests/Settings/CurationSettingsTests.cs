@@ -2,6 +2,7 @@ using System.Text;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Sana.Functions.Tests.Roles;
+using Sana.Inference.Diffusion;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Networks;
 using Sana.Storage.Blobs;
@@ -22,7 +23,7 @@ public sealed class CurationSettingsTests(OneAzurite azurite)
         using var services = new ServiceCollection().AddSana(Configuration(
             ("Sana:Role", "orchestrator"), ("Sana:Device", "cuda"), ("Sana:CurationWeights", Path.GetDirectoryName(stored.Folder)!), ("AzureWebJobsStorage", "UseDevelopmentStorage=true"))).BuildServiceProvider();
 
-        using var scorer = await services.GetRequiredService<NetworkLoader>().LoadClip(disk.File("clip-b8"), default);
+        using var scorer = await services.GetRequiredService<NetworkLoader>().LoadClip(disk.File("clip-b8"), Precision.Float32, default);
 
         Assert.Equal("clip-b8", scorer.Name);
     }

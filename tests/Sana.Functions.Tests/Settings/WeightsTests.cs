@@ -1,4 +1,5 @@
 using Sana.Functions.Tests.Roles;
+using Sana.Inference.Diffusion;
 using Sana.Jobs.Networks;
 using Sana.Storage.Blobs;
 using Sana.Tests.Support;
@@ -53,7 +54,7 @@ public sealed class WeightsTests(OneAzurite azurite) : IDisposable
             await blobs.Put($"clip-b8/{Path.GetFileName(file)}", await File.ReadAllBytesAsync(file), default);
         using var networks = new NetworkLoader { CurationWeights = weights };
 
-        using var scorer = await networks.LoadClip(_disk.File("clip-b8"), default);
+        using var scorer = await networks.LoadClip(_disk.File("clip-b8"), Precision.Float32, default);
 
         Assert.Equal("clip-b8", scorer.Name);
     }

@@ -119,6 +119,8 @@ public sealed class CaptionerFileTests
     [InlineData("\"task\": \"caption\"", "captioners[0].task belongs to the kind onnx")]
     [InlineData("\"beams\": 3", "captioners[0].beams belongs to the kind onnx")]
     [InlineData("\"no_repeat_ngram_size\": 3", "captioners[0].no_repeat_ngram_size belongs to the kind onnx")]
+    [InlineData("\"precision\": \"w8a8\"", "captioners[0].precision belongs to the kind onnx")]
+    [InlineData("\"precision\": \"mixed\"", "captioners[0].precision is \"mixed\"; it is one of float32, w8a8")]
     [InlineData("\"task\": \"ocr\"", "captioners[0].task is \"ocr\"; it is one of caption, detailed_caption, more_detailed_caption")]
     [InlineData("\"beams\": 9", "captioners[0].beams is 9; it is a whole number from 1 to 8")]
     [InlineData("\"concurrency\": 0", "captioners[0].concurrency is 0; it is a whole number from 1 to 256")]

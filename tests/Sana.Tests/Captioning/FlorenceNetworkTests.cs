@@ -2,6 +2,7 @@ using Sana.Curation.Captioning;
 using Sana.Curation.Captioning.Config;
 using Sana.Inference;
 using Sana.Inference.Captioning;
+using Sana.Inference.Diffusion;
 using Sana.Jobs.Networks;
 using Sana.Tests.Support;
 using Xunit;
@@ -61,6 +62,28 @@ public sealed class FlorenceNetworkTests : IDisposable
         var caption = network.Generate([TinyCaptioner.Image(1)], new GenerationOptions { MaxTokens = 2, Beams = beams })[0];
 
         Assert.Equal(("0", "", 2, "length"), (string.Join(' ', caption.Ids), caption.Text, caption.Tokens, caption.FinishReason));
+    }
+
+    [Fact]
+    public async Task Eight_bits_are_another_captioner_of_another_network()
+    {
+        using var loader = new NetworkLoader();
+        var configs = CaptionerFile.Parse($$$"""
+            {"captioners": [
+              {"label": "exact", "kind": "onnx", "checkpoint": "{{{_checkpoint.Folder}}}", "precision": "float32"},
+              {"label": "fast", "kind": "onnx", "checkpoint": "{{{_checkpoint.Folder}}}", "precision": "w8a8"}
+            ]}
+            """).Captioners;
+        await using var exact = (OnnxCaptioner)await loader.LoadCaptioner(configs[0], CancellationToken.None);
+        await using var fast = (OnnxCaptioner)await loader.LoadCaptioner(configs[1], CancellationToken.None);
+
+        Assert.NotSame(exact.Network, fast.Network);
+        Assert.Equal((Precision.Float32, Precision.W8A8), (exact.Network.Precision, fast.Network.Precision));
+        Assert.DoesNotContain("precision", exact.Card.Decoding, StringComparison.Ordinal);
+        Assert.Contains("\"precision\":\"w8a8\"", fast.Card.Decoding, StringComparison.Ordinal);
+        Assert.NotEqual((exact.Card.Revision, exact.Card.PromptId), (fast.Card.Revision, fast.Card.PromptId));
+        Assert.DoesNotContain("precision", configs[0].Identity().ToJsonString(), StringComparison.Ordinal);
+        Assert.Contains("\"precision\":\"w8a8\"", configs[1].Identity().ToJsonString(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -44,12 +44,24 @@ public sealed class JudgeConfigTests
     [InlineData("\"class\": \"nsfw\", ", "", "judges[1].class is missing")]
     [InlineData("\"max\": 0 }", "\"max\": 0, \"class\": \"nsfw\" }", "judges[2].class belongs to the kind classifier")]
     [InlineData("\"max\": 0.5", "\"max\": 0.5, \"clip\": \"x\"", "judges[1].clip belongs to the kind aesthetic")]
+    [InlineData("\"min\": 5", "\"precision\": \"int4\"", "judges[0].precision is \"int4\"; it is one of float32, w8a8")]
+    [InlineData("\"clip\": \"openai/clip-vit-large-patch14\"", "\"precision\": \"w8a8\"", "judges[0].precision is that of a CLIP of its own; name that")]
+    [InlineData("\"max\": 0.5", "\"max\": 0.5, \"precision\": \"w8a8\"", "judges[1].precision belongs to the kinds clip and aesthetic; take it out")]
     [InlineData("\"max\": 0.5", "\"max\": 0.5, \"min\": 0.6", "judges[1].min is 0.6, more than max 0.5")]
     [InlineData("\"max\": 0.5", "\"max\": 1e9", "judges[1].max is 1e9; it goes from -1000 to 1000")]
     [InlineData("\"min\": 5", "\"threshold\": 5", "judges[0].threshold is no field of this object")]
     [InlineData("\"checkpoint\": \"Falconsai/nsfw_image_detection\", ", "", "judges[1].checkpoint is missing")]
     public void What_cannot_be_used_is_refused_by_its_place(string old, string other, string sentence) =>
         Assert.Contains(sentence, Assert.Throws<CurationException>(() => CaptionerFile.Parse(Three.Replace(old, other, StringComparison.Ordinal))).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Another_precision_is_another_judge_and_float32_says_nothing()
+    {
+        var plain = CaptionerFile.Parse(Three).Judges[0].Identity().ToJsonString();
+
+        Assert.Equal(plain, CaptionerFile.Parse(Three.Replace("\"min\": 5", "\"min\": 5, \"precision\": \"float32\"", StringComparison.Ordinal)).Judges[0].Identity().ToJsonString());
+        Assert.EndsWith("\"precision\":\"w8a8\"}", CaptionerFile.Parse(Three.Replace("\"min\": 5", "\"min\": 5, \"precision\": \"w8a8\"", StringComparison.Ordinal)).Judges[0].Identity().ToJsonString(), StringComparison.Ordinal);
+    }
 
     [Fact]
     public void A_graph_of_ones_own_is_described()

@@ -135,7 +135,7 @@ public sealed class ClipBuildTests : IDisposable
     public void What_means_nothing_to_CLIP_is_refused()
     {
         Assert.Contains("clamp", Assert.Throws<CheckpointException>(() => _checkpoint.Build(new BuildOptions { Clamp = Clamp.On })).Message, StringComparison.Ordinal);
-        Assert.Contains("float32", Assert.Throws<CheckpointException>(() => _checkpoint.Build(new BuildOptions { Precision = GraphPrecision.W8A8 })).Message, StringComparison.Ordinal);
+        Assert.Contains("float32", Assert.Throws<CheckpointException>(() => _checkpoint.Build(new BuildOptions { Precision = GraphPrecision.Mixed })).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -90,7 +90,7 @@ internal sealed class PlainCaptioner(TinyCaptioner tiny)
         }
     }
 
-    private static double[][] Attend(double[][] q, double[][] k, double[][] v, int heads, bool causal)
+    internal static double[][] Attend(double[][] q, double[][] k, double[][] v, int heads, bool causal)
     {
         var size = q[0].Length / heads;
         return [.. q.Select((query, at) =>
@@ -138,7 +138,7 @@ internal sealed class PlainCaptioner(TinyCaptioner tiny)
     private static double GeluNew(double x) => 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + (0.044715 * x * x * x))));
 
     // x · Φ(x): the error function as its series, or as its continued fraction where that converges faster.
-    private static double Gelu(double x)
+    internal static double Gelu(double x)
     {
         var z = Math.Abs(x) / Math.Sqrt(2);
         double erf;

@@ -28,7 +28,7 @@ internal sealed class ClassifierGates : IDisposable
     {
         var config = GateConfig.Parse(Text(min, max, label, name), "judges", outside);
         var judge = await _networks.LoadJudge(config.Judges[0], clip: null, default);
-        var gate = new Gate([(JudgePlace.Card(config.Judges[0], judge), judge)], config.OutsideLimits);
+        var gate = new Gate([(JudgePlace.Card(config.Judges[0], judge, config.Judges[0].Precision), judge)], config.OutsideLimits);
         _gates.Add(gate);
         return gate;
     }

@@ -14,6 +14,8 @@ internal static partial class CurationScenarios
     [
         new("Two scorers give two columns, and captions are chosen by one of them", BothScore,
             "success 6, scored 18 by vit-b-8 from 25 and 18 by siglip2-small-patch16; by siglip2-small-patch16 from 10 they are exchanged, and select chooses the same from 10"),
+        new("Scorers in eight bits are another run, which its files say, and their scores are near those of float32", EightBits,
+            "none and w8a8 of the scorer, of the judge the same, same version Failed: was made with scorer_precision none, scores of 9 captions near and not the same"),
         new("A scorer that is not there cannot choose", UnknownScorer,
             "There is no scorer 'other' to choose by; the run's are vit-b-8. | Two scorers of the run are called vit-b-8, as their column would be; give the folder of one of them another name, or leave it out."),
     ];
@@ -44,6 +46,31 @@ internal static partial class CurationScenarios
             + $"by {other["selection"]!["scorer"]} from {other["selection"]!["threshold"]} they are exchanged, and select chooses the same from {selected.Options.Threshold}";
 
         static Candidate[] Scored(IEnumerable<IndexRow> of) => [.. of.SelectMany(row => row.Candidates).Where(candidate => candidate.Score is not null)];
+    }
+
+    private static async Task<string> EightBits(JobHost host)
+    {
+        Pictures(host, 3);
+        Honest(host);
+        var captioners = TwoCaptioners.TrimEnd().TrimEnd('}') + "," + Judges(host, clip: null).TrimStart()[1..];
+        var job = Job(host, new CurationSettings { Captioners = captioners, Clip = host.Clip() });
+        var eightBits = job with { Settings = job.Settings with { ScorerPrecision = "w8a8" } };
+        await Run(host, job);
+        var same = await Run(host, eightBits);
+        await Run(host, eightBits with { Version = "v2" });
+        var (exact, other) = (await Config("v1"), await Config("v2"));
+        double[][] scores = [.. await Task.WhenAll(((string[])["v1", "v2"]).Select(async version =>
+            (await Rows(host, version)).OrderBy(row => row.Key, StringComparer.Ordinal).SelectMany(row => row.Candidates).Select(candidate => candidate.Score!.Value).ToArray()))];
+
+        Assert.Equal((string?)exact["scorer"]!["name"], (string?)other["scorer"]!["name"]);
+        Assert.NotEqual((string?)exact["scorer"]!["fingerprint"], (string?)other["scorer"]!["fingerprint"]);
+        Assert.NotEqual((string?)exact["judges"]![0]!["fingerprint"], (string?)other["judges"]![0]!["fingerprint"]);
+        Assert.All(scores[0].Zip(scores[1]), pair => Assert.InRange(Math.Abs(pair.First - pair.Second), 1e-9, 5));
+        return $"{exact["scorer"]!["precision"] ?? "none"} and {other["scorer"]!["precision"]} of the scorer, "
+            + $"of the judge {((string?)other["judges"]![0]!["precision"] == "w8a8" && exact["judges"]![0]!["precision"] is null ? "the same" : "another")}, "
+            + $"same version {Sentence(same)[..Sentence(same).IndexOf(", not", StringComparison.Ordinal)]}, scores of {scores[0].Length} captions near and not the same";
+
+        async Task<JsonNode> Config(string version) => JsonNode.Parse(await host.Blobs.Read($"datasets/pets/{version}/config.json", default))!;
     }
 
     private static async Task<string> UnknownScorer(JobHost host)

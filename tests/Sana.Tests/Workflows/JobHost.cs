@@ -7,6 +7,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Sana.Curation.Captioning;
+using Sana.GraphBuilder;
 using Sana.Inference.Clip;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Durable;
@@ -70,7 +71,7 @@ internal abstract class JobHost : IAsyncDisposable
     public string Clip()
     {
         if (_clip is null)
-            (_clip = new BuiltClip()).Build();
+            (_clip = new BuiltClip()).Build(new BuildOptions { Precision = GraphPrecision.W8A8 });
         return _clip.Folder;
     }
 
@@ -125,7 +126,7 @@ internal abstract class JobHost : IAsyncDisposable
         _curation = new CurateSteps(Blobs, new CurationTools
         {
             Captioner = (config, _) => Task.FromResult<ICaptioner>(Captioners[config.Label] = new FakeCaptioner(config, (ask, times) => Answers[config.Label](ask, times))),
-            Scorer = (checkpoint, _) => Task.Run(() => ClipScorer.Load(checkpoint, new ClipScorerOptions())),
+            Scorer = (checkpoint, precision, _) => Task.Run(() => ClipScorer.Load(checkpoint, new ClipScorerOptions { Precision = precision })),
             Judge = _networks.LoadJudge,
             Clock = Clock,
         });

@@ -79,7 +79,7 @@ public sealed class OpenDatasetsTests : IDisposable
             _captioners.Add(new ClosableCaptioner(new CaptionerCard(config.Label, config.Model, null, null, config.Prompt.Text, "{}")));
             return Task.FromResult<ICaptioner>(_captioners[^1]);
         },
-        Scorer = (_, _) => throw new NotSupportedException(),
+        Scorer = (_, _, _) => throw new NotSupportedException(),
         Judge = (_, _, _) => throw new NotSupportedException(),
     });
 

@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using Sana.Inference.Diffusion;
 
 namespace Sana.Curation.Captioning.Config;
 
@@ -45,6 +46,9 @@ public sealed record CaptionerConfig
 
     /// <value>So many tokens in a row are in a caption only once, 0…64, for the kind <c>onnx</c>; 0 for no such rule, null for what the checkpoint says.</value>
     public int? NoRepeatNgramSize { get; init; }
+
+    /// <value>What the layers of a local network compute in, <see cref="Precision.Float32"/> or <see cref="Precision.W8A8"/>, for the kind <c>onnx</c>. Default float32.</value>
+    public Precision Precision { get; init; } = Precision.Float32;
 
     /// <value>The model's own name; the label where a local checkpoint gives none.</value>
     public required string Model { get; init; }
@@ -136,6 +140,7 @@ public sealed record CaptionerConfig
             Task = Task,
             Beams = Beams,
             NoRepeatNgramSize = NoRepeatNgramSize,
+            Precision = Precision == Precision.Float32 ? null : Precision.Word(),
         },
         ConfigJson.Settings.CaptionSettings);
 }
@@ -149,12 +154,14 @@ public sealed record CaptionerConfig
 /// <param name="FallbackModel">The fallback's model where it is another than the first endpoint's; else null.</param>
 internal sealed record CaptionSettings(string? System, Decoding Decoding, int ImageMaxSide, string? ImageDetail, CaptionRules Rules, string? FallbackModel)
 {
-    /// <summary>Of a local captioner, as the two below; null for what it does by itself.</summary>
+    /// <summary>Of a local captioner, as the three below; null for what it does by itself.</summary>
     public string? Task { get; init; }
 
     public int? Beams { get; init; }
 
     public int? NoRepeatNgramSize { get; init; }
+
+    public string? Precision { get; init; }
 }
 
 /// <summary>How settings are written for identities and requests: snake_case, and what is null is left out.</summary>

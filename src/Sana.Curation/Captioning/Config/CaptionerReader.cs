@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Sana.Curation.Captioning.Checks;
 using Sana.Inference.Captioning;
+using Sana.Inference.Diffusion;
 
 namespace Sana.Curation.Captioning.Config;
 
@@ -25,7 +26,8 @@ internal static partial class CaptionerReader
         if (kind == CaptionerKind.Chat && checkpoint is not null)
             throw part.Refuse("checkpoint", "belongs to the kind onnx; take it out or say \"kind\": \"onnx\"");
         var (task, beams, ngram) = (part.Choice("task", "", [.. GenerationOptions.Tasks]), part.Integer("beams", 1, 8), part.Integer("no_repeat_ngram_size", 0, 64));
-        foreach (var (name, isThere) in new[] { ("task", task.Length > 0), ("beams", beams is not null), ("no_repeat_ngram_size", ngram is not null) })
+        var precision = part.Choice("precision", "", [.. PrecisionName.OfCuration]);
+        foreach (var (name, isThere) in new[] { ("task", task.Length > 0), ("beams", beams is not null), ("no_repeat_ngram_size", ngram is not null), ("precision", precision.Length > 0) })
         {
             if (kind == CaptionerKind.Chat && isThere)
                 throw part.Refuse(name, "belongs to the kind onnx; take it out or say \"kind\": \"onnx\"");
@@ -39,6 +41,7 @@ internal static partial class CaptionerReader
             Task = task.Length > 0 ? task : null,
             Beams = beams,
             NoRepeatNgramSize = ngram,
+            Precision = precision.Length > 0 ? PrecisionName.Parse(precision) : Precision.Float32,
             Target = target,
             Fallback = kind == CaptionerKind.Chat ? Fallback(part, target!) : null,
             Checkpoint = checkpoint,

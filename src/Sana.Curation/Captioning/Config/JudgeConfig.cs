@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Sana.Inference.Diffusion;
 using Sana.Inference.Judging;
 
 namespace Sana.Curation.Captioning.Config;
@@ -50,6 +51,9 @@ public sealed record JudgeConfig
     /// <value>The CLIP whose vectors are read, for the kind <c>aesthetic</c>: a folder or repository. Null: that of the run's scores.</value>
     public string? Clip { get; init; }
 
+    /// <value>What the layers of its CLIP or SigLIP 2 compute in, <see cref="Precision.Float32"/> or <see cref="Precision.W8A8"/>, for the kind <c>clip</c>, and for the kind <c>aesthetic</c> with a <see cref="Clip"/>. Default float32.</value>
+    public Precision Precision { get; init; } = Precision.Float32;
+
     /// <value>What the graph reads and gives, for the kind <c>onnx</c>; null for other kinds.</value>
     public OnnxJudgeOptions? Graph { get; init; }
 
@@ -74,7 +78,16 @@ public sealed record JudgeConfig
     public string Column => $"{KindName.Replace('-', '_')}__{Label}";
 
     /// <summary>Everything that its scores, and which images stay, depend on.</summary>
-    public JsonObject Identity() => new()
+    public JsonObject Identity()
+    {
+        var identity = IdentityInFloat32();
+        // Judges of earlier versions of the program have no such setting.
+        if (Precision != Precision.Float32)
+            identity["precision"] = Precision.Word();
+        return identity;
+    }
+
+    private JsonObject IdentityInFloat32() => new()
     {
         ["label"] = Label,
         ["kind"] = KindName,
@@ -132,6 +145,7 @@ public sealed record JudgeConfig
             "prompt" => JudgeKind.Prompt,
             _ => JudgeKind.SafetyChecker,
         };
+        var precision = part.Choice("precision", "", [.. PrecisionName.OfCuration]);
         var one = new JudgeConfig
         {
             Label = label,
@@ -140,6 +154,7 @@ public sealed record JudgeConfig
             Class = part.Text("class"),
             Policy = part.Text("policy", 2000),
             Clip = part.Text("clip", 2000),
+            Precision = precision.Length > 0 ? PrecisionName.Parse(precision) : Precision.Float32,
             Graph = part.Object("graph") is { } graph ? ReadGraph(graph) : null,
             Min = part.Number("min", -1000, 1000),
             Max = part.Number("max", -1000, 1000),
@@ -151,6 +166,8 @@ public sealed record JudgeConfig
             throw part.Refuse("policy", kind == JudgeKind.Prompt ? $"is missing; say what prompts must not ask for: {string.Join(", ", PromptJudge.Policies.Keys)}, or a policy in your words" : "belongs to the kind prompt; take it out");
         if (kind != JudgeKind.Aesthetic && one.Clip is not null)
             throw part.Refuse("clip", "belongs to the kind aesthetic; take it out");
+        if (precision.Length > 0 && kind != JudgeKind.Clip && one.Clip is null)
+            throw part.Refuse("precision", kind == JudgeKind.Aesthetic ? "is that of a CLIP of its own; name that (\"clip\"), or take it out: the run's CLIP has the run's" : "belongs to the kinds clip and aesthetic; take it out");
         if ((kind == JudgeKind.Onnx) != (one.Graph is not null))
             throw part.Refuse("graph", kind == JudgeKind.Onnx ? "is missing; it says what the graph reads, such as { \"size\": 224 }" : "belongs to the kind onnx; take it out");
         return one is { Min: { } min, Max: { } max } && min > max
