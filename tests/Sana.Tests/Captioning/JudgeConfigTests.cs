@@ -39,7 +39,7 @@ public sealed class JudgeConfigTests
     [Theory]
     [InlineData("\"label\": \"laion-v2\"", "\"label\": \"Laion.v2\"", "judges[0].label is \"Laion.v2\"")]
     [InlineData("\"label\": \"sd\"", "\"label\": \"nsfw\"", "judges has the label \"nsfw\" twice")]
-    [InlineData("\"aesthetic\"", "\"beauty\"", "judges[0].kind is \"beauty\"; it is one of aesthetic, classifier, safety-checker, clip, onnx")]
+    [InlineData("\"aesthetic\"", "\"beauty\"", "judges[0].kind is \"beauty\"; it is one of aesthetic, classifier, safety-checker, clip, prompt, onnx")]
     [InlineData("\"kind\": \"aesthetic\", ", "", "judges[0].kind is missing")]
     [InlineData("\"class\": \"nsfw\", ", "", "judges[1].class is missing")]
     [InlineData("\"max\": 0 }", "\"max\": 0, \"class\": \"nsfw\" }", "judges[2].class belongs to the kind classifier")]
