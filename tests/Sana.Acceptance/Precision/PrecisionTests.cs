@@ -86,7 +86,7 @@ public sealed class PrecisionTests : IDisposable
         Assert.Contains("\"precision\":\"w8a8\"", config.GetProperty("captioners")[0].GetProperty("decoding").GetString(), StringComparison.Ordinal);
         Assert.True(File.Exists(Path.Combine(clip.Path, "vision_model.w8a8.onnx.data")));
         Assert.NotEqual(0, other.ExitCode);
-        Assert.Contains("scorer_precision", other.Error, StringComparison.Ordinal);
+        Assert.Contains("was made with scorer.fingerprint", other.Error, StringComparison.Ordinal);
         Assert.Equal((2, 2), (onAGpu.ExitCode, unknown.ExitCode));
         Assert.Contains("runs on the processor only", onAGpu.Error, StringComparison.Ordinal);
     }

@@ -15,7 +15,7 @@ internal static partial class CurationScenarios
         new("Two scorers give two columns, and captions are chosen by one of them", BothScore,
             "success 6, scored 18 by vit-b-8 from 25 and 18 by siglip2-small-patch16; by siglip2-small-patch16 from 10 they are exchanged, and select chooses the same from 10"),
         new("Scorers in eight bits are another run, which its files say, and their scores are near those of float32", EightBits,
-            "none and w8a8 of the scorer, of the judge the same, same version Failed: was made with scorer_precision none, scores of 9 captions near and not the same"),
+            "none and w8a8 of the scorer, of the judge the same, same version Failed: was made with scorer.fingerprint, scores of 9 captions near and not the same"),
         new("A scorer that is not there cannot choose", UnknownScorer,
             "There is no scorer 'other' to choose by; the run's are vit-b-8. | Two scorers of the run are called vit-b-8, as their column would be; give the folder of one of them another name, or leave it out."),
     ];
@@ -68,7 +68,7 @@ internal static partial class CurationScenarios
         Assert.All(scores[0].Zip(scores[1]), pair => Assert.InRange(Math.Abs(pair.First - pair.Second), 1e-9, 5));
         return $"{exact["scorer"]!["precision"] ?? "none"} and {other["scorer"]!["precision"]} of the scorer, "
             + $"of the judge {((string?)other["judges"]![0]!["precision"] == "w8a8" && exact["judges"]![0]!["precision"] is null ? "the same" : "another")}, "
-            + $"same version {Sentence(same)[..Sentence(same).IndexOf(", not", StringComparison.Ordinal)]}, scores of {scores[0].Length} captions near and not the same";
+            + $"same version {Sentence(same)[..(Sentence(same).IndexOf("fingerprint", StringComparison.Ordinal) + "fingerprint".Length)]}, scores of {scores[0].Length} captions near and not the same";
 
         async Task<JsonNode> Config(string version) => JsonNode.Parse(await host.Blobs.Read($"datasets/pets/{version}/config.json", default))!;
     }
