@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Sana.GraphBuilder.Configs;
 using Sana.GraphBuilder.Models;
-using Sana.GraphBuilder.Onnx;
 using Sana.GraphBuilder.Safetensors;
 
 namespace Sana.GraphBuilder;
