@@ -8,7 +8,7 @@ namespace Sana.Storage.Blobs;
 /// who jumps gets one range of the buffer's size.
 /// </summary>
 /// <param name="length">The object's size in bytes.</param>
-/// <param name="bufferBytes">The size of a range after a jump. It grows to 4 MB, and two ranges are held.</param>
+/// <param name="bufferBytes">The size of a range after a jump. Reading on it grows to 4 MB; two ranges are held.</param>
 /// <param name="fill">Fills the memory with the bytes from an offset on, all of it or not at all.</param>
 internal sealed class RangedStream(long length, int bufferBytes, Func<long, Memory<byte>, CancellationToken, Task> fill) : RemoteStream(length)
 {
@@ -16,8 +16,8 @@ internal sealed class RangedStream(long length, int bufferBytes, Func<long, Memo
 
     private readonly int _leastBytes = bufferBytes;
     private readonly CancellationTokenSource _closed = new();
-    private Part? _current;
-    private Part? _ahead;
+    private AskedRange? _current;
+    private AskedRange? _ahead;
     private int _bytes;
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
@@ -73,24 +73,24 @@ internal sealed class RangedStream(long length, int bufferBytes, Func<long, Memo
             _ahead = Ask(_current.End, readsOn);
     }
 
-    private Part Ask(long start, bool readsOn)
+    private AskedRange Ask(long start, bool readsOn)
     {
         _bytes = readsOn ? Math.Max(_leastBytes, Math.Min(2 * _bytes, MostBytes)) : _leastBytes;
         var count = (int)Math.Min(_bytes, Length - start);
         var bytes = ArrayPool<byte>.Shared.Rent(count);
-        return new Part(start, count, bytes, fill(start, bytes.AsMemory(0, count), _closed.Token));
+        return new AskedRange(start, count, bytes, fill(start, bytes.AsMemory(0, count), _closed.Token));
     }
 
-    private static void Drop(ref Part? part)
+    private static void Drop(ref AskedRange? range)
     {
         // Memory that is still written to is not lent again.
-        if (part is { Filled.IsCompleted: true })
-            ArrayPool<byte>.Shared.Return(part.Bytes);
-        _ = part?.Filled.ContinueWith(static task => task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
-        part = null;
+        if (range is { Filled.IsCompleted: true })
+            ArrayPool<byte>.Shared.Return(range.Bytes);
+        _ = range?.Filled.ContinueWith(static task => task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        range = null;
     }
 
-    private sealed record Part(long Start, int Count, byte[] Bytes, Task Filled)
+    private sealed record AskedRange(long Start, int Count, byte[] Bytes, Task Filled)
     {
         public long End => Start + Count;
 
