@@ -36,14 +36,17 @@ step "Build, warnings as errors"
 mkdir -p artifacts
 dotnet restore SanaFunctions.sln --locked-mode
 dotnet build SanaFunctions.sln --no-restore -c Release -warnaserror
-# The trainer of the small models is in the solution and not in its build, because LibTorch is a large download.
+# The trainer of the small models and the benchmark beside LibTorch are not in the build of the solution, because LibTorch is a large download.
 dotnet restore src/tools/TinySana --locked-mode
+dotnet restore tests/Sana.TorchBenchmarks --locked-mode
 dotnet build src/tools/TinySana --no-restore -c Release -warnaserror
+dotnet build tests/Sana.TorchBenchmarks --no-restore -c Release -warnaserror
 
 step "Format"
 # Style and analyzers are errors of the build; white space is what it does not look at.
 dotnet format whitespace SanaFunctions.sln --no-restore --verify-no-changes --exclude src/tools/TinySana/
 dotnet format whitespace src/tools/TinySana/TinySana.csproj --no-restore --verify-no-changes
+dotnet format whitespace tests/Sana.TorchBenchmarks/Sana.TorchBenchmarks.csproj --no-restore --verify-no-changes
 
 step "Graphs of the small models against LibTorch"
 failed=0

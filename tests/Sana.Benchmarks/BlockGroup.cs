@@ -35,6 +35,9 @@ internal sealed class BlockGroup : IDisposable
 
     public SafetensorsWeights Weights { get; }
 
+    /// <summary>Where they are, in float32.</summary>
+    public string WeightsFile => _folder.File("diffusion_pytorch_model.safetensors");
+
     /// <summary>Loads a graph over these weights with the settings of a network that runs many times.</summary>
     public OnnxModel Load(Graph graph, string? profile = null)
     {

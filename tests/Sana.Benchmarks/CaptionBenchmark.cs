@@ -43,7 +43,8 @@ internal static class CaptionBenchmark
         static void Caption(CaptionNetwork one, RgbImage[] some, int beams, int tokens) => one.Generate(some, new GenerationOptions { Beams = beams, NoRepeatNgramSize = 3, MaxTokens = tokens });
     }
 
-    private static void Write(TempFolder folder)
+    /// <summary>Writes a checkpoint and builds its graphs in both precisions.</summary>
+    public static void Write(TempFolder folder)
     {
         // The vocabulary is the fixture's small one; the table of tokens has its published size, and no token ends a caption.
         var config = PublicConfigs.Florence2Base.Replace("\"image_token_id\": 51289", "\"image_token_id\": 446", StringComparison.Ordinal).Replace("\"eos_token_id\": 2", "\"eos_token_id\": 51327", StringComparison.Ordinal);

@@ -57,6 +57,23 @@ internal readonly record struct Ratio(double Median, double Minimum)
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Median:0.00} (min {Minimum:0.00})");
 }
 
+/// <summary>What the figures depend on.</summary>
+internal static class Machine
+{
+    /// <summary>Cores, model and instruction sets.</summary>
+    public static string Describe()
+    {
+        var lines = File.ReadLines("/proc/cpuinfo").TakeWhile(line => line.Length > 0).Select(line => line.Split(':', 2, StringSplitOptions.TrimEntries)).ToArray();
+        var flags = lines.First(line => line[0] == "flags")[1].Split(' ').ToHashSet(StringComparer.Ordinal);
+        string[] known = ["avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16"];
+        var (has, lacks) = (known.Where(flags.Contains), known.Where(flag => !flags.Contains(flag)).ToArray());
+        var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 1e9;
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Environment.ProcessorCount} cores, {lines.First(line => line[0] == "model name")[1]}, {string.Join(", ", has)}{(lacks.Length == 0 ? "" : $"; not {string.Join(", ", lacks)}")}; {memory:0} GB");
+    }
+}
+
 /// <summary>Results as Markdown on standard output.</summary>
 internal static class Markdown
 {

@@ -49,7 +49,7 @@ internal static class PrecisionBenchmark
         var products = group.Load(MatrixProducts.Build(group.Config, group.Weights, attention: false));
         using var conditioning = float32.Condition(group.Embeddings(Samples, TextTokens));
 
-        Markdown.Text($"{layers} blocks of Sana-0.6B, {Samples} samples, {TextTokens} text tokens, {(threads == 0 ? Environment.ProcessorCount : threads)} threads; this processor has {Instructions()}. How many times as fast as float32:");
+        Markdown.Text($"{layers} blocks of Sana-0.6B, {Samples} samples, {TextTokens} text tokens, {(threads == 0 ? Environment.ProcessorCount : threads)} threads; {Machine.Describe()}. How many times as fast as float32:");
         Markdown.Table(
             ["tokens", "w8a8", "products of float32 alone", "float32, ms", "w8a8, ms"],
             tokens.Select(count =>
@@ -101,13 +101,4 @@ internal static class PrecisionBenchmark
     }
 
     private static string Times(Ratio ratio) => string.Create(CultureInfo.InvariantCulture, $"{ratio.Median:0.00} ×");
-
-    /// <summary>What of the instructions that decide here the processor has.</summary>
-    private static string Instructions()
-    {
-        var flags = File.ReadLines("/proc/cpuinfo").First(line => line.StartsWith("flags", StringComparison.Ordinal)).Split(' ').ToHashSet(StringComparer.Ordinal);
-        string[] known = ["avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16"];
-        var has = known.Where(flags.Contains).ToArray();
-        return $"{string.Join(", ", has)}{(has.Length == known.Length ? "" : $"; not {string.Join(", ", known.Except(has))}")}";
-    }
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 
@@ -34,7 +33,7 @@ internal static class Suite
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(file))!);
         using var report = new StreamWriter(file) { AutoFlush = true };
-        Write($"# Benchmarks\n\n{Machine()}\n\n`dotnet run -c Release --project tests/Sana.Benchmarks -- all`");
+        Write($"# Benchmarks\n\n{Versions()}\n\n`dotnet run -c Release --project tests/Sana.Benchmarks -- all`");
         var failed = 0;
         foreach (var benchmark in All)
         {
@@ -58,14 +57,7 @@ internal static class Suite
         }
     }
 
-    private static string Machine()
-    {
-        var model = File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim();
-        var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 1e9;
-        return string.Create(
-            CultureInfo.InvariantCulture,
-            $"{Environment.ProcessorCount} cores, {model}, {memory:0} GB; ONNX Runtime {OrtEnv.Instance().GetVersionString()}, {RuntimeInformation.FrameworkDescription}, float32.");
-    }
+    private static string Versions() => $"{Machine.Describe()}; ONNX Runtime {OrtEnv.Instance().GetVersionString()}, {RuntimeInformation.FrameworkDescription}, float32.";
 }
 
 /// <summary>One benchmark.</summary>
