@@ -95,7 +95,7 @@ internal sealed record BuildRecord(
     private const int MaxBytes = 1_000_000;
 
     /// <summary>Of the graphs that this program writes and reads. It is raised when one of them changes; those of another version are built anew.</summary>
-    private const int Version = 2;
+    private const int Version = 3;
 
     /// <value>0 in records of earlier versions.</value>
     public int GraphVersion { get; init; }

@@ -120,13 +120,15 @@ internal sealed class AutoencoderDCGraph(Graph g, AutoencoderDCConfig config)
         return g.Add(Enlarged(x, path), shortcut); // [b, channels, 2h, 2w]
     }
 
-    private Value Enlarged(Value x, string path) => config.UpsamplesByShuffle ? g.PixelShuffle(g.Conv(x, $"{path}.conv")) : g.Conv(g.NearestTwice(x), $"{path}.conv");
+    private Value Enlarged(Value x, string path) => config.UpsamplesByShuffle ? g.PixelShuffle(g.Conv(x, $"{path}.conv")) : g.ConvOfDoubled(x, $"{path}.conv");
 
-    // x · rsqrt(mean of squares over the channels + ε) · weight + bias, at every pixel
+    // x · rsqrt(mean of squares over the channels + ε) · weight + bias, at every pixel. The mean is a product, because reductions over an axis in the middle run on one thread.
     private Value RmsNorm2d(Value x, string path)
     {
         var wide = g.Cast(x, ElementType.Float);
-        var mean = g.Mul(g.SumOfSquares(wide, 1), g.Scalar(1f / x[1].Factor, ElementType.Float)); // [b, 1, h, w]
+        var squares = g.Reshape(g.Mul(wide, wide), x[0], x[1], x[2] * x[3]); // [b, c, hw]
+        var share = g.Constant([.. Enumerable.Repeat(1f / x[1].Factor, (int)x[1].Factor)], 1, 1, x[1]);
+        var mean = g.Reshape(g.MatMul(share, squares), x[0], 1, x[2], x[3]); // [b, 1, h, w]
         var normal = g.Cast(g.Div(wide, g.Sqrt(g.Add(mean, g.Scalar(NormEpsilon, ElementType.Float)))), x.Type);
         return g.Add(g.Mul(normal, PerChannel($"{path}.weight")), PerChannel($"{path}.bias"));
     }
