@@ -44,6 +44,7 @@ internal sealed class BenchCommand : Command
         var loras = WrongUseException.Unless(() => PlaceArguments.Loras(parsed.GetValue(_lora) ?? [], known: new Dictionary<string, string>()));
         var options = new GenerateOptions { Width = parsed.GetValue(_side), Height = parsed.GetValue(_side), Steps = parsed.GetValue(_steps), UseResolutionBinning = false, Adapters = loras.Uses };
         var (count, batch) = (parsed.GetValue(_images) ?? 4, parsed.GetValue(_batch) ?? 1);
+        HugePages.UseFor(parsed.GetRequiredValue(_checkpoint));
         var rows = new List<BenchRow>();
         GenerateOptions? resolved = null;
         IReadOnlyList<GeneratedImage>? exact = null;

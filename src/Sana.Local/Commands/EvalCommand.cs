@@ -50,6 +50,7 @@ internal sealed class EvalCommand : Command
         var precision = WrongUseException.Unless(() => PrecisionName.Parse(parsed.GetValue(_precision) ?? "auto").On(device));
         var baseline = parsed.GetValue(_against) is { } file ? Baseline(file) : null;
         var prompts = Prompts(parsed);
+        HugePages.UseFor(parsed.GetRequiredValue(_checkpoint));
 
         var clip = parsed.GetValue(_clip) is { } place ? await CheckpointPlace.Folder(place, variant: null, new FetchLines(), cancellationToken) : null;
         using var networks = new NetworkLoader

@@ -31,6 +31,7 @@ internal sealed class GenerateCommand : Command
     {
         var clock = Stopwatch.StartNew();
         var options = _host.ReadWithCheckpoint(parsed);
+        HugePages.UseFor(options.Checkpoint);
         var loras = WrongUseException.Unless(() => PlaceArguments.Loras(_arguments.Loras(parsed), ServerFile.Read(options.Data).Loras));
         var control = WrongUseException.Unless(() => PlaceArguments.Control(_arguments.Control(parsed), ServerFile.Read(options.Data).Controls));
         options = options with { Loras = loras.Places, Controls = control.Places };

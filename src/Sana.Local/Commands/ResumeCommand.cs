@@ -34,6 +34,7 @@ internal sealed class ResumeCommand : Command
             return done ? Report(id, json) : await Show(data!, id, json);
 
         var options = _host.Read(parsed);
+        HugePages.UseFor(options.Checkpoint);
         await using var host = await LocalHost.Open(options, cancellationToken);
         var instance = await host.Client.Get(id) ?? throw Missing(id);
         var isOpen = options.Checkpoint is not null && instance.Status != WorkflowStatus.Completed;

@@ -47,6 +47,7 @@ internal sealed class ServeCommand : Command
     private async Task<int> Run(ParseResult parsed, CancellationToken cancellationToken)
     {
         var options = _host.ReadWithCheckpoint(parsed);
+        HugePages.UseFor(options.Checkpoint);
         var config = WrongUseException.Unless(() => ServerFile.Read(options.Data));
         WrongUseException.Unless(config.Curation.Settings);
         var keys = WrongUseException.Unless(() => ApiKeys.Parse(parsed.GetValue(_apiKey) ?? Environment.GetEnvironmentVariable(KeyVariable)));
