@@ -27,6 +27,27 @@ public sealed class LifeTests(SmallCheckpoint checkpoint)
     }
 
     [Fact]
+    public async Task A_large_checkpoint_has_huge_pages_where_the_kernel_gives_them_on_demand()
+    {
+        const string kernel = "/sys/kernel/mm/transparent_hugepage/enabled";
+        await using var server = await SanaServer.Start();
+        Assert.False(HasHugePages());
+        Assert.Equal(0, await server.Terminate());
+
+        var unused = Directory.CreateDirectory(Path.Combine(server.Data, "../checkpoint/unused")).FullName;
+        using (var hole = File.Create(Path.Combine(unused, "model.safetensors")))
+            hole.SetLength(1_000_000_000); // takes no room on the disk
+        await server.Again();
+
+        Assert.Equal(File.Exists(kernel) && (await File.ReadAllTextAsync(kernel)).Contains("[madvise]", StringComparison.Ordinal), HasHugePages());
+        Assert.Equal(HttpStatusCode.Accepted, (await server.Send(HttpMethod.Put, "/v1/jobs/large", SanaServer.Job("a red box", 1))).Status);
+        await server.Until("/v1/jobs/large", "succeeded");
+        Assert.Equal(0, await server.Terminate()); // it is the same process, and hears its signals
+
+        bool HasHugePages() => File.ReadAllText($"/proc/{server.ProcessId}/environ").Split('\0').Contains("GLIBC_TUNABLES=glibc.malloc.hugetlb=1");
+    }
+
+    [Fact]
     public async Task An_id_is_one_request_also_when_the_journal_is_gone()
     {
         await using var server = await SanaServer.Start();
