@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using System.Text;
-using Sana.Jobs.Networks;
 
 namespace Sana.Local.Hosting;
 
