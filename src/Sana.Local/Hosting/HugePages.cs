@@ -9,7 +9,7 @@ namespace Sana.Local.Hosting;
 /// </summary>
 internal static partial class HugePages
 {
-    /// <summary>Bytes of weights from which it is done. The second start takes about 0.07 s.</summary>
+    /// <summary>Bytes of weights from which it is done. The second start takes some tenths of a second.</summary>
     public const long LargeBytes = 1_000_000_000;
 
     private const string Variable = "GLIBC_TUNABLES";
