@@ -281,22 +281,16 @@ public sealed class SanaPipeline : IDisposable
         // Who enhances a prompt reads no more of it than who makes the image.
         if (prompt.Truncated || (request.RevisedPrompt is not null && IsCut(request.Prompt, options)))
             flags.Add("prompt_truncated");
-
         if (negative is { Truncated: true })
             flags.Add("negative_prompt_truncated");
-
         if (request.RevisedPrompt == request.Prompt)
             flags.Add("prompt_not_enhanced");
-
         if ((height, width) != (options.Height, options.Width))
             flags.Add("binned");
-
         if (IsTiled(height / _facts.Compression, width / _facts.Compression))
             flags.Add("tiled");
-
         if (retried)
             flags.Add("retried_fp32");
-
         if (options.StartImage is { MaskSha256: null } start && start.FirstStep(options.Steps!.Value) == 0)
             flags.Add("start_image_unused");
 

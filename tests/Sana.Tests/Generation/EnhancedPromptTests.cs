@@ -1,7 +1,6 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Sana.GraphBuilder;
 using Sana.Inference;
 using Sana.Inference.Diffusion;
 using Sana.Jobs.Generation;
