@@ -35,6 +35,11 @@ public sealed record BuildOptions
     /// <value>Whether the autoencoder's encoder has a graph too, <c>vae/encoder.onnx</c>: images that begin from an image need it. Default false.</value>
     public bool Encoder { get; init; }
 
+    /// <value>
+    /// Whether the text encoder's head, which is its embedding, has a graph too, <c>text_encoder/head.onnx</c>: enhanced prompts need it. Default false.
+    /// </value>
+    public bool Head { get; init; }
+
     // Tests run half precision on the processor, which has no bfloat16.
     internal Arithmetic? Half { get; init; }
 }

@@ -28,6 +28,9 @@ public sealed record CheckpointSummary(
 {
     private const int FloatBytes = sizeof(float);
 
+    /// <value>What enhancing a prompt needs beside the text encoder's weights, in bytes, estimated: keys and values of the longest text, twice while a token is added, and a part of the head.</value>
+    public StageMemory Enhancing { get; init; } = new("enhance_prompt", 0, 0);
+
     // The sizes that memory depends on.
     internal (long Embedding, long Compression, long Width, long Hidden, long DecoderChannels, long Decoder) Sizes { get; init; }
 
@@ -78,6 +81,7 @@ public sealed record CheckpointSummary(
             NetworkSummary.From("vae", files.AutoencoderWeights),
         ])
     {
+        Enhancing = new StageMemory("enhance_prompt", 0, EnhancingBytes(files.TextEncoder)),
         Sizes = (
             (long)files.TextEncoder.VocabSize * files.TextEncoder.HiddenSize,
             files.Autoencoder.SpatialCompression,
@@ -91,6 +95,10 @@ public sealed record CheckpointSummary(
             Sized(SanaGraphs.Denoiser(files.Transformer, files.TransformerWeights, files.Clamp.On, Arithmetic.W8A8)),
         ],
     };
+
+    // The published instruction has 208 tokens; 300 of a prompt are read, and as many written. Rows of the head come 16,384 at a time, as they are and transposed.
+    private static long EnhancingBytes(Gemma2Config config) =>
+        ((2L * 2 * config.NumHiddenLayers * config.KeyValueWidth * (208 + 300 + 300)) + (2L * Math.Min(16_384, config.VocabSize) * config.HiddenSize)) * FloatBytes;
 
     private static (long Numbers, long Bytes) Sized(Graph graph) => (graph.EightBits.Numbers, graph.EightBits.Length);
 }

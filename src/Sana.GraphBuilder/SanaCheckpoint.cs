@@ -29,6 +29,7 @@ public static class SanaCheckpoint
             Graphs =
             [
                 .. Graphs(files, GraphPrecision.Float32, null, options.Extended),
+                .. options.Head ? [Head(files)] : Array.Empty<PlannedGraph>(),
                 .. options.Encoder ? [Encoder(files)] : Array.Empty<PlannedGraph>(),
                 .. options.Precision == GraphPrecision.Float32 ? [] : Graphs(files, options.Precision, options.Half, options.Extended),
             ],
@@ -73,6 +74,12 @@ public static class SanaCheckpoint
 
     private static PlannedGraph Encoder(SanaFiles files) =>
         new("vae/encoder.onnx", () => Saying(SanaGraphs.Encoder(files.Autoencoder, files.AutoencoderWeights), files, GraphPrecision.Float32));
+
+    private static PlannedGraph Head(SanaFiles files)
+    {
+        files.RequireHead();
+        return new("text_encoder/head.onnx", () => Saying(SanaGraphs.Head(files.TextEncoder, files.TextEncoderWeights), files, GraphPrecision.Float32));
+    }
 
     private static Graph Saying(Graph graph, SanaFiles files, GraphPrecision precision)
     {
@@ -147,6 +154,14 @@ internal sealed class SanaFiles
 
     /// <exception cref="CheckpointException">Something is missing, damaged, or does not fit the rest.</exception>
     public static SanaFiles Open(string folder, BuildOptions options) => new(folder, options);
+
+    /// <exception cref="CheckpointException">The text encoder's head is not its embedding.</exception>
+    public void RequireHead()
+    {
+        Gemma2Config.Load(PathOf("text_encoder/config.json"), hasHead: true);
+        if (TextEncoderWeights.Entries.Any(entry => entry.Name == "lm_head.weight"))
+            throw new CheckpointException($"{PathOf("text_encoder")} holds lm_head.weight, a head of its own; prompts are enhanced by text encoders whose head is their embedding. Leave enhance_prompt out.");
+    }
 
     private string PathOf(string file) => Path.Combine([Folder, .. file.Split('/')]);
 

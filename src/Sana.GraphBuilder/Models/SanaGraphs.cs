@@ -30,6 +30,20 @@ internal static class SanaGraphs
             g.Cast(g.Input($"past_key_values.{layer}.{what}", ElementType.Float, Batch, config.NumKeyValueHeads, Dim.Symbolic("past"), config.HeadDim), g.Compute);
     }
 
+    /// <summary>text_encoder/head.onnx: hidden states to the logits of some tokens, before their soft cap. The head is the embedding.</summary>
+    public static Graph Head(Gemma2Config config, SafetensorsWeights weights)
+    {
+        var g = new Graph("text_encoder_head", weights);
+        g.Path = "embed_tokens";
+        var hidden = g.Input("hidden_states", ElementType.Float, Batch, config.HiddenSize);
+        // Gather before Cast: only the rows that are asked for are read from the file.
+        var ids = g.Input("input_ids", ElementType.Int64, Dim.Symbolic("tokens"));
+        var rows = g.Gather(g.Stored("embed_tokens.weight"), ids, 0);
+        rows = g.Reshape(g.Cast(rows, ElementType.Float), rows[0], config.HiddenSize); // [tokens, hidden]
+        g.Output("logits", g.MatMul(hidden, g.Transpose(rows, 1, 0))); // [b, tokens]
+        return g;
+    }
+
     /// <summary>transformer/conditioning.onnx: what depends only on the prompt.</summary>
     public static Graph Conditioning(SanaTransformerConfig config, SafetensorsWeights weights, Arithmetic? arithmetic = null, Func<string, bool>? expose = null, bool extended = false)
     {

@@ -41,6 +41,13 @@ public sealed record GenerateOptions
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool RefuseLongPrompts { get; init; }
 
+    /// <value>
+    /// Let the checkpoint's text encoder write a more detailed prompt of at most 77 words, by its instruction, and make the image from that. Where it writes nothing that can be used the image is made
+    /// from the prompt and flagged <c>prompt_not_enhanced</c>. Default false.
+    /// </value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool EnhancePrompt { get; init; }
+
     /// <value>Adapters (LoRA). Default none.</value>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public AdapterUses? Adapters { get; init; }

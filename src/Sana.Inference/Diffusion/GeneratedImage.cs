@@ -6,14 +6,21 @@ namespace Sana.Inference.Diffusion;
 /// <param name="Prompt">What the image shows, at most 100,000 characters; the network reads the first 300 tokens.</param>
 /// <param name="Seed">Seed and <paramref name="Index"/> alone decide the noise.</param>
 /// <param name="Index">Which image of this prompt and seed, from 0.</param>
-public sealed record ImageRequest(string Prompt, ulong Seed, int Index = 0);
+public sealed record ImageRequest(string Prompt, ulong Seed, int Index = 0)
+{
+    /// <value>The enhanced prompt, which the image is made from in the place of <see cref="Prompt"/>. Default none.</value>
+    public string? RevisedPrompt { get; init; }
+
+    /// <summary>What the image is made from.</summary>
+    internal string Text => RevisedPrompt ?? Prompt;
+}
 
 /// <summary>One generated image, or the reason why there is none.</summary>
-/// <param name="Request">What was asked for.</param>
+/// <param name="Request">What was asked for; its prompt is enhanced where the options ask for that.</param>
 /// <param name="Image">The pixels; null when <paramref name="Failure"/> says why there are none.</param>
 /// <param name="Failure">Reason code: <c>nan</c>, <c>flat</c>, <c>black</c> or <c>prompt_too_long</c>; null for a good image.</param>
 /// <param name="Flags">Notes about a good image: <c>prompt_truncated</c>, <c>negative_prompt_truncated</c>, <c>tiled</c>, <c>binned</c>, <c>retried_fp32</c>,
-/// <c>start_image_unused</c>: the strength leaves no step out, so nothing of the start image is left.</param>
+/// <c>prompt_not_enhanced</c>: the network wrote nothing that can be used, <c>start_image_unused</c>: the strength leaves no step out, so nothing of the start image is left.</param>
 /// <param name="Seconds">What each stage took for the batch this image was part of.</param>
 public sealed record GeneratedImage(ImageRequest Request, RgbImage? Image, string? Failure, IReadOnlyList<string> Flags, StageSeconds Seconds);
 

@@ -73,7 +73,13 @@ internal static class PipelineLoader
                 $"The tokenizer of {checkpoint} has ids up to {tokenizer.VocabularySize - 1}, its text encoder only {encoder.VocabularySize} rows; use the tokenizer that belongs to it.");
         }
 
-        return new PromptEncoder(tokenizer, () => ComplexHumanInstruction.Load(checkpoint, tokenizer), encoder, options.CachedPrompts);
+        return new PromptEncoder(tokenizer, () => ComplexHumanInstruction.Load(checkpoint, tokenizer), encoder, options.CachedPrompts, Head);
+
+        OnnxModel Head()
+        {
+            options.BuildHead?.Invoke();
+            return OnnxModel.Load(Path.Combine(checkpoint, "text_encoder", "head.onnx"), new OnnxModelOptions(options.Device, options.Threads, KeepMemory: false), "hidden_states", "input_ids", "logits");
+        }
     }
 
     private static void Release<T>(Task<T> loading)

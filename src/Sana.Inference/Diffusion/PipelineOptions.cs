@@ -38,6 +38,9 @@ public sealed record PipelineOptions
     /// <value>Builds the graph of the autoencoder's encoder, <c>vae/encoder.onnx</c>, before it is loaded the first time: when an image begins from an image, or a control network reads one. Default: it is there.</value>
     public Action? BuildEncoder { get; init; }
 
+    /// <value>Builds the graph of the text encoder's head, <c>text_encoder/head.onnx</c>, before it is loaded the first time: when a prompt is enhanced. Default: it is there.</value>
+    public Action? BuildHead { get; init; }
+
     // Tests run half precision on the processor, whose kernels widen float16.
     internal bool AllowsHalfOnProcessor { get; init; }
 }

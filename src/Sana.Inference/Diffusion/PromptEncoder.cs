@@ -12,14 +12,17 @@ internal sealed class PromptEncoder : IDisposable
     private readonly int _capacity;
     private readonly Dictionary<(string Prompt, bool UseInstruction), Encoded> _recent = [];
     private readonly Queue<(string Prompt, bool UseInstruction)> _order = [];
+    private readonly PromptEnhancer? _enhancer;
     private TextEncoder.Prefix? _prefix;
 
     /// <param name="tokenizer">Of the checkpoint.</param>
     /// <param name="instruction">Of the checkpoint; read when a prompt first needs it, so that a checkpoint without one works if nothing needs it.</param>
     /// <param name="encoder">Owned by this instance.</param>
     /// <param name="capacity">Prompts to cache.</param>
-    public PromptEncoder(GemmaTokenizer tokenizer, Func<ComplexHumanInstruction?> instruction, TextEncoder encoder, int capacity)
+    /// <param name="head">Loads the head with which the encoder writes prompts. Default none: it only reads them.</param>
+    public PromptEncoder(GemmaTokenizer tokenizer, Func<ComplexHumanInstruction?> instruction, TextEncoder encoder, int capacity, Func<OnnxModel>? head = null)
     {
+        _enhancer = head is null ? null : new PromptEnhancer(encoder, tokenizer, head);
         _tokenizer = tokenizer;
         _instruction = new Lazy<ComplexHumanInstruction?>(instruction);
         _encoder = encoder;
@@ -39,6 +42,16 @@ internal sealed class PromptEncoder : IDisposable
         var encoded = new Encoded(Embed(tokens, instruction, cancellationToken), tokens.Truncated);
         Keep(key, encoded);
         return encoded;
+    }
+
+    /// <summary>A more detailed prompt, which the encoder writes itself; the prompt where it wrote nothing that can be used.</summary>
+    /// <exception cref="InferenceException">The checkpoint has no instruction, or no head to write with.</exception>
+    public string Enhance(string prompt, CancellationToken cancellationToken = default)
+    {
+        if (_enhancer is null)
+            throw new InferenceException("This pipeline was loaded without the head of its text encoder, which enhanced prompts need.");
+        var instruction = _instruction.Value ?? throw new InferenceException("The checkpoint has no instruction (complex_human_instruction.json is empty), and prompts are enhanced by it; leave enhance_prompt out.");
+        return _enhancer.Enhance(instruction, count => _prefix ??= _encoder.Remember(instruction.Ids.AsSpan(0, count), cancellationToken), prompt, cancellationToken);
     }
 
     /// <summary>How long a prompt is. Any number of threads may ask.</summary>
@@ -70,6 +83,7 @@ internal sealed class PromptEncoder : IDisposable
 
     public void Dispose()
     {
+        _enhancer?.Dispose();
         _prefix?.Dispose();
         _encoder.Dispose();
     }

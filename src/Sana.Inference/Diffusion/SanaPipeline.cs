@@ -91,6 +91,18 @@ public sealed class SanaPipeline : IDisposable
         return _prompts.Measure(prompt, useInstruction);
     }
 
+    /// <summary>
+    /// A more detailed prompt of at most 77 words, written by the checkpoint's text encoder after its instruction, the likeliest token each time; the prompt itself where it wrote nothing that can be
+    /// used. The same prompt gives the same text in any batch.
+    /// </summary>
+    /// <exception cref="InferenceException">The text is no prompt, or the checkpoint has no instruction or no graph of the head.</exception>
+    public string Enhance(string prompt, CancellationToken cancellationToken = default)
+    {
+        PromptLimits.Check(prompt, "Prompt");
+        using var use = _uses.Hold(this);
+        return _prompts.Enhance(prompt, cancellationToken);
+    }
+
     /// <summary>Makes one image for every request. Images that come out broken carry a reason instead of pixels.</summary>
     /// <param name="requests">1 or more; they run as one batch.</param>
     /// <param name="options">Shared by the batch; defaults are filled in.</param>
@@ -102,6 +114,8 @@ public sealed class SanaPipeline : IDisposable
     {
         ArgumentNullException.ThrowIfNull(requests);
         ArgumentNullException.ThrowIfNull(options);
+        if (options.EnhancePrompt)
+            requests = Revised(requests, cancellationToken);
         if (!options.RefuseLongPrompts)
             return Generate(requests, options, (stream, height, width) => Noise(requests, stream, height, width), null, progress, cancellationToken);
 
@@ -117,6 +131,14 @@ public sealed class SanaPipeline : IDisposable
 
     /// <summary>Releases the networks. A batch that is being made keeps them until it ends; a later one is refused.</summary>
     public void Dispose() => _uses.Dispose();
+
+    private ImageRequest[] Revised(IReadOnlyList<ImageRequest> requests, CancellationToken cancellationToken)
+    {
+        var texts = new Dictionary<string, string>(StringComparer.Ordinal);
+        return [.. requests.Select(request => request.RevisedPrompt is null ? request with { RevisedPrompt = Text(request.Prompt) } : request)];
+
+        string Text(string prompt) => texts.TryGetValue(prompt, out var known) ? known : texts[prompt] = Enhance(prompt, cancellationToken);
+    }
 
     private void Free()
     {
@@ -139,7 +161,10 @@ public sealed class SanaPipeline : IDisposable
         // 1. Check inputs, fill in defaults
         options = Resolve(options);
         foreach (var request in requests)
+        {
             PromptLimits.Check(request.Prompt, "Prompt");
+            PromptLimits.Check(request.Text, "Revised prompt");
+        }
 
         // 2. Size to generate at: a trained aspect ratio near the request
         var (height, width) = SizeFor(options);
@@ -147,7 +172,7 @@ public sealed class SanaPipeline : IDisposable
         // 3. Text -> embeddings [tokens, channels]: classifier-free guidance puts the negative prompts before the prompts
         var clock = Stopwatch.StartNew();
         var guided = IsGuided(options);
-        var prompts = requests.Select(r => _prompts.Encode(r.Prompt, options.UseInstruction, cancellationToken)).ToArray();
+        var prompts = requests.Select(r => _prompts.Encode(r.Text, options.UseInstruction, cancellationToken)).ToArray();
         var negative = guided ? _prompts.Encode(options.NegativePrompt, useInstruction: false, cancellationToken) : null;
         var embeddings = prompts.Select(_ => negative).OfType<PromptEncoder.Encoded>().Concat(prompts).Select(p => p.Embeddings).ToArray();
         var textSeconds = Lap(clock);
@@ -176,7 +201,7 @@ public sealed class SanaPipeline : IDisposable
         for (var i = 0; i < requests.Count; i++)
         {
             var (pixels, failure) = Finish(SampleOf(latents, i), options, cancellationToken);
-            var flags = Flags(prompts[i], negative, options, height, width, retried);
+            var flags = Flags(requests[i], prompts[i], negative, options, height, width, retried);
             images.Add(new GeneratedImage(requests[i], pixels, failure, flags, new StageSeconds(textSeconds, denoiseSeconds, 0)));
             progress?.Report(new GenerateProgress("decode", i + 1, requests.Count));
         }
@@ -244,29 +269,28 @@ public sealed class SanaPipeline : IDisposable
 
     private bool Fits(ImageRequest request, GenerateOptions options)
     {
-        var prompt = Measure(request.Prompt, options.UseInstruction);
         var negative = IsGuided(options) ? Measure(options.NegativePrompt, useInstruction: false) : default;
-        return prompt.Tokens <= prompt.Limit && negative.Tokens <= negative.Limit;
+        return !IsCut(request.Prompt, options) && !IsCut(request.Text, options) && negative.Tokens <= negative.Limit;
     }
 
-    private string[] Flags(PromptEncoder.Encoded prompt, PromptEncoder.Encoded? negative, GenerateOptions options, int height, int width, bool retried)
+    private bool IsCut(string prompt, GenerateOptions options) => Measure(prompt, options.UseInstruction) is var length && length.Tokens > length.Limit;
+
+    private string[] Flags(ImageRequest request, PromptEncoder.Encoded prompt, PromptEncoder.Encoded? negative, GenerateOptions options, int height, int width, bool retried)
     {
         List<string> flags = [];
-        if (prompt.Truncated)
+        // Who enhances a prompt reads no more of it than who makes the image.
+        if (prompt.Truncated || (request.RevisedPrompt is not null && IsCut(request.Prompt, options)))
             flags.Add("prompt_truncated");
-
         if (negative is { Truncated: true })
             flags.Add("negative_prompt_truncated");
-
+        if (request.RevisedPrompt == request.Prompt)
+            flags.Add("prompt_not_enhanced");
         if ((height, width) != (options.Height, options.Width))
             flags.Add("binned");
-
         if (IsTiled(height / _facts.Compression, width / _facts.Compression))
             flags.Add("tiled");
-
         if (retried)
             flags.Add("retried_fp32");
-
         if (options.StartImage is { MaskSha256: null } start && start.FirstStep(options.Steps!.Value) == 0)
             flags.Add("start_image_unused");
 

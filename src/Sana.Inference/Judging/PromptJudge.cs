@@ -113,7 +113,7 @@ public sealed class ShieldGemma : IDisposable
     {
         ArgumentNullException.ThrowIfNull(prompt);
         ArgumentNullException.ThrowIfNull(policy);
-        var ids = _tokenizer.Encode($"{Role} {Shortened(WithoutTurns(prompt).Trim())}\n<end_of_turn>\n\nOur safety principle is defined in the below:\n\n{policy}\n\n{Question}");
+        var ids = _tokenizer.Encode($"{Role} {Shortened(TurnWords.RemovedFrom(prompt).Trim())}\n<end_of_turn>\n\nOur safety principle is defined in the below:\n\n{policy}\n\n{Question}");
         if (ids.Length > _positions)
             throw new InferenceException($"Prompt and policy have {ids.Length:N0} tokens, and {Name} reads {_positions:N0}; shorten the policy.");
         var role = _role.Value;
@@ -130,18 +130,6 @@ public sealed class ShieldGemma : IDisposable
         if (_role.IsValueCreated)
             _role.Value.Dispose();
         _network.Dispose();
-    }
-
-    private static string WithoutTurns(string prompt)
-    {
-        // What is left of one inside another may be one again.
-        for (var before = -1; before != prompt.Length;)
-        {
-            before = prompt.Length;
-            prompt = prompt.Replace("<start_of_turn>", "", StringComparison.Ordinal).Replace("<end_of_turn>", "", StringComparison.Ordinal);
-        }
-
-        return prompt;
     }
 
     private string Shortened(string prompt) =>

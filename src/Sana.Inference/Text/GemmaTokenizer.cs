@@ -22,6 +22,9 @@ public sealed class GemmaTokenizer
     /// <summary>The id of the token that ends a text; null when the vocabulary has none.</summary>
     internal int? EndId => _file.EndId;
 
+    /// <summary>Whether a token has this id: the embedding may have more rows than there are tokens.</summary>
+    internal bool Has(int id) => _file.Vocabulary.Text(id) is not null;
+
     /// <summary>Reads <c>tokenizer.json</c> and, where it is there, <c>tokenizer_config.json</c>.</summary>
     /// <param name="tokenizerFolder">The checkpoint's folder <c>tokenizer</c>.</param>
     /// <exception cref="InferenceException">A file is missing, broken, too big or of another kind of tokenizer.</exception>

@@ -51,8 +51,17 @@ internal sealed class TextEncoder : IDisposable
     /// <summary>Runs a prefix once and keeps its keys and values. The caller disposes it.</summary>
     public Prefix Remember(ReadOnlySpan<int> ids, CancellationToken cancellationToken = default)
     {
-        using var outputs = Run(_nothing, ids, [Hidden, .. _present], cancellationToken);
-        return new Prefix(ids.ToArray(), WithoutBatch(outputs[0]), [.. outputs.Skip(1).Select(Copy)]);
+        using var run = Continue(null, ids, cancellationToken);
+        return run with { KeyValues = [.. run.KeyValues.Select(Copy)] };
+    }
+
+    /// <summary>Runs ids after a prefix, or after nothing, and keeps the keys and values of both as the network gave them. The caller disposes it, and the prefix too.</summary>
+    public Prefix Continue(Prefix? prefix, ReadOnlySpan<int> ids, CancellationToken cancellationToken)
+    {
+        prefix ??= _nothing;
+        OrtValue[] outputs = [.. Run(prefix, ids, [Hidden, .. _present], cancellationToken)];
+        using var hidden = outputs[0];
+        return new Prefix([.. prefix.Ids, .. ids], WithoutBatch(hidden), outputs[1..]);
     }
 
     public void Dispose()
@@ -82,7 +91,7 @@ internal sealed class TextEncoder : IDisposable
 
     private static OrtValue Copy(OrtValue value) => FloatTensor.From(value).ToOrtValue();
 
-    /// <summary>Tokens that were run once: their ids, their hidden states [tokens, width], and the keys and values of every layer.</summary>
+    /// <summary>Tokens that were run once: their ids, the hidden states [tokens, width] of those that were run last, and the keys and values of every layer.</summary>
     internal sealed record Prefix(int[] Ids, FloatTensor Hidden, OrtValue[] KeyValues) : IDisposable
     {
         public void Dispose()

@@ -17,6 +17,7 @@ internal sealed partial class RenderStep(IRenderer renderer, IBlobs blobs, RunNa
 {
     private readonly ModelRecord _model = ModelRecord.Of(renderer);
     private readonly Dictionary<string, GateVerdict?> _prompts = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string> _revised = new(StringComparer.Ordinal);
 
     /// <summary>Renders a batch in parts and writes the images that are null in <paramref name="settled"/>. Only one part is in memory. A part whose images are all there is skipped.</summary>
     /// <param name="batch">What to render.</param>
@@ -29,6 +30,7 @@ internal sealed partial class RenderStep(IRenderer renderer, IBlobs blobs, RunNa
     public async Task<(IReadOnlyList<ImageRecord> Records, StageSeconds Seconds)> Render(
         RenderBatch batch, ImageRecord?[] settled, int maxImages, bool refuseNan, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
     {
+        batch = Revised(batch, settled, cancellationToken);
         if (batch.BestOf is not null)
             return await RenderBest(batch, settled, maxImages, refuseNan, progress, cancellationToken);
         var (clock, seconds, encoding) = (Stopwatch.StartNew(), new StageSeconds(0, 0, 0), TimeSpan.Zero);
@@ -59,13 +61,36 @@ internal sealed partial class RenderStep(IRenderer renderer, IBlobs blobs, RunNa
         return (settled!, seconds);
     }
 
+    // A prompt that is outside a limit itself is not enhanced. What is settled has its text in the record.
+    private RenderBatch Revised(RenderBatch batch, ImageRecord?[] settled, CancellationToken cancellationToken)
+    {
+        if (!batch.Options.EnhancePrompt)
+            return batch;
+        foreach (var record in settled)
+        {
+            if (record?.RevisedPrompt is { } known)
+                _revised.TryAdd(record.Prompt, known);
+        }
+
+        return batch with { Images = [.. batch.Images.Select(image => image with { Request = Revised(image.Request, cancellationToken) })] };
+    }
+
+    private ImageRequest Revised(ImageRequest request, CancellationToken cancellationToken)
+    {
+        if (Judge(request.Prompt, cancellationToken) is { Fault: not null })
+            return request;
+        if (!_revised.TryGetValue(request.Prompt, out var text))
+            _revised.Add(request.Prompt, text = renderer.Enhance(request.Prompt, cancellationToken));
+        return request with { RevisedPrompt = text };
+    }
+
     // A prompt outside a limit costs no step of the solver. Its images are never in a part, so the parts are the same after a kill.
     private async Task<HashSet<int>> RefusePrompts(RenderBatch batch, ImageRecord?[] settled, CancellationToken cancellationToken)
     {
         var refused = new HashSet<int>();
         for (var i = 0; i < settled.Length; i++)
         {
-            if (Judge(batch.Images[i].Request.Prompt, cancellationToken) is not { Fault: { } fault } verdict)
+            if (Judge(batch.Images[i].Request, cancellationToken) is not { Fault: { } fault } verdict)
                 continue;
             refused.Add(i);
             // Of candidates as many fail as images were asked for.
@@ -91,12 +116,24 @@ internal sealed partial class RenderStep(IRenderer renderer, IBlobs blobs, RunNa
         return verdict;
     }
 
+    // Both what was asked for and what the image is made from must be within the limits.
+    private GateVerdict? Judge(ImageRequest request, CancellationToken cancellationToken)
+    {
+        var asked = Judge(request.Prompt, cancellationToken);
+        if (asked is not { Fault: null } || request.RevisedPrompt is not { } text || text == request.Prompt)
+            return asked;
+        var revised = Judge(text, cancellationToken)!;
+        return new GateVerdict(
+            [.. asked.Scores, .. revised.Scores.Select(score => score with { Judge = $"{score.Judge}__revised_prompt" })],
+            revised.Fault is { } fault ? $"The enhanced prompt is outside a limit: {fault}" : null);
+    }
+
     private GateVerdict? Judge(GeneratedImage made, CancellationToken cancellationToken)
     {
         if (made.Image is not { } pixels || renderer.Judges is not { } judges)
             return null;
         var verdict = judges.Judge(pixels, made.Request.Prompt, cancellationToken);
-        return Judge(made.Request.Prompt, cancellationToken) is { } prompt ? verdict with { Scores = [.. prompt.Scores, .. verdict.Scores] } : verdict;
+        return Judge(made.Request, cancellationToken) is { } prompt ? verdict with { Scores = [.. prompt.Scores, .. verdict.Scores] } : verdict;
     }
 
     private ImageRecord Record(RenderBatch batch, PlannedImage planned, IReadOnlyList<string> flags, string status, string? reason) => new(
@@ -116,7 +153,7 @@ internal sealed partial class RenderStep(IRenderer renderer, IBlobs blobs, RunNa
         reason,
         [.. planned.Flags, .. flags],
         Image: null)
-    { BestOf = batch.BestOf };
+    { BestOf = batch.BestOf, RevisedPrompt = planned.Request.RevisedPrompt };
 
     private (ImageRecord Record, byte[]? Bytes) Encode(RenderBatch batch, PlannedImage planned, GeneratedImage made, GateVerdict? verdict)
     {

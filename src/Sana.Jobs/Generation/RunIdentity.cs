@@ -83,6 +83,7 @@ internal sealed partial record RunIdentity(string RunId, RunConfig Config, byte[
         options.UseResolutionBinning,
         options.UseInstruction)
     {
+        EnhancePrompt = options.EnhancePrompt,
         LongPrompts = options.RefuseLongPrompts ? "refuse" : null,
         Lora = options.Adapters is { Items: { Count: > 0 } uses } ? [.. uses.Select(use => new LoraRecord(use.Name, use.Sha256, use.Weight))] : null,
         StartImage = options.StartImage is { } start ? new StartImageRecord(start.Sha256, start.Width, start.Height, start.Strength) { MaskSha256 = start.MaskSha256 } : null,

@@ -45,6 +45,10 @@ internal sealed record ModelRecord(string Name, string Fingerprint)
 internal sealed record SettingsRecord(
     int? Width, int? Height, int? Steps, float GuidanceScale, string NegativePrompt, string? Solver, bool ResolutionBinning, bool Instruction)
 {
+    /// <value>Whether images are made from enhanced prompts; not written where they are not.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool EnhancePrompt { get; init; }
+
     /// <value><c>refuse</c>; null, and then not written, where long prompts are cut.</value>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? LongPrompts { get; init; }
@@ -118,6 +122,10 @@ internal sealed record ImageRecord(
     IReadOnlyList<string> Flags,
     FileRecord? Image)
 {
+    /// <value>The enhanced prompt, which the image is made from; null, and then not written, where prompts are not enhanced, or this one is outside a limit.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? RevisedPrompt { get; init; }
+
     /// <value>What each judge says of the image; null, and then not written, where nobody judges.</value>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<ImageScore>? Scores { get; init; }
@@ -141,6 +149,10 @@ internal sealed record FileRecord(string Name, string Sha256, long Bytes, int Wi
 internal sealed record OutcomeRecord(
     long Row, string? Id, string? JobId, int? Index, ulong? Seed, string Status, string? Reason, string? Message, IReadOnlyList<string> Flags, FileRecord? Image)
 {
+    /// <inheritdoc cref="ImageRecord.RevisedPrompt"/>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? RevisedPrompt { get; init; }
+
     /// <inheritdoc cref="ImageRecord.Scores"/>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<ImageScore>? Scores { get; init; }
@@ -154,7 +166,7 @@ internal sealed record OutcomeRecord(
     public bool IsLost => this is { Status: OutcomeStatus.Failed, Message: not null, Scores: null };
 
     public static OutcomeRecord Of(ImageRecord image) =>
-        new(image.Row, image.Id, image.JobId, image.Index, image.Seed, image.Status, image.Reason, image.Message, image.Flags, image.Image) { Scores = image.Scores, Quarantined = image.Quarantined };
+        new(image.Row, image.Id, image.JobId, image.Index, image.Seed, image.Status, image.Reason, image.Message, image.Flags, image.Image) { RevisedPrompt = image.RevisedPrompt, Scores = image.Scores, Quarantined = image.Quarantined };
 
     public static OutcomeRecord Of(RejectedRow row) =>
         new(row.Row, null, null, null, null, OutcomeStatus.Rejected, row.Rejection.Reason, row.Rejection.Message, [], null);

@@ -36,6 +36,9 @@ public sealed record BatchSettings(
     string? Format = null,
     int? Quality = null)
 {
+    /// <value>Let the checkpoint's own text encoder write a more detailed prompt of each, and make the images from that. Default false.</value>
+    public bool? EnhancePrompt { get; init; }
+
     /// <value><c>cut</c> prompts of more tokens than the network reads and flag their images, or <c>refuse</c> them. Default what the server was started with, cut.</value>
     public string? LongPrompts { get; init; }
 

@@ -177,6 +177,7 @@ internal static class BatchRequestValidator
                 Adapters = settings.Lora is { Count: > 0 } lora ? new AdapterUses(lora) : null,
                 Pag = settings.Pag,
                 Control = settings.Control,
+                EnhancePrompt = settings.EnhancePrompt ?? false,
                 RefuseLongPrompts = settings.LongPrompts is { } rule ? rule == "refuse" : refusesLongPrompts,
             },
             FurtherControlImages = settings.ControlImages ?? [],

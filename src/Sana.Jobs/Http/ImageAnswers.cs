@@ -91,7 +91,7 @@ internal sealed class ImageAnswers(HttpRequest request, ApiParts parts, ImagesRe
 
     private string Link(JobImage image) => BlobsApi.Url(request, image.Blob!, parts.Links);
 
-    private static ImageData Data(JobMessage message, JobImage image, string? base64, string? link) => new(base64, link, message.Input.Prompt!, image.Seed) { Flags = FlagsOf(image) };
+    private static ImageData Data(JobMessage message, JobImage image, string? base64, string? link) => new(base64, link, image.RevisedPrompt ?? message.Input.Prompt!, image.Seed) { Flags = FlagsOf(image) };
 
     private static ImagesResponse Response(JobResult result, JobMessage message, ImagesRequestReader asked, string? model, IReadOnlyList<ImageData> data)
     {

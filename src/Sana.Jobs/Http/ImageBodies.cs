@@ -68,6 +68,9 @@ public sealed record ImagesRequest(string Prompt)
     /// <value>One an image; instead of <see cref="Seed"/> and <see cref="N"/>. -1 draws one.</value>
     public IReadOnlyList<decimal>? Seeds { get; init; }
 
+    /// <value>Let the checkpoint's own text encoder write a more detailed prompt and make the images from that, which <see cref="ImageData.RevisedPrompt"/> then is. Default false.</value>
+    public bool? EnhancePrompt { get; init; }
+
     /// <value><c>cut</c> a prompt of more tokens than the network reads and say so in <see cref="ImageData.Flags"/>, or <c>refuse</c> it. Default what the server was started with, cut.</value>
     public string? LongPrompts { get; init; }
 

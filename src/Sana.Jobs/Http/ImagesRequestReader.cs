@@ -81,6 +81,7 @@ internal sealed class ImagesRequestReader
             Steps = One("num_inference_steps", _asked.NumInferenceSteps, "steps", _asked.Steps),
             GuidanceScale = One("guidance_scale", _asked.GuidanceScale, "cfg_scale", _asked.CfgScale),
             Seeds = Seeds(id),
+            EnhancePrompt = _asked.EnhancePrompt,
             LongPrompts = _asked.LongPrompts,
             Lora = _asked.Lora,
             StartImage = Start?.Image,

@@ -67,6 +67,9 @@ public sealed record JobView
 /// <summary>One image of a job.</summary>
 public sealed record ImageView(int Index, ulong Seed, string? Blob, string? Url, string? Sha256, long Bytes, int Width, int Height, IReadOnlyList<string> Flags, string? Reason)
 {
+    /// <inheritdoc cref="JobImage.RevisedPrompt"/>
+    public string? RevisedPrompt { get; init; }
+
     /// <inheritdoc cref="JobImage.Scores"/>
     public IReadOnlyList<ImageScore>? Scores { get; init; }
 }

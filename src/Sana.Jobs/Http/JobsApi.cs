@@ -163,7 +163,7 @@ public sealed class JobsApi
 
     private ImageView ViewOf(HttpRequest request, JobImage image) => new(
         image.Index, image.Seed, image.Blob, image.Blob is { } blob ? BlobsApi.Url(request, blob, _parts.Links) : null, image.Sha256, image.Bytes, image.Width, image.Height, image.Flags, image.Reason)
-    { Scores = image.Scores };
+    { RevisedPrompt = image.RevisedPrompt, Scores = image.Scores };
 
     private async Task<JobMessage?> Asked(WorkflowInstance instance, CancellationToken cancellationToken) =>
         await _parts.Blobs.Read(WorkflowJson.Read<JobTicket>(instance.Input).Message, cancellationToken) is { } bytes

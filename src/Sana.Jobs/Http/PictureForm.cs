@@ -163,7 +163,7 @@ internal sealed record PictureForm(ImagesRequest Asked, StartFiles? Start, Contr
 
     private static void Value(Utf8JsonWriter json, string name, string text)
     {
-        var isText = name is not ("n" or "output_compression" or "partial_images" or "width" or "height" or "num_inference_steps" or "steps" or "guidance_scale" or "cfg_scale" or "seed" or "seeds" or "lora" or "pag" or "control" or "best_of" or "judges" or "stop_at" or "stream");
+        var isText = name is not ("n" or "output_compression" or "partial_images" or "width" or "height" or "num_inference_steps" or "steps" or "guidance_scale" or "cfg_scale" or "seed" or "seeds" or "lora" or "pag" or "control" or "best_of" or "judges" or "stop_at" or "stream" or "enhance_prompt");
         if (name == "control" && text.Length > 0 && text[0] != '{')
             WriteControl(json, text);
         else if (name == "pag" && float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var scale) && float.IsFinite(scale))

@@ -40,6 +40,10 @@ public interface IRenderer : IModel
     /// <summary>The judges of <see cref="IModel.Gate"/>; null for nobody. The renderer's owner closes them.</summary>
     Gate? Judges => null;
 
+    /// <summary>A more detailed prompt, which the checkpoint's own text encoder writes; the prompt where it wrote nothing that can be used. The same prompt gives the same text.</summary>
+    /// <exception cref="Inference.InferenceException">The checkpoint cannot do that.</exception>
+    string Enhance(string prompt, CancellationToken cancellationToken) => throw new Inference.InferenceException($"{ModelName} cannot enhance prompts; leave enhance_prompt out.");
+
     /// <summary>Renders one batch; the result has one entry per request, in order.</summary>
     IReadOnlyList<GeneratedImage> Generate(
         IReadOnlyList<ImageRequest> batch, GenerateOptions resolved, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken);

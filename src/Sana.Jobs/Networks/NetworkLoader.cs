@@ -132,7 +132,7 @@ public sealed class NetworkLoader : IDisposable
             _judges = await JudgePlace.OpenGate(Gate, this, cancellationToken);
         }
 
-        var options = new PipelineOptions { Device = Device, Precision = Precision, CachedPrompts = CachedPrompts, Adapters = _adapters, Controls = _controls, Decoder = _decoder, Extend = () => Build(_built!, extended: true), BuildEncoder = () => Build(_built!, encoder: true) };
+        var options = new PipelineOptions { Device = Device, Precision = Precision, CachedPrompts = CachedPrompts, Adapters = _adapters, Controls = _controls, Decoder = _decoder, Extend = () => Build(_built!, extended: true), BuildEncoder = () => Build(_built!, encoder: true), BuildHead = BuildHead };
         return _pipeline = await Task.Run(() => SanaPipeline.Load(_built!, options), cancellationToken);
     }
 
@@ -209,8 +209,21 @@ public sealed class NetworkLoader : IDisposable
     }
 
     // What comes later is written where the first graphs went.
-    private BuildReport Build(string folder, bool extended = false, bool encoder = false) =>
-        SanaCheckpoint.Build(folder, new BuildOptions { Graphs = extended || encoder ? null : Graphs, Precision = GraphsOf(Precision.On(Device)), Extended = extended, Encoder = encoder });
+    private BuildReport Build(string folder, bool extended = false, bool encoder = false, bool head = false) =>
+        SanaCheckpoint.Build(folder, new BuildOptions { Graphs = extended || encoder || head ? null : Graphs, Precision = GraphsOf(Precision.On(Device)), Extended = extended, Encoder = encoder, Head = head });
+
+    // Whoever asked for an enhanced prompt asked for what this checkpoint does not have: trying again does not help.
+    private void BuildHead()
+    {
+        try
+        {
+            Build(_built!, head: true);
+        }
+        catch (CheckpointException error)
+        {
+            throw new Inference.InferenceException($"This checkpoint cannot enhance prompts: {error.Message}", error);
+        }
+    }
 
     private async Task<OtherDecoder?> BuildDecoder(string checkpoint, CancellationToken cancellationToken)
     {

@@ -27,6 +27,8 @@ internal sealed class PipelineRenderer(SanaPipeline pipeline, Gate? judges) : IR
 
     public PromptLength? Measure(string prompt, bool useInstruction) => pipeline.Measure(prompt, useInstruction);
 
+    public string Enhance(string prompt, CancellationToken cancellationToken) => pipeline.Enhance(prompt, cancellationToken);
+
     public IReadOnlyList<GeneratedImage> Generate(
         IReadOnlyList<ImageRequest> batch, GenerateOptions resolved, IProgress<GenerateProgress>? progress, CancellationToken cancellationToken)
     {

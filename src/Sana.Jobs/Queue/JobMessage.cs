@@ -181,6 +181,9 @@ public sealed record JobInput
     /// <value>The checkpoint's instruction before the prompt. Default true.</value>
     public bool? Chi { get; init; }
 
+    /// <value>Let the checkpoint's own text encoder write a more detailed prompt, and make the images from that; the result has it as <c>revised_prompt</c>. Default false.</value>
+    public bool? EnhancePrompt { get; init; }
+
     /// <value>What becomes of a prompt of more tokens than the network reads: <c>cut</c>, and the image is flagged, or <c>refuse</c>. Default cut, or what the server was started with.</value>
     public string? LongPrompts { get; init; }
 

@@ -65,6 +65,9 @@ public sealed record JobResult
 /// <summary>One image of a job. <paramref name="Blob"/> is null when it came out unusable; then <paramref name="Reason"/> says why.</summary>
 public sealed record JobImage(int Index, ulong Seed, string? Blob, string? Sha256, long Bytes, int Width, int Height, IReadOnlyList<string> Flags, string? Reason = null)
 {
+    /// <value>The enhanced prompt, which it was made from; null where prompts are not enhanced.</value>
+    public string? RevisedPrompt { get; init; }
+
     /// <value>What each judge says of it; null where nobody judges.</value>
     public IReadOnlyList<ImageScore>? Scores { get; init; }
 }

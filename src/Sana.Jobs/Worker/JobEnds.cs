@@ -117,7 +117,7 @@ internal sealed class JobEnds(IBlobs blobs, WorkflowClient client, string queue,
 
     private static JobImage Image(ImageRecord record, int index) => new(
         index, record.Seed, record.Image?.Name, record.Image?.Sha256, record.Image?.Bytes ?? 0, record.Image?.Width ?? 0, record.Image?.Height ?? 0, record.Flags, record.Reason)
-    { Scores = record.Scores };
+    { RevisedPrompt = record.RevisedPrompt, Scores = record.Scores };
 
     private JobTimings Timings(DateTimeOffset sent, DateTimeOffset begun, StageSeconds seconds) => new(
         Math.Max(0, (long)(begun - sent).TotalMilliseconds),

@@ -101,6 +101,7 @@ internal sealed partial class JobReader(IBlobs blobs, RenderWorkerOptions option
             NegativePrompt = input.NegativePrompt ?? "",
             Solver = Solver(input.Scheduler),
             UseInstruction = input.Chi ?? true,
+            EnhancePrompt = input.EnhancePrompt ?? false,
             RefuseLongPrompts = RefusesLongPrompts(input.LongPrompts),
             Adapters = Adapters(input.Lora, model),
             StartImage = await Start(input.StartImage, cancellationToken),

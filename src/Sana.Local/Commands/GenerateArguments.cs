@@ -64,6 +64,7 @@ internal sealed class GenerateArguments
     private readonly Option<int?> _quality = CommonOptions.Number("--quality", "Of jpeg and webp, 1…100. Default: 90.", 1, 100);
     private readonly Option<bool> _noInstruction = new("--no-instruction") { Description = "Leave out the checkpoint's instruction before the prompt. Default: off." };
     private readonly Option<bool> _noBinning = new("--no-binning") { Description = "Render at the size itself and not at the nearest trained one. Default: off." };
+    private readonly Option<bool> _enhance = new("--enhance") { Description = "Let the checkpoint's text encoder write a more detailed prompt of each, of at most 77 words, and make the images from that; both are in the record. Default: off." };
     private readonly Option<string?> _longPrompts = CommonOptions.LongPrompts();
     private readonly Option<string?> _run = new("--run") { Description = "Name of the run, a-z, 0-9 and hyphens, 1…64 characters. Default: derived from everything that decides its images." };
 
@@ -74,7 +75,7 @@ internal sealed class GenerateArguments
 
     public IEnumerable<Option> All =>
     [
-        _prompt, _prompts, _promptField, _strict, _size, _width, _height, _steps, _guidance, _negative, _lora, _pag, _pagLayers, _pagAdaptive, _image, _mask, _strength, _control, _controlImage, _seed, _images, _batch, _solver, _format, _quality, _noInstruction, _noBinning, _longPrompts, _run,
+        _prompt, _prompts, _promptField, _strict, _size, _width, _height, _steps, _guidance, _negative, _lora, _pag, _pagLayers, _pagAdaptive, _image, _mask, _strength, _control, _controlImage, _seed, _images, _batch, _solver, _format, _quality, _noInstruction, _noBinning, _enhance, _longPrompts, _run,
     ];
 
     /// <summary>The adapters as they are given.</summary>
@@ -131,6 +132,7 @@ internal sealed class GenerateArguments
             },
             UseInstruction = !parsed.GetValue(_noInstruction),
             UseResolutionBinning = !parsed.GetValue(_noBinning),
+            EnhancePrompt = parsed.GetValue(_enhance),
             RefuseLongPrompts = parsed.GetValue(_longPrompts) == "refuse",
             Adapters = adapters,
             Pag = Pag(parsed),

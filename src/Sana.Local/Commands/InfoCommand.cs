@@ -229,6 +229,7 @@ internal sealed class InfoCommand : Command
         Console.WriteLine($"memory for {memory.Width}×{memory.Height} pixels in {memory.Precision}: some {memory.PeakBytes / Mebi:N0} MiB at most");
         foreach (var stage in memory.Stages)
             Write(stage);
+        Write(checkpoint.Enhancing);
     }
 
     private static void Write(StageMemory stage) => Console.WriteLine($"{stage.Stage,-14} {stage.Weights / Mebi,10:N1} MiB weights {stage.Activations / Mebi,10:N1} MiB while it runs");

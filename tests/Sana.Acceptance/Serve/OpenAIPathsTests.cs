@@ -38,6 +38,7 @@ public sealed class OpenAIPathsTests(SharedServer shared)
     [InlineData("""{"prompt":"a","response_format":"blob"}""", "response_format", "invalid_value", "b64_json or url")]
     [InlineData("""{"prompt":"a","output_compression":101}""", "output_compression", "invalid_value", "0…100")]
     [InlineData("""{"prompt":"a","long_prompts":"keep"}""", "long_prompts", "invalid_value", "cut or refuse")]
+    [InlineData("""{"prompt":"a","enhance_prompt":"yes"}""", "enhance_prompt", "invalid_type", "true or false")]
     [InlineData("""{"prompt":"a",}""", null, null, "not JSON")]
     [InlineData("""[]""", null, null, "JSON object")]
     public async Task A_value_that_cannot_be_used_is_400_and_named_in_the_callers_words(string body, string? param, string? code, string part)

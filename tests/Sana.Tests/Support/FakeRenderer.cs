@@ -32,6 +32,18 @@ internal sealed class FakeRenderer : IRenderer
     /// <summary>What one batch takes.</summary>
     public TimeSpan Pause { get; init; }
 
+    /// <summary>The prompts that were enhanced, in order.</summary>
+    public List<string> Enhanced { get; } = [];
+
+    /// <summary>How. Default not at all.</summary>
+    public Func<string, string>? Enhances { get; init; }
+
+    public string Enhance(string prompt, CancellationToken cancellationToken)
+    {
+        Enhanced.Add(prompt);
+        return Enhances?.Invoke(prompt) ?? throw new InferenceException("This checkpoint cannot enhance prompts.");
+    }
+
     public GenerateOptions Resolve(GenerateOptions options) => options.Width % 32 is null or 0
         ? options with { Width = options.Width ?? 64, Height = options.Height ?? 32, Steps = options.Steps ?? 2, Solver = options.Solver ?? SolverKind.FlowDpm }
         : throw new InferenceException($"Width {options.Width} is not a multiple of 32.");
@@ -58,7 +70,7 @@ internal sealed class FakeRenderer : IRenderer
         }
 
         var pixels = new byte[options.Width!.Value * options.Height!.Value * 3];
-        var key = System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes($"{company}{request.Seed}{request.Index}{request.Prompt}{options.Steps}"));
+        var key = System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes($"{company}{request.Seed}{request.Index}{request.Text}{options.Steps}"));
         for (var i = 0; i < pixels.Length; i++)
         {
             pixels[i] = key[i % key.Length];

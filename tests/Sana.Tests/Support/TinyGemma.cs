@@ -42,8 +42,15 @@ internal sealed class TinyGemma : IDisposable
     public double[] this[string name] => Array.ConvertAll(_weights.Floats(name), weight => (double)weight);
 
     /// <summary>The network on ONNX Runtime; whoever asks disposes it.</summary>
-    public TextEncoder Encoder() => new TextEncoder(OnnxModel.Load(
-        SanaGraphs.TextEncoder(Config, _entries).ToModel().ToByteArray(), _folder.Path, new OnnxModelOptions(Device.Cpu, 1, KeepMemory: false)));
+    public TextEncoder Encoder()
+    {
+        var graph = SanaGraphs.TextEncoder(Config, _entries);
+        graph.Metadata("vocab_size", MetadataText.Of(Config.VocabSize));
+        return new TextEncoder(OnnxModel.Load(graph.ToModel().ToByteArray(), _folder.Path, new OnnxModelOptions(Device.Cpu, 1, KeepMemory: false)));
+    }
+
+    /// <summary>Its head on ONNX Runtime; whoever asks disposes it.</summary>
+    public OnnxModel Head() => OnnxModel.Load(SanaGraphs.Head(Config, _entries).ToModel().ToByteArray(), _folder.Path, new OnnxModelOptions(Device.Cpu, 1, KeepMemory: false));
 
     public void Dispose() => _folder.Dispose();
 }
