@@ -58,7 +58,7 @@ internal static class DemoPage
         return Html.Of($"""
             <section>
             <h2>Painted</h2>
-            <p class="lead">{gallery.Count + withheld.Count} prompts through queue and worker, one image each, not picked; an exact analyser reads what can be seen. {followed} of {gallery.Count} show all that was asked for{(failed > 0 ? $"; {failed} failed" : "")}. A judge looks at every image before it is written: {withheld.Count} held back, since their probability of lettering is above {DemoJobs.MaxLettering:0.0}.</p>
+            <p class="lead">{gallery.Count + withheld.Count} prompts through queue and worker, one image each, not picked; an exact analyser reads what can be seen. {followed} of {gallery.Count} show all that was asked for{(failed > 0 ? $"; {failed} failed" : "")}. A judge looks at every image before it is written: {withheld.Count} were held back, with a probability of lettering above {DemoJobs.MaxLettering:0.0}.</p>
             <div class="gallery">{Html.Join(gallery.Select(Painted))}{Html.Join(withheld.Select(HeldBack))}</div>
             </section>
             """);
