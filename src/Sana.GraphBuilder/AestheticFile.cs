@@ -14,6 +14,8 @@ public sealed class AestheticFile
     private static readonly string[] _linear = ["layers.0", "layers.2", "layers.4", "layers.6", "layers.7"];
     private static readonly string[] _relu = ["layers.0", "layers.3", "layers.6", "layers.9", "layers.11"];
 
+    private const int LongestText = 100;
+
     private AestheticFile(string path, string sha256, string form, IReadOnlyList<AestheticLayer> layers) => (Path, Sha256, Form, Layers) = (path, sha256, form, layers);
 
     /// <value>Full path.</value>
@@ -27,6 +29,12 @@ public sealed class AestheticFile
 
     /// <value>In forward order; the last one gives one number.</value>
     public IReadOnlyList<AestheticLayer> Layers { get; }
+
+    /// <value>Name of the CLIP that they were trained on, <c>clip</c> of the file's <c>__metadata__</c>, 1…100 characters; null where the file does not name one, as those of LAION.</value>
+    public string? Clip { get; private init; }
+
+    /// <value>What the scores are, in words with their range, <c>scale</c> of the file's <c>__metadata__</c>, 1…100 characters; null where the file does not say so, as those of LAION.</value>
+    public string? Scale { get; private init; }
 
     /// <summary>Reads a file, or the one in a folder.</summary>
     /// <param name="place">A .safetensors file, or a folder that holds <c>model.safetensors</c> or one other.</param>
@@ -52,7 +60,16 @@ public sealed class AestheticFile
             layers.Add(Layer(weights, name, layers.Count > 0 ? layers[^1].To : null, isLast: layers.Count == modules.Length - 1, hasRelu));
         if (weights.Count != 2 * layers.Count)
             throw Other(path, $"it has {weights.Count} tensors where the form {form} has {2 * layers.Count}");
-        return new AestheticFile(path, sha256, form, layers);
+        return new AestheticFile(path, sha256, form, layers) { Clip = Text(weights, "clip"), Scale = Text(weights, "scale") };
+    }
+
+    private static string? Text(SafetensorsWeights weights, string name)
+    {
+        if (!weights.Files[0].Metadata.TryGetValue(name, out var text))
+            return null;
+        return text.Length is >= 1 and <= LongestText && !text.Any(char.IsControl)
+            ? text
+            : throw new CheckpointException($"{weights.Source} has {Quoted.Text(text)} for '{name}' of its __metadata__; write 1 to {LongestText} characters on one line, or take it out.");
     }
 
     /// <summary>Which file of a folder or repository it is.</summary>

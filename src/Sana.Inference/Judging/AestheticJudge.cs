@@ -3,7 +3,7 @@ using Sana.Inference.Clip;
 namespace Sana.Inference.Judging;
 
 /// <summary>
-/// How people would rate an image, about 1…10, by LAION's layers on CLIP's vector of it. The embedding is that of a CLIP which is loaded anyway, so it costs nearly nothing.
+/// How people would rate an image, about 1…10, by LAION's layers on CLIP's vector of it, or by others of the same form. The embedding is that of a CLIP which is loaded anyway, so it costs nearly nothing.
 /// </summary>
 public sealed class AestheticJudge : IJudge
 {
@@ -15,13 +15,16 @@ public sealed class AestheticJudge : IJudge
     /// <param name="fingerprint">SHA-256 of that file.</param>
     /// <param name="layers">In forward order.</param>
     /// <param name="clip">Stays the caller's, and is not closed with the judge.</param>
+    /// <param name="trainedOn">Name of the CLIP that the layers were trained on; null for the one that LAION used with vectors of their width.</param>
+    /// <param name="scale">What the scores are, in words with their range; null for LAION's.</param>
     /// <exception cref="InferenceException">The CLIP is another one than the layers need.</exception>
-    public AestheticJudge(string name, string fingerprint, IReadOnlyList<HeadLayer> layers, ClipScorer clip)
+    public AestheticJudge(string name, string fingerprint, IReadOnlyList<HeadLayer> layers, ClipScorer clip, string? trainedOn = null, string? scale = null)
     {
         ArgumentNullException.ThrowIfNull(clip);
+        Scale = new(scale ?? "LAION aesthetic score, about 1…10", 1, 10);
         (_head, _clip, Name) = (new AestheticHead(layers), clip, name);
         Fingerprint = $"{fingerprint} {clip.Fingerprint}";
-        if (Misfit(name, _head.Width, clip) is { } misfit)
+        if (Misfit(name, _head.Width, trainedOn, clip) is { } misfit)
             throw new InferenceException(misfit);
     }
 
@@ -32,7 +35,7 @@ public sealed class AestheticJudge : IJudge
     public string Fingerprint { get; }
 
     /// <inheritdoc/>
-    public JudgeScale Scale { get; } = new("LAION aesthetic score, about 1…10", 1, 10);
+    public JudgeScale Scale { get; }
 
     /// <inheritdoc/>
     public double[] Score(JudgedImages images, CancellationToken cancellationToken = default)
@@ -47,18 +50,19 @@ public sealed class AestheticJudge : IJudge
     }
 
     // Why the vectors of a scorer are not those that layers of a width were trained on; null when they may be.
-    private static string? Misfit(string name, int width, ClipScorer scorer)
+    private static string? Misfit(string name, int width, string? trainedOn, ClipScorer scorer)
     {
-        // The checkpoints that LAION trained on. Others of their widths are other spaces, and would give numbers that mean nothing.
+        // Without a name, the checkpoints that LAION trained on. Others of their widths are other spaces, and would give numbers that mean nothing.
         var (needed, ending) = width switch
         {
+            _ when trainedOn is not null => (trainedOn, ClipName.From(trainedOn)),
             768 => ("openai/clip-vit-large-patch14", "vit-l-14"),
             512 => ("openai/clip-vit-base-patch32", "vit-b-32"),
             _ => (null, ""),
         };
         var isRight = scorer.Family == ScorerFamily.Clip && scorer.Width == width && scorer.Name.EndsWith(ending, StringComparison.Ordinal);
         return isRight ? null : $"The aesthetic head {name} reads CLIP's vectors of {width} numbers{(needed is null ? "" : $", those of {needed}")}; {scorer.Name} is {scorer.Family.Title()} with vectors of {scorer.Width}. "
-            + (needed is null ? "Name the CLIP that it was trained on by \"clip\"." : $"Say \"clip\": \"{needed}\", or name its folder {needed[(needed.IndexOf('/', StringComparison.Ordinal) + 1)..]}.");
+            + (needed is null ? "Which CLIP it was trained on, the file does not say; write its name as \"clip\" of the file's __metadata__." : $"Say \"clip\": \"{needed}\", or name its folder {needed[(needed.IndexOf('/', StringComparison.Ordinal) + 1)..]}.");
     }
 }
 

@@ -24,7 +24,9 @@ internal static class JudgePlace
             CheckpointPlace.IsRepository(config.Checkpoint) ? config.Checkpoint : LoraPlace.NameOf(config.Checkpoint),
             file.Sha256,
             [.. file.Layers.Select(layer => new HeadLayer(layer.From, layer.To, layer.Weight, layer.Bias, layer.HasRelu))],
-            clip ?? throw new InferenceException($"The judge '{config.Label}' reads vectors of CLIP; give its \"clip\", or a checkpoint of CLIP for the run (--scorer)."));
+            clip ?? throw new InferenceException($"The judge '{config.Label}' reads vectors of CLIP; give its \"clip\", or a checkpoint of CLIP for the run (--scorer)."),
+            file.Clip,
+            file.Scale);
     }
 
     /// <summary>The judges of generated images, all at once, so that one that cannot be opened is heard of before anything is made. Those that read the same CLIP share it.</summary>

@@ -34,7 +34,9 @@ internal sealed class DemoCommand : Command
         var dataset = Path.Combine(folder, "still-lifes");
         var scenes = SampleDataset.Write(dataset, parsed.GetValue(_images) ?? 60);
 
-        await using var host = await LocalHost.Open(new LocalOptions { Data = folder, Checkpoint = models.Sana, Loras = new Dictionary<string, string> { [DemoJobs.Adapter] = models.Delft } }, cancellationToken);
+        var judges = Path.Combine(folder, "judges.json");
+        await File.WriteAllTextAsync(judges, DemoJobs.Gate(models), cancellationToken);
+        await using var host = await LocalHost.Open(new LocalOptions { Data = folder, Checkpoint = models.Sana, Judges = judges, Loras = new Dictionary<string, string> { [DemoJobs.Adapter] = models.Delft } }, cancellationToken);
         var curate = await CurationSubmission.Start(host.Client, host.Blobs, DemoJobs.Curate(dataset, models), CurationSubmission.Pace, cancellationToken);
         var model = await host.Model(cancellationToken);
         var generate = await GenerateSubmission.Start(host.Client, host.Blobs, model.Fingerprint, DemoJobs.Generate(), pace: null, cancellationToken);
@@ -46,8 +48,10 @@ internal sealed class DemoCommand : Command
         var gallery = await DemoResults.Gallery(host.Blobs, generated, cancellationToken);
         var styled = await DemoResults.Gallery(host.Blobs, restyled, cancellationToken);
         var captions = await DemoResults.Captions(host.Blobs, curated, dataset, scenes, cancellationToken);
+        var withheld = await DemoResults.Withheld(host.Blobs, generated, cancellationToken);
+        var left = await DemoResults.LeftOut(host.Blobs, curated, dataset, cancellationToken);
         var page = Path.Combine(folder, "index.html");
-        await File.WriteAllTextAsync(page, DemoPage.Write(gallery, styled, captions, curated, generated).Text, cancellationToken);
+        await File.WriteAllTextAsync(page, DemoPage.Write(new DemoContent(gallery, withheld, styled, captions, left, curated, generated)).Text, cancellationToken);
         return Tell(page, gallery.Count + styled.Count, captions.Count, clock.Elapsed, parsed.GetValue(_json), parsed.GetValue(_open));
     }
 

@@ -23,7 +23,7 @@ internal static class DemoJobs
     /// <summary>Prompts of the gallery that are drawn with the adapter too: its first batches, so that each image begins from the same noise.</summary>
     public const int Restyled = 2 * BatchSize;
 
-    /// <summary>Two captioners and the captions that came with the images; the best by CLIP score is chosen.</summary>
+    /// <summary>Two captioners and the captions that came with the images; the best by CLIP score is chosen. Two judges leave images out.</summary>
     public static CurationJob Curate(string source, ShippedModels models) => new(source, "still-lifes", "v1", Since: null, new CurationSettings
     {
         Captioners = Captioners(models),
@@ -47,10 +47,39 @@ internal static class DemoJobs
         BatchSize = BatchSize,
     };
 
-    private static string Captioners(ShippedModels models) => new JsonObject
+    /// <summary>Probability of lettering above which an image is left out of the dataset, and withheld when it was painted.</summary>
+    public const double MaxLettering = 0.5;
+
+    /// <summary>Label of the judge of lettering.</summary>
+    public const string Lettering = "lettering";
+
+    /// <summary>Tidiness, 1…10, below which an image is left out of the dataset.</summary>
+    public const double MinTidiness = 3.5;
+
+    /// <summary>Label of the judge of tidiness.</summary>
+    public const string Tidiness = "tidiness";
+
+    /// <summary>The judges of the painted images, as a file of <c>--judges</c>.</summary>
+    public static string Gate(ShippedModels models) => Text(new JsonObject { ["judges"] = new JsonArray(LetteringOf(models), TidinessOf(models, min: null)) });
+
+    private static string Captioners(ShippedModels models) => Text(new JsonObject
     {
+        ["judges"] = new JsonArray(LetteringOf(models), TidinessOf(models, MinTidiness)),
         ["captioners"] = new JsonArray([.. models.Captioners.Select(one => new JsonObject { ["label"] = one.Label, ["kind"] = "onnx", ["checkpoint"] = one.Checkpoint, ["min_words"] = 2 })]),
-    }.ToJsonString(new JsonSerializerOptions { WriteIndented = true });
+    });
+
+    private static JsonObject LetteringOf(ShippedModels models) =>
+        new() { ["label"] = Lettering, ["kind"] = "classifier", ["checkpoint"] = models.Lettering, ["class"] = "lettering", ["max"] = MaxLettering };
+
+    private static JsonObject TidinessOf(ShippedModels models, double? min)
+    {
+        var judge = new JsonObject { ["label"] = Tidiness, ["kind"] = "aesthetic", ["checkpoint"] = models.Tidiness, ["clip"] = models.Clip };
+        if (min is not null)
+            judge["min"] = min;
+        return judge;
+    }
+
+    private static string Text(JsonObject file) => file.ToJsonString(new JsonSerializerOptions { WriteIndented = true });
 }
 
 /// <summary>What the gallery shows. Many of these combinations were never trained on.</summary>

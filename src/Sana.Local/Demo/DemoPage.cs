@@ -6,13 +6,25 @@ using Sana.StillLife;
 
 namespace Sana.Local.Demo;
 
+/// <summary>What the page shows.</summary>
+/// <param name="Gallery">Painted images.</param>
+/// <param name="Withheld">Painted images that a judge held back.</param>
+/// <param name="Styled">Painted with the adapter.</param>
+/// <param name="Captions">Images of the dataset with their captions.</param>
+/// <param name="LeftOut">Images that judges left out of the dataset.</param>
+/// <param name="Curated">How the curation ended.</param>
+/// <param name="Generated">How the gallery's run ended.</param>
+internal sealed record DemoContent(
+    IReadOnlyList<DemoImage> Gallery, IReadOnlyList<DemoWithheld> Withheld, IReadOnlyList<DemoImage> Styled, IReadOnlyList<DemoCaptions> Captions, IReadOnlyList<DemoLeftOut> LeftOut,
+    CurateSummary Curated, GenerateSummary Generated);
+
 /// <summary>One page with both jobs, whole in one file. It quotes no clock, so the same demo makes the same page.</summary>
 internal static class DemoPage
 {
     /// <summary>Images that are shown with their captions.</summary>
     private const int ShownRows = 16;
 
-    public static Html Write(IReadOnlyList<DemoImage> gallery, IReadOnlyList<DemoImage> styled, IReadOnlyList<DemoCaptions> captions, CurateSummary curated, GenerateSummary generated) => Html.Of($"""
+    public static Html Write(DemoContent demo) => Html.Of($"""
         <!doctype html>
         <html lang="en">
         <head>
@@ -29,30 +41,36 @@ internal static class DemoPage
         <h1>It sees and paints</h1>
         <p class="lead">Small networks, trained by this project on a world of still lifes, run through the same durable workflows, graphs and solver as the published ones: on this machine's processor, in one process.</p>
         </header>
-        {Gallery(gallery, generated)}
-        {Styled(gallery, styled)}
-        {Captions(captions, curated)}
-        <footer>Everything is beside this page: <a href="blobs/{curated.Report}">report of the curation</a> · <a href="blobs/datasets/{curated.Dataset}/{curated.Version}/shards/">training shards</a> · <a href="blobs/{generated.Manifest}">manifest of the gallery</a> · <a href="still-lifes/">the sample dataset</a></footer>
+        {Gallery(demo.Gallery, demo.Withheld, demo.Generated)}
+        {Styled(demo.Gallery, demo.Styled)}
+        {Captions(demo.Captions, demo.Curated)}
+        {LeftOut(demo.LeftOut)}
+        <footer>Everything is beside this page: <a href="blobs/{demo.Curated.Report}">report of the curation</a> · <a href="blobs/datasets/{demo.Curated.Dataset}/{demo.Curated.Version}/shards/">training shards</a> · <a href="blobs/{demo.Generated.Manifest}">manifest of the gallery</a> · <a href="still-lifes/">the sample dataset</a></footer>
         </main>
         </body>
         </html>
 
         """);
 
-    private static Html Gallery(IReadOnlyList<DemoImage> gallery, GenerateSummary run)
+    private static Html Gallery(IReadOnlyList<DemoImage> gallery, IReadOnlyList<DemoWithheld> withheld, GenerateSummary run)
     {
-        var followed = gallery.Count(image => image.Check.Follows);
+        var (followed, failed) = (gallery.Count(image => image.Check.Follows), run.Failed - withheld.Count);
         return Html.Of($"""
             <section>
             <h2>Painted</h2>
-            <p class="lead">{gallery.Count} prompts through queue and worker, one image each, not picked; an exact analyser reads what can be seen. {followed} show all that was asked for{(run.Failed > 0 ? $"; {run.Failed} failed" : "")}.</p>
-            <div class="gallery">{Html.Join(gallery.Select(Painted))}</div>
+            <p class="lead">{gallery.Count + withheld.Count} prompts through queue and worker, one image each, not picked; an exact analyser reads what can be seen. {followed} of {gallery.Count} show all that was asked for{(failed > 0 ? $"; {failed} failed" : "")}. A judge looks at every image before it is written: {withheld.Count} were held back, with a probability of lettering above {DemoJobs.MaxLettering:0.0}.</p>
+            <div class="gallery">{Html.Join(gallery.Select(Painted))}{Html.Join(withheld.Select(HeldBack))}</div>
             </section>
             """);
     }
 
     private static Html Painted(DemoImage image) => Html.Of($"""
         <figure><img src="{Data(image.Png)}" alt="{image.Prompt}"><figcaption><span>{image.Prompt}</span><span class="pill {(image.Check.Follows ? "good" : "bad")}">{(image.Check.Follows ? "as asked" : image.Check.Seen)}</span></figcaption></figure>
+
+        """);
+
+    private static Html HeldBack(DemoWithheld image) => Html.Of($"""
+        <figure class="withheld"><div>held back</div><figcaption><span>{image.Prompt}</span><span class="dim">{image.Reason}</span></figcaption></figure>
 
         """);
 
@@ -86,6 +104,19 @@ internal static class DemoPage
             </section>
             """);
     }
+
+    private static Html LeftOut(IReadOnlyList<DemoLeftOut> images) => images.Count == 0 ? Html.Empty : Html.Of($"""
+        <section>
+        <h2>Left out</h2>
+        <p class="lead">Two judges gave every image a number that the index keeps: a classifier the probability of lettering, and an aesthetic head the tidiness, 1…10. Left out are images above {DemoJobs.MaxLettering:0.0} of lettering or below {DemoJobs.MinTidiness:0.0} of tidiness: {images.Count}.</p>
+        <div class="gallery left">{Html.Join(images.Take(ShownRows).Select(Removed))}</div>
+        </section>
+        """);
+
+    private static Html Removed(DemoLeftOut image) => Html.Of($"""
+        <figure><img src="{Data(image.Png)}" alt=""><figcaption>{Html.Join((image.Row.Judges ?? []).Select(judge => Html.Of($"<span>{judge.Label} {judge.Score ?? double.NaN:0.00}</span>")))}</figcaption></figure>
+
+        """);
 
     private static Html Share(CaptionTruth truth) => Html.Of($"""
         <b>{truth.Title}</b><span class="track"><i class="{(truth.IsChosen ? "chosen" : "")}" style="width:{100 * truth.Share:0.#}%"></i></span><span>{100 * truth.Share:0} %</span>
@@ -126,6 +157,7 @@ internal static class DemoStyle
         .pairs{display:grid;grid-template-columns:repeat(auto-fill,minmax(270px,1fr));gap:18px 16px}.pairs figure div{display:grid;grid-template-columns:1fr 1fr;gap:2px}
         figure{margin:0;background:var(--card);border:1px solid var(--line);border-radius:14px;overflow:hidden;display:flex;flex-direction:column}
         figure img{display:block;width:100%;aspect-ratio:1;object-fit:cover}
+        .withheld>div{aspect-ratio:1;display:grid;place-items:center;background:var(--line);color:var(--dim);font-size:15px}
         figcaption{padding:10px 12px 12px;font-size:13.5px;line-height:1.4;display:flex;flex-direction:column;gap:8px;flex:1;justify-content:space-between}
         .pill{align-self:flex-start;padding:1px 9px;border-radius:999px;font-size:12px;font-weight:500}
         .pill.good{background:var(--good-bg);color:var(--good)}.pill.bad{background:var(--bad-bg);color:var(--bad)}.pill.accent{background:var(--accent);color:var(--card)}

@@ -1,9 +1,11 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Sana.Curation;
 using Sana.Curation.Ingest;
 using Sana.Curation.Shards;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Generation;
+using Sana.Jobs.Queue;
 using Sana.StillLife;
 using Sana.StillLife.Analysis;
 using Sana.StillLife.Captions;
@@ -27,45 +29,94 @@ internal sealed record DemoCaptions(IndexRow Row, Scene Scene, byte[] Png)
     public bool IsTrue(string? caption) => CaptionClaims.Parse(caption).Judge(Scene).IsTrue;
 }
 
+/// <summary>An image that a judge held back: it was painted and never written.</summary>
+/// <param name="Prompt">What was asked for.</param>
+/// <param name="Reason">Which limit it is outside of.</param>
+internal sealed record DemoWithheld(string Prompt, string Reason);
+
+/// <summary>An image of the sample dataset that a judge left out.</summary>
+/// <param name="Row">Its row in the index.</param>
+/// <param name="Png">The file.</param>
+internal sealed record DemoLeftOut(IndexRow Row, byte[] Png);
+
 /// <summary>What both jobs wrote, read back from the blobs as any program would.</summary>
 internal static class DemoResults
 {
     public static async Task<IReadOnlyList<DemoImage>> Gallery(IBlobs blobs, GenerateSummary run, CancellationToken cancellationToken)
     {
         var images = new List<DemoImage>();
-        await foreach (var blob in blobs.List($"runs/{run.RunId}/images/", cancellationToken))
+        await foreach (var record in Records(blobs, run, cancellationToken))
         {
-            if (!blob.Name.EndsWith(".json", StringComparison.Ordinal))
+            if (record.GetProperty("image") is not { ValueKind: JsonValueKind.Object } image)
                 continue;
-            using var record = JsonDocument.Parse(await blobs.Read(blob.Name, cancellationToken) ?? []);
-            if (record.RootElement.GetProperty("image") is not { ValueKind: JsonValueKind.Object } image)
-                continue;
-            var (prompt, png) = (record.RootElement.GetProperty("prompt").GetString()!, await blobs.Read(image.GetProperty("name").GetString()!, cancellationToken) ?? []);
+            var (prompt, png) = (record.GetProperty("prompt").GetString()!, await blobs.Read(image.GetProperty("name").GetString()!, cancellationToken) ?? []);
             images.Add(new DemoImage(prompt, png, PromptCheck.Of(prompt, png)));
         }
 
         return images;
     }
 
+    /// <summary>The images that judges held back.</summary>
+    public static async Task<IReadOnlyList<DemoWithheld>> Withheld(IBlobs blobs, GenerateSummary run, CancellationToken cancellationToken)
+    {
+        var images = new List<DemoWithheld>();
+        await foreach (var record in Records(blobs, run, cancellationToken))
+        {
+            if (record.GetProperty("reason").GetString() == FaultReason.Policy)
+                images.Add(new DemoWithheld(record.GetProperty("prompt").GetString()!, record.GetProperty("message").GetString()!));
+        }
+
+        return images;
+    }
+
+    private static async IAsyncEnumerable<JsonElement> Records(IBlobs blobs, GenerateSummary run, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var blob in blobs.List($"runs/{run.RunId}/images/", cancellationToken))
+        {
+            if (!blob.Name.EndsWith(".json", StringComparison.Ordinal))
+                continue;
+            using var record = JsonDocument.Parse(await blobs.Read(blob.Name, cancellationToken) ?? []);
+            yield return record.RootElement;
+        }
+    }
+
     public static async Task<IReadOnlyList<DemoCaptions>> Captions(
         IBlobs blobs, CurateSummary run, string folder, IReadOnlyDictionary<string, Scene> scenes, CancellationToken cancellationToken)
     {
         var rows = new List<DemoCaptions>();
+        await foreach (var row in Rows(blobs, run, cancellationToken))
+        {
+            var name = Path.GetFileName(row.SourceUri);
+            if (row.Status == RowStatus.Success && scenes.TryGetValue(name, out var scene))
+                rows.Add(new DemoCaptions(row, scene, await File.ReadAllBytesAsync(Path.Combine(folder, name), cancellationToken)));
+        }
+
+        return [.. rows.OrderBy(row => row.Row.Row)];
+    }
+
+    /// <summary>The images of the dataset that judges left out.</summary>
+    public static async Task<IReadOnlyList<DemoLeftOut>> LeftOut(IBlobs blobs, CurateSummary run, string folder, CancellationToken cancellationToken)
+    {
+        var rows = new List<DemoLeftOut>();
+        await foreach (var row in Rows(blobs, run, cancellationToken))
+        {
+            if (row.Reason == Reasons.JudgeScore)
+                rows.Add(new DemoLeftOut(row, await File.ReadAllBytesAsync(Path.Combine(folder, Path.GetFileName(row.SourceUri)), cancellationToken)));
+        }
+
+        return [.. rows.OrderBy(row => row.Row.Row)];
+    }
+
+    private static async IAsyncEnumerable<IndexRow> Rows(IBlobs blobs, CurateSummary run, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
         await foreach (var blob in blobs.List($"datasets/{run.Dataset}/{run.Version}/shards/", cancellationToken))
         {
             if (!blob.Name.EndsWith(".jsonl", StringComparison.Ordinal))
                 continue;
             using var lines = new StreamReader(await blobs.Open(blob.Name, cancellationToken) ?? Stream.Null);
             while (await lines.ReadLineAsync(cancellationToken) is { } line)
-            {
-                var row = JsonSerializer.Deserialize(line, CurationJson.Lines.IndexRow)!;
-                var name = Path.GetFileName(row.SourceUri);
-                if (row.Status == RowStatus.Success && scenes.TryGetValue(name, out var scene))
-                    rows.Add(new DemoCaptions(row, scene, await File.ReadAllBytesAsync(Path.Combine(folder, name), cancellationToken)));
-            }
+                yield return JsonSerializer.Deserialize(line, CurationJson.Lines.IndexRow)!;
         }
-
-        return [.. rows.OrderBy(row => row.Row.Row)];
     }
 }
 

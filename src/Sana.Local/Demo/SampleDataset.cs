@@ -50,6 +50,12 @@ internal sealed record ShippedModels(string Folder)
 
     public string Clip => Path.Combine(Folder, "tiny-clip");
 
+    /// <summary>A classifier of lettering.</summary>
+    public string Lettering => Path.Combine(Folder, "tiny-lettering");
+
+    /// <summary>An aesthetic head on the vectors of <see cref="Clip"/>.</summary>
+    public string Tidiness => Path.Combine(Folder, "tiny-tidiness");
+
     /// <summary>The captioners by the label that their captions get.</summary>
     public IReadOnlyList<(string Label, string Checkpoint)> Captioners =>
     [
@@ -62,9 +68,9 @@ internal sealed record ShippedModels(string Folder)
     public static ShippedModels Find(string? folder)
     {
         var models = new ShippedModels(Path.GetFullPath(folder ?? Path.Combine(AppContext.BaseDirectory, "models")));
-        string[] all = [models.Sana, models.Delft, models.Clip, .. models.Captioners.Select(one => one.Checkpoint)];
+        string[] all = [models.Sana, models.Delft, models.Clip, models.Lettering, models.Tidiness, .. models.Captioners.Select(one => one.Checkpoint)];
         return all.FirstOrDefault(one => !Directory.Exists(one)) is { } missing
-            ? throw new SanaException($"There is no folder '{missing}'; give --models the folder that holds tiny-sana, tiny-sana-delft, tiny-clip and the two captioners.")
+            ? throw new SanaException($"There is no folder '{missing}'; give --models the folder that holds tiny-sana, tiny-sana-delft, tiny-clip, tiny-lettering, tiny-tidiness and the two captioners.")
             : models;
     }
 }

@@ -12,6 +12,7 @@ TrainingProcess.EndWithParent();
     ("compression", "compares latents of 16 and of 32 pixels a side at equal steps", CompressionCommand.Run),
     ("check", "compares the published networks with their graphs on ONNX Runtime", CheckCommand.Run),
     ("clip", "trains CLIP, starting from the encoder of the rich captioner", ClipCommand.Run),
+    ("judges", "trains the judges: an aesthetic head on models/tiny-clip and a classifier of lettering, some minutes", JudgesCommand.Run),
     ("captioners", "trains both image captioners", CaptionersCommand.Run),
     ("selection", "compares transformers trained on selected and on careless captions", SelectionCommand.Run),
     ("text", "trains tokenizer and text encoder of models/tiny-sana", SanaCommands.Text),

@@ -91,7 +91,7 @@ public sealed class AestheticJudgeTests : IDisposable
     }
 
     [Theory]
-    [InlineData(33, "head reads CLIP's vectors of 33 numbers; vit-b-8 is CLIP with vectors of", "Name the CLIP")]
+    [InlineData(33, "head reads CLIP's vectors of 33 numbers; vit-b-8 is CLIP with vectors of", "write its name as \"clip\" of the file's __metadata__")]
     [InlineData(768, "head reads CLIP's vectors of 768 numbers, those of openai/clip-vit-large-patch14", "Say \"clip\": \"openai/clip-vit-large-patch14\", or name its folder clip-vit-large-patch14.")]
     [InlineData(512, "head reads CLIP's vectors of 512 numbers, those of openai/clip-vit-base-patch32", "clip-vit-base-patch32")]
     public void Another_CLIP_than_the_head_needs_is_refused_by_name(int width, string sentence, string fix)
@@ -103,6 +103,30 @@ public sealed class AestheticJudgeTests : IDisposable
         var error = Assert.Throws<InferenceException>(() => new AestheticJudge("head", "0", [layer], clip));
         Assert.Contains(sentence, error.Message, StringComparison.Ordinal);
         Assert.Contains(fix, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_head_names_the_CLIP_that_it_was_trained_on_and_its_scale()
+    {
+        using var built = new BuiltClip();
+        using var clip = built.Scorer();
+        var layer = new HeadLayer(clip.Width, 1, new float[clip.Width], [3], HasRelu: false);
+
+        using var judge = new AestheticJudge("head", "0", [layer], clip, clip.Name, "tidiness, 1…10");
+        Assert.Equal("tidiness, 1…10", judge.Scale.Unit);
+        Assert.Contains("those of some-clip", Assert.Throws<InferenceException>(() => new AestheticJudge("head", "0", [layer], clip, "some-clip")).Message, StringComparison.Ordinal);
+        var wide = new HeadLayer(clip.Width + 1, 1, new float[clip.Width + 1], [3], HasRelu: false);
+        Assert.Contains($"vectors of {clip.Width + 1} numbers", Assert.Throws<InferenceException>(() => new AestheticJudge("head", "0", [wide], clip, clip.Name)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("clip", "\\u0000"), InlineData("clip", ""), InlineData("scale", "a\\nb")]
+    public void A_name_that_cannot_be_shown_is_refused(string key, string text)
+    {
+        var header = $$$"""{"__metadata__":{"{{{key}}}":"{{{text}}}"},"weight":{"dtype":"F32","shape":[1,4],"data_offsets":[0,16]},"bias":{"dtype":"F32","shape":[1],"data_offsets":[16,20]}}""";
+        File.WriteAllBytes(_folder.File("bad.safetensors"), SafetensorsBytes.Of(header, 20));
+
+        Assert.Contains($"for '{key}' of its __metadata__", Assert.Throws<CheckpointException>(() => AestheticFile.Open(_folder.File("bad.safetensors"))).Message, StringComparison.Ordinal);
     }
 
     [Fact]

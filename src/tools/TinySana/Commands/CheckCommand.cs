@@ -9,8 +9,10 @@ using Sana.GraphBuilder.Onnx;
 using Sana.GraphBuilder.Safetensors;
 using Sana.Inference.Captioning;
 using Sana.Inference.Clip;
+using Sana.Inference.Judging;
 using Sana.Inference.Runtime;
 using Sana.Inference.Text;
+using Sana.StillLife;
 using Sana.StillLife.Captions;
 using TinySana.Networks;
 using TinySana.Publishing;
@@ -36,6 +38,8 @@ internal static class CheckCommand
         ("tiny-sana/vae", Autoencoder),
         ("tiny-sana-delft", Adapter),
         ("tiny-clip", Clip),
+        ("tiny-tidiness", Head),
+        ("tiny-lettering", Classifier),
         ("tiny-captioner-rich", Captioner),
         ("tiny-captioner-terse", Captioner),
     ];
@@ -180,6 +184,30 @@ internal static class CheckCommand
 
         static double Difference(Tensor expected, float[][] actual) =>
             OnnxGraph.Difference(functional.normalize(expected, dim: 1), stack(actual.Select(row => tensor(row))));
+    }
+
+    // From the vectors of models/tiny-clip to scores, through the judge that users run.
+    private static IEnumerable<(string Network, double Difference)> Head(string folder)
+    {
+        var place = Path.Combine(Path.GetDirectoryName(folder)!, "tiny-clip");
+        ClipCheckpoint.Build(place, new BuildOptions());
+        using var scorer = ClipScorer.Load(place, new ClipScorerOptions { Threads = 1 });
+        var file = AestheticFile.Open(folder);
+        using var judge = new AestheticJudge("tiny-tidiness", file.Sha256, [.. file.Layers.Select(layer => new HeadLayer(layer.From, layer.To, layer.Weight, layer.Bias, layer.HasRelu))], scorer, file.Clip, file.Scale);
+        var images = Array.ConvertAll(UnseenScenes.Usual(8), ScenePictures.Render);
+        var expected = AestheticFolder.Read(folder, scorer.Width).Forward(stack(scorer.EmbedImages(images).Select(row => tensor(row))));
+        return [("scores", OnnxGraph.Difference(expected, tensor(Array.ConvertAll(judge.Score(new JudgedImages(images)), score => (float)score))))];
+    }
+
+    // From pixels to the probability of the last label, through the judge that users run.
+    private static IEnumerable<(string Network, double Difference)> Classifier(string folder)
+    {
+        JudgeCheckpoint.Build(folder, new BuildOptions());
+        using var judge = ImageClassifier.Load(folder, LetteringTraining.Labels[^1], new JudgeOptions { Threads = 1 });
+        using var classifier = ClassifierFolder.Read(folder);
+        Scene[] scenes = [.. UnseenScenes.Usual(4), .. UnseenScenes.Signs(4, isHeldOut: false)];
+        var expected = functional.softmax(classifier.Forward(ScenePictures.Pixels(scenes, classifier.Sizes.Side)), 1)[.., -1]; // [b]
+        return [("probabilities", OnnxGraph.Difference(expected, tensor(Array.ConvertAll(judge.Score(new JudgedImages([.. scenes.Select(ScenePictures.Render)])), score => (float)score))))];
     }
 
     // From pixels and the first half of a caption to the logits of the next token, through the captioner that users run.

@@ -9,7 +9,7 @@ namespace TinySana.Commands;
 internal static class TrainAllCommand
 {
     // Each command needs the result of the one before it. Their steps are too small for two threads, so the two sequences run side by side.
-    private static readonly string[][] SideBySide = [["text", "autoencoder", "latents"], ["captioners", "clip"]];
+    private static readonly string[][] SideBySide = [["text", "autoencoder", "latents"], ["captioners", "clip", "judges"]];
 
     // The steps of the transformer are large enough for two threads.
     private static readonly string[] Afterwards = ["transformer 2", "lora", "check"];

@@ -24,7 +24,7 @@ internal sealed class CaptionerModule : CheckpointModule
         : base(nameof(CaptionerModule))
     {
         Sizes = sizes;
-        _encoder = new Vit(this, sizes.Vision);
+        _encoder = new Vit(this, "encoder", sizes.Vision);
         _decoder = new Gpt2(this, sizes.Decoder, sizes.Vocabulary, sizes.Positions);
     }
 
@@ -37,7 +37,7 @@ internal sealed class CaptionerModule : CheckpointModule
     public Tensor Decode(Tensor ids, Tensor states) => _decoder.Forward(ids, states);
 }
 
-/// <summary>The vision transformer (arXiv:2010.11929; transformers' ViTModel without its pooler), with its tensor names inside a captioner.</summary>
+/// <summary>The vision transformer (arXiv:2010.11929; transformers' ViTModel without its pooler), with its tensor names behind a prefix.</summary>
 internal sealed class Vit
 {
     private readonly PatchProjection _projection;
@@ -46,14 +46,14 @@ internal sealed class Vit
     private readonly EncoderLayer[] _layers;
     private readonly LayerNorm _norm;
 
-    public Vit(CheckpointModule owner, VisionSizes sizes)
+    public Vit(CheckpointModule owner, string prefix, VisionSizes sizes)
     {
-        const string embeddings = "encoder.embeddings";
+        var embeddings = $"{prefix}.embeddings";
         _projection = owner.At($"{embeddings}.patch_embeddings.projection", new PatchProjection(sizes.Width, sizes.Patch, bias: true));
         _first = owner.At($"{embeddings}.cls_token", randn(1, 1, sizes.Width) * Initialization.EmbeddingDeviation);
         _positions = owner.At($"{embeddings}.position_embeddings", randn(1, sizes.Tokens, sizes.Width) * Initialization.EmbeddingDeviation);
-        _layers = [.. Enumerable.Range(0, sizes.Layers).Select(i => new EncoderLayer(owner, $"encoder.encoder.layer.{i}", LayerNames.Vit, sizes.Transformer))];
-        _norm = owner.At("encoder.layernorm", LayerNorm(sizes.Width, TransformerSizes.Epsilon));
+        _layers = [.. Enumerable.Range(0, sizes.Layers).Select(i => new EncoderLayer(owner, $"{prefix}.encoder.layer.{i}", LayerNames.Vit, sizes.Transformer))];
+        _norm = owner.At($"{prefix}.layernorm", LayerNorm(sizes.Width, TransformerSizes.Epsilon));
     }
 
     /// <summary>Normalised pixels [b, 3, side, side] to the states of the class token and of all patches [b, 1 + n, d].</summary>

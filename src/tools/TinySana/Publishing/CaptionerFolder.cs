@@ -27,7 +27,7 @@ internal static class CaptionerFolder
             ["eos_token_id"] = end,
             ["pad_token_id"] = end,
             ["tie_word_embeddings"] = true,
-            ["encoder"] = Encoder(vision),
+            ["encoder"] = VitFiles.Config(vision, "ViTModel"),
             ["decoder"] = Decoder(decoder, sizes, end),
         });
         JsonFile.Save(Path.Combine(folder, "generation_config.json"), new JsonObject
@@ -38,18 +38,7 @@ internal static class CaptionerFolder
             ["pad_token_id"] = end,
             ["max_length"] = sizes.Positions,
         });
-        JsonFile.Save(Path.Combine(folder, "preprocessor_config.json"), new JsonObject
-        {
-            ["image_processor_type"] = "ViTImageProcessor",
-            ["do_resize"] = true,
-            ["do_rescale"] = true,
-            ["do_normalize"] = true,
-            ["resample"] = 2,
-            ["rescale_factor"] = 1 / 255.0,
-            ["size"] = new JsonObject { ["height"] = vision.Side, ["width"] = vision.Side },
-            ["image_mean"] = new JsonArray(0.5, 0.5, 0.5),
-            ["image_std"] = new JsonArray(0.5, 0.5, 0.5),
-        });
+        VitFiles.WritePreprocessor(folder, vision);
         CheckpointTensors.Save(Path.Combine(folder, Weights), captioner);
     }
 
@@ -58,32 +47,10 @@ internal static class CaptionerFolder
     {
         var config = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "config.json")))!;
         var (encoder, decoder) = (config["encoder"]!, config["decoder"]!);
-        var vision = new VisionSizes(
-            (int)encoder["hidden_size"]!,
-            (int)encoder["num_hidden_layers"]!,
-            (int)encoder["num_attention_heads"]!,
-            (int)encoder["image_size"]!,
-            (int)encoder["patch_size"]!);
-        var captioner = new CaptionerModule(new CaptionerSizes(vision, (int)decoder["n_layer"]!, (int)decoder["vocab_size"]!, (int)decoder["n_positions"]!));
+        var captioner = new CaptionerModule(new CaptionerSizes(VitFiles.ReadSizes(encoder), (int)decoder["n_layer"]!, (int)decoder["vocab_size"]!, (int)decoder["n_positions"]!));
         CheckpointTensors.Load(Path.Combine(folder, Weights), captioner);
         return captioner;
     }
-
-    private static JsonObject Encoder(VisionSizes sizes) => new()
-    {
-        ["model_type"] = "vit",
-        ["architectures"] = new JsonArray("ViTModel"),
-        ["hidden_size"] = sizes.Width,
-        ["num_hidden_layers"] = sizes.Layers,
-        ["num_attention_heads"] = sizes.Heads,
-        ["intermediate_size"] = sizes.Transformer.Inner,
-        ["hidden_act"] = "gelu",
-        ["layer_norm_eps"] = TransformerSizes.Epsilon,
-        ["image_size"] = sizes.Side,
-        ["patch_size"] = sizes.Patch,
-        ["num_channels"] = 3,
-        ["qkv_bias"] = true,
-    };
 
     private static JsonObject Decoder(TransformerSizes sizes, CaptionerSizes captioner, int end) => new()
     {

@@ -22,6 +22,19 @@ internal static class UnseenScenes
 
         return [.. scenes];
     }
+
+    /// <summary>Scenes with a card.</summary>
+    public static Scene[] Signs(int count, bool isHeldOut)
+    {
+        var (random, scenes) = (new SceneRandom(Seed + 1), new List<Scene>());
+        while (scenes.Count < count)
+        {
+            if (SceneGenerator.Draw(Arrangement.Sign, random) is var scene && HeldOut.Contains(scene) == isHeldOut)
+                scenes.Add(scene);
+        }
+
+        return [.. scenes];
+    }
 }
 
 /// <summary>The scenes of training steps.</summary>
