@@ -98,7 +98,7 @@ internal static class DemoPage
         return Html.Of($"""
             <section>
             <h2>Captioned and chosen</h2>
-            <p class="lead">{run.Succeeded} images with the careless captions that came with them; two captioners looked at each, CLIP scored every caption, the best was chosen ({string.Join(", ", removed)}). The generator knows the truth: so often is a caption there and wholly true.</p>
+            <p class="lead">{run.Succeeded} images with the careless captions that came with them; two captioners looked at each, CLIP scored every caption, the best was chosen ({string.Join(", ", removed)}). {captions.Count(one => HeldOut.Contains(one.Scene))} of them show a combination that no network here was trained on, such as a shape in a colour that was left out of training. The generator knows the truth: so often is a caption there and wholly true.</p>
             <div class="truth">{Html.Join(CaptionTruth.Of(captions).Select(Share))}</div>
             <div class="rows">{Html.Join(captions.Take(ShownRows).Select(Row))}</div>
             </section>

@@ -5,7 +5,7 @@ using Sana.StillLife.Rendering;
 
 namespace Sana.Local.Demo;
 
-/// <summary>A folder of still lifes with the captions that careless people left: what a curation gets to work on. Many of the scenes show combinations that no model was trained on, as real folders do.</summary>
+/// <summary>A folder of still lifes with the captions that careless people left: what a curation gets to work on. Every other scene shows a combination that no model was trained on.</summary>
 internal static class SampleDataset
 {
     private const int Side = 128;
@@ -19,13 +19,14 @@ internal static class SampleDataset
     {
         Directory.CreateDirectory(folder);
         var scenes = new SortedDictionary<string, Scene>(StringComparer.Ordinal);
+        var next = FirstSeed;
         for (var i = 0; i < images; i++)
         {
-            var scene = SceneGenerator.DrawAny(FirstSeed + (ulong)i);
+            var (seed, scene) = Drawn(ref next, isHeldOut: i % 2 == 1);
             var name = $"{i:0000}";
             var picture = ImageCodec.Encode(new RgbImage(Side, Side, SceneRenderer.Render(scene, Side)), ImageFormat.Png);
             File.WriteAllBytes(Path.Combine(folder, $"{name}.png"), picture);
-            if (CaptionNoise.Write(scene, new SceneRandom(FirstSeed + (ulong)i)) is { } caption)
+            if (CaptionNoise.Write(scene, new SceneRandom(seed)) is { } caption)
                 File.WriteAllText(Path.Combine(folder, $"{name}.txt"), caption);
             scenes.Add($"{name}.png", scene);
             if (i == 0)
@@ -36,6 +37,16 @@ internal static class SampleDataset
         }
 
         return scenes;
+    }
+
+    private static (ulong Seed, Scene Scene) Drawn(ref ulong next, bool isHeldOut)
+    {
+        while (true)
+        {
+            var seed = next++;
+            if (SceneGenerator.DrawAny(seed) is var scene && HeldOut.Contains(scene) == isHeldOut)
+                return (seed, scene);
+        }
     }
 }
 
