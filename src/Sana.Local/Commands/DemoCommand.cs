@@ -41,18 +41,20 @@ internal sealed class DemoCommand : Command
         var model = await host.Model(cancellationToken);
         var generate = await GenerateSubmission.Start(host.Client, host.Blobs, model.Fingerprint, DemoJobs.Generate(), pace: null, cancellationToken);
         var restyle = await GenerateSubmission.Start(host.Client, host.Blobs, model.Fingerprint, GenerateSubmission.Pinned(DemoJobs.Restyle(), model), pace: null, cancellationToken);
-        var ended = await ProgressView.ToTheEnd(host, [("curate", curate.Instance.Id), ("generate", generate.Instance.Id), ("restyle", restyle.Instance.Id)], linesWhenRedirected: true, cancellationToken);
+        var choose = await GenerateSubmission.Start(host.Client, host.Blobs, model.Fingerprint, DemoJobs.Choose(), pace: null, cancellationToken);
+        var ended = await ProgressView.ToTheEnd(host, [("curate", curate.Instance.Id), ("generate", generate.Instance.Id), ("restyle", restyle.Instance.Id), ("choose", choose.Instance.Id)], linesWhenRedirected: true, cancellationToken);
         if (ended.FirstOrDefault(one => one.Status != WorkflowStatus.Completed) is { } broken)
             throw new SanaException($"{broken.Id} was {broken.Status}: {broken.Error}");
-        var (curated, generated, restyled) = (ended[0].ReadOutput<CurateSummary>(), ended[1].ReadOutput<GenerateSummary>(), ended[2].ReadOutput<GenerateSummary>());
+        var (curated, generated) = (ended[0].ReadOutput<CurateSummary>(), ended[1].ReadOutput<GenerateSummary>());
         var gallery = await DemoResults.Gallery(host.Blobs, generated, cancellationToken);
-        var styled = await DemoResults.Gallery(host.Blobs, restyled, cancellationToken);
+        var styled = await DemoResults.Gallery(host.Blobs, ended[2].ReadOutput<GenerateSummary>(), cancellationToken);
+        var chosen = await DemoResults.Gallery(host.Blobs, ended[3].ReadOutput<GenerateSummary>(), cancellationToken);
         var captions = await DemoResults.Captions(host.Blobs, curated, dataset, scenes, cancellationToken);
         var withheld = await DemoResults.Withheld(host.Blobs, generated, cancellationToken);
         var left = await DemoResults.LeftOut(host.Blobs, curated, dataset, cancellationToken);
         var page = Path.Combine(folder, "index.html");
-        await File.WriteAllTextAsync(page, DemoPage.Write(new DemoContent(gallery, withheld, styled, captions, left, curated, generated)).Text, cancellationToken);
-        return Tell(page, gallery.Count + styled.Count, captions.Count, clock.Elapsed, parsed.GetValue(_json), parsed.GetValue(_open));
+        await File.WriteAllTextAsync(page, DemoPage.Write(new DemoContent(gallery, withheld, styled, chosen, captions, left, curated, generated)).Text, cancellationToken);
+        return Tell(page, gallery.Count + styled.Count + chosen.Count, captions.Count, clock.Elapsed, parsed.GetValue(_json), parsed.GetValue(_open));
     }
 
     private static int Tell(string page, int images, int captioned, TimeSpan elapsed, bool json, bool open)

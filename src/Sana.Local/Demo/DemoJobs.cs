@@ -6,6 +6,7 @@ using Sana.Inference.Diffusion;
 using Sana.Inference.Imaging;
 using Sana.Jobs.Curation;
 using Sana.Jobs.Generation;
+using Sana.Jobs.Queue;
 
 namespace Sana.Local.Demo;
 
@@ -39,6 +40,9 @@ internal static class DemoJobs
     /// <summary>The first prompts once more, with the adapter.</summary>
     public static GenerateJob Restyle() => Generate([.. DemoPrompts.All.Take(Restyled)], new AdapterUses([new AdapterUse(Adapter)]));
 
+    /// <summary>The prompts of the gallery but those for signs, which are held back, with several candidates of each image, of which the small CLIP keeps one.</summary>
+    public static GenerateJob Choose() => Generate([.. DemoPrompts.All.Where(prompt => !prompt.Contains("a sign that says", StringComparison.Ordinal))], adapters: null) with { BestOf = new BestOf(Candidates) { Judges = [Fit] } };
+
     private static GenerateJob Generate(IReadOnlyList<string> prompts, AdapterUses? adapters) => new()
     {
         Prompts = PromptFile.Of(prompts),
@@ -56,11 +60,17 @@ internal static class DemoJobs
     /// <summary>Tidiness, 1…10, below which an image is left out of the dataset.</summary>
     public const double MinTidiness = 3.5;
 
+    /// <summary>Candidates of each image of <see cref="Choose"/>.</summary>
+    public const int Candidates = 4;
+
+    /// <summary>Label of the judge that compares an image with its prompt.</summary>
+    public const string Fit = "fit";
+
     /// <summary>Label of the judge of tidiness.</summary>
     public const string Tidiness = "tidiness";
 
     /// <summary>The judges of the painted images, as a file of <c>--judges</c>.</summary>
-    public static string Gate(ShippedModels models) => Text(new JsonObject { ["judges"] = new JsonArray(LetteringOf(models), TidinessOf(models, min: null)) });
+    public static string Gate(ShippedModels models) => Text(new JsonObject { ["judges"] = new JsonArray(LetteringOf(models), TidinessOf(models, min: null), new JsonObject { ["label"] = Fit, ["kind"] = "clip", ["checkpoint"] = models.Clip }) });
 
     private static string Captioners(ShippedModels models) => Text(new JsonObject
     {

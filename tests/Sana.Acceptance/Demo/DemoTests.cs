@@ -16,6 +16,9 @@ public sealed class DemoTests : IDisposable
     // Prompts that are painted with the adapter too.
     private const int Restyled = 8;
 
+    // Prompts of which four candidates are painted.
+    private const int Chosen = 22;
+
     // Prompts that ask for a card with a word.
     private const int Withheld = 2;
 
@@ -30,9 +33,9 @@ public sealed class DemoTests : IDisposable
         var made = await Demo(place);
 
         Assert.True(made.ExitCode == 0, made.Error);
-        ProgressLines.EndAtTheirTotals(made.Error, "curate", "generate", "restyle");
+        ProgressLines.EndAtTheirTotals(made.Error, "curate", "generate", "restyle", "choose");
         var report = JsonDocument.Parse(made.Output).RootElement;
-        Assert.Equal(24 - Withheld + Restyled, report.GetProperty("images").GetInt32());
+        Assert.Equal(24 - Withheld + Restyled + Chosen, report.GetProperty("images").GetInt32());
         // The copy and the file that is cut off are left out, and what judges object to, each with its reason.
         var rows = new Curated(Path.Combine(place, "blobs"), "still-lifes", "v1").Rows();
         var left = rows.Count(row => row.Status == "filtered");
@@ -50,8 +53,9 @@ public sealed class DemoTests : IDisposable
         Assert.Equal($"{24 - Withheld}", await page.Evaluate("document.querySelectorAll('.gallery:not(.left) figure img').length"));
         Assert.Equal($"{Withheld}", await page.Evaluate("[...document.querySelectorAll('.withheld')].filter(one => one.textContent.includes('a sign that says') && one.textContent.includes('above 0.5')).length"));
         Assert.Equal($"{left}", await page.Evaluate("document.querySelectorAll('.left figure img').length"));
-        Assert.Equal($"{2 * Restyled}", await page.Evaluate("document.querySelectorAll('.pairs figure img').length"));
-        Assert.Equal("0", await page.Evaluate("[...document.querySelectorAll('.pairs figure')].filter(pair => pair.querySelectorAll('img')[0].src === pair.querySelectorAll('img')[1].src).length"));
+        Assert.Equal($"{2 * Restyled}", await page.Evaluate("document.querySelectorAll('.pairs:not(.chosen) figure img').length"));
+        Assert.Equal($"{2 * Chosen}", await page.Evaluate("document.querySelectorAll('.chosen figure img').length"));
+        Assert.Equal("0", await page.Evaluate("[...document.querySelectorAll('.pairs:not(.chosen) figure')].filter(pair => pair.querySelectorAll('img')[0].src === pair.querySelectorAll('img')[1].src).length"));
         Assert.Equal($"{Shown}", await page.Evaluate("document.querySelectorAll('.row').length"));
         Assert.Equal("0", await page.Evaluate("[...document.images].filter(image => image.naturalWidth !== 128).length"));
         Assert.Equal("420", await page.Evaluate("document.documentElement.scrollWidth"));
