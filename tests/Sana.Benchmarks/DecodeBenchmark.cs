@@ -22,8 +22,8 @@ internal static class DecodeBenchmark
     public static void Run(int rounds)
     {
         using var folder = new TempFolder();
-        var config = Config(folder);
-        using var autoencoder = new AutoencoderDC(Load(folder, config));
+        var config = Write(folder);
+        using var autoencoder = Load(folder, config, new OnnxModelOptions(Device.Cpu, 0, KeepMemory: false));
         var (small, large) = (Latents(config, Small), Latents(config, Large));
         (string Name, double Pixels, Action Run)[] ways =
         [
@@ -43,19 +43,22 @@ internal static class DecodeBenchmark
             ]));
     }
 
-    private static AutoencoderDCConfig Config(TempFolder folder)
+    /// <summary>Writes config and weights of the published widths; the config.</summary>
+    public static AutoencoderDCConfig Write(TempFolder folder)
     {
         var file = folder.File("config.json");
         File.WriteAllText(file, PublicConfigs.AutoencoderDC);
-        return AutoencoderDCConfig.Load(file);
+        var config = AutoencoderDCConfig.Load(file);
+        new SyntheticWeights(seed: 0).Write(folder.Path, "diffusion_pytorch_model", null, TensorType.F32, AutoencoderDCTensors.Decoder(config));
+        return config;
     }
 
-    private static OnnxModel Load(TempFolder folder, AutoencoderDCConfig config)
+    /// <summary>Loads what <see cref="Write"/> has written.</summary>
+    public static AutoencoderDC Load(TempFolder folder, AutoencoderDCConfig config, OnnxModelOptions options)
     {
-        new SyntheticWeights(seed: 0).Write(folder.Path, "diffusion_pytorch_model", null, TensorType.F32, AutoencoderDCTensors.Decoder(config));
         var graph = SanaGraphs.Decoder(config, SafetensorsWeights.Open(folder.Path, "diffusion_pytorch_model"));
         graph.Metadata("spatial_compression", config.SpatialCompression.ToString(CultureInfo.InvariantCulture)); // from which the layout of tiles is computed
-        return OnnxModel.Load(graph.ToModel().ToByteArray(), folder.Path, new OnnxModelOptions(Device.Cpu, 0, KeepMemory: false));
+        return new AutoencoderDC(OnnxModel.Load(graph.ToModel().ToByteArray(), folder.Path, options));
     }
 
     private static FloatTensor Latents(AutoencoderDCConfig config, int pixels)

@@ -2,6 +2,7 @@ using System.Globalization;
 using Google.Protobuf;
 using Sana.GraphBuilder.Configs;
 using Sana.GraphBuilder.Models;
+using Sana.GraphBuilder.Onnx;
 using Sana.GraphBuilder.Safetensors;
 using Sana.Inference.Runtime;
 using Sana.Inference.Text;
@@ -16,15 +17,15 @@ namespace Sana.Benchmarks;
 internal static class TextBenchmark
 {
     private const int Layers = 4;
-    private const int Vocabulary = 1_024; // the size of the embedding table does not affect the time
-    private const int InstructionTokens = 207;
-    private const int PromptTokens = 11;
-    private const int PaddedTokens = 506;
+    public const int Vocabulary = 1_024; // the size of the embedding table does not affect the time
+    public const int InstructionTokens = 207;
+    public const int PromptTokens = 11;
+    public const int PaddedTokens = 506;
 
     public static void Run(int rounds)
     {
         using var folder = new TempFolder();
-        using var encoder = new TextEncoder(Load(folder));
+        using var encoder = Load(folder, Write(folder, Layers), new OnnxModelOptions(Device.Cpu, 0, KeepMemory: false));
         var ids = Enumerable.Range(0, PaddedTokens).Select(i => 1 + (i * 37 % (Vocabulary - 1))).ToArray();
         using var instruction = encoder.Remember(ids.AsSpan(0, InstructionTokens));
         (string Name, Action Run)[] ways =
@@ -41,13 +42,20 @@ internal static class TextBenchmark
             ways.Select((way, i) => (string[])[way.Name, $"{race.Ratio(i, 0)}", (1000 * race.Seconds(i)).ToString("N0", CultureInfo.InvariantCulture)]));
     }
 
-    private static OnnxModel Load(TempFolder folder)
+    /// <summary>Writes config and weights of the published widths; the config.</summary>
+    public static Gemma2Config Write(TempFolder folder, int layers)
     {
         var file = folder.File("config.json");
         File.WriteAllText(file, PublicConfigs.Gemma2);
-        var config = Gemma2Config.Load(file) with { NumHiddenLayers = Layers, VocabSize = Vocabulary };
+        var config = Gemma2Config.Load(file) with { NumHiddenLayers = layers, VocabSize = Vocabulary };
         new SyntheticWeights(seed: 0).Write(folder.Path, "model", null, TensorType.BF16, Gemma2Tensors.All(config));
-        var graph = SanaGraphs.TextEncoder(config, SafetensorsWeights.Open(folder.Path, "model"));
-        return OnnxModel.Load(graph.ToModel().ToByteArray(), folder.Path, new OnnxModelOptions(Device.Cpu, 0, KeepMemory: false));
+        return config;
+    }
+
+    /// <summary>Loads what <see cref="Write"/> has written.</summary>
+    public static TextEncoder Load(TempFolder folder, Gemma2Config config, OnnxModelOptions options, Arithmetic? arithmetic = null)
+    {
+        var graph = SanaGraphs.TextEncoder(config, SafetensorsWeights.Open(folder.Path, "model"), arithmetic);
+        return new TextEncoder(OnnxModel.Load(graph.ToModel().ToByteArray(), folder.Path, options));
     }
 }

@@ -34,7 +34,8 @@ internal static class CaptionPart
         using var own = CaptionNetwork.Load(folder.Path, new CaptionNetworkOptions { BatchSize = Batch, Threads = options.Threads });
         using var eightBits = CaptionNetwork.Load(folder.Path, new CaptionNetworkOptions { BatchSize = Batch, Threads = options.Threads, Precision = Precision.W8A8 });
         var file = folder.File("model.safetensors");
-        var (wide, half) = (new TorchWeights(file, float32), new TorchWeights(file, bfloat16));
+        using var wide = new TorchWeights(file, float32);
+        using var half = new TorchWeights(file, bfloat16);
 
         // The side of the network, so that nothing is resized.
         var random = new Random(1);
@@ -53,8 +54,6 @@ internal static class CaptionPart
                 Torch("LibTorch, bfloat16", half, images[..some], beams) with { Exact = false });
         }
 
-        wide.Dispose();
-        half.Dispose();
 
         Way Own(string name, CaptionNetwork network, RgbImage[] some, int beams) => new(name, () => network.LogitsAfter(images[0], written, task: Task).Data)
         {
@@ -104,7 +103,8 @@ internal static class ScorerPart
         var config = SiglipConfig.Load(folder.File("config.json")) with { VocabSize = 1_024 }; // the size of the table does not affect the time
         new SyntheticWeights(seed: 0).Write(folder.Path, "model", null, TensorType.F32, SiglipTensors.All(config));
         var (stored, file) = (SafetensorsWeights.Open(folder.Path, "model"), folder.File("model.safetensors"));
-        var (wide, half) = (new TorchWeights(file, float32), new TorchWeights(file, bfloat16));
+        using var wide = new TorchWeights(file, float32);
+        using var half = new TorchWeights(file, bfloat16);
         var pixels = BlockGroup.Random(Batch, 3, config.ImageSize, config.ImageSize);
         long[] ids = [.. Enumerable.Range(0, Batch * config.MaxPositionEmbeddings).Select(i => 1 + (i * 37L % 1_000))];
         long[] shape = [Batch, config.MaxPositionEmbeddings];
@@ -133,8 +133,6 @@ internal static class ScorerPart
                 new Way("LibTorch, bfloat16", () => Torch(half, tensor(ids, shape), (network, x) => network.EmbedTexts(x)), Exact: false));
         }
 
-        wide.Dispose();
-        half.Dispose();
 
         OnnxModel Load(Graph graph) => OnnxModel.Load(graph.ToModel().ToByteArray(), folder.Path, new OnnxModelOptions(Sana.Inference.Runtime.Device.Cpu, options.Threads, KeepMemory: true));
 

@@ -31,7 +31,7 @@ internal static class Comparison
     public static double[] Print(string title, int rounds, params IReadOnlyList<Way> ways)
     {
         var expected = ways[0].Result();
-        var distances = ways.Select(way => Distance(expected, way)).ToArray();
+        var distances = ways.Select(way => Distance(expected, way, way == ways[0] ? expected : way.Result())).ToArray();
         var race = Race.Run(rounds, [.. ways.Select(way => way.Run ?? (() => way.Result()))]);
         Markdown.Text($"{title} Time of the same work relative to the first row.");
         Markdown.Table(
@@ -53,9 +53,8 @@ internal static class Comparison
         return wide.to_type(type);
     }
 
-    private static (string Largest, string Cosine) Distance(float[] expected, Way way)
+    private static (string Largest, string Cosine) Distance(float[] expected, Way way, float[] actual)
     {
-        var actual = way.Result();
         if (actual.Length == 0)
             return ("", "");
 

@@ -1,13 +1,8 @@
 using System.Globalization;
-using Google.Protobuf;
 using Sana.Benchmarks;
 using Sana.GraphBuilder.Configs;
-using Sana.GraphBuilder.Models;
 using Sana.GraphBuilder.Onnx;
-using Sana.GraphBuilder.Safetensors;
-using Sana.Inference.Diffusion;
 using Sana.Inference.Runtime;
-using Sana.Inference.Text;
 using Sana.Tests.Support;
 using static TorchSharp.torch;
 
@@ -25,7 +20,8 @@ internal static class TransformerPart
         using var group = new BlockGroup(options.Layers, options.Threads);
         var (own, eightBits) = (group.LoadTransformer(), group.LoadTransformer(Arithmetic.W8A8));
         var products = group.Load(MatrixProducts.Build(group.Config, group.Weights, attention: false));
-        var (wide, half) = (new TorchWeights(group.WeightsFile, float32), new TorchWeights(group.WeightsFile, bfloat16));
+        using var wide = new TorchWeights(group.WeightsFile, float32);
+        using var half = new TorchWeights(group.WeightsFile, bfloat16);
         var texts = group.Embeddings(options.Samples, TextTokens);
         using var conditioning = own.Condition(texts);
         using var eightBitConditioning = eightBits.Condition(texts);
@@ -54,8 +50,6 @@ internal static class TransformerPart
             first ??= [.. seconds.Select(one => one * SanaTransformerConfig.Published[0].Config.NumLayers / options.Layers)];
         }
 
-        wide.Dispose();
-        half.Dispose();
         return first!;
     }
 
@@ -101,24 +95,23 @@ internal static class TransformerPart
 /// <summary>The text encoder, Gemma-2-2B at full width.</summary>
 internal static class TextPart
 {
-    private const int Vocabulary = 1_024; // the size of the embedding table does not affect the time
-    private const int InstructionTokens = 207;
-    private const int PromptTokens = 11;
-    private const int PaddedTokens = 506;
+    private const int Layers = 26;
+    private const int InstructionTokens = TextBenchmark.InstructionTokens;
+    private const int PromptTokens = TextBenchmark.PromptTokens;
+    private const int PaddedTokens = TextBenchmark.PaddedTokens;
 
     /// <summary>Gives the seconds of all 26 layers, by way.</summary>
     public static double[] Run(TorchBenchmarkOptions options)
     {
         using var folder = new TempFolder();
-        File.WriteAllText(folder.File("config.json"), PublicConfigs.Gemma2);
-        var published = Gemma2Config.Load(folder.File("config.json"));
-        var config = published with { NumHiddenLayers = options.TextLayers, VocabSize = Vocabulary };
-        new SyntheticWeights(seed: 0).Write(folder.Path, "model", null, TensorType.F32, Gemma2Tensors.All(config));
+        var config = TextBenchmark.Write(folder, options.TextLayers);
         var file = folder.File("model.safetensors");
-        using var own = new TextEncoder(Load(folder, config, options.Threads, null));
-        using var eightBits = new TextEncoder(Load(folder, config, options.Threads, Arithmetic.W8A8));
-        var (wide, half) = (new TorchWeights(file, float32), new TorchWeights(file, bfloat16));
-        int[] ids = [.. Enumerable.Range(0, InstructionTokens + PromptTokens).Select(i => 1 + (i * 37 % (Vocabulary - 1)))];
+        var settings = new OnnxModelOptions(Sana.Inference.Runtime.Device.Cpu, options.Threads, KeepMemory: true);
+        using var own = TextBenchmark.Load(folder, config, settings);
+        using var eightBits = TextBenchmark.Load(folder, config, settings, Arithmetic.W8A8);
+        using var wide = new TorchWeights(file, float32);
+        using var half = new TorchWeights(file, bfloat16);
+        int[] ids = [.. Enumerable.Range(0, InstructionTokens + PromptTokens).Select(i => 1 + (i * 37 % (TextBenchmark.Vocabulary - 1)))];
         using var instruction = own.Remember(ids.AsSpan(0, InstructionTokens));
         using var eightBitInstruction = eightBits.Remember(ids.AsSpan(0, InstructionTokens));
         var seconds = Comparison.Print(
@@ -131,15 +124,7 @@ internal static class TextPart
             new Way("LibTorch, float32, without padding", Torch(config, wide, ids, ids.Length)),
             new Way("LibTorch, bfloat16, as the reference", Torch(config, half, ids, PaddedTokens), Exact: false),
             new Way("LibTorch, bfloat16, without padding", Torch(config, half, ids, ids.Length), Exact: false));
-        wide.Dispose();
-        half.Dispose();
-        return [.. seconds.Select(one => one * published.NumHiddenLayers / options.TextLayers)];
-    }
-
-    private static OnnxModel Load(TempFolder folder, Gemma2Config config, int threads, Arithmetic? arithmetic)
-    {
-        var graph = SanaGraphs.TextEncoder(config, SafetensorsWeights.Open(folder.Path, "model"), arithmetic);
-        return OnnxModel.Load(graph.ToModel().ToByteArray(), folder.Path, new OnnxModelOptions(Sana.Inference.Runtime.Device.Cpu, threads, KeepMemory: true));
+        return [.. seconds.Select(one => one * Layers / options.TextLayers)];
     }
 
     private static Func<float[]> Torch(Gemma2Config config, TorchWeights weights, int[] ids, int length)
@@ -165,13 +150,11 @@ internal static class DecoderPart
     public static double[] Run(TorchBenchmarkOptions options)
     {
         using var folder = new TempFolder();
-        File.WriteAllText(folder.File("config.json"), PublicConfigs.AutoencoderDC);
-        var config = AutoencoderDCConfig.Load(folder.File("config.json"));
-        new SyntheticWeights(seed: 0).Write(folder.Path, "diffusion_pytorch_model", null, TensorType.F32, AutoencoderDCTensors.Decoder(config));
+        var config = DecodeBenchmark.Write(folder);
         var file = folder.File("diffusion_pytorch_model.safetensors");
-        var graph = SanaGraphs.Decoder(config, SafetensorsWeights.Open(folder.Path, "diffusion_pytorch_model"));
-        using var own = new AutoencoderDC(OnnxModel.Load(graph.ToModel().ToByteArray(), folder.Path, new OnnxModelOptions(Sana.Inference.Runtime.Device.Cpu, options.Threads, KeepMemory: true)));
-        var (wide, half) = (new TorchWeights(file, float32), new TorchWeights(file, bfloat16));
+        using var own = DecodeBenchmark.Load(folder, config, new OnnxModelOptions(Sana.Inference.Runtime.Device.Cpu, options.Threads, KeepMemory: true));
+        using var wide = new TorchWeights(file, float32);
+        using var half = new TorchWeights(file, bfloat16);
         double[]? first = null;
         foreach (var pixels in options.Pixels)
         {
@@ -185,8 +168,6 @@ internal static class DecoderPart
             first ??= seconds;
         }
 
-        wide.Dispose();
-        half.Dispose();
         return first!;
     }
 

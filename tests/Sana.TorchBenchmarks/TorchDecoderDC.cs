@@ -27,13 +27,6 @@ internal sealed class TorchDecoderDC(AutoencoderDCConfig config, TorchWeights w)
         return w.Conv(Act(Norm(x, "decoder.norm_out"), config.DecoderConvActFn), "decoder.conv_out"); // [b, 3, 32h, 32w]
     });
 
-    private static Tensor Next(Tensor x, Func<Tensor, Tensor> part)
-    {
-        var next = part(x);
-        x.Dispose();
-        return next;
-    }
-
     private static Tensor Act(Tensor x, string name) => name == "relu" ? nn.functional.relu(x) : nn.functional.silu(x);
 
     private Tensor Up(Tensor x, long channels, string path) => Part(() =>

@@ -168,13 +168,6 @@ internal sealed class TorchFlorence2(Florence2Config config, TokenTables tables,
 
     private Tensor Positions(string side, long from, long count) => w[$"{Language}.{side}.embed_positions.weight"].narrow(0, BartConfig.PositionOffset + from, count);
 
-    private static Tensor Next(Tensor x, Func<Tensor, Tensor> part)
-    {
-        var next = Part(() => part(x));
-        x.Dispose();
-        return next;
-    }
-
     /// <summary>Keys and values of the decoder: those of the tokens so far, [b, t, d], and those of the image, which are computed once.</summary>
     public sealed class Cache(int layers) : IDisposable
     {

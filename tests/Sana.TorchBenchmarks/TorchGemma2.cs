@@ -23,13 +23,11 @@ internal sealed class TorchGemma2(Gemma2Config config, TorchWeights w)
         for (var i = 0; i < config.NumHiddenLayers; i++)
         {
             var path = $"layers.{i}";
-            var next = Part(() =>
+            x = Next(x, before =>
             {
-                var y = Part(() => x + Norm(Attention(Norm(x, $"{path}.input_layernorm"), cos, sin, mask, $"{path}.self_attn"), $"{path}.post_attention_layernorm"));
+                var y = Part(() => before + Norm(Attention(Norm(before, $"{path}.input_layernorm"), cos, sin, mask, $"{path}.self_attn"), $"{path}.post_attention_layernorm"));
                 return Part(() => y + Norm(Mlp(Norm(y, $"{path}.pre_feedforward_layernorm"), $"{path}.mlp"), $"{path}.post_feedforward_layernorm"));
             });
-            x.Dispose();
-            x = next;
         }
 
         return Norm(x, "norm");

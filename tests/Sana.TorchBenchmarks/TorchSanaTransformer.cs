@@ -31,9 +31,8 @@ internal sealed class TorchSanaTransformer(SanaTransformerConfig config, TorchWe
 
         for (var i = 0; i < config.NumLayers; i++)
         {
-            var next = Block(x, six, caption, bias, height, width, $"transformer_blocks.{i}");
-            x.Dispose();
-            x = next;
+            var path = $"transformer_blocks.{i}";
+            x = Next(x, y => Block(y, six, caption, bias, height, width, path));
         }
 
         var m = (w["scale_shift_table"] + embedded.unsqueeze(1)).chunk(2, 1); // 2 × [b, 1, d]: shift, scale
@@ -41,13 +40,13 @@ internal sealed class TorchSanaTransformer(SanaTransformerConfig config, TorchWe
         return x.transpose(1, 2).reshape(batch, channels, height, width);
     });
 
-    private Tensor Block(Tensor x, Tensor six, Tensor caption, Tensor? bias, long height, long width, string path) => Part(() =>
+    private Tensor Block(Tensor x, Tensor six, Tensor caption, Tensor? bias, long height, long width, string path)
     {
         var m = (w[$"{path}.scale_shift_table"] + six).chunk(6, 1); // 6 × [b, 1, d]
         x = Part(() => x + (m[2] * LinearAttention(Modulated(x, m[0], m[1]), $"{path}.attn1")));
         x = Part(() => x + CrossAttention(x, caption, bias, $"{path}.attn2"));
         return Part(() => x + (m[5] * FeedForward(Modulated(x, m[3], m[4]), height, width, $"{path}.ff")));
-    });
+    }
 
     private Tensor Modulated(Tensor x, Tensor shift, Tensor scale) => Part(() => (nn.functional.layer_norm(x, [x.shape[^1]], eps: config.NormEps) * (1 + scale)) + shift);
 

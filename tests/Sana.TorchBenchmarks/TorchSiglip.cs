@@ -34,8 +34,8 @@ internal sealed class TorchSiglip(SiglipConfig config, TorchWeights w)
     {
         for (var i = 0; i < tower.NumHiddenLayers; i++)
         {
-            var (layer, before) = ($"{path}.encoder.layers.{i}", x);
-            x = Part(() =>
+            var layer = $"{path}.encoder.layers.{i}";
+            x = Next(x, before =>
             {
                 var y = Part(() =>
                 {
@@ -45,7 +45,6 @@ internal sealed class TorchSiglip(SiglipConfig config, TorchWeights w)
                 });
                 return y + Mlp(w.LayerNorm(y, $"{layer}.layer_norm2", tower.LayerNormEps), $"{layer}.mlp");
             });
-            before.Dispose();
         }
 
         return x;

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Sana.TorchBenchmarks;
 
 /// <summary>The tensors of a checkpoint in one type, and the layers that read them.</summary>
-internal sealed class TorchWeights
+internal sealed class TorchWeights : IDisposable
 {
     private readonly Dictionary<string, Tensor> _tensors = [];
 
@@ -55,6 +55,13 @@ internal static class TorchLayers
     {
         using var scope = NewDisposeScope();
         return compute().MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The next states of a network: like <see cref="Part"/>, and those before them are freed.</summary>
+    public static Tensor Next(Tensor x, Func<Tensor, Tensor> compute)
+    {
+        using (x)
+            return Part(() => compute(x));
     }
 
     /// <summary>Rows [v, d] of a table by ids [b, s] or [s].</summary>
